@@ -1,0 +1,19 @@
+"""Metrics: pure functions on features, and one class a number that reads a gallery.
+
+A metric has ``better`` ("lower" or "higher"), ``needs`` (the gallery streams it reads) and
+``__call__(gallery) -> Measure``. Its yaml key names the extractor: ``kid@parafaces``.
+"""
+
+from benchmarks.metrics.clusters import intra_cluster
+from benchmarks.metrics.distances import frechet_distance, moments, polynomial_mmd
+from benchmarks.metrics.manifold import density_coverage, precision_recall, radii
+
+__all__ = [
+    "density_coverage",
+    "frechet_distance",
+    "intra_cluster",
+    "moments",
+    "polynomial_mmd",
+    "precision_recall",
+    "radii",
+]

@@ -1,0 +1,72 @@
+"""Spread of the fakes around each shot: intra-cluster perceptual distance (arXiv:2104.06820).
+
+Departs from the paper in: members are chosen by a seeded order, and empty clusters are counted
+instead of being forgotten, since dropping them hides a collapse onto few shots.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Clusters(NamedTuple):
+    """Every fake at its nearest shot: ``assignment`` [N], ``counts`` [K], ``means`` [K].
+
+    ``means`` is the mean distance over all pairs of a cluster, 0 where it has fewer than 2 members.
+    """
+
+    assignment: Tensor
+    counts: Tensor
+    means: Tensor
+
+    @property
+    def scored(self) -> Tensor:
+        """Which clusters [K] have a pair to measure."""
+        return self.counts >= 2
+
+    @property
+    def dropped(self) -> float:
+        """Mean over the clusters that have a pair, as the released code has it; 0 without any."""
+        return float(self.means[self.scored].mean()) if bool(self.scored.any()) else 0.0
+
+    @property
+    def zeroed(self) -> float:
+        """Mean over all K clusters, where one without a pair counts as no diversity."""
+        return float(self.means.mean())
+
+    @property
+    def spread(self) -> float:
+        """Sample standard deviation of the means of the clusters that have a pair; 0 if only one."""
+        return float(self.means[self.scored].std()) if int(self.scored.sum()) > 1 else 0.0
+
+    @property
+    def entropy(self) -> float:
+        """Entropy of the assignment over log K: 1 if all shots are used equally, 0 if one is."""
+        shares = self.counts.double() / self.counts.sum()
+        if len(shares) < 2:
+            return 1.0
+        return float(torch.special.entr(shares).sum() / torch.tensor(float(len(shares))).log())
+
+
+def intra_cluster(
+    to_shots: Tensor, among: Callable[[Tensor], Tensor], cap: int, order: Tensor
+) -> Clusters:
+    """Assign fakes by their distances ``to_shots`` [N, K]; average pairs within each cluster.
+
+    ``among(members)`` gives the distances [m, m] of the fakes with these indices. At most ``cap``
+    members of a cluster are paired, the first ones in ``order``, a permutation [N].
+    """
+    if cap < 2:
+        raise ValueError(f"cap={cap} leaves no pair in a cluster")
+    assignment = to_shots.argmin(1)
+    clusters = to_shots.shape[1]
+    means = torch.zeros(clusters, dtype=torch.float64)
+    for shot in range(clusters):
+        members = order[assignment[order] == shot][:cap]
+        if len(members) < 2:
+            continue
+        i, j = torch.triu_indices(len(members), len(members), offset=1)
+        means[shot] = among(members)[i, j].double().mean()
+    return Clusters(assignment, torch.bincount(assignment, minlength=clusters), means)
