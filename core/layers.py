@@ -1,0 +1,196 @@
+"""Layers of StyleGAN2 (arXiv:1912.04958): equalised, modulated, resampling.
+
+Equalised learning rate: stored weights are standard normal and scaled when used. A modulated
+convolution scales its input by the style, convolves the whole batch with one weight, and multiplies
+its output by the demodulation coefficient, which equals convolving every sample with a weight of its
+own. Positive gains go through the leaky rectifier, so they are folded into what comes before it.
+Parameter names are those of the NVIDIA implementation.
+
+Departs from the paper in: nothing.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.ops import setup_filter
+
+SLOPE = 0.2
+SQRT2 = math.sqrt(2)
+EPS = 1e-8
+TAPS = (1, 3, 3, 1)
+
+
+def normalise(x: Tensor) -> Tensor:
+    """x [N, Z] divided by the root of its mean square."""
+    return x * (x.square().mean(dim=1, keepdim=True) + EPS).rsqrt()
+
+
+@contextmanager
+def full_precision(x: Tensor) -> Iterator[None]:
+    """Switches autocast off: for what must not be rounded."""
+    with torch.autocast(x.device.type, enabled=False):
+        yield
+
+
+def clamped(x: Tensor, clamp: float | None) -> Tensor:
+    """X within +-clamp; unchanged without one."""
+    return x if clamp is None else x.clamp(-clamp, clamp)
+
+
+class Linear(nn.Module):
+    """Equalised fully connected layer [N, I] to [N, O], in full precision."""
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        activated: bool = False,
+        bias_init: float = 0.0,
+        lr_multiplier: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_multiplier)
+        self.bias = nn.Parameter(torch.full((out_features,), float(bias_init)))
+        self.activated = activated
+        gain = SQRT2 if activated else 1.0
+        self.weight_gain = gain * lr_multiplier / math.sqrt(in_features)
+        self.bias_gain = gain * lr_multiplier
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features [N, O]."""
+        with full_precision(x):
+            x = x.to(self.weight.dtype)
+            y = torch.addmm(
+                self.bias, x, self.weight.t(), beta=self.bias_gain, alpha=self.weight_gain
+            )
+            return F.leaky_relu(y, SLOPE) if self.activated else y
+
+
+class Conv(nn.Module):
+    """Equalised convolution of the discriminator with bias and leaky rectifier; optionally down 2."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        kernel: int,
+        down: bool = False,
+        gain: float = 1.0,
+        conv_clamp: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.stride = 2 if down else 1
+        self.padding = 0 if down else kernel // 2
+        self.bias_gain = SQRT2 * gain
+        self.weight_gain = SQRT2 * gain / math.sqrt(in_channels * kernel * kernel)
+        self.clamp = None if conv_clamp is None else conv_clamp * gain
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features; with ``down`` of x that was blurred to one sample more than its size."""
+        weight, bias = self.weight * self.weight_gain, self.bias * self.bias_gain
+        y = F.conv2d(x, weight, bias, stride=self.stride, padding=self.padding)
+        return clamped(F.leaky_relu_(y, SLOPE), self.clamp)
+
+
+class Skip(nn.Module):
+    """The 1x1 convolution beside a block of the discriminator: no bias, no activation."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, gain: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 1, 1))
+        self.weight_gain = gain / math.sqrt(in_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features of the same size."""
+        return F.conv2d(x, self.weight * self.weight_gain)
+
+
+class Blur(nn.Module):
+    """The low-pass filter [1, 3, 3, 1], two-dimensional, per channel."""
+
+    def __init__(self, *, gain: float, padding: int) -> None:
+        super().__init__()
+        self.register_buffer("taps", setup_filter(TAPS) * gain, persistent=False)
+        self.padding = padding
+
+    def forward(self, x: Tensor, stride: int = 1) -> Tensor:
+        """Images smaller by 3 - 2 padding; every ``stride``-th sample of them."""
+        channels = x.shape[1]
+        weight = self.taps.to(x.dtype).expand(channels, 1, len(TAPS), len(TAPS))
+        return F.conv2d(x, weight, padding=self.padding, groups=channels, stride=stride)
+
+
+class SynthesisLayer(nn.Module):
+    """Modulated 3x3 convolution, noise, bias, leaky rectifier; optionally twice as large."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        w_dim: int,
+        resolution: int,
+        up: bool = False,
+        conv_clamp: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.resolution = resolution
+        self.up = up
+        self.clamp = conv_clamp
+        self.affine = Linear(w_dim, in_channels, bias_init=1)
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
+        self.noise_strength = nn.Parameter(torch.zeros([]))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.register_buffer("noise_const", torch.randn(resolution, resolution))
+        self.blur = Blur(gain=4.0, padding=1) if up else nn.Identity()
+
+    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
+        """Features [N, O, R, R] of x under styles w [N, W]; ``noise`` is [1 or N, 1, R, R] or None."""
+        styles = self.affine(w)
+        x = x * styles.to(x.dtype)[:, :, None, None]
+        if self.up:
+            x = self.blur(F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2))
+        else:
+            x = F.conv2d(x, self.weight, padding=1)
+        scale = (self.demodulation(styles) * SQRT2).to(x.dtype)[:, :, None, None]
+        shift = (self.bias * SQRT2).to(x.dtype)[None, :, None, None]
+        if noise is not None:
+            strength = self.noise_strength * SQRT2
+            shift = shift + (noise * strength).to(x.dtype)
+        y = torch.addcmul(shift, x, scale)
+        return clamped(F.leaky_relu_(y, SLOPE), self.clamp)
+
+    def demodulation(self, styles: Tensor) -> Tensor:
+        """Reciprocal norms [N, O] of the modulated weights."""
+        with full_precision(styles):
+            energy = self.weight.square().sum((2, 3))  # [O, I]
+            return (styles.square() @ energy.t() + EPS).rsqrt()
+
+
+class ToRGB(nn.Module):
+    """Modulated 1x1 convolution to colours, without demodulation, plus bias."""
+
+    def __init__(
+        self, in_channels: int, img_channels: int, *, w_dim: int, conv_clamp: float | None = None
+    ) -> None:
+        super().__init__()
+        self.affine = Linear(w_dim, in_channels, bias_init=1)
+        self.weight = nn.Parameter(torch.randn(img_channels, in_channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(img_channels))
+        self.weight_gain = 1 / math.sqrt(in_channels)
+        self.clamp = conv_clamp
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """Colours [N, 3, R, R] in the precision of the weights."""
+        styles = self.affine(w) * self.weight_gain
+        y = F.conv2d(x * styles.to(x.dtype)[:, :, None, None], self.weight)
+        return clamped(y.to(self.bias.dtype) + self.bias[None, :, None, None], self.clamp)

@@ -1,0 +1,195 @@
+"""Upsample, pad or crop, FIR filter, downsample, without ever inserting a zero.
+
+The operator of StyleGAN2 (arXiv:1912.04958): x is spread ``up`` apart, padded (negative: cropped),
+convolved with ``f``, and every ``down``-th sample is kept. Spreading and convolving together are a
+transposed convolution, convolving and decimating together a strided one; both are per channel.
+
+Departs from the paper in: nothing.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+SEPARABLE_FROM = 8  # filters of at least so many taps stay one-dimensional
+
+Factor = int | Sequence[int]
+
+
+def setup_filter(
+    f: Tensor | Sequence[float] | Sequence[Sequence[float]] | float | None,
+    *,
+    normalize: bool = True,
+    flip_filter: bool = False,
+    gain: float = 1,
+    separable: bool | None = None,
+) -> Tensor:
+    """Float32 filter ``[taps]`` or ``[Kh, Kw]`` from taps; 1-D ones of few taps become outer products."""
+    taps = torch.as_tensor(1.0 if f is None else f, dtype=torch.float32)
+    if taps.ndim > 2 or taps.numel() == 0:
+        raise ValueError(f"a filter has one or two dimensions and some taps, got shape {tuple(taps.shape)}")
+    if taps.ndim == 0:
+        taps = taps[None]
+    if separable is None:
+        separable = taps.ndim == 1 and taps.numel() >= SEPARABLE_FROM
+    if taps.ndim == 1 and not separable:
+        taps = torch.outer(taps, taps)
+    if normalize:
+        taps = taps / taps.sum()
+    if flip_filter:
+        taps = taps.flip(list(range(taps.ndim)))
+    return taps * gain ** (taps.ndim / 2)
+
+
+def upfirdn2d(
+    x: Tensor,
+    f: Tensor | None,
+    up: Factor = 1,
+    down: Factor = 1,
+    padding: Factor = 0,
+    flip_filter: bool = False,
+    gain: float = 1,
+) -> Tensor:
+    """Resampled images ``[N, C, Ho, Wo]`` of ``x [N, C, H, W]``.
+
+    ``up`` and ``down`` are one number or (x, y); ``padding`` is one number, (x, y) or (x before,
+    x after, y before, y after) in samples of the upsampled image. ``f`` is ``[Kh, Kw]``, ``[taps]``
+    (separable) or None (no filter). True convolution, or correlation if ``flip_filter``.
+    """
+    if x.ndim != 4:
+        raise ValueError(f"upfirdn2d takes images [N, C, H, W], got shape {tuple(x.shape)}")
+    ux, uy = _pair(up, "up")
+    dx, dy = _pair(down, "down")
+    px0, px1, py0, py1 = _padding(padding)
+    f = x.new_ones(1, 1) if f is None else f.to(device=x.device, dtype=x.dtype)
+    if f.ndim == 1:
+        x = _filter(x, f[None, :], (1, ux), (1, dx), (0, 0, px0, px1), flip_filter, gain**0.5)
+        return _filter(x, f[:, None], (uy, 1), (dy, 1), (py0, py1, 0, 0), flip_filter, gain**0.5)
+    return _filter(x, f, (uy, ux), (dy, dx), (py0, py1, px0, px1), flip_filter, gain)
+
+
+def _filter(
+    x: Tensor,
+    f: Tensor,
+    up: tuple[int, int],
+    down: tuple[int, int],
+    pad: tuple[int, int, int, int],
+    flip_filter: bool,
+    gain: float,
+) -> Tensor:
+    """One two-dimensional filter [Kh, Kw]; factors are (y, x), ``pad`` is (top, bottom, left, right)."""
+    kh, kw = f.shape
+    top, bottom, left, right = pad
+    height = x.shape[2] * up[0] + top + bottom
+    width = x.shape[3] * up[1] + left + right
+    if height < kh or width < kw:
+        raise ValueError(
+            f"the filter of {kh} x {kw} taps is larger than the padded image of {height} x {width}"
+        )
+    f = f * gain
+    channels = x.shape[1]
+    if up == (1, 1):
+        weight = (f if flip_filter else f.flip(0, 1)).expand(channels, 1, kh, kw)
+        x, inner = _crop_and_pad(x, (top, bottom, left, right))
+        return F.conv2d(x, weight, stride=down, padding=inner, groups=channels)
+    weight = (f.flip(0, 1) if flip_filter else f).expand(channels, 1, kh, kw)
+    full = F.conv_transpose2d(x, weight, stride=up, groups=channels)
+    # y[o] is sample o + K - 1 - p of the full convolution; what lies outside of it is zero.
+    start = (kh - 1 - top, kw - 1 - left)
+    size = (height - kh + 1, width - kw + 1)
+    full = F.pad(
+        full,
+        (
+            -start[1],
+            start[1] + size[1] - full.shape[3],
+            -start[0],
+            start[0] + size[0] - full.shape[2],
+        ),
+    )
+    return full if down == (1, 1) else full[:, :, :: down[0], :: down[1]]
+
+
+def _crop_and_pad(x: Tensor, pad: tuple[int, int, int, int]) -> tuple[Tensor, tuple[int, int]]:
+    """x padded as far as a convolution's own symmetric padding, also returned, does not do it."""
+    top, bottom, left, right = pad
+    inner = (max(min(top, bottom), 0), max(min(left, right), 0))
+    rest = (left - inner[1], right - inner[1], top - inner[0], bottom - inner[0])
+    return (F.pad(x, rest) if any(rest) else x), inner
+
+
+def filter2d(
+    x: Tensor, f: Tensor, padding: Factor = 0, flip_filter: bool = False, gain: float = 1
+) -> Tensor:
+    """Same-size filtering; ``padding`` is added to what keeps the size."""
+    kw, kh = _size(f)
+    px0, px1, py0, py1 = _padding(padding)
+    pad = (px0 + kw // 2, px1 + (kw - 1) // 2, py0 + kh // 2, py1 + (kh - 1) // 2)
+    return upfirdn2d(x, f, padding=pad, flip_filter=flip_filter, gain=gain)
+
+
+def upsample2d(
+    x: Tensor,
+    f: Tensor,
+    up: Factor = 2,
+    padding: Factor = 0,
+    flip_filter: bool = False,
+    gain: float = 1,
+) -> Tensor:
+    """``up`` times as large, brightness kept; ``padding`` is added to what keeps it centred."""
+    ux, uy = _pair(up, "up")
+    kw, kh = _size(f)
+    px0, px1, py0, py1 = _padding(padding)
+    pad = (
+        px0 + (kw + ux - 1) // 2,
+        px1 + (kw - ux) // 2,
+        py0 + (kh + uy - 1) // 2,
+        py1 + (kh - uy) // 2,
+    )
+    return upfirdn2d(x, f, up=(ux, uy), padding=pad, flip_filter=flip_filter, gain=gain * ux * uy)
+
+
+def downsample2d(
+    x: Tensor,
+    f: Tensor,
+    down: Factor = 2,
+    padding: Factor = 0,
+    flip_filter: bool = False,
+    gain: float = 1,
+) -> Tensor:
+    """``down`` times as small; ``padding`` is added to what keeps it centred."""
+    dx, dy = _pair(down, "down")
+    kw, kh = _size(f)
+    px0, px1, py0, py1 = _padding(padding)
+    pad = (
+        px0 + (kw - dx + 1) // 2,
+        px1 + (kw - dx) // 2,
+        py0 + (kh - dy + 1) // 2,
+        py1 + (kh - dy) // 2,
+    )
+    return upfirdn2d(x, f, down=(dx, dy), padding=pad, flip_filter=flip_filter, gain=gain)
+
+
+def _pair(factor: Factor, name: str) -> tuple[int, int]:
+    x, y = (factor, factor) if isinstance(factor, int) else tuple(factor)
+    if x < 1 or y < 1:
+        raise ValueError(f"{name} must be at least 1, got {factor}")
+    return int(x), int(y)
+
+
+def _padding(padding: Factor) -> tuple[int, int, int, int]:
+    """(x before, x after, y before, y after)."""
+    values = [padding] * 4 if isinstance(padding, int) else [int(p) for p in padding]
+    if len(values) == 2:
+        values = [values[0], values[0], values[1], values[1]]
+    if len(values) != 4:
+        raise ValueError(f"padding is one, two or four numbers, got {padding}")
+    return values[0], values[1], values[2], values[3]
+
+
+def _size(f: Tensor | None) -> tuple[int, int]:
+    """(width, height) of a filter."""
+    if f is None:
+        return 1, 1
+    return f.shape[-1], f.shape[0]
