@@ -1,0 +1,24 @@
+PYTHON ?= python3
+RUN := .venv/bin/python
+
+.PHONY: demo test check leaderboard
+
+demo: .venv/ready
+	$(RUN) -m benchmarks.run
+
+test: .venv/ready
+	$(RUN) -m pytest
+
+check: .venv/ready
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	$(MAKE) test
+
+leaderboard: .venv/ready
+	$(RUN) -m benchmarks.leaderboard
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet -e '.[dev]'
+	touch $@
