@@ -1,0 +1,116 @@
+"""The contract of a method: a source generator in, a generator of another domain out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+
+from core.freeze import trainable
+from core.source import Source
+
+G, D = 0, 1
+"""The players, in the order in which ``configure_optimizers`` returns them."""
+
+
+class Adapter(L.LightningModule):
+    """Turns a source generator into a generator of another domain, from K images.
+
+    A method implements four members: ``configure_optimizers`` (the players, in the order G, D),
+    ``training_step`` (manual optimisation), ``latents`` and ``render``. The last weights are the
+    result. ``images_seen`` is the clock: Lightning's ``global_step`` counts optimiser steps.
+    """
+
+    paper: str = ""
+    source: Source
+    images_seen: Tensor
+
+    def __init__(self, source: Source, *, seed: int) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.source = source
+        self.seed = seed
+        self.losses: dict[str, Tensor] = {}
+        self.register_buffer("images_seen", torch.zeros((), dtype=torch.int64))
+        self.rng = torch.Generator().manual_seed(seed)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """One step on ``(images [N, 3, R, R], ids [N])`` with manual optimisation."""
+        raise NotImplementedError(f"{type(self).__name__} has no training step.")
+
+    def latents(self, z: Tensor) -> Tensor:
+        """Style rows [N, L, W] of latents [N, Z], as the judged generator wants them."""
+        raise NotImplementedError(f"{type(self).__name__} has no latents.")
+
+    def render(self, ws: Tensor) -> Tensor:
+        """Images [N, 3, R, R] in [-1, 1] of styles [N, L, W], with the weights to be judged."""
+        raise NotImplementedError(f"{type(self).__name__} has no render.")
+
+    def prepare(self, shots: Tensor) -> None:
+        """Look at all shots [K, 3, R, R] once, before the first step."""
+
+    def judged(self) -> nn.Module:
+        """The generator whose weights are the result of the run."""
+        raise NotImplementedError(f"{type(self).__name__} names no judged generator.")
+
+    def export(self) -> dict[str, nn.Module]:
+        """The networks that are written at the end, by name."""
+        return {"g_ema": self.judged()}
+
+    def sample(self, z: Tensor) -> Tensor:
+        """Images [N, 3, R, R] of latents [N, Z]: a pure function of z, with constant noise."""
+        return self.render(self.latents(z))
+
+    def stylise(self, photos: Tensor) -> Tensor:
+        """Photos [N, 3, R, R] in the new style; every method inverts with the same source."""
+        return self.render(self.source.invert(photos))
+
+    def noise(self, n: int) -> Tensor:
+        """Latents [n, Z] from the run's own random stream."""
+        z = torch.randn(n, self.source.g.z_dim, generator=self.rng, device=self.rng.device)
+        return z.to(self.device)
+
+    @contextmanager
+    def turn(self, player: int) -> Iterator[None]:
+        """One player's move: only its parameters want gradients; it steps at the end."""
+        optimisers: Any = self.optimizers()
+        optimiser = optimisers[player] if isinstance(optimisers, list) else optimisers
+        self.toggle_optimizer(optimiser)
+        optimiser.zero_grad(set_to_none=True)
+        yield
+        optimiser.step()
+        self.untoggle_optimizer(optimiser)
+
+    def trainable_count(self) -> int:
+        """How many numbers of the judged generator may move."""
+        return sum(p.numel() for p in trainable(self.player(G)))
+
+    def player(self, index: int) -> nn.Module:
+        """The network that player ``index`` trains."""
+        return (self.g, self.d)[index]  # type: ignore[return-value]
+
+    def progress(self) -> dict[str, float]:
+        """What the progress bar and the loggers show: the last losses and states."""
+        return {name: float(value) for name, value in self.losses.items()}
+
+    def on_fit_start(self) -> None:
+        """The source never moves."""
+        self.source.eval().requires_grad_(False)
+
+    def state(self) -> dict[str, Any]:
+        """All that a resumed run needs: networks without the source, optimisers, random stream."""
+        module = {k: v for k, v in self.state_dict().items() if not k.startswith("source.")}
+        optimisers = [o.state_dict() for o in self.trainer.optimizers]
+        return {"module": module, "optimisers": optimisers, "rng": self.rng.get_state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back what :meth:`state` gave."""
+        source = {f"source.{k}": v for k, v in self.source.state_dict().items()}
+        self.load_state_dict(state["module"] | source)
+        for optimiser, saved in zip(self.trainer.optimizers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        self.rng.set_state(state["rng"])

@@ -1,0 +1,169 @@
+"""Plain transfer: go on training the source's pair on the shots.
+
+FreezeD, FreezeG and FreezeFC are this class with other numbers, see their yamls.
+
+Paper: "Transferring GANs: generating images from limited data" (arXiv:1805.01677), with the
+StyleGAN2 objective (arXiv:1912.04958) and adaptive augmentation (arXiv:2006.06676).
+
+Departs from the paper in: StyleGAN2 instead of WGAN-GP; the trainee starts from the source's
+averaged weights, so that frozen layers equal those of the source that pictures are compared with.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from adapters.base import Adapter, D, G
+from core.discriminator import Discriminator
+from core.ema import EMA
+from core.freeze import freeze, trainable
+from core.generator import Generator
+from core.losses import logistic_d, logistic_g
+from core.mixing import mixed_ws
+from core.penalties import R1, PathLength
+from core.source import Source
+
+Optimise = Callable[[list[nn.Parameter]], Optimizer]
+
+
+class FineTune(Adapter):
+    """Adversarial training of the source's pair on the shots.
+
+    Two seams: :meth:`ws` (which styles a fake is made of) and :meth:`penalty` (what is added to the
+    generator's loss).
+    """
+
+    paper = "arXiv:1805.01677"
+    g: Generator
+    d: Discriminator
+    ema: EMA
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        seed: int,
+        g_optimizer: Optimise,
+        d_optimizer: Optimise,
+        ema: Callable[[nn.Module], EMA],
+        augment: nn.Module,
+        r1: R1,
+        path_length: PathLength,
+        mixing_prob: float,
+        frozen_g: Sequence[str],
+        frozen_d: Sequence[str],
+    ) -> None:
+        super().__init__(source, seed=seed)
+        self.g = freeze(self.initial_g().train().requires_grad_(True), frozen_g)
+        self.d = freeze(self.initial_d().train().requires_grad_(True), frozen_d)
+        self.ema = ema(self.g)
+        self.augment, self.r1, self.path_length = augment, r1, path_length
+        self.g_optimizer, self.d_optimizer = g_optimizer, d_optimizer
+        self.mixing_prob = mixing_prob
+
+    def initial_g(self) -> Generator:
+        """Where the generator starts: the source's averaged weights."""
+        return copy.deepcopy(self.source.g)
+
+    def initial_d(self) -> Discriminator:
+        """Where the discriminator starts: the source's."""
+        return copy.deepcopy(self.source.d)
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        """The players G and D over what the yaml leaves free."""
+        return [self.g_optimizer(trainable(self.g)), self.d_optimizer(trainable(self.d))]
+
+    def ws(self, g: Generator, z: Tensor) -> Tensor:
+        """Style rows [N, L, W] of a training fake: mixed at a random crossover."""
+        return mixed_ws(g.mapping, z, self.noise(len(z)), self.mixing_prob, self.rng)
+
+    def penalty(self, z: Tensor, ws: Tensor, fakes: Tensor) -> Tensor:
+        """What a relative adds to the generator's loss; nothing here."""
+        return fakes.new_zeros(())
+
+    def generate(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Training fakes [N, 3, R, R] with random noise maps, and their styles [N, L, W]."""
+        ws = self.ws(self.g, z)
+        return self.g.synthesis(ws, noise_mode="random", generator=self.rng), ws
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """D and its lazy R1, then G and its lazy path length, then the averages."""
+        reals, _ = batch
+        step = int(self.images_seen) // len(reals)
+
+        with self.turn(D):
+            with torch.no_grad():
+                fakes, ws = self.generate(self.noise(len(reals)))
+            self.g.mapping.track(ws[:, 0])
+            real_logits = self.d(self.augment(reals))
+            loss_d = logistic_d(real_logits, self.d(self.augment(fakes)))
+            self.manual_backward(loss_d)
+
+        if self.r1.due(step):
+            with self.turn(D):
+                self.manual_backward(self.r1(self.d, reals, self.augment))
+
+        with self.turn(G):
+            z = self.noise(len(reals))
+            fakes, ws = self.generate(z)
+            loss_g = logistic_g(self.d(self.augment(fakes)))
+            self.manual_backward(loss_g + self.penalty(z, ws, fakes))
+
+        if self.path_length.due(step):
+            with self.turn(G):
+                ws = self.ws(self.g, self.noise(self.path_length.batch(len(reals))))
+                self.manual_backward(self.path_length(self.g.synthesis, ws, self.rng))
+
+        self.augment.observe(real_logits.detach())
+        self.ema.update(self.g, len(reals))
+        self.images_seen += len(reals)
+        self.losses = {"loss_d": loss_d.detach(), "loss_g": loss_g.detach()}
+
+    def progress(self) -> dict[str, float]:
+        """The losses and the augmentation probability."""
+        return super().progress() | {"p": float(self.augment.p)}
+
+    def judged(self) -> Generator:
+        """The averaged generator."""
+        return self.ema.model
+
+    def export(self) -> dict[str, nn.Module]:
+        """Averaged and last generator, and the discriminator: what another run can start from."""
+        return {"g_ema": self.judged(), "g": self.g, "d": self.d}
+
+    def latents(self, z: Tensor) -> Tensor:
+        """Style rows [N, L, W] by the averaged mapping network, without truncation."""
+        return self.judged().mapping(z)
+
+    def render(self, ws: Tensor) -> Tensor:
+        """Images [N, 3, R, R] by the averaged generator with its constant noise."""
+        return self.judged().synthesis(ws, noise_mode="const")
+
+
+class Scratch(FineTune):
+    """The same training from fresh networks of the source's architecture.
+
+    It is how a source comes into being, and the baseline that knows nothing of the source.
+    """
+
+    paper = "arXiv:1912.04958"
+
+    def initial_g(self) -> Generator:
+        """Fresh weights, drawn from the run's seed."""
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed)
+            return Generator(**self.source.g.config)
+
+    def initial_d(self) -> Discriminator:
+        """Fresh weights, drawn from the run's seed."""
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed + 1)
+            return Discriminator(**self.source.d.config)
+
+

@@ -1,0 +1,72 @@
+"""FreezeSG: keep the first blocks of the generator and the styles that enter them.
+
+Paper: "Fine-Tuning StyleGAN2 For Cartoon Face Generation" (Back, arXiv:2106.12445), section 3.
+
+Departs from the paper in: nothing known. The paper leaves open whether the frozen styles are used
+when pictures are made (here they are, or the trained rows would meet styles never seen) and whether
+the other rows are mixed (here they are, as in StyleGAN2).
+
+| topic | paper | released code | here | ``freezesg_released`` |
+|---|---|---|---|---|
+| source of the frozen styles | pretrained, fixed | random network, never loaded | pretrained | random |
+| when they are used | always | only in the steps with two latents | always | as released |
+| other rows | not discussed | the first latent, unmixed | mixed | unmixed |
+| frozen blocks at 256 px | 4, 8 px | 4, 8, 16 px (``freezeG`` counts trained blocks) | 4, 8 px | as released |
+| mapping network | not said to be frozen | frozen | trained | frozen |
+| at inference | not discussed | all rows from the trained mapping | frozen rows too | as released |
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from adapters.finetune import FineTune
+from core.generator import Generator
+from core.mixing import mixed_ws
+from core.source import Source
+
+
+class FreezeSG(FineTune):
+    """Fine-tuning with frozen first blocks; their style rows come from the source's mapping."""
+
+    paper = "arXiv:2106.12445"
+
+    def __init__(self, source: Source, *, frozen_ws: int, **finetune: Any) -> None:
+        super().__init__(source, **finetune)
+        self.frozen_ws = frozen_ws
+
+    def joined(self, mapping: torch.nn.Module, z: Tensor, rest: Tensor) -> Tensor:
+        """Rows [N, L, W]: the first ``frozen_ws`` by ``mapping`` of z, the others of ``rest``."""
+        return torch.cat([mapping(z)[:, : self.frozen_ws], rest[:, self.frozen_ws :]], dim=1)
+
+    def ws(self, g: Generator, z: Tensor) -> Tensor:
+        """Styles of a training fake: the source's first rows, then the trainee's, mixed."""
+        return self.joined(self.source.g.mapping, z, super().ws(g, z))
+
+    def latents(self, z: Tensor) -> Tensor:
+        """The source's first rows, then the trained mapping's."""
+        return self.joined(self.source.g.mapping, z, super().latents(z))
+
+
+class FreezeSGReleased(FreezeSG):
+    """What the public code does: an untrained style source, used in mixing steps only."""
+
+    def __init__(self, source: Source, **freezesg: Any) -> None:
+        super().__init__(source, **freezesg)
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed + 2)
+            self.untrained = Generator(**source.g.config).mapping.requires_grad_(False)
+
+    def ws(self, g: Generator, z: Tensor) -> Tensor:
+        """Nine steps in ten: the first rows by an untrained mapping, the others unmixed."""
+        if torch.rand((), generator=self.rng) >= self.mixing_prob:
+            return g.mapping(z)
+        untrained = mixed_ws(self.untrained, z, self.noise(len(z)), 1.0, self.rng)
+        return torch.cat([untrained[:, : self.frozen_ws], g.mapping(z)[:, self.frozen_ws :]], dim=1)
+
+    def latents(self, z: Tensor) -> Tensor:
+        """All rows by the trained mapping, as the public code samples."""
+        return self.judged().mapping(z)

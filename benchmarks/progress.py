@@ -1,0 +1,97 @@
+"""Progress that a person can read: a live bar on a terminal, a line now and then in a log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import lightning as L
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+SECONDS_BETWEEN_LINES = 20.0
+
+console = Console(stderr=True)
+
+
+class Bar:
+    """A running count out of ``total`` with a rate and some named numbers."""
+
+    def __init__(self, title: str, total: int, unit: str, progress: Progress) -> None:
+        self.title, self.total, self.unit, self.progress = title, total, unit, progress
+        self.task = progress.add_task(title, total=total, state="")
+        self.begun = self.spoken = time.monotonic()
+        self.first = 0
+
+    def start_at(self, done: int) -> None:
+        """Count from ``done``: a resumed run did not do the rest at this speed."""
+        self.first = done
+        self.progress.update(self.task, completed=done)
+
+    def update(self, done: int, **numbers: float) -> None:
+        """Show ``done`` and the numbers."""
+        now = time.monotonic()
+        rate = (done - self.first) / max(now - self.begun, 1e-9)
+        parts = [f"{done:,}/{self.total:,} {self.unit}", f"{rate:.1f}/s"]
+        parts += [f"{name} {value:.3g}" for name, value in numbers.items()]
+        state = "  ".join(parts)
+        self.progress.update(self.task, completed=done, state=state)
+        if not console.is_terminal and now - self.spoken > SECONDS_BETWEEN_LINES:
+            left = (self.total - done) / max(rate, 1e-9)
+            console.print(f"{self.title}: {state}  {left:.0f} s left", highlight=False)
+            self.spoken = now
+
+
+@contextmanager
+def bar(title: str, total: int, unit: str) -> Iterator[Bar]:
+    """A bar that lives as long as the block."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[state]}"),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        yield Bar(title, total, unit, progress)
+
+
+class Watch(L.Callback):
+    """Training seen from outside: the bar, and the curves for Lightning's loggers.
+
+    Args:
+        images: how many images the run shows in all.
+        every: images between two points of the curves.
+    """
+
+    def __init__(self, *, images: int, every: int) -> None:
+        self.images, self.every, self.logged = images, every, 0
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Open the bar where the run stands."""
+        self.context = bar("training", self.images, "images")
+        self.bar = self.context.__enter__()
+        self.logged = int(pl_module.images_seen)
+        self.bar.start_at(self.logged)
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Show the batch; log it where a point of the curves is due."""
+        seen = int(pl_module.images_seen)
+        numbers = pl_module.progress()
+        self.bar.update(seen, **numbers)
+        if seen - self.logged >= self.every or seen >= self.images:
+            self.logged = seen
+            for logger in trainer.loggers:
+                logger.log_metrics(numbers | {"kimg": seen / 1000}, step=seen)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Close the bar."""
+        self.context.__exit__(None, None, None)
+
+    def on_exception(self, trainer: L.Trainer, pl_module: Any, exception: BaseException) -> None:
+        """Close the bar before the message is printed."""
+        if hasattr(self, "context"):
+            self.context.__exit__(None, None, None)

@@ -1,0 +1,139 @@
+"""One run as one JSON file: what was run, what came out, what it cost, where it ran."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from core.errors import UserError
+
+SCHEMA = 1
+NOT_RECIPE = ("seed", "machine", "logger", "folder", "existing", "checkpoint")
+"""What does not define the experiment: two runs that differ in these are repetitions."""
+
+NUMBERS = {"cost": ("images", "seconds", "trainable", "peak_bytes")}
+TEXTS = ("method", "data", "source", "eval", "recipe", "paper")
+PROVENANCE = ("commit", "torch", "lightning", "python", "device", "started", "weights_sha256")
+
+
+def recipe(cfg: DictConfig, choices: dict[str, str]) -> str:
+    """Eight hex digits of the unresolved configuration: equal across seeds, machines, folders."""
+    plain = OmegaConf.to_container(cfg, resolve=False)
+    assert isinstance(plain, dict)
+    kept = {key: value for key, value in plain.items() if key not in NOT_RECIPE}
+    chosen = {group: choices[group] for group in ("method", "data", "source", "eval")}
+    text = json.dumps([kept, chosen], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def name(choices: dict[str, str], recipe: str, seed: int) -> str:
+    """File name of a run without its ending."""
+    parts = (choices["method"], choices["data"], choices["source"], recipe, f"s{seed}")
+    return "--".join(parts)
+
+
+def provenance(device: str) -> dict[str, Any]:
+    """Where and with what the run happened."""
+    return {
+        "commit": git("rev-parse", "HEAD"),
+        "dirty": bool(git("status", "--porcelain", "--untracked-files=no", "--", ":!results")),
+        "torch": torch.__version__,
+        "lightning": version("lightning"),
+        "python": platform.python_version(),
+        "device": device,
+        "threads": torch.get_num_threads(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def git(*words: str) -> str:
+    """What git says of the project, or nothing where there is no repository."""
+    root = Path(__file__).parent.parent
+    try:
+        done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def validate(record: Any) -> list[str]:
+    """What is wrong with a record, in sentences; empty when it is sound."""
+    if not isinstance(record, dict):
+        return ["A record is a JSON object."]
+    wrong = []
+    if record.get("schema") != SCHEMA:
+        wrong.append(f"schema is {record.get('schema')!r}, expected {SCHEMA}.")
+    wrong += [f"{key} is missing." for key in TEXTS if not isinstance(record.get(key), str)]
+    if not isinstance(record.get("seed"), int):
+        wrong.append("seed is no integer.")
+    metrics = record.get("metrics")
+    if not isinstance(metrics, dict):
+        return [*wrong, "metrics is no object."]
+    for key, metric in metrics.items():
+        if "@" not in key:
+            wrong.append(f"{key} does not name its extractor.")
+        if not isinstance(metric, dict) or metric.get("better") not in ("lower", "higher"):
+            wrong.append(f"{key} does not say which way is better.")
+        elif not finite(metric.get("value")) or not isinstance(metric.get("n"), int):
+            wrong.append(f"{key} has no finite value or no n.")
+    for part, keys in NUMBERS.items():
+        own = record.get(part)
+        for key in keys:
+            if not isinstance(own, dict) or not finite(own.get(key)) or own[key] < 0:
+                wrong.append(f"{part}.{key} is no number.")
+    where = record.get("provenance")
+    for key in PROVENANCE:
+        if not isinstance(where, dict) or not isinstance(where.get(key), str):
+            wrong.append(f"provenance.{key} is missing.")
+    if not isinstance(record.get("config"), dict):
+        wrong.append("config is no object.")
+    return wrong
+
+
+def finite(value: Any) -> bool:
+    """True for an int or float that is no NaN or infinity."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def write(path: Path, record: dict[str, Any]) -> None:
+    """Write a sound record; moved into place, so that no reader ever meets half of it."""
+    wrong = validate(record)
+    if wrong:
+        raise ValueError("This record must not be written: " + " ".join(wrong))
+    text = json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    part = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise UserError(f"The record cannot be written to {path}: {error.strerror}.") from error
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A sound record, or a sentence that says what is wrong with the file."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is not a readable record: {error}.") from error
+    wrong = validate(record)
+    if wrong:
+        raise UserError(f"{path} is not a sound record: {' '.join(wrong)}")
+    return record
+
+
+def disagreement(new: dict[str, Any], old: dict[str, Any]) -> dict[str, float]:
+    """Relative difference of every metric that both records hold."""
+    shared = [key for key in old["metrics"] if key in new["metrics"]]
+    pairs = {key: (new["metrics"][key]["value"], old["metrics"][key]["value"]) for key in shared}
+    return {key: abs(a - b) / max(abs(b), 1e-9) for key, (a, b) in pairs.items()}

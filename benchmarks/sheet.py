@@ -1,0 +1,81 @@
+"""The one picture of a run: the shots on top, then source over adapted for the same latents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+GAP, MARGIN, LABEL = 2, 14, 22
+PAPER, INK = (255, 255, 255), (60, 60, 60)
+
+
+def to_uint8(images: Tensor) -> np.ndarray:
+    """Images [N, 3, R, R] in [-1, 1] as bytes [N, R, R, 3]."""
+    scaled = (images.detach().float().cpu() * 127.5 + 128).clamp(0, 255).byte()
+    return scaled.permute(0, 2, 3, 1).numpy()
+
+
+def strip(images: np.ndarray, tile: int) -> Image.Image:
+    """Pictures [N, R, R, 3] side by side, each ``tile`` pixels wide."""
+    width = len(images) * (tile + GAP) - GAP
+    out = Image.new("RGB", (width, tile), PAPER)
+    for i, picture in enumerate(images):
+        enlarged = Image.fromarray(picture).resize((tile, tile), Image.Resampling.LANCZOS)
+        out.paste(enlarged, (i * (tile + GAP), 0))
+    return out
+
+
+def stack(bands: list[tuple[str, list[np.ndarray]]], tile: int) -> Image.Image:
+    """Titled bands, each of one or more strips, on white."""
+    strips = [(title, [strip(row, tile) for row in rows]) for title, rows in bands]
+    width = max(s.width for _, rows in strips for s in rows) + 2 * MARGIN
+    height = MARGIN + sum(LABEL + len(rows) * (tile + GAP) + MARGIN for _, rows in strips)
+    out = Image.new("RGB", (width, height), PAPER)
+    draw = ImageDraw.Draw(out)
+    y = MARGIN
+    for title, rows in strips:
+        draw.text((MARGIN, y), title, fill=INK, font=ImageFont.load_default(13))
+        y += LABEL
+        for row in rows:
+            out.paste(row, (MARGIN, y))
+            y += tile + GAP
+        y += MARGIN
+    return out
+
+
+def of_run(
+    shots: Tensor, sources: Tensor | None, fakes: Tensor, title: str, columns: int, bands: int
+) -> Image.Image:
+    """The sheet of a run from images in [-1, 1].
+
+    Args:
+        shots: [K, 3, R, R]; at most ``columns`` are shown.
+        sources: the source's pictures [N, 3, R, R] of the latents of ``fakes``; None without them.
+        fakes: [N, 3, R, R].
+        title: what was run.
+        columns: pictures side by side.
+        bands: pairs of rows.
+    """
+    tile = max(96, min(256, 128 * shots.shape[-1] // 64))
+    rows: list[tuple[str, list[np.ndarray]]] = []
+    shown = to_uint8(shots[:columns])
+    rows.append((f"{title}: {len(shots)} shots", [shown]))
+    for band in range(bands):
+        part = slice(band * columns, (band + 1) * columns)
+        pictures = [to_uint8(fakes[part])]
+        if sources is not None:
+            pictures.insert(0, to_uint8(sources[part]))
+        words = "source, and adapted from the same latents" if sources is not None else "samples"
+        rows.append((words if band == 0 else "", pictures))
+    return stack(rows, tile)
+
+
+def save(path: Path, picture: Image.Image) -> None:
+    """Write a PNG, moved into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    picture.save(part, format="PNG")
+    part.replace(path)

@@ -1,0 +1,114 @@
+"""A pretrained pair of networks and the way it inverts photos."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from core.discriminator import Discriminator
+from core.errors import UserError
+from core.generator import Generator
+from core.weights import read
+
+Invert = Callable[[Generator, Tensor], Tensor]
+
+
+class Source(nn.Module):
+    """A frozen pair: ``g`` (averaged), ``raw`` (as last trained), ``d``, and an inverter.
+
+    Attributes:
+        g: the averaged generator, which is the one that pictures are compared with.
+        raw: the generator as the optimiser left it; what some released codes start from.
+        d: the discriminator.
+        name: of the source in tables.
+        trained: False for networks that were only initialised.
+        sha256: of the weights' file, or of how they were drawn.
+    """
+
+    g: Generator
+    raw: Generator
+    d: Discriminator
+
+    def __init__(
+        self,
+        g: Generator,
+        d: Discriminator,
+        raw: Generator,
+        *,
+        name: str,
+        invert: Invert,
+        trained: bool,
+        sha256: str,
+    ) -> None:
+        super().__init__()
+        self.g, self.d, self.raw = g, d, raw
+        self.name, self.inverter = name, invert
+        self.trained, self.sha256 = trained, sha256
+        self.eval().requires_grad_(False)
+
+    @property
+    def resolution(self) -> int:
+        """Side of the pictures in pixels."""
+        return self.g.img_resolution
+
+    def invert(self, photos: Tensor) -> Tensor:
+        """Style rows [N, L, W] whose picture by ``g`` is nearest to photos [N, 3, R, R]."""
+        return self.inverter(self.g, photos)
+
+
+def load(*, name: str, weights: str, sha256: str, resolution: int, invert: Invert) -> Source:
+    """Read a source (networks ``g_ema``, ``g``, ``d``); a wrong checksum or size is refused.
+
+    Args:
+        name: of the source in tables.
+        weights: path of the safetensors file; relative paths start at the project's root.
+        sha256: expected checksum of the file; empty to accept any (said in the record).
+        resolution: side of its pictures in pixels.
+        invert: how photos become style rows.
+    """
+    path = Path(weights)
+    path = path if path.is_absolute() else Path(__file__).parent.parent / path
+    if not path.is_file():
+        raise UserError(f"The source's weights are not at {path}.")
+    actual = hashlib.sha256(path.read_bytes()).hexdigest()
+    if sha256 not in ("", actual):
+        raise UserError(f"{path} has sha256 {actual}, expected {sha256}.")
+    networks, _ = read(path)
+    g, d, raw = networks["g_ema"], networks["d"], networks["g"]
+    if g.img_resolution != resolution:
+        raise UserError(f"{path.name} makes {g.img_resolution} px pictures, not {resolution} px.")
+    return Source(g, d, raw, name=name, invert=invert, trained=True, sha256=actual)
+
+
+def random_source(
+    *,
+    name: str,
+    resolution: int,
+    seed: int,
+    invert: Invert,
+    z_dim: int,
+    w_dim: int,
+    mapping_layers: int,
+    channels: dict[int, int],
+    mbstd_group: int,
+) -> Source:
+    """An untrained pair: the architecture that ``scratch`` starts from, and the source of tests."""
+    table = {int(k): int(v) for k, v in channels.items()}
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        g = Generator(
+            z_dim=z_dim,
+            w_dim=w_dim,
+            img_resolution=resolution,
+            channels=table,
+            mapping_layers=mapping_layers,
+        )
+        raw = Generator(**g.config)
+        d = Discriminator(img_resolution=resolution, channels=table, mbstd_group=mbstd_group)
+    raw.load_state_dict(g.state_dict())
+    drawn = f"untrained-seed{seed}"
+    return Source(g, d, raw, name=name, invert=invert, trained=False, sha256=drawn)

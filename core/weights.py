@@ -1,0 +1,74 @@
+"""Networks in one safetensors file, each with the architecture that rebuilds it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import nn
+
+from core.discriminator import Discriminator
+from core.errors import UserError
+from core.generator import Generator
+
+FORMAT = "styleshift-1"
+CLASSES: dict[str, type[nn.Module]] = {"Generator": Generator, "Discriminator": Discriminator}
+
+
+def write(
+    path: Path, networks: dict[str, Any], notes: dict[str, str], dtype: torch.dtype | None = None
+) -> None:
+    """Write networks under their names, moved into place when complete.
+
+    Args:
+        path: of the file.
+        networks: by name (``g_ema``, ``g``, ``d``); each has a ``config``.
+        notes: what else the metadata should say.
+        dtype: of all tensors in the file; None keeps each one's own.
+    """
+    tensors, built = {}, {}
+    for name, network in networks.items():
+        built[name] = {"class": type(network).__name__, "config": network.config}
+        for key, value in network.state_dict().items():
+            value = value.detach().cpu().to(dtype or value.dtype)
+            tensors[f"{name}.{key}"] = value.contiguous().clone()
+    meta = {"format": FORMAT, "networks": json.dumps(built), **notes}
+    part = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(save(tensors, metadata=meta))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise UserError(f"Weights cannot be written to {path}: {error.strerror}.") from error
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The networks of a file by name, every tensor used and none missing, and its notes."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            meta = file.metadata() or {}
+            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is not a readable safetensors file: {error}.") from error
+    if meta.pop("format", "") != FORMAT:
+        raise UserError(f"{path} is not a {FORMAT} file.")
+    networks: dict[str, Any] = {}
+    for name, how in json.loads(meta.pop("networks")).items():
+        network = CLASSES[how["class"]](**how["config"])
+        own = {k.removeprefix(f"{name}."): tensors.pop(k) for k in list(tensors) if k.startswith(f"{name}.")}
+        try:
+            network.load_state_dict(own)
+        except RuntimeError as error:
+            raise UserError(f"{path}, network {name}: {error}") from error
+        networks[name] = network
+    if tensors:
+        raise UserError(f"{path} holds {next(iter(tensors))!r}, which belongs to no network.")
+    return networks, meta
