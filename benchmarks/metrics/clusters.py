@@ -38,7 +38,7 @@ class Clusters(NamedTuple):
 
     @property
     def spread(self) -> float:
-        """Sample standard deviation of the means of the clusters that have a pair; 0 if only one."""
+        """Sample standard deviation of the means of the clusters that have a pair, or 0."""
         return float(self.means[self.scored].std()) if int(self.scored.sum()) > 1 else 0.0
 
     @property

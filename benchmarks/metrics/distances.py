@@ -46,16 +46,14 @@ def root(sigma: Tensor) -> Tensor:
 
 def frechet_distance(mu1: Array, sigma1: Array, mu2: Array, sigma2: Array) -> float:
     """Squared Fréchet distance of two normal distributions: means [F], covariances [F, F]."""
-    mu1, sigma1, mu2, sigma2 = map(double, (mu1, sigma1, mu2, sigma2))
-    mu1, mu2 = mu1.reshape(-1), mu2.reshape(-1)
-    sigma1, sigma2 = torch.atleast_2d(sigma1, sigma2)
-    if len(mu1) != len(mu2) or not sigma1.shape == sigma2.shape == (len(mu1), len(mu1)):
+    m1, m2 = double(mu1).reshape(-1), double(mu2).reshape(-1)
+    s1, s2 = torch.atleast_2d(double(sigma1), double(sigma2))
+    if len(m1) != len(m2) or not s1.shape == s2.shape == (len(m1), len(m1)):
         raise ValueError("the two means and covariances do not have the same number of features")
-    if not all(bool(x.isfinite().all()) for x in (mu1, sigma1, mu2, sigma2)):
+    if not all(bool(x.isfinite().all()) for x in (m1, s1, m2, s2)):
         raise ValueError("means and covariances must be finite")
-    overlap = torch.linalg.svdvals(root(sigma1) @ root(sigma2)).sum()
-    distance = (mu1 - mu2).square().sum() + sigma1.trace() + sigma2.trace() - 2 * overlap
-    return float(distance)
+    overlap = torch.linalg.svdvals(root(s1) @ root(s2)).sum()
+    return float((m1 - m2).square().sum() + s1.trace() + s2.trace() - 2 * overlap)
 
 
 def _kernel_sums(x: Tensor, y: Tensor) -> Iterator[Tensor]:

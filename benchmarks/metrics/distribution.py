@@ -1,0 +1,133 @@
+"""How close the cloud of fakes is to the cloud of held-out reference pictures."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from benchmarks.gallery import Extractor, Gallery
+from benchmarks.metrics.distances import double, frechet_distance, moments, polynomial_mmd
+from benchmarks.metrics.manifold import density_coverage, precision_recall
+from benchmarks.measure import Measure
+
+
+class Distribution:
+    """A number of the features of ``fakes`` against those of ``reference``."""
+
+    better: str
+    needs = ("fakes", "reference")
+
+    def __init__(self, extractor: Extractor) -> None:
+        self.extractors = (extractor,)
+
+    def clouds(self, gallery: Gallery) -> tuple[Tensor, Tensor]:
+        """Features of the reals [N, F] and of the fakes [M, F], in float64."""
+        real, fake = (
+            gallery.features(stream, self.extractors[0], "features")
+            for stream in ("reference", "fakes")
+        )
+        return double(real), double(fake)
+
+
+class FD(Distribution):
+    """Fréchet distance (arXiv:1706.08500); biased upwards in small samples: read ``n``."""
+
+    better = "lower"
+
+    def __call__(self, gallery: Gallery) -> Measure:
+        """Measure the gallery."""
+        real, fake = self.clouds(gallery)
+        value = frechet_distance(*moments(real), *moments(fake))
+        return Measure(value, self.better, len(fake), {"reference": len(real)})
+
+
+class KID(Distribution):
+    """Kernel distance (arXiv:1801.01401): mean over seeded subsets, unbiased in n.
+
+    ``std`` is the spread over subsets, not over seeds. Sets smaller than ``subset_size`` make the
+    subsets smaller; what was used is among the details.
+    """
+
+    better = "lower"
+
+    def __init__(self, extractor: Extractor, *, subsets: int, subset_size: int, seed: int) -> None:
+        super().__init__(extractor)
+        self.subsets, self.subset_size, self.seed = subsets, subset_size, seed
+
+    def __call__(self, gallery: Gallery) -> Measure:
+        """Measure the gallery."""
+        real, fake = self.clouds(gallery)
+        size = min(self.subset_size, len(real), len(fake))
+        generator = torch.Generator().manual_seed(self.seed)
+
+        def subset(rows: Tensor) -> Tensor:
+            return rows[torch.randperm(len(rows), generator=generator)[:size]]
+
+        draws = torch.tensor(
+            [polynomial_mmd(subset(real), subset(fake)) for _ in range(self.subsets)],
+            dtype=torch.float64,
+        )
+        details = {
+            "std": float(draws.std()) if self.subsets > 1 else 0.0,
+            "all_samples": polynomial_mmd(real, fake),
+            "subsets": self.subsets,
+            "subset_size": size,
+            "reference": len(real),
+        }
+        return Measure(float(draws.mean()), self.better, len(fake), details)
+
+
+class Manifold(Distribution):
+    """A share by balls of k nearest neighbours."""
+
+    better = "higher"
+
+    def __init__(self, extractor: Extractor, *, k: int) -> None:
+        super().__init__(extractor)
+        self.k = k
+
+    def number(self, real: Tensor, fake: Tensor) -> float:
+        """The share itself."""
+        raise NotImplementedError(f"{type(self).__name__} computes no share")
+
+    def __call__(self, gallery: Gallery) -> Measure:
+        """Measure the gallery."""
+        real, fake = self.clouds(gallery)
+        details: dict[str, float] = {"k": self.k, "reference": len(real)}
+        # What two halves of the reference would score: the ceiling, which is not 1 for few samples.
+        half = len(real) // 2
+        if half > self.k:
+            details["real_against_real"] = self.number(real[:half], real[half:])
+        return Measure(self.number(real, fake), self.better, len(fake), details)
+
+
+class Precision(Manifold):
+    """Share of fakes that lie among the reals (arXiv:1904.06991)."""
+
+    def number(self, real: Tensor, fake: Tensor) -> float:
+        """Improved precision."""
+        return precision_recall(real, fake, self.k).precision
+
+
+class Recall(Manifold):
+    """Share of reals that lie among the fakes (arXiv:1904.06991)."""
+
+    def number(self, real: Tensor, fake: Tensor) -> float:
+        """Improved recall."""
+        return precision_recall(real, fake, self.k).recall
+
+
+class Density(Manifold):
+    """Mean number of real balls around a fake, over k (arXiv:2002.09797); can exceed 1."""
+
+    def number(self, real: Tensor, fake: Tensor) -> float:
+        """Density."""
+        return density_coverage(real, fake, self.k).density
+
+
+class Coverage(Manifold):
+    """Share of reals that have a fake in their ball (arXiv:2002.09797)."""
+
+    def number(self, real: Tensor, fake: Tensor) -> float:
+        """Coverage."""
+        return density_coverage(real, fake, self.k).coverage
