@@ -36,7 +36,7 @@ class Reading(NamedTuple):
         features: pooled last stage [N, F], for distances between distributions.
         identity: unit vectors [N, E]; the dot product says whether two faces are one person.
         landmarks: x and y [N, K, 2]; the centre of the first pixel is at 0.5.
-        attributes: standardised parameters of the head [N, P].
+        attributes: parameters of the head [N, P], in their own units.
         domain: logits [N, D] of the domains in ``config["domains"]``.
         quality: estimated blur and noise [N, 2]: what keeps ``features`` aware of picture quality.
     """
@@ -81,6 +81,8 @@ class Perception(nn.Module):
             domains: names of the domains.
         """
         super().__init__()
+        self.attribute_mean: Tensor
+        self.attribute_scale: Tensor
         self.config = {
             "backbone": backbone,
             "options": options,
@@ -98,13 +100,15 @@ class Perception(nn.Module):
         if not stem_pool:
             self.trunk.maxpool = nn.Identity()
         widths = [info["num_chs"] for info in self.trunk.feature_info][-4:]
-        self.lateral = nn.ModuleList(nn.Conv2d(width, maps, 1) for width in widths[fine:])
+        self.lateral: Any = nn.ModuleList(nn.Conv2d(width, maps, 1) for width in widths[fine:])
         self.heat = nn.Conv2d(maps, len(landmarks), 1)
         self.shift = nn.Linear(widths[-1], 2 * len(landmarks))
         self.identity_head = nn.Linear(widths[-1], identity)
         self.attribute_head = nn.Linear(widths[-1], len(attributes))
         self.domain_head = nn.Linear(widths[-1], len(domains))
         self.quality_head = nn.Linear(widths[-1], 2)
+        self.register_buffer("attribute_mean", torch.zeros(len(attributes)))
+        self.register_buffer("attribute_scale", torch.ones(len(attributes)))
         nn.init.zeros_(self.shift.weight)
 
     def stages(self, images: Tensor) -> list[Tensor]:
@@ -123,7 +127,7 @@ class Perception(nn.Module):
             features=pooled,
             identity=F.normalize(self.identity_head(pooled).float()),
             landmarks=(self._locate(stages[self.fine :], pooled) + 1) * images.shape[-1] / 2,
-            attributes=self.attribute_head(pooled),
+            attributes=self.attribute_head(pooled) * self.attribute_scale + self.attribute_mean,
             domain=self.domain_head(pooled),
             quality=self.quality_head(pooled),
         )

@@ -4,13 +4,13 @@ A metric has ``better`` ("lower" or "higher"), ``needs`` (the gallery streams an
 and ``__call__(gallery) -> Measure``. Its yaml key names the extractor: ``kid@parafaces``.
 """
 
+from benchmarks.measure import Measure
 from benchmarks.metrics.clusters import intra_cluster
 from benchmarks.metrics.correspondence import Identity, Landmarks, Translation
 from benchmarks.metrics.distances import frechet_distance, moments, polynomial_mmd
 from benchmarks.metrics.distribution import FD, KID, Coverage, Density, Precision, Recall
 from benchmarks.metrics.diversity import IntraCluster, NearestShot
 from benchmarks.metrics.manifold import density_coverage, precision_recall, radii
-from benchmarks.measure import Measure
 
 __all__ = [
     "FD",

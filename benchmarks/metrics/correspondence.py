@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.gallery import Extractor, Gallery
-from benchmarks.metrics.geometry import GeometricMap
 from benchmarks.measure import Measure
+from benchmarks.metrics.geometry import GeometricMap
 
 SIDE = 64
 """Landmark errors are given in pixels of a picture of this side, whatever was rendered."""

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.gallery import Extractor, Gallery
+from benchmarks.measure import Measure
 from benchmarks.metrics.distances import double, frechet_distance, moments, polynomial_mmd
 from benchmarks.metrics.manifold import density_coverage, precision_recall
-from benchmarks.measure import Measure
 
 
 class Distribution:

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.gallery import Extractor, Gallery
+from benchmarks.measure import Measure
 from benchmarks.metrics.clusters import intra_cluster
 from benchmarks.metrics.manifold import squared_distances
-from benchmarks.measure import Measure
 
 
 class IntraCluster:

@@ -1,0 +1,226 @@
+"""Train a network that sees ParaFaces: ``python -m benchmarks.perceive which=measure``.
+
+Every number is in ``conf/perception.yaml`` and can be set behind the command. It renders people whom
+no other part of the suite uses, trains on all domains at once, measures the network on held-out
+people and writes weights and a record.
+
+Identity is learnt with an angular margin (arXiv:1801.07698): the classes are the people, whatever
+the domain, pose, light or expression.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor, nn
+
+from benchmarks import parafaces, record
+from benchmarks.accuracy import accuracy, means
+from benchmarks.faces import Faces, rendered
+from benchmarks.nuisance import Nuisance
+from benchmarks.progress import bar
+from core.errors import UserError
+from core.perception import Perception, read, save
+
+ROOT = Path(__file__).parent.parent
+
+
+class AngularMargin(nn.Module):
+    """Cross entropy over people of cosines, that of the right person made harder by an angle."""
+
+    def __init__(self, *, people: int, width: int, margin: float, scale: float) -> None:
+        super().__init__()
+        self.centres = nn.Parameter(torch.randn(people, width))
+        self.margin, self.scale = margin, scale
+
+    def forward(self, identity: Tensor, person: Tensor) -> Tensor:
+        """Mean loss of unit vectors [N, E] for people [N]."""
+        cosine = (identity @ F.normalize(self.centres).T).clamp(-1 + 1e-6, 1 - 1e-6)
+        rows = torch.arange(len(person))
+        right = cosine[rows, person].acos()
+        # Beyond pi the cosine would rise again and reward the opposite direction.
+        harder = (right + self.margin).clamp(max=math.pi).cos()
+        logits = cosine.clone()
+        logits[rows, person] = harder
+        return F.cross_entropy(logits * self.scale, person)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train; the fields are those of ``training`` in the yaml."""
+
+    images: int
+    batch_size: int
+    lr: float
+    weight_decay: float
+    warmup: float
+    bf16: bool
+    margin: float
+    scale: float
+    loss: dict[str, float]
+
+    def rate(self, share: float) -> float:
+        """Learning rate over its peak when this share of the run is done: a ramp, then a cosine."""
+        if share < self.warmup:
+            return share / self.warmup
+        return 0.5 + 0.5 * math.cos(math.pi * (share - self.warmup) / (1 - self.warmup))
+
+
+def losses(
+    network: Perception,
+    margin: AngularMargin,
+    images: Tensor,
+    known: dict[str, Tensor],
+    hidden: float,
+) -> dict[str, Tensor]:
+    """One scalar a head; ``hidden`` is the weight of landmarks that cannot be seen."""
+    seen = network(images)
+    scale = network.attribute_scale
+    weight = known["visible"] + hidden * (1 - known["visible"])
+    off = (seen.landmarks - known["landmarks"]).abs().sum(2) * 2 / images.shape[-1]
+    return {
+        "landmarks": (off * weight).sum() / weight.sum(),
+        "attributes": ((seen.attributes - known["parameters"]) / scale).square().mean(),
+        "identity": margin(seen.identity, known["person"]),
+        "domain": F.cross_entropy(seen.domain.float(), known["domain"]),
+        "quality": F.mse_loss(seen.quality.float(), known["quality"]),
+    }
+
+
+def train(network: Perception, faces: Faces, recipe: Recipe, nuisance: Nuisance, seed: int) -> None:
+    """Train in place on ``recipe.images`` pictures, every picture once before any comes again."""
+    rng, spoil = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        margin = AngularMargin(
+            people=int(faces.person.max()) + 1,
+            width=network.config["identity"],
+            margin=recipe.margin,
+            scale=recipe.scale,
+        )
+    network.attribute_mean.copy_(torch.from_numpy(faces.parameters.mean(0)))
+    network.attribute_scale.copy_(torch.from_numpy(faces.parameters.std(0).clip(1e-3)))
+    network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    parameters = [*network.parameters(), *margin.parameters()]
+    optimiser = torch.optim.AdamW(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay)
+    steps, queue = recipe.images // recipe.batch_size, np.empty(0, np.int64)
+    with bar("training", recipe.images, "pictures") as shown:
+        for step in range(steps):
+            if len(queue) < recipe.batch_size:
+                queue = np.concatenate([queue, rng.permutation(len(faces))])
+            index, queue = queue[: recipe.batch_size], queue[recipe.batch_size :]
+            known = faces.batch(index)
+            images, known["landmarks"], known["quality"] = nuisance(
+                known["images"], known["landmarks"], spoil
+            )
+            images = images.contiguous(memory_format=torch.channels_last)
+            for group in optimiser.param_groups:
+                group["lr"] = recipe.lr * recipe.rate((step + 1) / steps)
+            with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bf16):
+                parts = losses(network, margin, images, known, recipe.loss["hidden"])
+            optimiser.zero_grad(set_to_none=True)
+            torch.stack([recipe.loss[name] * part for name, part in parts.items()]).sum().backward()
+            torch.nn.utils.clip_grad_norm_(parameters, 5.0)
+            optimiser.step()
+            if step % 20 == 0:
+                shown.update(step * recipe.batch_size, **{k: float(v) for k, v in parts.items()})
+    network.eval()
+
+
+def build(cfg: DictConfig) -> Perception:
+    """The untrained network ``cfg.which``, drawn from its own seed."""
+    if cfg.which not in cfg.networks:
+        raise UserError(f"which={cfg.which} is not one of {', '.join(map(str, cfg.networks))}.")
+    chosen: Any = OmegaConf.to_container(cfg.networks[cfg.which], resolve=True)
+    with torch.random.fork_rng():
+        torch.manual_seed(cfg.seed[cfg.which])
+        return Perception(
+            **chosen,
+            resolution=cfg.resolution,
+            attributes=list(parafaces.NAMES),
+            landmarks=list(parafaces.LANDMARKS),
+            domains=list(cfg.domains),
+        )
+
+
+def pictures(cfg: DictConfig, which: DictConfig, what: str) -> Faces:
+    """The people ``which`` in all domains, rendered or taken from the cache, behind a bar."""
+    total = which.count * which.pictures * len(cfg.domains)
+    with bar(what, total, "pictures") as shown:
+        return rendered(
+            list(cfg.domains),
+            **which,
+            resolution=cfg.resolution,
+            cache=cfg.cache,
+            progress=lambda done, _: shown.update(done),
+        )
+
+
+def run(cfg: DictConfig) -> Path:
+    """Render, train, measure, write; the path of the record."""
+    network = build(cfg)
+    started, begun = record.provenance("cpu"), time.monotonic()
+    faces = pictures(cfg, cfg.people, "rendering people")
+    held_out = pictures(cfg, cfg.held_out, "rendering held-out people")
+    ready = time.monotonic()
+    recipe: Any = OmegaConf.to_container(cfg.training, resolve=True)
+    train(network, faces, Recipe(**recipe), Nuisance(**cfg.nuisance), cfg.seed[cfg.which])
+    trained = time.monotonic()
+    weights = ROOT / cfg.weights / f"perception_{cfg.which}.safetensors"
+    save(network, weights, {"which": cfg.which})
+    shipped = read(weights)
+    found = accuracy(shipped, held_out, dict(parafaces.BLOCKS))
+    written = ROOT / cfg.records / f"{cfg.which}.json"
+    report = {
+        "schema": 1,
+        "which": cfg.which,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "bytes": weights.stat().st_size,
+        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "accuracy": found,
+        "means": means(found),
+        "held_out": {"people": cfg.held_out.count, "pictures": len(held_out)},
+        "cost": {
+            "images": cfg.training.images,
+            "distinct_images": len(faces),
+            "render_seconds": round(ready - begun, 1),
+            "train_seconds": round(trained - ready, 1),
+        },
+        "provenance": started,
+        "config": OmegaConf.to_container(cfg, resolve=True),
+    }
+    part = written.with_suffix(".part")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    part.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    part.replace(written)
+    return written
+
+
+def command(words: list[str]) -> int:
+    """One training from the words of a command line; the exit status."""
+    try:
+        cfg = OmegaConf.load(ROOT / "conf" / "perception.yaml")
+        OmegaConf.set_struct(cfg, True)
+        cfg = OmegaConf.merge(cfg, OmegaConf.from_dotlist(words))
+        path = run(cfg)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(json.dumps(json.loads(path.read_text(encoding="utf-8"))["means"], indent=2))
+    print(f"record: {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(command(sys.argv[1:]))

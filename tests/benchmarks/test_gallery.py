@@ -1,0 +1,226 @@
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from benchmarks import metrics
+from benchmarks.extractors import ParaFaces, ParaFacesMaps
+from benchmarks.gallery import Gallery, measure
+from benchmarks.metrics.geometry import GeometricMap
+from core.errors import UserError
+from core.perception import Perception, save
+from core.source import Source, random_source
+from tests.core.test_perception import SMALL
+
+SIDE = 16
+
+
+def invert(generator: torch.nn.Module, photos: Tensor) -> Tensor:
+    return generator.mapping(photos.flatten(1)[:, :8])
+
+
+def tiny() -> Source:
+    return random_source(
+        name="tiny", resolution=SIDE, seed=0, invert=invert, z_dim=8, w_dim=8, mapping_layers=1,
+        channels={4: 8, 8: 8, 16: 8}, mbstd_group=2,
+    )  # fmt: skip
+
+
+class Tinted:
+    """The source's pictures, a little redder."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, *, trained: bool, tint: float) -> None:
+        self.source = tiny()
+        self.source.trained = trained
+        self.tint = tint
+        self.drawn = 0
+
+    def sample(self, z: Tensor) -> Tensor:
+        self.drawn += len(z)
+        return self.render(self.source.g.mapping(z))
+
+    def render(self, ws: Tensor) -> Tensor:
+        tint = torch.tensor([self.tint, 0.0, 0.0]).view(1, 3, 1, 1)
+        return (self.source.g.synthesis(ws) + tint).clamp(-1, 1)
+
+    def stylise(self, photos: Tensor) -> Tensor:
+        return self.render(self.source.invert(photos))
+
+
+class Folder:
+    """What a folder of pictures knows: its shots."""
+
+    resolution = SIDE
+    has_reference = False
+
+    def __init__(self) -> None:
+        self.shots = torch.rand(4, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)) - 0.5
+
+
+class World(Folder):
+    """What an embedded world knows: everything."""
+
+    has_reference = True
+
+    def batches(self, seed: int, n: int) -> Iterator[Tensor]:
+        generator = torch.Generator().manual_seed(seed)
+        yield from (torch.rand(n, 3, SIDE, SIDE, generator=generator) * 2 - 1).split(7)
+
+    def reference(self) -> Iterator[Tensor]:
+        return self.batches(1, 30)
+
+    def photos(self) -> Iterator[Tensor]:
+        return self.batches(2, 20)
+
+    def translations(self) -> Iterator[Tensor]:
+        return self.batches(2, 20)
+
+    def landmark_pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        photo = np.random.default_rng(0).uniform(0, SIDE, (200, 2, 2)).astype(np.float32)
+        return photo, photo
+
+    def translation_landmarks(self) -> np.ndarray:
+        return np.full((20, 2, 2), SIDE / 2, np.float32)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    save(Perception(**{**SMALL, "resolution": 32}), path, {})
+    return str(path)
+
+
+def gallery(adapter: Tinted, domain: Folder, **changes: object) -> Gallery:
+    settings = {"samples": 24, "photos": 10, "seed": 3, "batch_size": 5, **changes}
+    return Gallery(adapter, domain, **settings)
+
+
+def every_metric(weights: str) -> dict:
+    reader, maps = ParaFaces(weights=weights), ParaFacesMaps(weights=weights)
+    return {
+        "kid": metrics.KID(reader, subsets=5, subset_size=10, seed=0),
+        "fd": metrics.FD(reader),
+        "precision": metrics.Precision(reader, k=3),
+        "recall": metrics.Recall(reader, k=3),
+        "density": metrics.Density(reader, k=3),
+        "coverage": metrics.Coverage(reader, k=3),
+        "intra": metrics.IntraCluster(maps, samples=20, cap=6, seed=0),
+        "identity": metrics.Identity(reader),
+        "nearest_shot": metrics.NearestShot(maps, samples=20),
+        "landmarks": metrics.Landmarks(reader, ridge=1.0),
+        "translation": metrics.Translation(maps, reader=reader),
+    }
+
+
+def test_every_metric_is_taken_where_everything_is_known(weights: str) -> None:
+    seen: list[tuple[int, int, str]] = []
+    shown = gallery(Tinted(trained=True, tint=0.2), World(), progress=lambda *w: seen.append(w))
+    result = measure(shown, every_metric(weights))
+    assert set(result.measures) == set(every_metric(weights))
+    assert result.left_out == {}
+    assert all(m.better in ("lower", "higher") for m in result.measures.values())
+    assert [done for done, _, _ in seen] == sorted(done for done, _, _ in seen)
+    assert seen[-1][0] == seen[-1][1]
+
+
+def test_a_folder_gets_what_it_allows_and_a_sentence_for_the_rest(weights: str) -> None:
+    result = measure(gallery(Tinted(trained=True, tint=0.2), Folder()), every_metric(weights))
+    assert set(result.measures) == {"intra", "identity", "nearest_shot"}
+    assert result.left_out["kid"] == "the data have no held-out reference pictures."
+    assert "geometric map" in result.left_out["landmarks"]
+
+
+def test_an_untrained_source_is_not_compared_with(weights: str) -> None:
+    result = measure(gallery(Tinted(trained=False, tint=0.2), World()), every_metric(weights))
+    assert {"identity", "landmarks", "translation"} == set(result.left_out)
+    assert "no trained source" in result.left_out["identity"]
+
+
+def test_pictures_and_features_are_made_once(weights: str) -> None:
+    adapter = Tinted(trained=True, tint=0.2)
+    measure(gallery(adapter, World()), every_metric(weights))
+    assert adapter.drawn == 24
+
+
+def test_the_same_gallery_gives_the_same_numbers_whatever_the_global_seed(weights: str) -> None:
+    results = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        results.append(measure(gallery(Tinted(trained=True, tint=0.1), World()),
+                               every_metric(weights)))  # fmt: skip
+    assert results[0] == results[1]
+
+
+def test_streams_hold_the_pictures_they_name() -> None:
+    shown = gallery(Tinted(trained=True, tint=0.0), World())
+    assert np.array_equal(shown.pictures("fakes"), shown.pictures("sources"))
+    assert np.array_equal(shown.pictures("others")[1:], shown.pictures("sources")[:-1])
+    assert len(shown.pictures("reference")) == 30
+    assert len(shown.pictures("photos")) == len(shown.pictures("stylised")) == 10
+    assert [len(b) for b in shown.images("fakes", first=12)] == [5, 5, 2]
+    z = shown.z()
+    assert torch.equal(z, gallery(Tinted(trained=True, tint=0.5), Folder()).z())
+
+
+def test_an_unadapted_generator_keeps_identity_and_landmarks(weights: str) -> None:
+    shown = gallery(Tinted(trained=True, tint=0.0), World())
+    found = measure(shown, every_metric(weights)).measures
+    assert found["identity"].value == pytest.approx(1)
+    assert found["identity"].details["rank1"] == 1
+    assert found["identity"].details["floor"] < 1
+    assert found["landmarks"].value == pytest.approx(0, abs=1e-9)
+    assert found["landmarks"].details["map_residual"] == pytest.approx(0, abs=1e-9)
+
+
+def test_a_generator_that_copies_its_shots_is_found_out(weights: str) -> None:
+    adapter, world = Tinted(trained=True, tint=0.2), World()
+    adapter.sample = lambda z: world.shots[: len(z)].repeat(2, 1, 1, 1)[: len(z)]  # type: ignore[method-assign]
+    names = ("nearest_shot", "intra", "recall")
+    wanted = {name: every_metric(weights)[name] for name in names}
+    found = measure(gallery(adapter, world), wanted).measures
+    assert found["nearest_shot"].value == pytest.approx(0, abs=1e-4)
+    assert found["nearest_shot"].details["copies"] == 1
+    assert found["intra"].value == pytest.approx(0, abs=1e-4)
+
+
+def test_the_network_that_guides_losses_may_not_measure() -> None:
+    with pytest.raises(UserError, match="never measures"):
+        ParaFaces(weights="guide")
+
+
+def test_kid_says_which_subsets_it_could_use(weights: str) -> None:
+    reader = ParaFaces(weights=weights)
+    metric = metrics.KID(reader, subsets=3, subset_size=500, seed=0)
+    found = metric(gallery(Tinted(trained=True, tint=0.2), World()))
+    assert found.details["subset_size"] == 24
+    assert found.n == 24
+
+
+def test_a_measure_is_finite() -> None:
+    with pytest.raises(ValueError, match="finite"):
+        metrics.Measure(float("nan"), "lower", 1)
+    assert partial(metrics.Measure, 1.0, "lower")(3).as_dict()["n"] == 3
+
+
+def test_a_linear_and_a_quadratic_deformation_are_learnt_from_pairs() -> None:
+    generator = torch.Generator().manual_seed(0)
+    pose = torch.randn(800, 2, generator=generator, dtype=torch.float64)
+    basis = torch.randn(2, 12, generator=generator, dtype=torch.float64)
+    photo = 32 + 4 * (pose @ basis).view(800, 6, 2)
+    target = photo + 0.3 * (photo - 32) + pose[:, :1, None].square()
+    found = GeometricMap(photo, target, ridge=1e-6)
+    assert found.residual < 1e-3
+    assert GeometricMap(photo, photo, ridge=1.0).residual < 1e-12
+
+
+def test_the_shipped_weights_are_read_from_the_package(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is not at"):
+        ParaFaces(weights=str(tmp_path / "absent.safetensors"))
