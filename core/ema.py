@@ -1,0 +1,32 @@
+"""The averaged generator (arXiv:1710.10196), with its half-life in thousands of images."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+
+class EMA(nn.Module):
+    """Holds ``model``, an exponential moving average of another one's parameters.
+
+    Args:
+        model: to be averaged; copied.
+        half_life_kimg: thousands of images after which an old value counts half.
+    """
+
+    def __init__(self, model: nn.Module, *, half_life_kimg: float) -> None:
+        super().__init__()
+        self.half_life = half_life_kimg * 1000
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, images: int) -> None:
+        """Move towards ``model`` after ``images`` more images; buffers are copied."""
+        share = 1 - 0.5 ** (images / max(self.half_life, 1e-8))
+        own = list(self.model.parameters())
+        # Lerp leaves equal values equal: frozen layers stay bit-identical.
+        torch._foreach_lerp_(own, list(model.parameters()), share)
+        for mine, theirs in zip(self.model.buffers(), model.buffers(), strict=True):
+            mine.copy_(theirs)
