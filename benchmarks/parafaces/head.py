@@ -74,7 +74,7 @@ def face(h: Any, ax: F, x: F, y: F, z: F) -> F:
     d = ellipsoid(ax, y - h.skull_y, z - h.skull_z, h.skull_width, h.skull_height, h.skull_d)
     front = ellipsoid(ax, y - h.face_y, z - C012, h.face_width, h.face_h, C055)
     d = smin(d, front, C024)
-    jaw = bone(ax, y, z, h.jaw_width, h.jaw_y, C002, C018, h.chin_width, h.chin_y, h.chin_z, C014)
+    jaw = bone(sqrt(ax * ax + C002 * HALF), y, z, h.jaw_width, h.jaw_y, C002, C018, h.chin_width, h.chin_y, h.chin_z, C014)
     d = smin(d, jaw, C024)
     cheek = ellipsoid(ax - h.bone_x + C010, y - h.cheek_y, z - h.cheek_z, h.cheek_r, C020, C020)
     d = smin(d, cheek, C018)
@@ -89,10 +89,10 @@ def face(h: Any, ax: F, x: F, y: F, z: F) -> F:
     ez = z - h.eye_z
     lid = sqrt(ex * ex + ey * ey + ez * ez) - h.eye_r
     d = smin(d, lid, C005)
-    nose = bone(ax, y, z, ZERO, C010, h.root_z, C006, ZERO, h.nose_y, h.nose_z, h.nose_bulb)
-    d = smin(d, nose, C012)
+    nose = bone(ax, y, z, ZERO, C010, h.root_z, C005, ZERO, h.nose_y, h.nose_z, h.nose_bulb)
+    d = smin(d, nose, C018)
     ala = ellipsoid(ax - h.nose_width, y - h.ala_y, z - h.ala_z, h.ala_r, h.ala_r, C010)
-    d = smin(d, ala, C006)
+    d = smin(d, ala, C008)
     curve = h.corner * (ax / h.mouth_w) * (ax / h.mouth_w)
     ly = y - h.mouth_y - curve
     upper = ellipsoid(ax, ly - h.lip_u * HALF, z - h.lip_z + C003, h.mouth_w, h.lip_u, C010)
@@ -100,8 +100,9 @@ def face(h: Any, ax: F, x: F, y: F, z: F) -> F:
     lower = ellipsoid(ax, ly + h.gap + h.lip_l * HALF, z - h.lip_z + C003, h.mouth_w * C090,
                       h.lip_l, C012)
     d = smin(d, lower, C004)
-    slot = ellipsoid(ax, ly + h.gap * HALF, z - h.lip_z - C004, h.mouth_w, h.gap * HALF + C002, C010)
-    d = smax(d, -slot, C003)
+    slot = ellipsoid(ax, ly + h.gap * HALF, z - h.lip_z - C004, h.mouth_w * C090,
+                     h.gap * HALF + C002 * HALF, C008)
+    d = smax(d, -slot, C002)
     px, pz = ax - h.ear_x, z + C012
     qx, qz = px * h.ear_c + pz * h.ear_s, pz * h.ear_c - px * h.ear_s
     ey = y + C010 + qz * C024
@@ -114,21 +115,23 @@ def face(h: Any, ax: F, x: F, y: F, z: F) -> F:
 @inline
 def hair(h: Any, ax: F, x: F, y: F, z: F) -> F:
     """One volume for every cut: an ellipsoid drawn downwards, a bottom, a window for the face."""
-    below = max(h.skull_y - y, ZERO)
-    above = max(y - h.skull_y, ZERO)
+    below = max(h.hair_y - y, ZERO)
+    above = max(y - h.hair_y, ZERO)
     flare = ONE - h.hair_flare * below
-    d = ellipsoid(x * flare, above, (z - h.skull_z) * flare, h.hair_w, h.hair_h, h.hair_d)
+    d = ellipsoid(x * flare, above, (z - h.hair_z) * flare, h.hair_w, h.hair_h, h.hair_d)
     f = h.curl_f
+    clump = wave(x * F(3.1) + z * F(1.7) + HALF * wave(y + x))
     ripple = wave(x * f + HALF * wave(y * f)) + wave(y * f * F(0.8) + x * F(0.7)) + wave(z * f + y)
-    d = d - h.curl_a * ripple
+    d = d - h.curl_a * ripple - h.ragged * HALF * clump
     d = smax(d, h.hair_bottom - y + h.hair_slope * z, C016)
     wx = (x - h.window_x) * h.window_c + (y - h.window_y) * h.window_s
     wy = (y - h.window_y) * h.window_c - (x - h.window_x) * h.window_s
     wy = max(wy, ZERO)
     ix, iy = wx / h.window_w, wy / h.window_h
     window = (sqrt(ix * ix + iy * iy) - ONE) * min(h.window_w, h.window_h)
-    window = smax(window, h.window_z - z, C020)
-    d = smax(d, -window, C010)
+    window = window + h.ragged * wave(x * F(2.6) + wave(z + y) * QUARTER)
+    window = smax(window, h.window_z - z, C030)
+    d = smax(d, -window, C018)
     px, py, pz = ax - h.ear_x - C004, y + C010, z + C010
     d = smax(d, h.ear_clear - sqrt(px * px + py * py * C070 + pz * pz), C008)
     by, bz = y - h.skull_y - h.hair_h - C006, z + C055
@@ -168,12 +171,12 @@ def parts(h: Any, x: F, y: F, z: F) -> tuple[F, F, F, F]:
     neck = bone(qx, qy, qz, ZERO, -C055, -C018, h.neck_width * C090, ZERO, F(-1.7), -C035,
                 h.neck_width)
     skin = smin(skin, neck, C010)
-    torso = bone(aqx, qy, qz, F(0.3), F(-1.80), -C035, C035, h.shoulders, F(-2.02), -C040, C035)
+    torso = bone(aqx, qy, qz, F(0.3), F(-1.74), -C035, C035, h.shoulders, F(-1.96), -C040, C035)
     torso = smin(torso, neck, C035)
     skin = min(skin, torso)
     cloth = torso - C003
     # The neckline: a cone around the neck, cut lower in front.
     r = sqrt(qx * qx + (qz + C035) * (qz + C035) * C060)
-    line = F(-1.36) - h.neckline * C030 - max(qz + C030, ZERO) * (HALF + h.neckline) + r * C010
+    line = F(-1.28) - h.neckline * C030 - max(qz + C030, ZERO) * (HALF + h.neckline) + r * C010
     cloth = smax(cloth, qy - line, C002)
     return skin, hair(h, ax, x, y, z), cloth, spectacles(h, ax, y, z)

@@ -18,6 +18,7 @@ SEGMENTS = ("background", "skin", "nose", "neck", "hair", "brow", "eye", "iris",
             "clothes", "glasses")
 (BACKGROUND, FACE, NOSE, NECK, HAIRS, BROW, EYE, IRIS, LIPS, MOUTH, CLOTHES,
  RIMS) = range(len(SEGMENTS))
+BROW_INNER, BROW_BEYOND = 0.105, 0.185  # from the middle of the face; beyond the pupil
 LAYERS = ("red", "green", "blue", "label", "gloss", "glint", "strand", "line")
 RED, GREEN, BLUE, LABEL, GLOSS, GLINT, STRAND, LINE = range(len(LAYERS))
 
@@ -88,7 +89,7 @@ def whiskers(h: Any, x: float, y: float, z: float) -> float:
         return 0.0
     ax = abs(x)
     cheek = -0.40 + 0.05 - 0.95 * max(0.50 - ax, 0.0) + 0.25 * max(0.20 - ax, 0.0)
-    grown = ramp(cheek + 0.07, cheek - 0.07, y) * ramp(0.0, 0.16, z)
+    grown = ramp(cheek + 0.10, cheek - 0.12, y) * ramp(0.0, 0.16, z)
     top = h.nose_y - 0.105
     lip = ramp(top + 0.03, top - 0.04, y) * ramp(0.36, 0.28, ax) * ramp(0.4, 0.6, z)
     below = ramp(h.chin_y - 0.20, h.chin_y - 0.08, y)
@@ -96,14 +97,20 @@ def whiskers(h: Any, x: float, y: float, z: float) -> float:
 
 
 @small
+def brow_line(h: Any, t: float) -> float:
+    """Height of the middle of a brow, t from 0 (inner end) to 1."""
+    middle = h.brow_y + h.brow_arch * (1 - ((t - 0.62) / 0.62) ** 2) + h.brow_in * (1 - t)
+    return middle + h.brow_tilt * 0.12 * t - 0.05 * ramp(0.7, 1.05, t)
+
+
+@small
 def brow(h: Any, x: float, y: float, c: NDArray[np.float64], hair: NDArray[np.float64]) -> float:
     """Paint a brow; its opacity here."""
-    inner, outer = 0.105, h.eye_distance + 0.185
+    inner, outer = BROW_INNER, h.eye_distance + BROW_BEYOND
     t = (abs(x) - inner) / (outer - inner)
     if t < -0.1 or t > 1.05:
         return 0.0
-    middle = h.brow_y + h.brow_arch * (1 - ((t - 0.62) / 0.62) ** 2) + h.brow_in * (1 - t)
-    middle += h.brow_tilt * 0.12 * t - 0.05 * ramp(0.7, 1.05, t)
+    middle = brow_line(h, t)
     half = h.brow_thickness * (1 - 0.72 * ramp(0.45, 1.05, t)) * ramp(-0.12, 0.10, t)
     v = (y - middle) / (half + 1e-4)
     a = ramp(1.25, 0.55, abs(v)) * ramp(-0.10, 0.05, t) * ramp(1.05, 0.9, t)
@@ -131,10 +138,10 @@ def lips(h: Any, x: float, y: float, c: NDArray[np.float64]) -> int:
     lr, lg, lb = c[0] * (0.90 + 0.0 * rosy), c[1] * (0.66 - 0.14 * rosy), c[2] * (0.68 - 0.08 * rosy)
     lr, lg, lb = lr * (1 - 0.05 * tone), lg * (1 + 0.1 * tone), lb * (1 + 0.1 * tone)
     a = ramp(upper + 0.012, upper - 0.012, y) * ramp(lower - 0.014, lower + 0.014, y)
-    shade = 0.88 if y > seam else 1.0
+    shade = 0.95 if y > seam else 1.0
     mix(c, lr * shade, lg * shade, lb * shade, a * 0.92)
-    line = exp(-((y - open_top) / 0.011) ** 2) * ramp(1.12, 0.98, abs(u))
-    mix(c, lr * 0.42, lg * 0.34, lb * 0.36, 0.85 * line)
+    line = exp(-((y - open_top) / 0.010) ** 2) * ramp(1.12, 0.98, abs(u))
+    mix(c, lr * 0.42, lg * 0.34, lb * 0.36, 0.68 * line)
     if open_low < y < open_top and h.gap > 0.012:
         depth = (open_top - y) / 0.075
         mix(c, 0.26, 0.085, 0.085, 1.0)
@@ -166,6 +173,13 @@ def iris(h: Any, dx: float, dy: float, c: NDArray[np.float64]) -> float:
 
 
 @small
+def gaze(h: Any) -> tuple[float, float]:
+    """Where the iris is, from the middle of the eye; eyes tend to look into the camera."""
+    return (h.eye_size * h.gaze_x - 0.085 * h.r02,
+            h.eye_size * h.gaze_y - 0.06 * h.r12 + 0.25 * (h.lid_up - h.lid_low))
+
+
+@small
 def eye(h: Any, x: float, y: float, c: NDArray[np.float64], out: NDArray[np.float32]) -> int:
     """Paint lid, lashes and eyeball; the label. Glint and line go into the layers."""
     side = 1.0 if x > 0 else -1.0
@@ -189,8 +203,7 @@ def eye(h: Any, x: float, y: float, c: NDArray[np.float64], out: NDArray[np.floa
         white = 0.70 + 0.22 * edge
         mix(c, white, white * 0.965, white * 0.95, 1.0)
         mix(c, 0.78, 0.56, 0.52, 0.55 * ramp(-0.72, -0.98, u) + 0.25 * ramp(0.8, 1.0, u))
-        gx = h.eye_size * h.gaze_x - 0.085 * h.r02
-        gy = h.eye_size * h.gaze_y - 0.06 * h.r12 + 0.25 * (h.lid_up - h.lid_low)
+        gx, gy = gaze(h)
         dx, dy = side * ex - gx, v - gy
         if iris(h, dx, dy, c) > 0.5:
             label = IRIS
@@ -238,7 +251,8 @@ def strands(h: Any, x: float, y: float, z: float) -> float:
     coarse = noise2((angle + bend) * 11 + seed, y * 1.3, 5)
     tuft = noise3(x * 9 + seed, y * 9, z * 9)
     woolly = min(1.0, h.afro + 0.35 * h.hair_curl)
-    value = (0.62 * fine + 0.58 * coarse) * (1 - 0.6 * woolly) + 0.75 * woolly * tuft
+    finer = noise2((angle + 0.5 * bend) * 75 - seed, y * 3.0, 13)
+    value = (0.45 * fine + 0.43 * coarse + 0.32 * finer) * (1 - 0.6 * woolly) + 0.75 * woolly * tuft
     return 0.50 + 0.86 * value
 
 
@@ -270,14 +284,15 @@ def person(h: Any, g: NDArray[np.float32], base: NDArray[np.float64], mane: NDAr
         label = NOSE
     grown = whiskers(h, x, y, z)
     if grown > 0:
-        hairs = 0.70 + 0.5 * noise3(x * 42, y * 16, z * 16)
+        hairs = 0.62 + 0.9 * noise3(x * 38, y * 15, z * 15)
         mix(c, mane[0] * hairs, mane[1] * hairs, mane[2] * hairs,
-            min(0.96, 1.5 * h.beard * grown) * min(1.0, 0.35 + hairs * 0.7))
+            min(0.90, 1.35 * h.beard * grown) * min(1.0, 1.25 - 0.4 * hairs))
         mix(c, 0.5 * c[0] + 0.06, 0.5 * c[1] + 0.06, 0.5 * c[2] + 0.08, 0.6 * h.stubble * grown)
         out[GLOSS] *= 1 - 0.7 * h.beard * grown
     # The hairline fades into the scalp.
-    fade = ramp(0.050, 0.0, g[FRINGE]) * 0.80
-    if fade > 0 and y > -0.2:
+    fade = ramp(0.075, 0.0, g[FRINGE]) * 0.85
+    fade *= ramp(-0.40, 0.0, y)
+    if fade > 0:
         rough = 0.55 + 0.75 * noise2(atan2(x, z + 0.3) * 40, y * 5, 11)
         mix(c, mane[0], mane[1], mane[2], min(1.0, fade * rough))
     if z > 0.25 and g[NX + 2] > -0.2:

@@ -34,20 +34,20 @@ IDENTITY = (
     Parameter("skull_height", 0.86, 0.035, 0.76, 0.95),
     Parameter("face_width", 0.635, 0.030, 0.56, 0.71, -0.3),
     Parameter("face_length", 1.05, 0.055, 0.91, 1.19, -0.4),
-    Parameter("jaw_width", 0.43, 0.042, 0.32, 0.54, -0.7),
-    Parameter("chin_width", 0.10, 0.030, 0.03, 0.19, -0.7),
+    Parameter("jaw_width", 0.385, 0.042, 0.28, 0.54, -0.7),
+    Parameter("chin_width", 0.088, 0.030, 0.03, 0.19, -0.7),
     Parameter("chin_forward", 0.60, 0.035, 0.51, 0.69, -0.3),
     Parameter("cheek_fullness", 0.0, 0.030, -0.07, 0.08, 0.3),
     Parameter("cheekbone", 0.0, 0.022, -0.05, 0.06),
     Parameter("brow_ridge", 0.0, 0.022, -0.04, 0.06, -0.7),
     Parameter("eye_distance", 0.312, 0.014, 0.275, 0.35),
     Parameter("eye_size", 0.168, 0.012, 0.135, 0.20, 0.5),
-    Parameter("eye_height", 0.46, 0.05, 0.32, 0.60, 0.4),
+    Parameter("eye_height", 0.44, 0.05, 0.32, 0.60, 0.4),
     Parameter("eye_tilt", 0.10, 0.07, -0.08, 0.30, 0.3),
     Parameter("eye_depth", 0.0, 0.020, -0.045, 0.045, -0.3),
     Parameter("lid_crease", 0.55, 0.25, 0.0, 1.0),
     Parameter("iris_size", 0.080, 0.004, 0.070, 0.092),
-    Parameter("iris_light", 0.30, 0.26, 0.0, 1.0),
+    Parameter("iris_light", 0.32, 0.20, 0.0, 1.0),
     Parameter("iris_green", 0.4, 0.3, 0.0, 1.0),
     Parameter("lashes", 0.5, 0.22, 0.05, 1.0, 0.8),
     Parameter("nose_length", 0.37, 0.033, 0.28, 0.46, -0.3),
@@ -57,8 +57,8 @@ IDENTITY = (
     Parameter("nose_bulb", 0.088, 0.010, 0.062, 0.115, -0.4),
     Parameter("mouth_drop", 0.655, 0.030, 0.58, 0.73, -0.2),
     Parameter("mouth_width", 0.245, 0.024, 0.185, 0.31),
-    Parameter("lip_upper", 0.052, 0.013, 0.022, 0.09, 0.4),
-    Parameter("lip_lower", 0.072, 0.014, 0.035, 0.11, 0.4),
+    Parameter("lip_upper", 0.058, 0.013, 0.022, 0.09, 0.4),
+    Parameter("lip_lower", 0.078, 0.014, 0.035, 0.11, 0.4),
     Parameter("ear_size", 0.19, 0.018, 0.14, 0.24, -0.2),
     Parameter("ear_out", 0.35, 0.12, 0.05, 0.70),
     Parameter("neck_width", 0.42, 0.035, 0.33, 0.51, -0.8),
@@ -74,8 +74,8 @@ IDENTITY = (
     Parameter("age", 0.30, 0.22, 0.0, 1.0),
     Parameter("lip_colour", 0.38, 0.24, 0.0, 1.0, 0.7),
     Parameter("hair_length", 0.0, 1.0, 0.0, 1.0),
-    Parameter("hair_volume", 0.12, 0.035, 0.05, 0.22, 0.3),
-    Parameter("hairline", 0.80, 0.055, 0.66, 0.95),
+    Parameter("hair_volume", 0.135, 0.040, 0.05, 0.25, 0.3),
+    Parameter("hairline", 0.82, 0.06, 0.66, 0.98),
     Parameter("hair_part", 0.0, 0.20, -0.45, 0.45),
     Parameter("fringe", 0.0, 1.0, 0.0, 1.0),
     Parameter("hair_curl", 0.0, 1.0, 0.0, 1.0),
@@ -98,9 +98,9 @@ IDENTITY = (
     Parameter("texture", 0.5, 0.29, 0.0, 1.0),
 )
 EXPRESSION = (
-    Parameter("smile", 0.40, 0.32, -0.35, 1.0),
+    Parameter("smile", 0.48, 0.32, -0.3, 1.0),
     Parameter("mouth_open", 0.0, 1.0, 0.0, 1.0),
-    Parameter("lids", 1.0, 0.12, 0.45, 1.25),
+    Parameter("lids", 1.0, 0.11, 0.45, 1.18),
     Parameter("gaze_x", 0.0, 0.14, -0.40, 0.40),
     Parameter("gaze_y", 0.0, 0.08, -0.22, 0.22),
     Parameter("brow_raise", 0.0, 0.022, -0.04, 0.06),
@@ -192,9 +192,9 @@ def _traits(value: NDArray[np.float64], soft: NDArray[np.float64]) -> None:
     skin = expit(1.15 * normal["skin_tone"] - 0.85)
     column["skin_tone"][:] = skin
     column["hair_tone"][:] = expit(1.1 * normal["hair_tone"] + 0.2 - 3.6 * skin)
-    column["iris_light"][:] += 0.75 * (column["hair_tone"] - 0.35)
+    column["iris_light"][:] += 0.95 * (column["hair_tone"] - 0.35)
     column["freckles"][:] *= 1.4 * (1 - skin)
-    column["hair_grey"][:] = expit(5.5 * (column["age"] - 0.62) + 0.9 * normal["hair_grey"]) - 0.06
+    column["hair_grey"][:] = expit(8.0 * (column["age"] - 0.70) + normal["hair_grey"]) - 0.08
     column["hair_length"][:] = expit(1.9 * soft + 0.7 * normal["hair_length"] - 0.3)
     column["fringe"][:] = expit(1.3 * normal["fringe"] - 1.9)
     column["hair_curl"][:] = expit(1.3 * normal["hair_curl"] - 1.3 + 1.6 * (skin - 0.3))

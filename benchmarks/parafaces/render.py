@@ -20,8 +20,8 @@ DEPTH, NX, NY, NZ, PX, PY, PZ, PART, AO, SHADE, FRINGE = range(len(CHANNELS))
 NOTHING, SKIN, HAIR, CLOTH, GLASSES = range(5)
 BLOCK = 8  # samples a side of a cone
 NEAR, FAR = F(DISTANCE - 1.6), F(DISTANCE + 1.8)
-STEPS = 40
-HIT, LOST = F(0.0015), F(0.02)
+STEPS = 56
+HIT, LOST = F(0.0015), F(0.006)
 SLOPE = F(0.0025)
 RELAX = F(0.92)
 DELTA = F(0.006)
@@ -80,7 +80,7 @@ def cones(h: Any, size: int, start: NDArray[np.float32]) -> None:
         v = 0.5 - (k // side + 0.5) / side
         ways[0, k], ways[1, k], ways[2, k] = aim(h, u, v)
     # Half the diagonal of a block, per unit of depth.
-    spread = F(0.75) * h.extent / CAMERA / F(side)
+    spread = F(0.90) * h.extent / CAMERA / F(side)
     count = n
     for _ in range(24):
         step(h, ways, t, live, count, p, d)
@@ -89,7 +89,7 @@ def cones(h: Any, size: int, start: NDArray[np.float32]) -> None:
             k = live[i]
             room = d[i] - spread * t[k]
             if room > F(0.01):
-                t[k] += room
+                t[k] += room * RELAX
                 if t[k] < FAR:
                     live[kept] = k
                     kept += 1
@@ -164,7 +164,7 @@ def walk(h: Any, ways: NDArray[np.float32], t: NDArray[np.float32], live: NDArra
             elif turn < STEPS - 1:
                 live[kept] = k
                 kept += 1
-            elif d[i] > LOST:
+            elif d[i] > LOST * F(100):
                 t[k] = FAR
         count = kept
         if count == 0:

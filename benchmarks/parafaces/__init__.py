@@ -1,0 +1,24 @@
+"""ParaFaces: parametric heads, ray-marched, in several styles, with their truth.
+
+People are integers. The ranges below never meet, so that nobody who is trained on is tested on.
+"""
+
+from benchmarks.parafaces.cache import RENDER_VERSION, cached
+from benchmarks.parafaces.paint import SEGMENTS
+from benchmarks.parafaces.parameters import BLOCKS, INDEX, NAMES, TABLE, parameters
+from benchmarks.parafaces.picture import ParaFacesError, Rendering, render
+from benchmarks.parafaces.styles import DOMAINS, STYLES
+from benchmarks.parafaces.truth import LANDMARKS
+
+PEOPLE = {
+    "train": range(0, 10_000_000),
+    "perception": range(10_000_000, 20_000_000),
+    "shots": range(20_000_000, 30_000_000),
+    "reference": range(30_000_000, 40_000_000),
+    "test": range(40_000_000, 50_000_000),
+    "validation": range(50_000_000, 60_000_000),
+}
+
+__all__ = ["BLOCKS", "DOMAINS", "INDEX", "LANDMARKS", "NAMES", "PEOPLE", "RENDER_VERSION",
+           "SEGMENTS", "STYLES", "TABLE", "ParaFacesError", "Rendering", "cached", "parameters",
+           "render"]

@@ -1,0 +1,28 @@
+"""The domains: how each deforms the parameters and how it draws the G-buffer.
+
+A style is two functions. ``deform`` maps parameters to parameters before anything is marched, so that
+landmarks, labels and depth of the picture are exact truth in every domain; ``draw`` colours the
+samples.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from benchmarks.parafaces.parameters import Array
+from benchmarks.parafaces.shading import photograph
+
+
+class Style(NamedTuple):
+    """How a domain differs from the photographs."""
+
+    deform: Callable[[Array], Array]
+    draw: Callable[..., Any]
+
+
+def unchanged(params: Array) -> Array:
+    """The people as they are."""
+    return params
+
+
+STYLES = {"photo": Style(unchanged, photograph)}
+DOMAINS = tuple(STYLES)

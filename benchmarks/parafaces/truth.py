@@ -1,0 +1,98 @@
+"""Where the features are: anchor points on the skin, marched to, projected and tested for visibility."""
+
+from math import sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.parafaces.head import F, face
+from benchmarks.parafaces.paint import BROW_BEYOND, BROW_INNER, brow_line, gaze
+from benchmarks.parafaces.render import compiled
+from benchmarks.parafaces.shape import DISTANCE
+
+# Left and right are those of the picture. Anchors are given in head space: seen from the front (x, y),
+# or from the side (height, depth).
+_PAIRS = ("eye_outer", "eye_inner", "eye_top", "eye_bottom", "pupil", "brow_inner", "brow_middle",
+          "brow_outer", "nose_wing", "mouth_corner", "cheek")
+_MIDDLE = ("forehead", "nose_root", "nose_tip", "nose_base", "lip_top", "lip_bottom", "chin")
+_SIDES = ("jaw", "temple", "ear")
+LANDMARKS = (*(f"{name}_{side}" for name in _PAIRS for side in ("left", "right")), *_MIDDLE,
+             *(f"{name}_{side}" for name in _SIDES for side in ("left", "right")))
+TOLERANCE = 0.06  # head units a landmark may lie behind the depth map and still be seen
+
+
+@compiled
+def anchors(h: Any) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Pairs [11, 2, 2] (feature, left/right, xy), middle ones [7, 2], sides [3, 2] (height, depth)."""
+    pairs, middle, sides = np.zeros((11, 2, 2)), np.zeros((7, 2)), np.zeros((3, 2))
+    gx, gy = gaze(h)
+    for k in range(2):
+        s = 2.0 * k - 1
+        span = h.eye_distance + BROW_BEYOND - BROW_INNER
+        pairs[:, k, 0] = np.array([
+            h.eye_distance + h.eye_size, h.eye_distance - h.eye_size, h.eye_distance,
+            h.eye_distance, h.eye_distance + s * gx, BROW_INNER, BROW_INNER + 0.5 * span,
+            BROW_INNER + span, h.nose_width + 0.75 * h.ala_r, h.mouth_w, h.bone_x]) * s
+        pairs[:, k, 1] = np.array([
+            h.eye_tilt * h.eye_size, -h.eye_tilt * h.eye_size, h.lid_up, -h.lid_low, gy,
+            brow_line(h, 0.0), brow_line(h, 0.5), brow_line(h, 1.0), h.ala_y,
+            h.mouth_y + h.corner, h.cheek_y])
+    middle[:, 1] = np.array([
+        0.55, 0.10, h.nose_y, h.nose_y - 0.95 * h.nose_bulb, h.mouth_y + 0.78 * h.lip_u,
+        h.mouth_y - h.gap - h.lip_l, h.chin_y - 0.07])
+    sides[0, 0], sides[0, 1] = h.jaw_y, 0.15
+    sides[1, 0], sides[1, 1] = 0.25, 0.10
+    sides[2, 0], sides[2, 1] = -0.10, -0.12
+    return pairs, middle, sides
+
+
+@compiled
+def surface(h: Any, x: float, y: float, z: float, axis: int, sign: float) -> tuple[float, float, float]:
+    """First point of the skin from (x, y, z) along -sign of the axis (0 or 2)."""
+    for _ in range(60):
+        d = face(h, F(abs(x)), F(x), F(y), F(z))
+        if d < 0.001:
+            break
+        if axis == 0:
+            x -= sign * d
+        else:
+            z -= sign * d
+    return x, y, z
+
+
+@compiled
+def project(h: Any, x: float, y: float, z: float) -> tuple[float, float, float]:
+    """Picture coordinates in [0, 1] (v downwards) and distance from the camera of a head point."""
+    cx = h.r00 * x + h.r01 * y + h.r02 * z + h.shift_x_
+    cy = h.r10 * x + h.r11 * y + h.r12 * z + h.shift_y_
+    cz = h.r20 * x + h.r21 * y + h.r22 * z
+    s = DISTANCE / (DISTANCE - cz) / h.extent
+    return (0.5 + cx * s, 0.5 - cy * s,
+            sqrt(cx * cx + cy * cy + (DISTANCE - cz) * (DISTANCE - cz)))
+
+
+@compiled
+def landmarks(h: Any, depth: NDArray[np.float32], points: NDArray[np.float32],
+              visible: NDArray[np.bool_]) -> None:
+    """Fill points [K, 2] (x, y in pixels, pixel centres at .5) and visible [K] from depth [R, R]."""
+    pairs, middle, sides = anchors(h)
+    size, n = depth.shape[0], 0
+    total = 2 * len(pairs) + len(middle) + 2 * len(sides)
+    for k in range(total):
+        if k < 2 * len(pairs):
+            x, y = pairs[k // 2, k % 2, 0], pairs[k // 2, k % 2, 1]
+            x, y, z = surface(h, x, y, 1.4, 2, 1.0)
+        elif k < 2 * len(pairs) + len(middle):
+            y = middle[k - 2 * len(pairs), 1]
+            x, y, z = surface(h, 0.0, y, 1.4, 2, 1.0)
+        else:
+            m = k - 2 * len(pairs) - len(middle)
+            sign = 2.0 * (m % 2) - 1
+            x, y, z = surface(h, 1.5 * sign, sides[m // 2, 0], sides[m // 2, 1], 0, sign)
+        u, v, t = project(h, x, y, z)
+        points[n, 0], points[n, 1] = u * size, v * size
+        i, j = int(v * size), int(u * size)
+        inside = 0 <= u < 1 and 0 <= v < 1
+        visible[n] = inside and t < depth[min(max(i, 0), size - 1), min(max(j, 0), size - 1)] + TOLERANCE
+        n += 1
