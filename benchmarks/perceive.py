@@ -23,6 +23,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor, nn
 
 from benchmarks import parafaces, record
@@ -134,7 +135,7 @@ def train(network: Perception, faces: Faces, recipe: Recipe, nuisance: Nuisance,
             torch.nn.utils.clip_grad_norm_(parameters, 5.0)
             optimiser.step()
             if step % 20 == 0:
-                shown.update(step * recipe.batch_size, **{k: float(v) for k, v in parts.items()})
+                shown.update(step * recipe.batch_size, **{k: v.item() for k, v in parts.items()})
     network.eval()
 
 
@@ -214,8 +215,8 @@ def command(words: list[str]) -> int:
         OmegaConf.set_struct(cfg, True)
         cfg = OmegaConf.merge(cfg, OmegaConf.from_dotlist(words))
         path = run(cfg)
-    except UserError as error:
-        print(error, file=sys.stderr)
+    except (UserError, OmegaConfBaseException) as error:
+        print(str(error).splitlines()[0], file=sys.stderr)
         return 2
     print(json.dumps(json.loads(path.read_text(encoding="utf-8"))["means"], indent=2))
     print(f"record: {path}")
