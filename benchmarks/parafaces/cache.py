@@ -13,7 +13,7 @@ from numpy.lib.format import open_memmap
 
 from benchmarks.parafaces.parameters import TABLE, parameters
 from benchmarks.parafaces.picture import Progress, Rendering, check, fill, layout
-from benchmarks.parafaces.render import CHANNELS
+from benchmarks.parafaces.march import CHANNELS
 from benchmarks.parafaces.truth import LANDMARKS
 
 # Raise when any picture changes, so that what older code has rendered is not taken for it.

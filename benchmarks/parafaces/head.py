@@ -1,7 +1,7 @@
 """The head as a signed distance field, in float32 and without branches.
 
 `parts` gives the distances to skin, hair, clothes and glasses. It is straight-line code, so that the
-loops of `render` over many points are turned into vector instructions by the compiler; a literal
+loops of `march` over many points are turned into vector instructions by the compiler; a literal
 would be float64 and halve their width, hence the named constants.
 """
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.parafaces.noise import noise2, noise3, ramp, small
-from benchmarks.parafaces.render import CLOTH, FRINGE, GLASSES, HAIR, NOTHING, NX, PART, PX
+from benchmarks.parafaces.march import CLOTH, FRINGE, GLASSES, HAIR, NOTHING, NX, PART, PX
 
 SEGMENTS = ("background", "skin", "nose", "neck", "hair", "brow", "eye", "iris", "lips", "mouth",
             "clothes", "glasses")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.parafaces.paint import LAYERS, paint
 from benchmarks.parafaces.parameters import Array
-from benchmarks.parafaces.render import BLOCK, CHANNELS, DEPTH, trace
+from benchmarks.parafaces.march import BLOCK, CHANNELS, DEPTH, trace
 from benchmarks.parafaces.shading import settle
 from benchmarks.parafaces.shape import shapes
 from benchmarks.parafaces.styles import DOMAINS, STYLES

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks.parafaces.noise import ramp, small
 from benchmarks.parafaces.paint import BLUE, GLINT, GLOSS, GREEN, LABEL, LAYERS, RED, STRAND
-from benchmarks.parafaces.render import AO, HAIR, NOTHING, NX, PART, PX, SHADE, SKIN
+from benchmarks.parafaces.march import AO, HAIR, NOTHING, NX, PART, PX, SHADE, SKIN
 
 
 @small

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks.parafaces.head import F, face
 from benchmarks.parafaces.paint import BROW_BEYOND, BROW_INNER, brow_line, gaze
-from benchmarks.parafaces.render import compiled
+from benchmarks.parafaces.march import compiled
 from benchmarks.parafaces.shape import DISTANCE
 
 # Left and right are those of the picture. Anchors are given in head space: seen from the front (x, y),
