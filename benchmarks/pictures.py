@@ -106,7 +106,9 @@ def files(root: str | Path) -> list[File]:
     kept = sorted(m for m in members if _visible(m) and m.lower().endswith(SUFFIXES))
     if not kept:
         kinds = ", ".join(suffix[1:] for suffix in SUFFIXES)
-        raise UserError(f"There is no picture ({kinds}) in {path}.")
+        zips = [m for m in members if _visible(m) and m.lower().endswith(".zip")]
+        hint = f"; a zip can be given itself, {path / min(zips)}" if zips else ""
+        raise UserError(f"There is no picture ({kinds}) in {path}{hint}.")
     return [File(path, member) for member in kept]
 
 

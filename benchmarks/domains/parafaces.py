@@ -1,0 +1,183 @@
+"""ParaFaces as a domain: fixed lists of shots, and the truth about everybody who is held out.
+
+People are integers and their ranges never overlap: those of the source's training set begin at 0,
+those of the shots at 20 million, of the reference at 30 million, of the landmark pairs at 35
+million, and the held-out test people at 40 million.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from benchmarks import parafaces
+from benchmarks.domains.base import Domain, Landmarks, Pairs, Pictures, whole
+from benchmarks.pictures import as_images
+from core.errors import UserError
+
+TRAINING, SHOTS, REFERENCE, PAIRS, TEST = 0, 20_000_000, 30_000_000, 35_000_000, 40_000_000
+SPLITS = Path(__file__).parents[2] / "conf" / "data" / "splits"
+
+
+class ParaFacesDomain(Domain):
+    """A style of ParaFaces: listed shots, held-out people in it, and exact pairs with photos.
+
+    Args:
+        style: one of `parafaces.DOMAINS`.
+        shots: how many; a list must exist for this number.
+        draw: which of the lists.
+        reference: held-out people rendered in the style, to compare with.
+        photos: held-out test people rendered as photo and in the style.
+        pairs: people whose landmarks are known in both, to learn the geometric map from.
+        cache: folder in which rendered pictures are kept.
+        run: resolution, images, batch_size, seed, xflip; see `Domain`.
+    """
+
+    def __init__(
+        self,
+        *,
+        style: str,
+        shots: int,
+        draw: int,
+        reference: int,
+        photos: int,
+        pairs: int,
+        cache: str,
+        **run: Any,
+    ) -> None:
+        super().__init__(**run)
+        if style not in parafaces.DOMAINS:
+            choices = ", ".join(parafaces.DOMAINS)
+            raise UserError(f"There is no ParaFaces style {style!r}; the choices are {choices}.")
+        self.name = f"parafaces_{style}"
+        self.style = style
+        self.people = self.listed(shots, draw)
+        self.counts = {
+            REFERENCE: whole("data.reference", reference, least=0),
+            TEST: whole("data.photos", photos, least=0),
+            PAIRS: whole("data.pairs", pairs, least=0),
+        }
+        self.cache = Path(cache).expanduser()
+        self.notes.append(
+            f"{self.name}: {shots} {'shot' if shots == 1 else 'shots'} (list {draw}), "
+            f"{reference} held-out people as reference, {photos} test people."
+        )
+
+    def listed(self, shots: int, draw: int) -> np.ndarray:
+        """The (person, picture) [K, 2] of a committed list, and its hash."""
+        path = SPLITS / f"parafaces-{shots}-{draw}.txt"
+        if not path.is_file():
+            raise UserError(
+                f"There is no list of {shots} ParaFaces shots, draw {draw}; "
+                f"there are data.shots={_numbers(1)} with data.draw={_numbers(2)}."
+            )
+        text = path.read_bytes()
+        self.shots_sha256 = hashlib.sha256(text).hexdigest()
+        return np.loadtxt(text.decode().splitlines(), dtype=np.int64, ndmin=2)
+
+    def prepare_data(self) -> None:
+        """Render all that the run needs and that is not in the cache."""
+        self.training()
+        self.reference()
+        self.photos()
+        self.translations()
+
+    def training(self) -> np.ndarray:
+        """The shots, uint8 [K, R, R, 3]."""
+        return self._shots
+
+    @cached_property
+    def _shots(self) -> np.ndarray:
+        who = parafaces.parameters(self.people[:, 0], self.people[:, 1])
+        return parafaces.render(who, self.style, self.resolution).images
+
+    def reference(self) -> Pictures:
+        """Held-out people in this style."""
+        return self._shown(self._rendered(self.style, REFERENCE).images)
+
+    def photos(self) -> Pictures:
+        """Held-out test people as photo."""
+        return self._shown(self._rendered("photo", TEST).images)
+
+    def translations(self) -> Pictures:
+        """The same test people, with the same expression and pose, in this style."""
+        return self._shown(self._rendered(self.style, TEST).images)
+
+    def translation_landmarks(self) -> Landmarks:
+        """The true landmarks of `translations`, in pixels [n, K, 2]."""
+        return self._rendered(self.style, TEST).landmarks
+
+    def landmark_pairs(self) -> Pairs:
+        """Exact landmarks (photo, target), in pixels [n, K, 2] each, of people of their own."""
+        ids = np.arange(PAIRS, PAIRS + self.counts[PAIRS])
+        who = parafaces.parameters(ids, np.zeros_like(ids))
+        photo, target = (
+            parafaces.landmarks(who, domain, self.resolution) for domain in ("photo", self.style)
+        )
+        return photo, target
+
+    def _rendered(self, domain: str, first: int) -> parafaces.Rendering:
+        return self._cached(domain, range(first, first + self.counts[first]), 1)
+
+    def _cached(self, domain: str, people: range, pictures_each: int) -> parafaces.Rendering:
+        return parafaces.cached(
+            domain,
+            people=people,
+            pictures_each=pictures_each,
+            resolution=self.resolution,
+            folder=self.cache,
+            progress=self.progress,
+        )
+
+
+class ParaFacesTraining(ParaFacesDomain):
+    """The many pictures that a source generator is trained on, read from a memory-map.
+
+    Args:
+        people: how many people of the training range.
+        pictures_each: pictures of each, in different poses, expressions and lights.
+        parafaces: see `ParaFacesDomain`; `shots` of the pictures stand for all where few are shown.
+    """
+
+    def __init__(self, *, people: int, pictures_each: int, shots: int, **parafaces: Any) -> None:
+        self.trained = range(TRAINING, TRAINING + whole("data.people", people, least=1))
+        self.pictures_each = whole("data.pictures_each", pictures_each, least=1)
+        self.shown = whole("data.shots", shots, least=1)
+        super().__init__(shots=shots, **parafaces)
+        if self.shown > people * pictures_each:
+            raise UserError(
+                f"data.shots={shots} is more than the {people * pictures_each} pictures."
+            )
+        self.notes = [
+            f"{self.name}: {people:,} people x {pictures_each} pictures to train on, "
+            f"{self.counts[REFERENCE]} held-out people as reference, {self.counts[TEST]} to test."
+        ]
+
+    def listed(self, shots: int, draw: int) -> np.ndarray:
+        """Nobody is listed; the hash names the whole training set."""
+        del draw
+        text = f"parafaces training {self.trained} x {self.pictures_each}"
+        self.shots_sha256 = hashlib.sha256(text.encode()).hexdigest()
+        return np.empty((0, 2), dtype=np.int64)
+
+    def training(self) -> np.ndarray:
+        """The training set, a memory-map uint8 [people x pictures_each, R, R, 3]."""
+        return self._cached(self.style, self.trained, self.pictures_each).images
+
+    @cached_property
+    def shots(self) -> Tensor:
+        """The first pictures of the training set, as an example of it."""
+        return as_images(self.training()[: self.shown])
+
+
+def _numbers(place: int) -> str:
+    """The numbers at one place of the names of the committed lists, as a sentence has them."""
+    names = [re.findall(r"\d+", path.stem) for path in SPLITS.glob("parafaces-*-*.txt")]
+    numbers = sorted({int(found[place - 1]) for found in names})
+    return ", ".join(map(str, numbers))
