@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -74,7 +75,7 @@ def rendered(
         count: number of people.
         pictures: of each person; the same ones in every domain.
         resolution: side in pixels.
-        cache: folder of rendered pictures; empty for the suite's own.
+        cache: folder in which rendered pictures are kept.
         progress: told (pictures done, pictures in all) over all domains.
     """
     people = range(first, first + count)
@@ -88,7 +89,7 @@ def rendered(
                 people=people,
                 pictures_each=pictures,
                 resolution=resolution,
-                **({"folder": cache} if cache else {}),
+                folder=Path(cache).expanduser(),
                 progress=lambda done, _, i=i: progress(i * len(person) + done, total),
             )
         )
