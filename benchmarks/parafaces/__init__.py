@@ -6,7 +6,7 @@ People are integers. The ranges below never meet, so that nobody who is trained 
 from benchmarks.parafaces.cache import RENDER_VERSION, cached
 from benchmarks.parafaces.paint import SEGMENTS
 from benchmarks.parafaces.parameters import BLOCKS, INDEX, NAMES, TABLE, parameters
-from benchmarks.parafaces.picture import ParaFacesError, Rendering, render
+from benchmarks.parafaces.picture import ParaFacesError, Rendering, landmarks, render
 from benchmarks.parafaces.styles import DOMAINS, STYLES
 from benchmarks.parafaces.truth import LANDMARKS
 
@@ -20,5 +20,5 @@ PEOPLE = {
 }
 
 __all__ = ["BLOCKS", "DOMAINS", "INDEX", "LANDMARKS", "NAMES", "PEOPLE", "RENDER_VERSION",
-           "SEGMENTS", "STYLES", "TABLE", "ParaFacesError", "Rendering", "cached", "parameters",
+           "SEGMENTS", "STYLES", "TABLE", "ParaFacesError", "Rendering", "cached", "landmarks", "parameters",
            "render"]

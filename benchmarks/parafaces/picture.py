@@ -14,7 +14,7 @@ from benchmarks.parafaces.march import BLOCK, CHANNELS, DEPTH, trace
 from benchmarks.parafaces.shading import settle
 from benchmarks.parafaces.shape import shapes
 from benchmarks.parafaces.styles import DOMAINS, STYLES
-from benchmarks.parafaces.truth import LANDMARKS, landmarks
+from benchmarks.parafaces.truth import LANDMARKS, landmark_truth, locate
 from core.errors import UserError
 
 RESOLUTIONS = (32, 64, 128, 256)
@@ -91,7 +91,7 @@ def fill(result: Rendering, params: Array, domain: str, *, supersample: int,
             style.draw(h, g, layers, colours)
             settle(colours, layers, g[DEPTH], supersample, result.images[n],
                    result.segmentation[n], result.depth[n])
-            landmarks(h, result.depth[n], result.landmarks[n], result.visible[n])
+            landmark_truth(h, result.depth[n], result.landmarks[n], result.visible[n])
         return stop - start
 
     if len(records):  # compile once, before the threads start
@@ -102,6 +102,17 @@ def fill(result: Rendering, params: Array, domain: str, *, supersample: int,
         for count in pool.map(draw, range(0, len(records), 64)):
             done += count
             yield done
+
+
+def landmarks(params: Array, domain: str, resolution: int) -> NDArray[np.float32]:
+    """Landmarks [n, K, 2] in pixels of parameters [n, P], without rendering; those of `render`."""
+    check(domain, resolution, 1)
+    records = shapes(STYLES[domain].deform(np.asarray(params, np.float32)))
+    points = np.empty((len(records), len(LANDMARKS), 2), np.float32)
+    distance = np.empty(len(LANDMARKS), np.float32)
+    for n in range(len(records)):
+        locate(records[n], points[n], distance)
+    return points * np.float32(resolution)
 
 
 Progress = Callable[[int, int], None]

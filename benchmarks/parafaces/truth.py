@@ -73,26 +73,30 @@ def project(h: Any, x: float, y: float, z: float) -> tuple[float, float, float]:
 
 
 @compiled
-def landmarks(h: Any, depth: NDArray[np.float32], points: NDArray[np.float32],
-              visible: NDArray[np.bool_]) -> None:
-    """Fill points [K, 2] (x, y in pixels, pixel centres at .5) and visible [K] from depth [R, R]."""
+def locate(h: Any, points: NDArray[np.float32], distance: NDArray[np.float32]) -> None:
+    """Fill points [K, 2], fractions of the picture (x right, y down), and distances [K]."""
     pairs, middle, sides = anchors(h)
-    size, n = depth.shape[0], 0
-    total = 2 * len(pairs) + len(middle) + 2 * len(sides)
-    for k in range(total):
-        if k < 2 * len(pairs):
-            x, y = pairs[k // 2, k % 2, 0], pairs[k // 2, k % 2, 1]
-            x, y, z = surface(h, x, y, 1.4, 2, 1.0)
-        elif k < 2 * len(pairs) + len(middle):
-            y = middle[k - 2 * len(pairs), 1]
-            x, y, z = surface(h, 0.0, y, 1.4, 2, 1.0)
+    first, second = 2 * len(pairs), 2 * len(pairs) + len(middle)
+    for k in range(second + 2 * len(sides)):
+        if k < first:
+            x, y, z = surface(h, pairs[k // 2, k % 2, 0], pairs[k // 2, k % 2, 1], 1.4, 2, 1.0)
+        elif k < second:
+            x, y, z = surface(h, 0.0, middle[k - first, 1], 1.4, 2, 1.0)
         else:
-            m = k - 2 * len(pairs) - len(middle)
-            sign = 2.0 * (m % 2) - 1
-            x, y, z = surface(h, 1.5 * sign, sides[m // 2, 0], sides[m // 2, 1], 0, sign)
-        u, v, t = project(h, x, y, z)
-        points[n, 0], points[n, 1] = u * size, v * size
-        i, j = int(v * size), int(u * size)
-        inside = 0 <= u < 1 and 0 <= v < 1
-        visible[n] = inside and t < depth[min(max(i, 0), size - 1), min(max(j, 0), size - 1)] + TOLERANCE
-        n += 1
+            m, sign = (k - second) // 2, 2.0 * ((k - second) % 2) - 1
+            x, y, z = surface(h, 1.5 * sign, sides[m, 0], sides[m, 1], 0, sign)
+        points[k, 0], points[k, 1], distance[k] = project(h, x, y, z)
+
+
+@compiled
+def landmark_truth(h: Any, depth: NDArray[np.float32], points: NDArray[np.float32],
+                   visible: NDArray[np.bool_]) -> None:
+    """Fill points [K, 2] in pixels (pixel centres at .5) and visible [K] from the depth [R, R]."""
+    size, distance = depth.shape[0], np.empty(len(points), np.float32)
+    locate(h, points, distance)
+    for k in range(len(points)):
+        u, v = points[k, 0], points[k, 1]
+        points[k, 0], points[k, 1] = u * F(size), v * F(size)
+        visible[k] = False
+        if 0 <= u < 1 and 0 <= v < 1:
+            visible[k] = distance[k] < depth[int(v * size), int(u * size)] + TOLERANCE

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from benchmarks.parafaces.parameters import Array
 from benchmarks.parafaces.shading import photograph
+from benchmarks.parafaces.styles import webtoon
+from benchmarks.parafaces.styles.deform import unchanged
 
 
 class Style(NamedTuple):
@@ -19,10 +21,8 @@ class Style(NamedTuple):
     draw: Callable[..., Any]
 
 
-def unchanged(params: Array) -> Array:
-    """The people as they are."""
-    return params
-
-
-STYLES = {"photo": Style(unchanged, photograph)}
+STYLES = {
+    "photo": Style(unchanged, photograph),
+    "webtoon": Style(webtoon.deform, webtoon.draw),
+}
 DOMAINS = tuple(STYLES)

@@ -1,0 +1,40 @@
+"""Maps from the parameters of a person to those of the drawing: one factor and offset a parameter."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from benchmarks.parafaces.parameters import BLOCKS, INDEX, NAMES, TABLE, Array
+
+Change = tuple[float, float]  # value -> first * value + second
+
+
+def unchanged(params: Array) -> Array:
+    """The people as they are."""
+    return params
+
+
+def affine(**changes: Change) -> Callable[[Array], Array]:
+    """The map that changes the named parameters and leaves the others."""
+    scale, offset = np.ones(len(NAMES), np.float32), np.zeros(len(NAMES), np.float32)
+    for name, (factor, term) in changes.items():
+        scale[INDEX[name]], offset[INDEX[name]] = factor, term
+
+    def deform(params: Array) -> Array:
+        return params * scale + offset
+
+    return deform
+
+
+def exaggerated(factor: float, *, keep: tuple[str, ...]) -> Callable[[Array], Array]:
+    """The map that multiplies each person's deviation from the mean, but for the parameters to keep."""
+    mean = np.array([parameter.mean for parameter in TABLE], np.float32)
+    identity = np.zeros(len(NAMES), bool)
+    identity[BLOCKS["identity"]] = True
+    identity[[INDEX[name] for name in keep]] = False
+    scale = np.where(identity, np.float32(factor), np.float32(1))
+
+    def deform(params: Array) -> Array:
+        return mean + (params - mean) * scale
+
+    return deform

@@ -1,0 +1,139 @@
+"""Webtoon: large eyes, small nose and mouth, flat cel shading in two tones, ink outlines, pastels."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.parafaces.march import AO, HAIR, NOTHING, NX, PART, PX, SHADE
+from benchmarks.parafaces.noise import noise2, ramp, small
+from benchmarks.parafaces.paint import (
+    BROW, EYE, GLINT, IRIS, LABEL, LIPS, MOUTH, RED, RIMS, CLOTHES, LINE,
+    hair_colour, mix, skin_colour, whiskers,
+)
+from benchmarks.parafaces.shading import backdrop, band
+from benchmarks.parafaces.styles.deform import affine
+from benchmarks.parafaces.styles.ink import line_radius, outlines
+
+deform = affine(
+    eye_size=(1.42, 0.0), eye_height=(1.0, 0.17), eye_distance=(1.0, 0.028), iris_size=(1.0, 0.048),
+    eye_tilt=(1.0, 0.02), lashes=(0.5, 0.95), lid_crease=(0.8, 0.0),
+    nose_tip=(0.9, 0.03), nose_bulb=(0.75, 0.0), nose_width=(0.72, 0.0), nose_length=(0.92, 0.0),
+    mouth_width=(0.86, 0.0), lip_upper=(0.72, 0.0), lip_lower=(0.72, 0.0),
+    jaw_width=(0.9, -0.01), chin_width=(0.5, 0.0), face_length=(0.97, 0.0),
+    brow_height=(1.0, 0.085), brow_thickness=(0.85, 0.0), cheekbone=(0.3, 0.0),
+    brow_ridge=(0.3, 0.0), freckles=(0.0, 0.0), age=(0.3, 0.0), hair_volume=(1.0, 0.035),
+    gaze_x=(0.8, 0.0), glasses_size=(1.12, 0.03),
+)
+INK = np.array([0.13, 0.085, 0.11])
+
+
+@small
+def palette(h: Any, skin: NDArray[np.float64], mane: NDArray[np.float64]) -> None:
+    """Clearer and lighter colours than a photograph has."""
+    skin_colour(h, skin)
+    hair_colour(h, mane)
+    skin[0] = min(1.0, skin[0] * 1.04 + 0.05)
+    skin[1] = min(1.0, skin[1] * 1.04 + 0.055)
+    skin[2] = min(1.0, skin[2] * 1.04 + 0.055)
+    grey = (mane[0] + mane[1] + mane[2]) / 3
+    for k in range(3):
+        mane[k] = min(max(grey + (mane[k] - grey) * 1.35, 0.0), 1.0) * 1.04 + 0.045
+    mane[2] += 0.035 * ramp(0.25, 0.08, grey)
+
+
+@small
+def shadowed(h: Any, g: NDArray[np.float32], i: int, j: int) -> float:
+    """1 in the shadow tone, 0 in the light one."""
+    lit = (g[NX, i, j] * h.light_x + g[NX + 1, i, j] * h.light_y + g[NX + 2, i, j] * h.light_z)
+    lit = lit * (0.35 + 0.65 * g[SHADE, i, j])
+    return ramp(0.30, 0.24, lit + 0.25 * (g[AO, i, j] - 0.8))
+
+
+@small
+def flat(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], i: int, j: int,
+         skin: NDArray[np.float64], mane: NDArray[np.float64], c: NDArray[np.float64]) -> None:
+    """The flat colour of a sample, in light or in shadow."""
+    label, shadow = int(a[LABEL, i, j]), shadowed(h, g, i, j)
+    x, y, z = float(g[PX, i, j]), float(g[PX + 1, i, j]), float(g[PX + 2, i, j])
+    c[0], c[1], c[2] = a[RED, i, j], a[RED + 1, i, j], a[RED + 2, i, j]
+    if label == EYE or label == MOUTH:
+        mix(c, 1.0, 1.0, 1.0, 0.25 if label == EYE else 0.1)
+    elif label == IRIS:
+        grey = (c[0] + c[1] + c[2]) / 3
+        for k in range(3):
+            c[k] = min(max(grey + (c[k] - grey) * 1.7, 0.0), 1.0) * 1.1
+    elif label == LIPS:
+        mix(c, skin[0] * 0.93, skin[1] * 0.62, skin[2] * 0.64, 0.55)
+    elif label == BROW:
+        c[0], c[1], c[2] = mane[0] * 0.62, mane[1] * 0.60, mane[2] * 0.62
+    elif label == RIMS:
+        mix(c, 0.1, 0.09, 0.12, 0.5)
+    elif label == CLOTHES:
+        c[0], c[1], c[2] = h.cloth_light, h.cloth_light, h.cloth_light
+        c[0] += 0.20 * h.cloth_warm + 0.06
+        c[1] += 0.09 * h.cloth_green + 0.03
+        c[2] += 0.06 - 0.20 * h.cloth_warm
+        mix(c, c[0] * 0.70, c[1] * 0.68, c[2] * 0.78, shadow)
+    elif g[PART, i, j] == HAIR:
+        c[0], c[1], c[2] = mane[0], mane[1], mane[2]
+        mix(c, mane[0] * 0.66, mane[1] * 0.62, mane[2] * 0.70, shadow)
+    else:
+        line = float(a[LINE, i, j])
+        c[0], c[1], c[2] = skin[0], skin[1], skin[2]
+        mix(c, skin[0] * 0.87, skin[1] * 0.73, skin[2] * 0.73, shadow)
+        u, v = (abs(x) - 0.40) / 0.14, (y + 0.33) / 0.065
+        mix(c, skin[0], skin[1] * 0.74, skin[2] * 0.74, 0.75 * h.blush * ramp(1.2, 0.6, u * u + v * v))
+        u, v = (abs(x) - 0.5 * h.nose_width) / 0.022, (y - h.nose_y + 0.07) / 0.016
+        mix(c, skin[0] * 0.5, skin[1] * 0.36, skin[2] * 0.36,
+            0.75 * ramp(1.3, 0.7, u * u + v * v) * ramp(0.5, 0.6, z))
+        grown = whiskers(h, x, y, z)
+        mix(c, skin[0] * 0.78, skin[1] * 0.76, skin[2] * 0.80, 0.7 * h.stubble * ramp(0.35, 0.45, grown))
+        bearded = ramp(0.35, 0.45, grown * min(1.0, 2.0 * h.beard))
+        mix(c, mane[0] * (0.95 - 0.3 * shadow), mane[1] * (0.95 - 0.3 * shadow),
+            mane[2] * (0.95 - 0.3 * shadow), bearded)
+        mix(c, INK[0], INK[1], INK[2], ramp(0.25, 0.55, line))
+
+
+@small
+def gleam(h: Any, g: NDArray[np.float32], i: int, j: int) -> float:
+    """The jagged highlight across the hair."""
+    x, y, z = float(g[PX, i, j]), float(g[PX + 1, i, j]), float(g[PX + 2, i, j])
+    vx, vy, vz = h.origin_x - x, h.origin_y - y, h.origin_z - z
+    s = 1 / (vx * vx + vy * vy + vz * vz) ** 0.5
+    # The normal of the smooth volume: locks and curls would break the shape up.
+    nx, ny = x / h.hair_w**2, max(y - h.hair_y, 0.0) / h.hair_h**2
+    nz = (z - h.hair_z) / h.hair_d**2
+    n = 1 / (nx * nx + ny * ny + nz * nz + 1e-9) ** 0.5
+    t = band(h, x, y, z, nx * n, ny * n, nz * n, vx * s, vy * s, vz * s)
+    jag = 0.016 * (noise2(x * 9 + h.texture * 61, z * 9, 3) - 0.5)
+    return ramp(0.987, 0.991, t + jag) * (1 - h.afro) * ramp(-0.2, 0.1, y)
+
+
+@small
+def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32],
+         out: NDArray[np.float32]) -> None:
+    """Webtoon picture out [size, size, 3] of G-buffer and paint."""
+    size = g.shape[1]
+    skin, mane, c = np.zeros(3), np.zeros(3), np.zeros(3)
+    lines = np.empty((size, size), np.float32)
+    outlines(g, line_radius(size), 0.085, -2.0, lines)
+    palette(h, skin, mane)
+    for i in range(size):
+        for j in range(size):
+            if g[PART, i, j] == NOTHING:
+                u, v = (j + 0.5) / size, (i + 0.5) / size
+                backdrop(h, 0.5, 0.75 if u * 0.35 + v > 0.62 + 0.4 * h.blob_x else 0.2, c)
+                grey = (c[0] + c[1] + c[2]) / 3
+                for k in range(3):
+                    c[k] = min(max(0.62 + 0.36 * grey + 0.95 * (c[k] - grey), 0.0), 1.0)
+            else:
+                flat(h, g, a, i, j, skin, mane, c)
+                if g[PART, i, j] == HAIR and shadowed(h, g, i, j) < 0.5:
+                    mix(c, 0.35 + 0.7 * mane[0], 0.35 + 0.7 * mane[1], 0.36 + 0.7 * mane[2],
+                        0.62 * gleam(h, g, i, j))
+                glint = float(a[GLINT, i, j])
+                mix(c, 1.0, 1.0, 1.0, ramp(0.3, 0.6, glint))
+                mix(c, INK[0], INK[1], INK[2], 0.92 * lines[i, j])
+            for k in range(3):
+                out[i, j, k] = c[k]
