@@ -1,8 +1,7 @@
 """ParaFaces as a domain: fixed lists of shots, and the truth about everybody who is held out.
 
-People are integers and their ranges never overlap: those of the source's training set begin at 0,
-those of the shots at 20 million, of the reference at 30 million, of the landmark pairs at 35
-million, and the held-out test people at 40 million.
+Nobody is in two of the sets: training, shots, reference and test have ranges of people of their own
+(`parafaces.PEOPLE`), and the landmark pairs begin in the middle of the reference's range.
 """
 
 from __future__ import annotations
@@ -18,10 +17,14 @@ from torch import Tensor
 
 from benchmarks import parafaces
 from benchmarks.domains.base import Domain, Landmarks, Pairs, Pictures, whole
+from benchmarks.parafaces.picture import RESOLUTIONS
 from benchmarks.pictures import as_images
 from core.errors import UserError
 
-TRAINING, SHOTS, REFERENCE, PAIRS, TEST = 0, 20_000_000, 30_000_000, 35_000_000, 40_000_000
+TRAINING, REFERENCE, TEST = (
+    parafaces.PEOPLE[name].start for name in ("train", "reference", "test")
+)
+PAIRS = REFERENCE + len(parafaces.PEOPLE["reference"]) // 2
 SPLITS = Path(__file__).parents[2] / "conf" / "data" / "splits"
 
 
@@ -55,6 +58,11 @@ class ParaFacesDomain(Domain):
         if style not in parafaces.DOMAINS:
             choices = ", ".join(parafaces.DOMAINS)
             raise UserError(f"There is no ParaFaces style {style!r}; the choices are {choices}.")
+        if self.resolution not in RESOLUTIONS:
+            sizes = ", ".join(map(str, RESOLUTIONS))
+            raise UserError(
+                f"data.resolution={self.resolution}: ParaFaces are drawn at {sizes} px."
+            )
         self.name = f"parafaces_{style}"
         self.style = style
         self.people = self.listed(shots, draw)

@@ -1,0 +1,148 @@
+"""What all domains have in common, and the yaml files that name them."""
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from PIL import Image
+
+from benchmarks import parafaces
+from benchmarks.domains import FolderDomain
+from benchmarks.domains.base import of_source
+from benchmarks.domains.parafaces import SPLITS
+from core.errors import UserError
+
+DATA = SPLITS.parent
+RUN = {"resolution": 32, "images": 40, "batch_size": 8, "seed": 0, "xflip": True}
+FOLDER = {
+    "shots": 10,
+    "draw": 0,
+    "framing": "crop",
+    "skip_broken": False,
+    "reference": 2000,
+    "reference_minimum": 50,
+    "photos_root": "",
+    "photos": 5,
+}
+
+
+def fill(root, count, *, size=32, start=0):
+    """`count` pictures of noise, all different."""
+    root.mkdir(parents=True, exist_ok=True)
+    for i in range(start, start + count):
+        pixels = np.random.default_rng(i).integers(0, 256, (size, size, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(root / f"{i:04}.png")
+    return root
+
+
+def folder(root, **changes):
+    return FolderDomain(root=str(root), **{**FOLDER, **RUN, **changes})
+
+
+@pytest.fixture(scope="module")
+def twelve(tmp_path_factory):
+    return fill(tmp_path_factory.mktemp("pictures") / "twelve", 12)
+
+
+def test_a_run_shows_exactly_its_images(twelve):
+    batches = list(folder(twelve, images=43).train_dataloader())
+    assert [len(images) for images, _ in batches] == [8] * 5
+    assert sorted(torch.cat([ids for _, ids in batches]).unique()) == list(range(10))
+
+
+def test_a_run_may_begin_in_the_middle(twelve):
+    whole, late = folder(twelve), folder(twelve)
+    late.set_position(16)
+    for (a, i), (b, j) in zip(
+        list(whole.train_dataloader())[2:], late.train_dataloader(), strict=True
+    ):
+        assert torch.equal(a, b)
+        assert torch.equal(i, j)
+    with pytest.raises(ValueError, match="no whole batches"):
+        late.set_position(3)
+
+
+class Watcher(L.LightningModule):
+    """Writes down which pictures it is shown."""
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.seen, self.numbers = [], []
+
+    def training_step(self, batch, batch_idx):
+        images, ids = batch
+        assert images.shape == (8, 3, 32, 32)
+        self.seen += ids.tolist()
+        self.numbers.append(batch_idx)
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+
+@pytest.mark.parametrize(("seen", "batches"), [(0, 5), (24, 2)])
+def test_lightning_shows_every_batch_once(twelve, seen, batches):
+    domain, watcher = folder(twelve), Watcher()
+    domain.set_position(seen)
+    trainer = L.Trainer(
+        max_epochs=1,
+        accelerator="cpu",
+        logger=False,
+        enable_progress_bar=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(watcher, datamodule=domain)
+    expected = [i for _, ids in folder(twelve).train_dataloader() for i in ids.tolist()]
+    assert watcher.seen == expected[seen:]
+    assert watcher.numbers == list(range(batches))
+
+
+def test_pictures_of_another_size_than_the_sources_are_refused():
+    of_source(64, 64, "parafaces64")
+    with pytest.raises(UserError, match=r"data\.resolution=32, but the source parafaces64"):
+        of_source(32, 64, "parafaces64")
+
+
+def settings(name, **given):
+    """A data yaml as the runner composes it, with stand-ins for the other groups."""
+    with initialize_config_dir(str(DATA), version_base="1.3"):
+        data = compose(name)
+    OmegaConf.set_struct(data, False)
+    whole = {
+        "seed": 0,
+        "source": {"resolution": 32},
+        "method": {"images": 40, "batch_size": 8},
+        "machine": {"cache": "/nowhere"},
+        "data": {**OmegaConf.to_container(data), **given},
+    }
+    return OmegaConf.create(whole).data
+
+
+NAMES = sorted(path.stem for path in DATA.glob("[a-z]*.yaml"))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "folder"])
+def test_every_parafaces_yaml_builds_its_domain(name):
+    style = name.removeprefix("parafaces_")
+    if style not in parafaces.DOMAINS:
+        pytest.skip(f"{style} is not drawn yet")
+    domain = instantiate(settings(name), _convert_="object")
+    assert domain.name == name
+    assert domain.images == 40
+
+
+def test_the_folder_yaml_builds_a_domain_once_it_has_a_root(twelve):
+    assert OmegaConf.is_missing(settings("folder"), "root")
+    domain = instantiate(settings("folder", root=str(twelve)), _convert_="object")
+    assert len(domain.shots) == 10
+
+
+def test_the_yaml_files_are_the_domains_that_there_are():
+    drawn = {f"parafaces_{style}" for style in parafaces.DOMAINS}
+    assert drawn <= set(NAMES)
+    assert "folder" in NAMES
