@@ -66,7 +66,8 @@ class File:
         try:
             data = self._bytes()
         except (OSError, RuntimeError, zipfile.BadZipFile, NotImplementedError) as fault:
-            raise Unreadable(f"{self} cannot be read ({fault}).") from fault
+            reason = getattr(fault, "strerror", None) or fault
+            raise Unreadable(f"{self} cannot be read ({reason}).") from fault
         if not data:
             raise Unreadable(f"{self} is empty (0 bytes).")
         return data
@@ -95,7 +96,7 @@ class Picture:
 def files(root: str | Path) -> list[File]:
     """All picture files below a folder or in a zip, sorted by path; hidden ones are skipped."""
     path = Path(root).expanduser()
-    if not path.exists():
+    if not os.path.exists(path):  # False, not an error, for what may not be looked at
         raise UserError(f"The folder {path} does not exist.")
     if path.is_dir():
         members = _walk(path)

@@ -58,6 +58,7 @@ class FolderDomain(Domain):
         whole("data.reference", reference, least=0)
         whole("data.reference_minimum", reference_minimum, least=1)
         whole("data.photos", photos, least=0)
+        root, photos_root = str(root), str(photos_root)  # a folder may be named 2024
         if not root:
             raise UserError("data.root must be given: data.root=/path/to/pictures.")
         reader = Reader(self.resolution, framing, skip_broken)

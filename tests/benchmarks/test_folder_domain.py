@@ -202,6 +202,8 @@ def test_photos_may_come_from_a_folder_of_their_own(sixty, tmp_path):
     ("changes", "said"),
     [
         ({"root": ""}, "data.root must be given"),
+        ({"root": 2024}, "2024 does not exist"),
+        ({"root": "a\0b"}, "does not exist"),
         ({"root": "/no/such/place"}, "/no/such/place does not exist"),
         ({"shots": 0}, "data.shots=0 must be a whole number of at least 1"),
         ({"shots": "many"}, "data.shots=many must be a whole number"),
