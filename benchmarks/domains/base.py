@@ -146,12 +146,3 @@ def power_of_two(name: str, value: object) -> int:
     if number & (number - 1) or not 8 <= number <= 1024:
         raise UserError(f"{name}={number} is no power of two from 8 to 1024.")
     return number
-
-
-def of_source(resolution: int, source_resolution: int, source: str) -> None:
-    """Refuse pictures of another size than the source makes."""
-    if resolution != source_resolution:
-        raise UserError(
-            f"data.resolution={resolution}, but the source {source} makes pictures of "
-            f"{source_resolution} px: leave data.resolution out or choose another source."
-        )

@@ -11,9 +11,7 @@ from PIL import Image
 
 from benchmarks import parafaces
 from benchmarks.domains import FolderDomain
-from benchmarks.domains.base import of_source
 from benchmarks.domains.parafaces import SPLITS
-from core.errors import UserError
 
 DATA = SPLITS.parent
 RUN = {"resolution": 32, "images": 40, "batch_size": 8, "seed": 0, "xflip": True}
@@ -100,12 +98,6 @@ def test_lightning_shows_every_batch_once(twelve, seen, batches):
     expected = [i for _, ids in folder(twelve).train_dataloader() for i in ids.tolist()]
     assert watcher.seen == expected[seen:]
     assert watcher.numbers == list(range(batches))
-
-
-def test_pictures_of_another_size_than_the_sources_are_refused():
-    of_source(64, 64, "parafaces64")
-    with pytest.raises(UserError, match=r"data\.resolution=32, but the source parafaces64"):
-        of_source(32, 64, "parafaces64")
 
 
 def settings(name, **given):
