@@ -81,18 +81,18 @@ def rendered(
     people = range(first, first + count)
     person, picture = np.repeat(np.arange(count), pictures), np.tile(np.arange(pictures), count)
     total = len(person) * len(domains)
-    found = []
-    for i, domain in enumerate(domains):
-        found.append(
-            parafaces.cached(
-                domain,
-                people=people,
-                pictures_each=pictures,
-                resolution=resolution,
-                folder=Path(cache).expanduser(),
-                progress=lambda done, _, i=i: progress(i * len(person) + done, total),
-            )
+
+    def drawn(i: int, domain: str) -> parafaces.Rendering:
+        return parafaces.cached(
+            domain,
+            people=people,
+            pictures_each=pictures,
+            resolution=resolution,
+            folder=Path(cache).expanduser(),
+            progress=lambda done, _: progress(i * len(person) + done, total),
         )
+
+    found = [drawn(i, domain) for i, domain in enumerate(domains)]
     return Faces(
         pixels=[r.images for r in found],
         landmarks=[r.landmarks for r in found],

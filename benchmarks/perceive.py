@@ -1,7 +1,7 @@
 """Train a network that sees ParaFaces: ``python -m benchmarks.perceive which=measure``.
 
-Every number is in ``conf/perception.yaml`` and can be set behind the command. It renders people whom
-no other part of the suite uses, trains on all domains at once, measures the network on held-out
+Every number is in ``conf/perception.yaml`` and can be set behind the command. It renders people
+whom no other part of the suite uses, trains on all domains at once, measures the network on held-out
 people and writes weights and a record.
 
 Identity is learnt with an angular margin (arXiv:1801.07698): the classes are the people, whatever
@@ -42,7 +42,8 @@ class AngularMargin(nn.Module):
 
     def __init__(self, *, people: int, width: int, margin: float, scale: float) -> None:
         super().__init__()
-        self.centres = nn.Parameter(torch.randn(people, width))
+        # Short vectors turn quickly: Adam moves every coordinate by its rate.
+        self.centres = nn.Parameter(0.1 * torch.randn(people, width))
         self.margin, self.scale = margin, scale
 
     def forward(self, identity: Tensor, person: Tensor) -> Tensor:
@@ -112,7 +113,7 @@ def train(network: Perception, faces: Faces, recipe: Recipe, nuisance: Nuisance,
         )
     network.attribute_mean.copy_(torch.from_numpy(faces.parameters.mean(0)))
     network.attribute_scale.copy_(torch.from_numpy(faces.parameters.std(0).clip(1e-3)))
-    network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.train().to(memory_format=torch.channels_last)
     parameters = [*network.parameters(), *margin.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay)
     steps, queue = recipe.images // recipe.batch_size, np.empty(0, np.int64)
@@ -155,7 +156,7 @@ def build(cfg: DictConfig) -> Perception:
         )
 
 
-def pictures(cfg: DictConfig, which: DictConfig, what: str) -> Faces:
+def pictures(cfg: DictConfig, which: Any, what: str) -> Faces:
     """The people ``which`` in all domains, rendered or taken from the cache, behind a bar."""
     total = which.count * which.pictures * len(cfg.domains)
     with bar(what, total, "pictures") as shown:
@@ -176,7 +177,8 @@ def run(cfg: DictConfig) -> Path:
     held_out = pictures(cfg, cfg.held_out, "rendering held-out people")
     ready = time.monotonic()
     recipe: Any = OmegaConf.to_container(cfg.training, resolve=True)
-    train(network, faces, Recipe(**recipe), Nuisance(**cfg.nuisance), cfg.seed[cfg.which])
+    nuisance: Any = OmegaConf.to_container(cfg.nuisance, resolve=True)
+    train(network, faces, Recipe(**recipe), Nuisance(**nuisance), cfg.seed[cfg.which])
     trained = time.monotonic()
     weights = ROOT / cfg.weights / f"perception_{cfg.which}.safetensors"
     save(network, weights, {"which": cfg.which})
@@ -211,7 +213,7 @@ def run(cfg: DictConfig) -> Path:
 def command(words: list[str]) -> int:
     """One training from the words of a command line; the exit status."""
     try:
-        cfg = OmegaConf.load(ROOT / "conf" / "perception.yaml")
+        cfg: Any = OmegaConf.load(ROOT / "conf" / "perception.yaml")
         OmegaConf.set_struct(cfg, True)
         cfg = OmegaConf.merge(cfg, OmegaConf.from_dotlist(words))
         path = run(cfg)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import timm
 import torch
@@ -33,7 +33,7 @@ class Reading(NamedTuple):
     """What the network sees in images [N, 3, R, R]; landmarks in pixels of those images.
 
     Attributes:
-        features: pooled last stage [N, F], for distances between distributions.
+        features: last stage, joined by one layer [N, F], for distances between distributions.
         identity: unit vectors [N, E]; the dot product says whether two faces are one person.
         landmarks: x and y [N, K, 2]; the centre of the first pixel is at 0.5.
         attributes: parameters of the head [N, P], in their own units.
@@ -60,6 +60,7 @@ class Perception(nn.Module):
         resolution: int,
         stem_pool: bool,
         fine: int,
+        features: int,
         identity: int,
         maps: int,
         attributes: list[str],
@@ -74,6 +75,7 @@ class Perception(nn.Module):
             resolution: side in pixels of the pictures it reads; others are resized to it.
             stem_pool: whether the stem keeps its pooling, which costs half the resolution.
             fine: first of the four stages that landmarks and the perceptual distance look at.
+            features: width F of the features.
             identity: width E of the identity embedding.
             maps: channels of the joint map from which heat maps are read.
             attributes: names of the parameters that the attribute head predicts.
@@ -83,12 +85,13 @@ class Perception(nn.Module):
         super().__init__()
         self.attribute_mean: Tensor
         self.attribute_scale: Tensor
-        self.config = {
+        self.config: dict[str, Any] = {
             "backbone": backbone,
             "options": options,
             "resolution": resolution,
             "stem_pool": stem_pool,
             "fine": fine,
+            "features": features,
             "identity": identity,
             "maps": maps,
             "attributes": list(attributes),
@@ -96,20 +99,26 @@ class Perception(nn.Module):
             "domains": list(domains),
         }
         self.resolution, self.fine = resolution, fine
-        self.trunk: Any = timm.create_model(backbone, pretrained=False, num_classes=0, **options)
+        trunk = timm.create_model(backbone, pretrained=False, num_classes=0, **options)
+        self.trunk = cast(Any, trunk)
         if not stem_pool:
             self.trunk.maxpool = nn.Identity()
         widths = [info["num_chs"] for info in self.trunk.feature_info][-4:]
-        self.lateral: Any = nn.ModuleList(nn.Conv2d(width, maps, 1) for width in widths[fine:])
+        self.lateral = nn.ModuleList(nn.Conv2d(width, maps, 1) for width in widths[fine:])
         self.heat = nn.Conv2d(maps, len(landmarks), 1)
-        self.shift = nn.Linear(widths[-1], 2 * len(landmarks))
-        self.identity_head = nn.Linear(widths[-1], identity)
-        self.attribute_head = nn.Linear(widths[-1], len(attributes))
-        self.domain_head = nn.Linear(widths[-1], len(domains))
-        self.quality_head = nn.Linear(widths[-1], 2)
+        # A mean over the picture would forget where things are, which is most of a face.
+        with torch.no_grad():
+            last = self.eval().stages(torch.zeros(1, 3, resolution, resolution))[-1].numel()
+        self.neck = nn.Sequential(nn.Flatten(), nn.Linear(last, features), nn.BatchNorm1d(features))
+        self.shift = nn.Linear(features, 2 * len(landmarks))
+        self.identity_head = nn.Linear(features, identity)
+        self.attribute_head = nn.Linear(features, len(attributes))
+        self.domain_head = nn.Linear(features, len(domains))
+        self.quality_head = nn.Linear(features, 2)
         self.register_buffer("attribute_mean", torch.zeros(len(attributes)))
         self.register_buffer("attribute_scale", torch.ones(len(attributes)))
         nn.init.zeros_(self.shift.weight)
+        self.train()
 
     def stages(self, images: Tensor) -> list[Tensor]:
         """The outputs of the four stages, fine to coarse, of images [N, 3, R, R] in [-1, 1]."""
@@ -122,19 +131,19 @@ class Perception(nn.Module):
     def forward(self, images: Tensor) -> Reading:
         """All heads at once for images [N, 3, R, R] in [-1, 1]."""
         stages = self.stages(images)
-        pooled = stages[-1].mean((2, 3))
+        features = self.neck(stages[-1])
         return Reading(
-            features=pooled,
-            identity=F.normalize(self.identity_head(pooled).float()),
-            landmarks=(self._locate(stages[self.fine :], pooled) + 1) * images.shape[-1] / 2,
-            attributes=self.attribute_head(pooled) * self.attribute_scale + self.attribute_mean,
-            domain=self.domain_head(pooled),
-            quality=self.quality_head(pooled),
+            features=features,
+            identity=F.normalize(self.identity_head(features).float()),
+            landmarks=(self._locate(stages[self.fine :], features) + 1) * images.shape[-1] / 2,
+            attributes=self.attribute_head(features) * self.attribute_scale + self.attribute_mean,
+            domain=self.domain_head(features),
+            quality=self.quality_head(features),
         )
 
     def features(self, images: Tensor) -> Tensor:
         """Features [N, F] for distances between distributions."""
-        return self.stages(images)[-1].mean((2, 3))
+        return self.neck(self.stages(images)[-1])
 
     def identity(self, images: Tensor) -> Tensor:
         """Unit vectors [N, E] that say who it is."""
@@ -158,7 +167,7 @@ class Perception(nn.Module):
         """Perceptual distance [N] of images [N, 3, R, R]: 0 for equal ones, 4 at most."""
         return (self.embed(a) - self.embed(b)).square().sum(1)
 
-    def _locate(self, stages: list[Tensor], pooled: Tensor) -> Tensor:
+    def _locate(self, stages: list[Tensor], features: Tensor) -> Tensor:
         """Landmarks [N, K, 2] in units of half the picture from its centre."""
         size = stages[0].shape[-2:]
         joint = self.lateral[0](stages[0])
@@ -167,7 +176,7 @@ class Perception(nn.Module):
         heat = self.heat(F.relu(joint)).float().flatten(2).softmax(2).unflatten(2, size)
         steps = (torch.arange(size[0], device=heat.device) + 0.5) * 2 / size[0] - 1
         x, y = (heat.sum(2) * steps).sum(2), (heat.sum(3) * steps).sum(2)
-        return torch.stack([x, y], 2) + self.shift(pooled).float().unflatten(1, (-1, 2))
+        return torch.stack([x, y], 2) + self.shift(features).float().unflatten(1, (-1, 2))
 
 
 def save(network: Perception, path: Path, facts: dict[str, str]) -> None:

@@ -14,6 +14,7 @@ SMALL = {
     "resolution": 64,
     "stem_pool": False,
     "fine": 1,
+    "features": 32,
     "identity": 12,
     "maps": 8,
     "attributes": ["yaw", "smile", "age"],
