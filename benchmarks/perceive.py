@@ -1,8 +1,8 @@
 """Train a network that sees ParaFaces: ``python -m benchmarks.perceive which=measure``.
 
 Every number is in ``conf/perception.yaml`` and can be set behind the command. It renders people
-whom no other part of the suite uses, trains on all domains at once, measures the network on held-out
-people and writes weights and a record.
+whom no other part of the suite uses, trains on all domains at once, measures the network on
+held-out people and writes weights and a record.
 
 Identity is learnt with an angular margin (arXiv:1801.07698): the classes are the people, whatever
 the domain, pose, light or expression.
