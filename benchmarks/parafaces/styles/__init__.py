@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.parafaces.parameters import Array
 from benchmarks.parafaces.shading import photograph
-from benchmarks.parafaces.styles import webtoon
+from benchmarks.parafaces.styles import caricature, clay, disney, metfaces, popart, sketch, webtoon
 from benchmarks.parafaces.styles.deform import unchanged
 
 
@@ -24,5 +24,11 @@ class Style(NamedTuple):
 STYLES = {
     "photo": Style(unchanged, photograph),
     "webtoon": Style(webtoon.deform, webtoon.draw),
+    "sketch": Style(sketch.deform, sketch.draw),
+    "metfaces": Style(metfaces.deform, metfaces.draw),
+    "disney": Style(disney.deform, disney.draw),
+    "caricature": Style(caricature.deform, caricature.draw),
+    "clay": Style(clay.deform, clay.draw),
+    "popart": Style(popart.deform, popart.draw),
 }
 DOMAINS = tuple(STYLES)

@@ -26,13 +26,19 @@ def affine(**changes: Change) -> Callable[[Array], Array]:
     return deform
 
 
-def exaggerated(factor: float, *, keep: tuple[str, ...]) -> Callable[[Array], Array]:
-    """The map that multiplies each person's deviation from the mean, but for the parameters to keep."""
+def exaggerated(factor: float, *, keep: tuple[str, ...],
+                weaker: dict[str, float]) -> Callable[[Array], Array]:
+    """The map that multiplies each person's deviation from the mean, but for the parameters to keep.
+
+    ``weaker`` names the factors of parameters that the full one would turn inside out.
+    """
     mean = np.array([parameter.mean for parameter in TABLE], np.float32)
     identity = np.zeros(len(NAMES), bool)
     identity[BLOCKS["identity"]] = True
     identity[[INDEX[name] for name in keep]] = False
     scale = np.where(identity, np.float32(factor), np.float32(1))
+    for name, less in weaker.items():
+        scale[INDEX[name]] = less
 
     def deform(params: Array) -> Array:
         return mean + (params - mean) * scale

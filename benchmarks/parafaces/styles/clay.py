@@ -1,0 +1,113 @@
+"""Clay: stop-motion puppets; matte simple colours, dents and fingerprints, coloured card behind."""
+
+from math import sin, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.parafaces.march import CLOTH, GLASSES, HAIR, NOTHING, NX, PART, PX, SKIN
+from benchmarks.parafaces.noise import lattice, noise3, ramp, small
+from benchmarks.parafaces.paint import (
+    BROW, EYE, GLOSS, IRIS, LABEL, LINE, LIPS, MOUTH, RED, STRAND, hair_colour, skin_colour,
+    whiskers,
+)
+from benchmarks.parafaces.shading import photograph
+from benchmarks.parafaces.styles.deform import affine
+
+deform = affine(
+    eye_size=(1.22, 0.0), eye_height=(0.5, 0.52), eye_tilt=(0.3, 0.0), eye_depth=(0.5, -0.02),
+    iris_size=(0.85, 0.0), iris_light=(0.4, 0.0), lashes=(0.0, 0.0), lid_crease=(0.0, 0.0),
+    nose_bulb=(1.4, 0.0), nose_width=(1.05, 0.0), nose_length=(0.9, 0.0),
+    lip_upper=(1.1, 0.0), lip_lower=(1.1, 0.0), mouth_width=(1.08, 0.0), brow_thickness=(1.35, 0.0),
+    brow_height=(1.0, 0.05), ear_size=(1.15, 0.0), cheek_fullness=(1.0, 0.02),
+    freckles=(0.0, 0.0), age=(0.4, 0.0), blush=(0.6, 0.25), hair_volume=(1.1, 0.02),
+    light_key=(0.95, 0.0), light_fill=(1.0, 0.04), back_light=(0.8, 0.16),
+    back_warm=(2.6, 0.0), back_green=(2.6, 0.0), back_contrast=(0.3, 0.0),
+    blob_light=(0.15, 0.0), blob_warm=(0.0, 0.0), neck_width=(0.9, 0.0),
+)
+
+
+@small
+def prints(x: float, y: float, z: float) -> float:
+    """Fingerprints: whorls in scattered patches, in [-1, 1]."""
+    best, ridge = 0.0, 0.0
+    i, j = int(np.floor(x * 2.2)), int(np.floor(y * 2.2))
+    for m in range(i - 1, i + 2):
+        for n in range(j - 1, j + 2):
+            if lattice(m, n, 31) < 0.45:
+                continue
+            dx = x * 2.2 - m - lattice(m, n, 32)
+            dy = (y * 2.2 - n - lattice(m, n, 33)) * (0.6 + 0.5 * lattice(m, n, 34))
+            r = sqrt(dx * dx + dy * dy)
+            w = ramp(0.75, 0.30, r)
+            if w > best:
+                best, ridge = w, sin(34.0 * r + 3 * dx)
+    return best * ridge + 0 * z
+
+
+@small
+def modelled(h: Any, g: NDArray[np.float32], bent: NDArray[np.float32]) -> None:
+    """G-buffer with dents and fingerprints in its normals."""
+    bent[:] = g
+    step, seed = 0.02, h.texture * 61.0
+    for i in range(g.shape[1]):
+        for j in range(g.shape[2]):
+            part = g[PART, i, j]
+            if part == NOTHING or part == GLASSES:
+                continue
+            x, y, z = float(g[PX, i, j]), float(g[PX + 1, i, j]), float(g[PX + 2, i, j])
+            f = 6.5 if part == HAIR else 3.6
+            amount = 1.0 if part == HAIR else 0.42
+            here = noise3(x * f + seed, y * f, z * f)
+            px = (noise3((x + step) * f + seed, y * f, z * f) - here) / step / f
+            py = (noise3(x * f + seed, (y + step) * f, z * f) - here) / step / f
+            ridge = prints(x + 0.3 * seed, y, z)
+            nx = g[NX, i, j] - amount * px + 0.11 * ridge
+            ny = g[NX + 1, i, j] - amount * py + 0.11 * ridge
+            nz = g[NX + 2, i, j]
+            s = 1 / sqrt(nx * nx + ny * ny + nz * nz + 1e-9)
+            bent[NX, i, j], bent[NX + 1, i, j], bent[NX + 2, i, j] = nx * s, ny * s, nz * s
+
+
+@small
+def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32],
+         out: NDArray[np.float32]) -> None:
+    """Puppet out [size, size, 3] of G-buffer and paint."""
+    skin, mane = np.zeros(3), np.zeros(3)
+    skin_colour(h, skin)
+    hair_colour(h, mane)
+    for colour in (skin, mane):  # plasticine is bright and pure
+        grey = (colour[0] + colour[1] + colour[2]) / 3
+        for k in range(3):
+            colour[k] = min(max(grey + (colour[k] - grey) * 1.45, 0.0), 1.0) * 0.92 + 0.07
+    b, bent = a.copy(), np.empty_like(g)
+    modelled(h, g, bent)
+    for i in range(g.shape[1]):
+        for j in range(g.shape[2]):
+            part, label = int(g[PART, i, j]), int(a[LABEL, i, j])
+            if part == NOTHING:
+                continue
+            x, y, z = float(g[PX, i, j]), float(g[PX + 1, i, j]), float(g[PX + 2, i, j])
+            b[GLOSS, i, j] = 0.9 if part == GLASSES or label == EYE or label == IRIS else 0.12
+            hairy = part == HAIR or label == BROW or (part == SKIN and label != LIPS and (
+                h.beard * whiskers(h, x, y, z) > 0.25))
+            if hairy:
+                for k in range(3):
+                    b[RED + k, i, j] = min(mane[k] * 1.15 + 0.04, 1.0)
+                b[STRAND, i, j] = 0.12
+            elif label == LIPS:
+                b[RED, i, j] = skin[0] * 0.92
+                b[RED + 1, i, j] = skin[1] * 0.58
+                b[RED + 2, i, j] = skin[2] * 0.60
+            elif part == CLOTH:
+                b[RED, i, j] = min(max(h.cloth_light + 0.24 * h.cloth_warm, 0.05), 0.95)
+                b[RED + 1, i, j] = min(max(h.cloth_light + 0.12 * h.cloth_green, 0.05), 0.95)
+                b[RED + 2, i, j] = min(max(h.cloth_light - 0.24 * h.cloth_warm, 0.05), 0.95)
+            elif part == SKIN and label != EYE and label != IRIS and label != MOUTH:
+                rosy = h.blush * ramp(0.06, 0.0, (abs(x) - 0.40) ** 2 + (y + 0.33) ** 2)
+                line = ramp(0.3, 0.8, float(a[LINE, i, j]))
+                b[RED, i, j] = skin[0] * (1.03 - 0.25 * line)
+                b[RED + 1, i, j] = skin[1] * (0.98 - 0.24 * rosy) * (1 - 0.35 * line)
+                b[RED + 2, i, j] = skin[2] * (0.92 - 0.24 * rosy) * (1 - 0.35 * line)
+    photograph(h, bent, b, out)

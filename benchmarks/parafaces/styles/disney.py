@@ -1,0 +1,86 @@
+"""Disney: smooth three-dimensional cartoon; large eyes, small nose, round shapes, glossy colours."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.parafaces.march import HAIR, NOTHING, PART, SKIN
+from benchmarks.parafaces.noise import noise2, ramp, small
+from benchmarks.parafaces.paint import (
+    BROW, EYE, GLINT, GLOSS, IRIS, LABEL, LIPS, MOUTH, RED, STRAND, hair_colour, skin_colour,
+)
+from benchmarks.parafaces.shading import photograph
+from benchmarks.parafaces.styles.deform import affine
+
+deform = affine(
+    eye_size=(1.42, 0.0), eye_height=(1.0, 0.21), eye_distance=(1.0, 0.030),
+    iris_size=(1.0, 0.056), lashes=(0.7, 0.45), eye_depth=(0.5, -0.008),
+    nose_length=(0.80, 0.015), nose_tip=(0.85, 0.07), nose_bulb=(0.80, 0.006),
+    nose_width=(0.70, 0.0), nose_bridge=(0.8, 0.10), brow_ridge=(0.3, -0.01),
+    face_length=(0.93, 0.0), cheek_fullness=(1.0, 0.045), jaw_width=(0.88, 0.0),
+    chin_width=(0.75, 0.0), chin_forward=(1.0, -0.005), cheekbone=(0.6, 0.0),
+    mouth_drop=(0.93, 0.0), mouth_width=(1.0, 0.0), lip_upper=(0.85, 0.004),
+    lip_lower=(0.9, 0.006), smile=(0.85, 0.22), brow_height=(1.0, 0.105),
+    brow_thickness=(1.15, 0.0), neck_width=(0.80, 0.0), shoulders=(0.92, 0.0),
+    skull_width=(1.0, 0.012), hair_volume=(1.0, 0.045), ear_size=(0.95, 0.0),
+    age=(0.25, 0.0), freckles=(0.8, 0.0), blush=(0.8, 0.30), stubble=(0.5, 0.0),
+    light_fill=(0.8, 0.22), light_key=(0.8, 0.18), light_azimuth=(0.8, 0.0),
+    light_warmth=(0.5, 0.25), back_light=(0.7, 0.24), back_warm=(1.5, 0.0),
+    back_green=(1.6, 0.0), glasses_size=(1.10, 0.02), hair_curl=(0.9, 0.0),
+)
+
+
+@small
+def smooth(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], b: NDArray[np.float32]) -> None:
+    """Paint b: that of the photograph with simple clean colours and more gloss."""
+    skin, mane = np.zeros(3), np.zeros(3)
+    skin_colour(h, skin)
+    hair_colour(h, mane)
+    b[:] = a
+    for i in range(g.shape[1]):
+        for j in range(g.shape[2]):
+            part, label = int(g[PART, i, j]), int(a[LABEL, i, j])
+            if part == HAIR:
+                lock = 1 + 0.45 * (a[STRAND, i, j] - 1)
+                for k in range(3):
+                    b[RED + k, i, j] = min(mane[k] * lock * 1.20 + 0.02, 1.0)
+                b[STRAND, i, j] = lock * 1.6
+            elif label == EYE or label == MOUTH:
+                for k in range(3):
+                    b[RED + k, i, j] = min(1.0, a[RED + k, i, j] * 1.06)
+            elif label == IRIS:
+                for k in range(3):
+                    b[RED + k, i, j] = min(1.0, a[RED + k, i, j] * 1.35)
+            elif part == SKIN and label != BROW and label != LIPS:
+                # Most of the mottling goes; what is much darker (beard, lashes, nostrils) stays.
+                keep = ramp(0.86, 0.70, (a[RED, i, j] + a[RED + 1, i, j]) / (skin[0] + skin[1]))
+                keep = 0.40 + 0.60 * keep
+                for k in range(3):
+                    b[RED + k, i, j] = skin[k] + (a[RED + k, i, j] - skin[k]) * keep
+                b[GLOSS, i, j] = 1.5 * a[GLOSS, i, j]
+
+
+@small
+def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32],
+         out: NDArray[np.float32]) -> None:
+    """Cartoon still out [size, size, 3] of G-buffer and paint."""
+    size = g.shape[1]
+    b = np.empty_like(a)
+    smooth(h, g, a, b)
+    photograph(h, g, b, out)
+    for i in range(size):
+        for j in range(size):
+            light = 0.30 * out[i, j, 0] + 0.59 * out[i, j, 1] + 0.11 * out[i, j, 2]
+            boost = 1.42
+            if g[PART, i, j] == NOTHING:
+                boost = 1.6
+                light += 0.02 * (noise2(5.0 * j / size, 5.0 * i / size, 17) - 0.5)
+            spark = ramp(0.25, 0.6, float(a[GLINT, i, j]))
+            for k in range(3):
+                c = light + (out[i, j, k] - light) * boost
+                c = min(max(c, 0.0), 1.0)
+                c += 0.30 * c * (1 - c)  # soft light: lifted middle tones
+                if k == 0:
+                    c += 0.015
+                out[i, j, k] = c + (1 - c) * spark
