@@ -1,7 +1,6 @@
 PYTHON ?= python3
 RUN := .venv/bin/python
 
-.PHONY: demo test check leaderboard
 
 demo: .venv/ready
 	$(RUN) -m benchmarks.run
@@ -15,8 +14,6 @@ check: .venv/ready
 	.venv/bin/mypy
 	$(MAKE) test
 
-leaderboard: .venv/ready
-	$(RUN) -m benchmarks.leaderboard
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -29,11 +29,12 @@ class Adapter(L.LightningModule):
     source: Source
     images_seen: Tensor
 
-    def __init__(self, source: Source, *, seed: int) -> None:
+    def __init__(self, source: Source, *, seed: int, images: int, batch_size: int) -> None:
+        """Show ``images`` pictures in all, ``batch_size`` at a time, drawing from ``seed``."""
         super().__init__()
         self.automatic_optimization = False
         self.source = source
-        self.seed = seed
+        self.seed, self.images, self.batch_size = seed, images, batch_size
         self.losses: dict[str, Tensor] = {}
         self.register_buffer("images_seen", torch.zeros((), dtype=torch.int64))
         self.rng = torch.Generator().manual_seed(seed)

@@ -29,7 +29,7 @@ from core.mixing import mixed_ws
 from core.penalties import R1, PathLength
 from core.source import Source
 
-Optimise = Callable[[list[nn.Parameter]], Optimizer]
+Optimise = Callable[..., Optimizer]
 
 
 class FineTune(Adapter):
@@ -48,7 +48,7 @@ class FineTune(Adapter):
         self,
         source: Source,
         *,
-        seed: int,
+        lr: float,
         g_optimizer: Optimise,
         d_optimizer: Optimise,
         ema: Callable[[nn.Module], EMA],
@@ -58,14 +58,15 @@ class FineTune(Adapter):
         mixing_prob: float,
         frozen_g: Sequence[str],
         frozen_d: Sequence[str],
+        **run: int,
     ) -> None:
-        super().__init__(source, seed=seed)
+        super().__init__(source, **run)
         self.g = freeze(self.initial_g().train().requires_grad_(True), frozen_g)
         self.d = freeze(self.initial_d().train().requires_grad_(True), frozen_d)
         self.ema = ema(self.g)
         self.augment, self.r1, self.path_length = augment, r1, path_length
         self.g_optimizer, self.d_optimizer = g_optimizer, d_optimizer
-        self.mixing_prob = mixing_prob
+        self.lr, self.mixing_prob = lr, mixing_prob
 
     def initial_g(self) -> Generator:
         """Where the generator starts: the source's averaged weights."""
@@ -77,7 +78,10 @@ class FineTune(Adapter):
 
     def configure_optimizers(self) -> list[Optimizer]:
         """The players G and D over what the yaml leaves free."""
-        return [self.g_optimizer(trainable(self.g)), self.d_optimizer(trainable(self.d))]
+        return [
+            self.g_optimizer(trainable(self.g), lr=self.lr),
+            self.d_optimizer(trainable(self.d), lr=self.lr),
+        ]
 
     def ws(self, g: Generator, z: Tensor) -> Tensor:
         """Style rows [N, L, W] of a training fake: mixed at a random crossover."""

@@ -37,10 +37,10 @@ COLUMNS, BANDS = 10, 3
 console = Console()
 
 
-def build(node: DictConfig, *args: Any) -> Any:
+def build(node: DictConfig, *args: Any, **late: Any) -> Any:
     """The object that a yaml node describes; late parts are given to its partial."""
     made = instantiate(node, _convert_="object")
-    return made(*args) if args else made
+    return made(*args, **late) if args or late else made
 
 
 def run(cfg: DictConfig, choices: dict[str, str], overrides: list[str], many: bool) -> None:
@@ -61,8 +61,7 @@ def run(cfg: DictConfig, choices: dict[str, str], overrides: list[str], many: bo
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     source = build(cfg.source)
     domain = build(cfg.data)
-    domain.prepare_data()
-    domain.setup("fit")
+    prepared(domain)
     for note in domain.notes:
         console.print(note, highlight=False)
     adapter = build(cfg.method, source)
@@ -70,7 +69,9 @@ def run(cfg: DictConfig, choices: dict[str, str], overrides: list[str], many: bo
     watch = Watch(images=cfg.method.images, every=max(cfg.method.images // CURVE_POINTS, 1))
     keep = Checkpoints(folder=folder, every_kimg=cfg.checkpoint.every_kimg, recipe=recipe)
     plain = OmegaConf.to_container(cfg, resolve=True)
-    trainer = build(cfg.machine.trainer, [watch, keep], logger.open(folder, name, plain))
+    trainer = build(
+        cfg.machine.trainer, callbacks=[watch, keep], logger=logger.open(folder, name, plain)
+    )
     started = records.provenance(str(adapter.device))
     training = time.monotonic()
     adapter.prepare(domain.shots)
@@ -105,6 +106,19 @@ def run(cfg: DictConfig, choices: dict[str, str], overrides: list[str], many: bo
     publish(made, published, existing)
     logger.finish(made, folder / "sheet.png")
     show(result, folder, published, time.monotonic() - begun)
+
+
+def prepared(domain: Any) -> None:
+    """Render or read what the run needs, with a bar of its own."""
+    with bar("preparing", 1, "pictures") as shown:
+
+        def progress(done: int, total: int) -> None:
+            shown.total = total
+            shown.progress.update(shown.task, total=total)
+            shown.update(done)
+
+        domain.progress = progress
+        domain.prepare_data()
 
 
 def judge(cfg: DictConfig, adapter: Any, domain: Any, name: str) -> tuple[Result, Any]:

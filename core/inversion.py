@@ -9,9 +9,24 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from core import perception
 from core.generator import Generator
+from core.perception import Perception
 
 Distance = Callable[[Tensor, Tensor], Tensor]
+
+
+class Guide:
+    """Perceptual distance [N] by the shipped network that serves losses; read when first used."""
+
+    def __init__(self) -> None:
+        self.network: Perception | None = None
+
+    def __call__(self, pictures: Tensor, photos: Tensor) -> Tensor:
+        """Distance [N] of pictures and photos [N, 3, R, R]."""
+        if self.network is None:
+            self.network = perception.load("guide").eval().requires_grad_(False)
+        return self.network.to(pictures.device).distance(pictures, photos)
 
 
 class Projector:

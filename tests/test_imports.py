@@ -1,0 +1,34 @@
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FORBIDDEN = {
+    "core": {"adapters", "benchmarks", "lightning", "hydra", "omegaconf", "wandb"},
+    "adapters": {"benchmarks", "hydra", "omegaconf", "wandb"},
+    "benchmarks": {"adapters", "tests"},
+}
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_imports_point_down_only(package):
+    files = list((ROOT / package).rglob("*.py"))
+    assert files
+    for path in files:
+        assert not imported(path) & FORBIDDEN[package], path
+
+
+def test_only_the_command_line_imports_hydra():
+    users = {p.name for p in (ROOT / "benchmarks").rglob("*.py") if "hydra" in imported(p)}
+    assert users <= {"run.py", "settings.py", "perceive.py"}
