@@ -1,15 +1,21 @@
+import hashlib
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from benchmarks import parafaces
 from benchmarks.accuracy import accuracy, auc, means, r_squared, verification
 from benchmarks.faces import Faces
 from benchmarks.nuisance import Nuisance
-from benchmarks.perceive import AngularMargin, Recipe, command, train
-from core.perception import Perception
+from benchmarks.perceive import ROOT, AngularMargin, Recipe, command, train
+from benchmarks.pictures import as_images
+from core import perception
+from core.perception import ASSETS, Perception
 from tests.core.test_perception import SMALL
 
 NONE = {"shift": 0.0, "zoom": 0.0, "gain": 0.0, "bias": 0.0, "saturation": 0.0, "blur": 0.0,
@@ -154,3 +160,26 @@ def test_a_mistake_on_the_command_line_is_one_sentence(
     error = capsys.readouterr().err
     assert said in error
     assert len(error.splitlines()) == 1
+
+
+RECORDS = sorted((ROOT / "results" / "perception").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+def test_a_record_belongs_to_the_shipped_weights(path: Path) -> None:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    weights = ASSETS / f"perception_{path.stem}.safetensors"
+    assert hashlib.sha256(weights.read_bytes()).hexdigest() == found["sha256"]
+    assert weights.stat().st_size == found["bytes"] <= 4 * 2**20
+    assert set(found["accuracy"]) == set(found["config"]["domains"])
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+def test_a_recorded_landmark_error_is_found_again_on_other_people(path: Path) -> None:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    who = np.arange(59_000_000, 59_000_030)
+    shown = parafaces.render(parafaces.parameters(who, np.zeros_like(who)), "photo", 64)
+    seen = perception.load(path.stem)(as_images(shown.images)).landmarks
+    errors = (seen - torch.from_numpy(shown.landmarks)).norm(dim=2)
+    error = float(errors[torch.from_numpy(shown.visible)].mean())
+    assert error == pytest.approx(found["accuracy"]["photo"]["landmark_px"], rel=0.25)
