@@ -20,5 +20,5 @@ PEOPLE = {
 }
 
 __all__ = ["BLOCKS", "DOMAINS", "INDEX", "LANDMARKS", "NAMES", "PEOPLE", "RENDER_VERSION",
-           "SEGMENTS", "STYLES", "TABLE", "ParaFacesError", "Rendering", "cached", "landmarks", "parameters",
-           "render"]
+           "SEGMENTS", "STYLES", "TABLE", "ParaFacesError", "Rendering", "cached",
+           "landmarks", "parameters", "render"]

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.format import open_memmap
 
+from benchmarks.parafaces.march import CHANNELS
 from benchmarks.parafaces.parameters import TABLE, parameters
 from benchmarks.parafaces.picture import Progress, Rendering, check, fill, layout
-from benchmarks.parafaces.march import CHANNELS
 from benchmarks.parafaces.truth import LANDMARKS
 
 # Raise when any picture changes, so that what older code has rendered is not taken for it.
@@ -35,9 +35,9 @@ def cache_key(domain: str, people: Sequence[int], pictures_each: int, resolution
 def cached(domain: str, *, people: Sequence[int], resolution: int, folder: str | Path,
            pictures_each: int = 1, supersample: int = 2,
            progress: Progress = lambda done, total: None) -> Rendering:
-    """Pictures 0 .. pictures_each - 1 of every person, person by person, memory-mapped from the folder.
+    """Pictures 0 .. pictures_each - 1 of every person, person by person, memory-mapped.
 
-    Rendered first if they are not there yet, or if what is there is damaged.
+    Rendered into the folder first if they are not there yet, or if what is there is damaged.
     """
     check(domain, resolution, supersample)
     n = len(people) * pictures_each

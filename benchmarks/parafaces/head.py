@@ -1,7 +1,7 @@
 """The head as a signed distance field, in float32 and without branches.
 
-`parts` gives the distances to skin, hair, clothes and glasses. It is straight-line code, so that the
-loops of `march` over many points are turned into vector instructions by the compiler; a literal
+`parts` gives the distances to skin, hair, clothes and glasses. It is straight-line code, so that
+the loops of `march` over many points are turned into vector instructions by the compiler; a literal
 would be float64 and halve their width, hence the named constants.
 """
 
@@ -11,20 +11,22 @@ from typing import Any
 import numba
 import numpy as np
 
-F = np.float32
+F: Any = np.float32
 ZERO, ONE, HALF, QUARTER, TINY = F(0), F(1), F(0.5), F(0.25), F(1e-6)
 C002, C004, C006, C008, C012 = F(0.02), F(0.04), F(0.06), F(0.08), F(0.12)
-C003, C005, C010, C014, C016, C018, C020 = F(0.03), F(0.05), F(0.1), F(0.14), F(0.16), F(0.18), F(0.2)
+C003, C005, C010, C014 = F(0.03), F(0.05), F(0.1), F(0.14)
+C016, C018, C020 = F(0.16), F(0.18), F(0.2)
 C024, C030, C035, C040, C055, C060, C070, C090 = (
     F(0.24), F(0.3), F(0.35), F(0.4), F(0.55), F(0.6), F(0.7), F(0.9))
 TWO, FOUR = F(2), F(4)
 NECK_Y, NECK_Z = F(-1.25), F(-0.30)  # where head and body turn against each other
 
-inline = numba.njit(fastmath=True, error_model="numpy", forceinline=True, cache=True, nogil=True)
+inline: Any = numba.njit(fastmath=True, error_model="numpy", forceinline=True, cache=True,
+                         nogil=True)
 
 
 @inline
-def ellipsoid(x: F, y: F, z: F, rx: F, ry: F, rz: F) -> F:
+def ellipsoid(x: float, y: float, z: float, rx: float, ry: float, rz: float) -> float:
     """First-order distance to an ellipsoid."""
     ix, iy, iz = ONE / rx, ONE / ry, ONE / rz
     x, y, z = x * ix, y * iy, z * iz
@@ -35,21 +37,22 @@ def ellipsoid(x: F, y: F, z: F, rx: F, ry: F, rz: F) -> F:
 
 
 @inline
-def smin(a: F, b: F, k: F) -> F:
+def smin(a: float, b: float, k: float) -> float:
     """Union with a fillet of width k (quadratic)."""
     h = max(k - abs(a - b), ZERO)
     return min(a, b) - h * h * QUARTER / k
 
 
 @inline
-def smax(a: F, b: F, k: F) -> F:
+def smax(a: float, b: float, k: float) -> float:
     """Intersection with a fillet of width k."""
     h = max(k - abs(a - b), ZERO)
     return max(a, b) + h * h * QUARTER / k
 
 
 @inline
-def bone(x: F, y: F, z: F, ax: F, ay: F, az: F, ra: F, bx: F, by: F, bz: F, rb: F) -> F:
+def bone(x: float, y: float, z: float, ax: float, ay: float, az: float, ra: float, bx: float,
+         by: float, bz: float, rb: float) -> float:
     """Segment from a to b whose radius goes from ra to rb."""
     dx, dy, dz = bx - ax, by - ay, bz - az
     x, y, z = x - ax, y - ay, z - az
@@ -60,7 +63,7 @@ def bone(x: F, y: F, z: F, ax: F, ay: F, az: F, ra: F, bx: F, by: F, bz: F, rb: 
 
 
 @inline
-def wave(t: F) -> F:
+def wave(t: float) -> float:
     """Smooth wave of period 1 in [-1, 1]; a parabola, because sin does not vectorise."""
     t = t - F(floor(t))
     s = t - HALF
@@ -69,12 +72,14 @@ def wave(t: F) -> F:
 
 
 @inline
-def face(h: Any, ax: F, x: F, y: F, z: F) -> F:
+def face(h: Any, ax: float, x: float, y: float, z: float) -> float:
     """Skull, jaw, cheeks, brow, sockets, nose, lips and ears. ``ax`` is |x|."""
     d = ellipsoid(ax, y - h.skull_y, z - h.skull_z, h.skull_width, h.skull_height, h.skull_d)
     front = ellipsoid(ax, y - h.face_y, z - C012, h.face_width, h.face_h, C055)
     d = smin(d, front, C024)
-    jaw = bone(sqrt(ax * ax + C002 * HALF), y, z, h.jaw_width, h.jaw_y, C002, C018, h.chin_width, h.chin_y, h.chin_z, C014)
+    rounded = sqrt(ax * ax + C002 * HALF)  # no crease in the middle of the chin
+    jaw = bone(rounded, y, z, h.jaw_width, h.jaw_y, C002, C018, h.chin_width, h.chin_y, h.chin_z,
+               C014)
     d = smin(d, jaw, C024)
     cheek = ellipsoid(ax - h.bone_x + C010, y - h.cheek_y, z - h.cheek_z, h.cheek_r, C020, C020)
     d = smin(d, cheek, C018)
@@ -113,7 +118,7 @@ def face(h: Any, ax: F, x: F, y: F, z: F) -> F:
 
 
 @inline
-def hair(h: Any, ax: F, x: F, y: F, z: F) -> F:
+def hair(h: Any, ax: float, x: float, y: float, z: float) -> float:
     """One volume for every cut: an ellipsoid drawn downwards, a bottom, a window for the face."""
     below = max(h.hair_y - y, ZERO)
     above = max(y - h.hair_y, ZERO)
@@ -140,7 +145,7 @@ def hair(h: Any, ax: F, x: F, y: F, z: F) -> F:
 
 
 @inline
-def spectacles(h: Any, ax: F, y: F, z: F) -> F:
+def spectacles(h: Any, ax: float, y: float, z: float) -> float:
     """Rims, bridge and temples; nowhere when the rim's thickness is negative."""
     gx, gy = ax - h.rim_x, y - h.rim_y
     plane = z - h.rim_z + C024 * ax * ax
@@ -158,7 +163,7 @@ def spectacles(h: Any, ax: F, y: F, z: F) -> F:
 
 
 @inline
-def parts(h: Any, x: F, y: F, z: F) -> tuple[F, F, F, F]:
+def parts(h: Any, x: float, y: float, z: float) -> tuple[float, float, float, float]:
     """Distances to skin, hair, clothes and glasses of a point in head space."""
     ax = abs(x)
     skin = face(h, ax, x, y, z)

@@ -1,8 +1,8 @@
 """Ray marching to a G-buffer, shared by every domain.
 
-A coarse grid of cones finds where each block of samples may start (or that it sees only background);
-then all rays of a band march together: the distance field is evaluated over contiguous arrays of the
-rays still under way, which the compiler turns into vector instructions.
+A coarse grid of cones finds where each block of samples may start (or that it sees only
+background); then all rays of a band march together: the distance field is evaluated over contiguous
+arrays of the rays still under way, which the compiler turns into vector instructions.
 """
 
 from math import sqrt
@@ -21,10 +21,9 @@ NOTHING, SKIN, HAIR, CLOTH, GLASSES = range(5)
 BLOCK = 8  # samples a side of a cone
 NEAR, FAR = F(DISTANCE - 1.6), F(DISTANCE + 1.8)
 STEPS = 56
-HIT, LOST = F(0.0015), F(0.006)
-SLOPE = F(0.0025)
+HIT = F(0.0015)
 RELAX = F(0.92)
-DELTA = F(0.006)
+DELTA, LIFT = F(0.006), F(0.02)  # of the normals; of shadow rays above the surface
 CAMERA = F(DISTANCE)
 # Taps of the occlusion along the normal, and of the shadow towards the light: distances, weights.
 AO_TAPS = np.array([0.05, 0.13, 0.30], np.float32)
@@ -32,16 +31,9 @@ AO_WEIGHTS = np.array([4.0, 2.0, 0.9], np.float32)
 SHADOW_TAPS = np.array([0.06, 0.13, 0.24, 0.40, 0.62], np.float32)
 SOFTNESS = F(5.0)
 
-compiled = numba.njit(fastmath=True, error_model="numpy", cache=True, nogil=True)
+Work = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
 
-
-@compiled
-def nearest(h: Any, p: NDArray[np.float32], n: int, out: NDArray[np.float32]) -> None:
-    """Distance to anything, of points p [3, n]."""
-    xs, ys, zs = p[0], p[1], p[2]
-    for i in range(n):
-        skin, hair, cloth, glasses = parts(h, xs[i], ys[i], zs[i])
-        out[i] = min(min(skin, hair), min(cloth, glasses))
+compiled: Any = numba.njit(fastmath=True, error_model="numpy", cache=True, nogil=True)
 
 
 @compiled
@@ -68,155 +60,156 @@ def aim(h: Any, u: float, v: float) -> tuple[float, float, float]:
 
 
 @compiled
-def cones(h: Any, size: int, start: NDArray[np.float32]) -> None:
-    """Depth [size/8, size/8] at which the rays of each block may start, or FAR."""
-    side = size // BLOCK
-    n = side * side
-    p, w, d = np.empty((3, n), F), np.empty((3, n), F), np.empty(n, F)
-    t, live = np.full(n, NEAR), np.arange(n)
-    ways = np.empty((3, n), F)
-    for k in range(n):
-        u = (k % side + 0.5) / side - 0.5
-        v = 0.5 - (k // side + 0.5) / side
-        ways[0, k], ways[1, k], ways[2, k] = aim(h, u, v)
-    # Half the diagonal of a block, per unit of depth.
-    spread = F(0.90) * h.extent / CAMERA / F(side)
+def walk(h: Any, ways: NDArray[np.float32], t: NDArray[np.float32], n: int, spread: float,
+         near: float, steps: int, work: Work) -> None:
+    """March n rays (spread 0) or cones (spread: half their width per depth); FAR where nothing is.
+
+    A ray ends closer to a surface than ``near``, a cone as close as its own width.
+    """
+    p, d, live = work
     count = n
-    for _ in range(24):
-        step(h, ways, t, live, count, p, d)
-        kept = 0
-        for i in range(count):
-            k = live[i]
-            room = d[i] - spread * t[k]
-            if room > F(0.01):
-                t[k] += room * RELAX
-                if t[k] < FAR:
-                    live[kept] = k
-                    kept += 1
-        count = kept
-        if count == 0:
-            break
     for k in range(n):
-        start[k // side, k % side] = min(t[k], FAR)
-
-
-@compiled
-def step(h: Any, ways: NDArray[np.float32], t: NDArray[np.float32], live: NDArray[np.int64],
-         count: int, p: NDArray[np.float32], d: NDArray[np.float32]) -> None:
-    """Distances d [count] at the present depths of the rays under way."""
-    for i in range(count):
-        k = live[i]
-        p[0, i] = h.origin_x + ways[0, k] * t[k]
-        p[1, i] = h.origin_y + ways[1, k] * t[k]
-        p[2, i] = h.origin_z + ways[2, k] * t[k]
-    nearest(h, p, count, d)
-
-
-@compiled
-def trace(h: Any, size: int, g: NDArray[np.float32]) -> None:
-    """Fill the G-buffer g [channels, size, size] of one picture; depth FAR where there is nothing."""
-    side = size // BLOCK
-    start = np.empty((side, side), F)
-    cones(h, size, start)
-    g[:] = ZERO
-    g[DEPTH] = FAR
-    rows = max(BLOCK, min(size, 16384 // size // BLOCK * BLOCK))
-    n = rows * size
-    p, ways, d4 = np.empty((3, n), F), np.empty((3, n), F), np.empty((4, n), F)
-    t, live, place = np.empty(n, F), np.empty(n, np.int64), np.empty(n, np.int64)
-    for top in range(0, size, rows):
-        count = 0
-        for i in range(top, min(top + rows, size)):
-            for j in range(size):
-                s = start[i // BLOCK, j // BLOCK]
-                if s < FAR:
-                    ways[0, count], ways[1, count], ways[2, count] = aim(
-                        h, (j + 0.5) / size - 0.5, 0.5 - (i + 0.5) / size)
-                    t[count] = s
-                    place[count] = i * size + j
-                    live[count] = count
-                    count += 1
-        walk(h, ways, t, live, count, p, d4[0])
-        hits = 0
-        for k in range(count):
-            if t[k] < FAR:
-                ways[0, hits], ways[1, hits], ways[2, hits] = ways[0, k], ways[1, k], ways[2, k]
-                t[hits] = t[k]
-                place[hits] = place[k]
-                hits += 1
-        survey(h, ways, t, place, hits, p, d4, g, size)
-
-
-@compiled
-def walk(h: Any, ways: NDArray[np.float32], t: NDArray[np.float32], live: NDArray[np.int64],
-         count: int, p: NDArray[np.float32], d: NDArray[np.float32]) -> None:
-    """March every ray to its surface; t becomes FAR where there is none."""
-    for turn in range(STEPS):
-        step(h, ways, t, live, count, p, d)
+        live[k] = k
+    for _ in range(steps):
+        for i in range(count):
+            k = live[i]
+            p[0, i] = h.origin_x + ways[0, k] * t[k]
+            p[1, i] = h.origin_y + ways[1, k] * t[k]
+            p[2, i] = h.origin_z + ways[2, k] * t[k]
+        apart(h, p, count, d)
         kept = 0
         for i in range(count):
             k = live[i]
-            if d[i] < HIT:
+            room = min(min(d[0, i], d[1, i]), min(d[2, i], d[3, i])) - F(spread) * t[k]
+            if room < F(near):
                 continue
-            t[k] += d[i] * RELAX
-            if t[k] >= FAR:
-                t[k] = FAR
-            elif turn < STEPS - 1:
+            t[k] += room * RELAX
+            if t[k] < FAR:
                 live[kept] = k
                 kept += 1
-            elif d[i] > LOST * F(100):
+            else:
                 t[k] = FAR
         count = kept
         if count == 0:
             break
+
+
+@compiled
+def coarse(h: Any, side: int, ways: NDArray[np.float32], t: NDArray[np.float32]) -> None:
+    """Aim one cone at every block of a picture of side x side blocks."""
+    for k in range(side * side):
+        t[k] = NEAR
+        ways[0, k], ways[1, k], ways[2, k] = aim(
+            h, (k % side + 0.5) / side - 0.5, 0.5 - (k // side + 0.5) / side)
+
+
+@compiled
+def band(h: Any, size: int, top: int, rows: int, start: NDArray[np.float32],
+         ways: NDArray[np.float32], t: NDArray[np.float32], place: NDArray[np.int64]) -> int:
+    """Aim a ray at every sample of some rows whose block holds anything; their number."""
+    count = 0
+    for i in range(top, min(top + rows, size)):
+        for j in range(size):
+            s = start[i // BLOCK * (size // BLOCK) + j // BLOCK]
+            if s < FAR:
+                ways[0, count], ways[1, count], ways[2, count] = aim(
+                    h, (j + 0.5) / size - 0.5, 0.5 - (i + 0.5) / size)
+                t[count] = s
+                place[count] = i * size + j
+                count += 1
+    return count
+
+
+@compiled
+def landed(ways: NDArray[np.float32], t: NDArray[np.float32], place: NDArray[np.int64],
+           n: int) -> int:
+    """Move the rays that found a surface to the front; their number."""
+    hits = 0
+    for k in range(n):
+        if t[k] < FAR:
+            for c in range(3):
+                ways[c, hits] = ways[c, k]
+            t[hits] = t[k]
+            place[hits] = place[k]
+            hits += 1
+    return hits
+
+
+def trace(h: Any, g: NDArray[np.float32]) -> None:
+    """Fill the G-buffer g [channels, size, size] of one picture; depth FAR where there is nothing.
+
+    Python holds the compiled pieces together: called from one another, each would be compiled again
+    with everything below it.
+    """
+    size = g.shape[1]
+    side, rows = size // BLOCK, max(BLOCK, min(size, 16384 // size // BLOCK * BLOCK))
+    n = max(rows * size, side * side)
+    p, ways, d = np.empty((3, n), F), np.empty((3, n), F), np.empty((4, n), F)
+    t, place = np.empty(n, F), np.empty(n, np.int64)
+    work = (p, d, np.empty(n, np.int64))
+    # Half the diagonal of a block per unit of depth, and more, for the distances are estimates.
+    spread = 0.90 * float(h["extent"]) / DISTANCE / side
+    coarse(h, side, ways, t)
+    walk(h, ways, t, side * side, spread, 0.01, 24, work)
+    start = t[:side * side].copy()
+    g[:] = 0
+    g[DEPTH] = FAR
+    for top in range(0, size, rows):
+        count = band(h, size, top, rows, start, ways, t, place)
+        walk(h, ways, t, count, 0.0, HIT, STEPS, work)
+        survey(h, ways, t, place, landed(ways, t, place, count), p, d, g)
+
+
+@compiled
+def probe(h: Any, kind: int, normal: NDArray[np.float32], i: int) -> tuple[float, float, float]:
+    """Where the kind-th evaluation around surface point i lies, relative to it."""
+    if kind < 4:  # the corners of a tetrahedron
+        return (DELTA if kind in (0, 3) else -DELTA, DELTA if kind in (2, 3) else -DELTA,
+                DELTA if kind in (1, 3) else -DELTA)
+    nx, ny, nz = normal[0, i], normal[1, i], normal[2, i]
+    if kind < 4 + len(AO_TAPS):
+        far = AO_TAPS[kind - 4]
+        return nx * far, ny * far, nz * far
+    far = SHADOW_TAPS[kind - 4 - len(AO_TAPS)]
+    return (h.light_x * far + nx * LIFT, h.light_y * far + ny * LIFT, h.light_z * far + nz * LIFT)
 
 
 @compiled
 def survey(h: Any, ways: NDArray[np.float32], t: NDArray[np.float32], place: NDArray[np.int64],
-           n: int, p: NDArray[np.float32], d: NDArray[np.float32], g: NDArray[np.float32],
-           size: int) -> None:
+           n: int, p: NDArray[np.float32], d: NDArray[np.float32], g: NDArray[np.float32]) -> None:
     """Normal, part, occlusion and shadow of n surface points."""
+    size = g.shape[1]
     at, normal = np.empty((3, n), F), np.zeros((3, n), F)
-    occlusion, light = np.zeros(n, F), np.ones(n, F)
+    occlusion, light = np.zeros(n, F), np.zeros(n, F)
     for i in range(n):
         at[0, i] = h.origin_x + ways[0, i] * t[i]
         at[1, i] = h.origin_y + ways[1, i] * t[i]
         at[2, i] = h.origin_z + ways[2, i] * t[i]
-    for corner in range(4):  # normals from the corners of a tetrahedron
-        sx = ONE if corner in (0, 3) else -ONE
-        sy = ONE if corner in (2, 3) else -ONE
-        sz = ONE if corner in (1, 3) else -ONE
+    probes = 4 + len(AO_TAPS) + len(SHADOW_TAPS)
+    for kind in range(probes + 1):  # the last one at the point itself
         for i in range(n):
-            p[0, i] = at[0, i] + sx * DELTA
-            p[1, i] = at[1, i] + sy * DELTA
-            p[2, i] = at[2, i] + sz * DELTA
-        nearest(h, p, n, d[0])
+            dx = dy = dz = ZERO
+            if kind < probes:
+                dx, dy, dz = probe(h, kind, normal, i)
+            p[0, i], p[1, i], p[2, i] = at[0, i] + dx, at[1, i] + dy, at[2, i] + dz
+        apart(h, p, n, d)
         for i in range(n):
-            normal[0, i] += sx * d[0, i]
-            normal[1, i] += sy * d[0, i]
-            normal[2, i] += sz * d[0, i]
-    for i in range(n):
-        x, y, z = normal[0, i], normal[1, i], normal[2, i]
-        s = ONE / (sqrt(x * x + y * y + z * z) + F(1e-9))
-        normal[0, i], normal[1, i], normal[2, i] = x * s, y * s, z * s
-    for k in range(len(AO_TAPS)):
-        far = AO_TAPS[k]
-        for i in range(n):
-            for c in range(3):
-                p[c, i] = at[c, i] + normal[c, i] * far
-        nearest(h, p, n, d[0])
-        for i in range(n):
-            occlusion[i] += AO_WEIGHTS[k] * max(far - d[0, i], ZERO)
-    for k in range(len(SHADOW_TAPS)):
-        far = SHADOW_TAPS[k]
-        for i in range(n):
-            p[0, i] = at[0, i] + h.light_x * far + normal[0, i] * F(0.02)
-            p[1, i] = at[1, i] + h.light_y * far + normal[1, i] * F(0.02)
-            p[2, i] = at[2, i] + h.light_z * far + normal[2, i] * F(0.02)
-        nearest(h, p, n, d[0])
-        for i in range(n):
-            light[i] = min(light[i], max(HALF + SOFTNESS * HALF * d[0, i] / far, ZERO))
-    apart(h, at, n, d)
+            room = min(min(d[0, i], d[1, i]), min(d[2, i], d[3, i]))
+            if kind < 4:
+                dx, dy, dz = probe(h, kind, normal, i)
+                normal[0, i] += dx * room
+                normal[1, i] += dy * room
+                normal[2, i] += dz * room
+            elif kind < 4 + len(AO_TAPS):
+                occlusion[i] += AO_WEIGHTS[kind - 4] * max(AO_TAPS[kind - 4] - room, ZERO)
+            elif kind < probes:
+                far = SHADOW_TAPS[kind - 4 - len(AO_TAPS)]
+                light[i] = max(light[i], ONE - max(HALF + SOFTNESS * HALF * room / far, ZERO))
+        if kind == 3:
+            for i in range(n):
+                x, y, z = normal[0, i], normal[1, i], normal[2, i]
+                s = ONE / (sqrt(x * x + y * y + z * z) + F(1e-12))
+                normal[0, i], normal[1, i], normal[2, i] = x * s, y * s, z * s
     for i in range(n):
         row, column = place[i] // size, place[i] % size
         best, part = d[0, i], SKIN
@@ -229,5 +222,5 @@ def survey(h: Any, ways: NDArray[np.float32], t: NDArray[np.float32], place: NDA
             g[PX + c, row, column] = at[c, i]
         g[PART, row, column] = part
         g[AO, row, column] = ONE / (ONE + occlusion[i])
-        g[SHADE, row, column] = light[i]
+        g[SHADE, row, column] = ONE - light[i]
         g[FRINGE, row, column] = d[1, i]

@@ -1,13 +1,21 @@
 """Deterministic noise for paint and styles: integer hashes, value noise, smooth steps."""
 
+from collections.abc import Callable
 from math import floor
+from typing import Any
 
 import numba
 
-small = numba.njit(fastmath=True, error_model="numpy", cache=True, nogil=True)
+OPTIONS: dict[str, Any] = {"fastmath": True, "error_model": "numpy", "cache": True, "nogil": True}
+small: Any = numba.njit(**OPTIONS)
 
 
-@small
+def declared(signature: str) -> Callable[..., Any]:
+    """Compile for one signature: without, every mixture of argument types is compiled by itself."""
+    return numba.njit(signature, **OPTIONS)
+
+
+@declared("f8(i8, i8, i8)")
 def lattice(i: int, j: int, k: int) -> float:
     """Hash of a lattice point, in [0, 1)."""
     x = (i * 374761393 + j * 668265263 + k * 974634941) & 0xFFFFFFFF
@@ -16,7 +24,7 @@ def lattice(i: int, j: int, k: int) -> float:
     return ((x ^ (x >> 15)) & 0xFFFFFF) / 16777216.0
 
 
-@small
+@declared("f8(f8, f8, i8)")
 def noise2(x: float, y: float, seed: int) -> float:
     """Value noise in the plane, in [0, 1), one lattice cell per unit."""
     i, j = floor(x), floor(y)
@@ -28,7 +36,7 @@ def noise2(x: float, y: float, seed: int) -> float:
     return a * (1 - y) + b * y
 
 
-@small
+@declared("f8(f8, f8, f8)")
 def noise3(x: float, y: float, z: float) -> float:
     """Value noise in space, in [0, 1)."""
     k = floor(z)
@@ -37,7 +45,7 @@ def noise3(x: float, y: float, z: float) -> float:
     return noise2(x, y, int(k)) * (1 - z) + noise2(x, y, int(k) + 1) * z
 
 
-@small
+@declared("f8(f8, f8, f8)")
 def ramp(low: float, high: float, x: float) -> float:
     """Smooth step from 0 at low to 1 at high (low may lie above high)."""
     t = min(max((x - low) / (high - low), 0.0), 1.0)

@@ -1,8 +1,8 @@
 """What colour things are before any light falls on them, and what they are called.
 
-`paint` turns the G-buffer into an albedo buffer and a label for every sample. Eyes, lids, brows, lips,
-teeth, nostrils, beard and freckles are painted in head coordinates on the surface that the distance
-field shapes underneath them; colours are display values in [0, 1].
+`paint` turns the G-buffer into an albedo buffer and a label for every sample. Eyes, lids, brows,
+lips, teeth, nostrils, beard and freckles are painted in head coordinates on the surface that the
+distance field shapes underneath them; colours are display values in [0, 1].
 """
 
 from math import atan2, exp, sqrt
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.parafaces.noise import noise2, noise3, ramp, small
 from benchmarks.parafaces.march import CLOTH, FRINGE, GLASSES, HAIR, NOTHING, NX, PART, PX
+from benchmarks.parafaces.noise import declared, noise2, noise3, ramp, small
 
 SEGMENTS = ("background", "skin", "nose", "neck", "hair", "brow", "eye", "iris", "lips", "mouth",
             "clothes", "glasses")
@@ -23,7 +23,7 @@ LAYERS = ("red", "green", "blue", "label", "gloss", "glint", "strand", "line")
 RED, GREEN, BLUE, LABEL, GLOSS, GLINT, STRAND, LINE = range(len(LAYERS))
 
 
-@small
+@declared("void(f8[::1], f8, f8, f8, f8)")
 def mix(c: NDArray[np.float64], r: float, g: float, b: float, a: float) -> None:
     """Lay a colour over c with opacity a."""
     c[0] += (r - c[0]) * a
@@ -60,7 +60,8 @@ def skin(h: Any, x: float, y: float, z: float, c: NDArray[np.float64]) -> None:
     """Blush, mottling, freckles, shadows under the eyes, folds, nostrils."""
     ax, seed = abs(x), h.texture * 61.0
     dark = 1 - 0.75 * h.skin_tone
-    mottle = noise3(x * 5 + seed, y * 5, z * 5) - 0.5 + 0.6 * (noise3(x * 13, y * 13 + seed, z * 13) - 0.5)
+    mottle = noise3(x * 5 + seed, y * 5, z * 5) - 0.5
+    mottle += 0.6 * (noise3(x * 13, y * 13 + seed, z * 13) - 0.5)
     for k in range(3):
         c[k] *= 1 + 0.075 * mottle
     cheek = exp(-((ax - 0.40) ** 2 + (y + 0.33) ** 2) / 0.035)
@@ -135,7 +136,7 @@ def lips(h: Any, x: float, y: float, c: NDArray[np.float64]) -> int:
     if y > upper + 0.02 or y < lower - 0.02:
         return FACE
     rosy, tone = h.lip_colour, h.skin_tone
-    lr, lg, lb = c[0] * (0.90 + 0.0 * rosy), c[1] * (0.66 - 0.14 * rosy), c[2] * (0.68 - 0.08 * rosy)
+    lr, lg, lb = c[0] * 0.90, c[1] * (0.66 - 0.14 * rosy), c[2] * (0.68 - 0.08 * rosy)
     lr, lg, lb = lr * (1 - 0.05 * tone), lg * (1 + 0.1 * tone), lb * (1 + 0.1 * tone)
     a = ramp(upper + 0.012, upper - 0.012, y) * ramp(lower - 0.014, lower + 0.014, y)
     shade = 0.95 if y > seam else 1.0
@@ -277,7 +278,7 @@ def person(h: Any, g: NDArray[np.float32], base: NDArray[np.float64], mane: NDAr
     skin(h, x, y, z, c)
     out[GLOSS] = 0.55 + 0.5 * exp(-(x * x / 0.02)) * ramp(0.6, 0.8, z)
     label = FACE
-    if y < h.chin_y + 0.05 and z < 0.35 + 0.6 * (y - h.chin_y) or y < h.chin_y - 0.16:
+    if (y < h.chin_y + 0.05 and z < 0.35 + 0.6 * (y - h.chin_y)) or y < h.chin_y - 0.16:
         label = NECK
     elif abs(x) < h.nose_width + 0.07 and h.nose_y - 0.11 < y < 0.02 and z > 0.60 and (
             abs(x) < 0.06 + (h.nose_width + 0.01) * ramp(-0.05, h.nose_y, y)):

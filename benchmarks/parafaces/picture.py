@@ -4,13 +4,14 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.parafaces.march import BLOCK, CHANNELS, DEPTH, trace
 from benchmarks.parafaces.paint import LAYERS, paint
 from benchmarks.parafaces.parameters import Array
-from benchmarks.parafaces.march import BLOCK, CHANNELS, DEPTH, trace
 from benchmarks.parafaces.shading import settle
 from benchmarks.parafaces.shape import shapes
 from benchmarks.parafaces.styles import DOMAINS, STYLES
@@ -26,9 +27,10 @@ class ParaFacesError(UserError, ValueError):
 
 @dataclass(frozen=True)
 class Rendering:
-    """Pictures and what is known about them; landmarks are (x, y) in pixels, left and right the picture's.
+    """Pictures and what is known about them.
 
-    The depth is the distance from the camera in head units, `FAR` where there is only background.
+    Landmarks are (x, y) in pixels, left and right those of the picture. The depth is the distance
+    from the camera in head units, `FAR` where there is only background.
     """
 
     images: NDArray[np.uint8]  # [n, R, R, 3]
@@ -39,6 +41,13 @@ class Rendering:
 
     def __len__(self) -> int:
         return len(self.images)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not everywhere
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def layout(n: int, resolution: int) -> dict[str, tuple[tuple[int, ...], type]]:
@@ -63,7 +72,7 @@ def render(params: Array, domain: str, resolution: int, *, supersample: int = 2,
            workers: int | None = None) -> Rendering:
     """Render parameters [n, P] in a domain; the same bytes whatever the number of workers."""
     check(domain, resolution, supersample)
-    arrays = {name: np.empty(shape, kind)
+    arrays: dict[str, Any] = {name: np.empty(shape, kind)
               for name, (shape, kind) in layout(len(params), resolution).items()}
     result = Rendering(**arrays)
     for _ in fill(result, params, domain, supersample=supersample, workers=workers):
@@ -86,7 +95,7 @@ def fill(result: Rendering, params: Array, domain: str, *, supersample: int,
         stop = min(start + 64, len(records))
         for n in range(start, stop):
             h = records[n]
-            trace(h, size, g)
+            trace(h, g)
             paint(h, g, layers)
             style.draw(h, g, layers, colours)
             settle(colours, layers, g[DEPTH], supersample, result.images[n],
@@ -98,7 +107,7 @@ def fill(result: Rendering, params: Array, domain: str, *, supersample: int,
         draw(max(len(records) - 1, 0))
     done = 0
     # Threads, for the compiled code holds no lock: cheaper to compile than a parallel loop.
-    with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(workers or cores()) as pool:
         for count in pool.map(draw, range(0, len(records), 64)):
             done += count
             yield done

@@ -78,12 +78,14 @@ def _hair(p: Fields, f: Fields) -> Fields:
     length, afro, bald = p["hair_length"], p["afro"], p["bald"]
     long = length * (1 - afro) * (1 - p["bun"])
     volume = p["hair_volume"] * (1 - 0.30 * (1 - long)) + 0.30 * afro - 0.03 * p["bun"] - 0.6 * bald
-    bottom = np.interp(long, [0, 0.25, 0.6, 1], [-0.03, -0.20, -0.85, -1.75]) - 0.25 * afro + 4 * bald
+    bottom = np.interp(long, [0, 0.25, 0.6, 1], [-0.03, -0.20, -0.85, -1.75])
+    bottom += 4 * bald - 0.25 * afro
     line = p["hairline"] - 0.50 * p["fringe"] * (1 - afro) * (1 - p["bun"])
     round_ = 0.56 - 0.20 * p["fringe"] + 0.06 * afro
     return {
         "hair_w": p["skull_width"] + volume * (0.40 + 0.45 * np.maximum(long, afro)) + 0.03,
-        "hair_z": -0.16 - 0.05 * (1 - long) * (1 - afro), "hair_y": 0.26 + 0.02 * (1 - long), "hair_h": p["skull_height"] + volume + 0.04 * (1 - long),
+        "hair_z": -0.16 - 0.05 * (1 - long) * (1 - afro), "hair_y": 0.26 + 0.02 * (1 - long),
+        "hair_h": p["skull_height"] + volume + 0.04 * (1 - long),
         "hair_d": 0.88 + volume, "hair_bottom": bottom, "hair_slope": 0.55 * (1 - long) ** 2,
         "hair_flare": np.interp(long, [0, 0.5, 1], [0, 0.05, 0.02]),
         "window_y": line - round_, "window_h": round_,
@@ -94,8 +96,9 @@ def _hair(p: Fields, f: Fields) -> Fields:
         "ear_clear": np.where((long < 0.45) & (bald < 0.5), 0.20 - 0.45 * long, -1.0),
         "curl_a": 0.045 * (p["hair_curl"] - 0.15).clip(0) * (1 - afro) + 0.035 * afro,
         "curl_f": 1.3 + 1.1 * p["hair_curl"] + 1.6 * afro,
-        "bun_r": np.where((p["bun"] > 0.5) & (bald < 0.5), 0.30 + 0.6 * (p["hair_volume"] - 0.12), -2.0),
-        "long": long, "ragged": 0.030 - 0.022 * np.maximum(long, afro), "beard_d": 0.055 * p["beard"],
+        "bun_r": np.where((p["bun"] > 0.5) & (bald < 0.5),
+                          0.30 + 0.6 * (p["hair_volume"] - 0.12), -2.0),
+        "ragged": 0.030 - 0.022 * np.maximum(long, afro),
     }
 
 

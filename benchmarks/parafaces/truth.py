@@ -1,4 +1,4 @@
-"""Where the features are: anchor points on the skin, marched to, projected and tested for visibility."""
+"""Where the features are: anchors on the skin, marched to, projected and tested for visibility."""
 
 from math import sqrt
 from typing import Any
@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.parafaces.head import F, face
-from benchmarks.parafaces.paint import BROW_BEYOND, BROW_INNER, brow_line, gaze
 from benchmarks.parafaces.march import compiled
+from benchmarks.parafaces.noise import declared
+from benchmarks.parafaces.paint import BROW_BEYOND, BROW_INNER, brow_line, gaze
 from benchmarks.parafaces.shape import DISTANCE
 
-# Left and right are those of the picture. Anchors are given in head space: seen from the front (x, y),
-# or from the side (height, depth).
+# Left and right are those of the picture. Anchors are given in head space: seen from the front
+# (x, y), or from the side (height, depth).
 _PAIRS = ("eye_outer", "eye_inner", "eye_top", "eye_bottom", "pupil", "brow_inner", "brow_middle",
           "brow_outer", "nose_wing", "mouth_corner", "cheek")
 _MIDDLE = ("forehead", "nose_root", "nose_tip", "nose_base", "lip_top", "lip_bottom", "chin")
@@ -22,25 +23,34 @@ LANDMARKS = (*(f"{name}_{side}" for name in _PAIRS for side in ("left", "right")
 TOLERANCE = 0.06  # head units a landmark may lie behind the depth map and still be seen
 
 
+@declared("void(f8[:, :, ::1], i8, i8, f8, f8)")
+def _put(pairs: NDArray[np.float64], n: int, side: int, x: float, y: float) -> None:
+    pairs[n, side, 0], pairs[n, side, 1] = x, y
+
+
 @compiled
 def anchors(h: Any) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Pairs [11, 2, 2] (feature, left/right, xy), middle ones [7, 2], sides [3, 2] (height, depth)."""
+    """Pairs [11, 2, 2] (feature, left/right, xy), middle [7, 2], sides [3, 2] (height, depth)."""
     pairs, middle, sides = np.zeros((11, 2, 2)), np.zeros((7, 2)), np.zeros((3, 2))
     gx, gy = gaze(h)
     for k in range(2):
         s = 2.0 * k - 1
         span = h.eye_distance + BROW_BEYOND - BROW_INNER
-        pairs[:, k, 0] = np.array([
-            h.eye_distance + h.eye_size, h.eye_distance - h.eye_size, h.eye_distance,
-            h.eye_distance, h.eye_distance + s * gx, BROW_INNER, BROW_INNER + 0.5 * span,
-            BROW_INNER + span, h.nose_width + 0.75 * h.ala_r, h.mouth_w, h.bone_x]) * s
-        pairs[:, k, 1] = np.array([
-            h.eye_tilt * h.eye_size, -h.eye_tilt * h.eye_size, h.lid_up, -h.lid_low, gy,
-            brow_line(h, 0.0), brow_line(h, 0.5), brow_line(h, 1.0), h.ala_y,
-            h.mouth_y + h.corner, h.cheek_y])
-    middle[:, 1] = np.array([
-        0.55, 0.10, h.nose_y, h.nose_y - 0.95 * h.nose_bulb, h.mouth_y + 0.78 * h.lip_u,
-        h.mouth_y - h.gap - h.lip_l, h.chin_y - 0.07])
+        wide, low = h.eye_distance + h.eye_size, h.eye_tilt * h.eye_size
+        _put(pairs, 0, k, s * wide, low)
+        _put(pairs, 1, k, s * (h.eye_distance - h.eye_size), -low)
+        _put(pairs, 2, k, s * h.eye_distance, h.lid_up)
+        _put(pairs, 3, k, s * h.eye_distance, -h.lid_low)
+        _put(pairs, 4, k, s * h.eye_distance + gx, gy)
+        for n in range(3):
+            _put(pairs, 5 + n, k, s * (BROW_INNER + 0.5 * n * span), brow_line(h, 0.5 * n))
+        _put(pairs, 8, k, s * (h.nose_width + 0.75 * h.ala_r), h.ala_y)
+        _put(pairs, 9, k, s * h.mouth_w, h.mouth_y + h.corner)
+        _put(pairs, 10, k, s * h.bone_x, h.cheek_y)
+    middle[0, 1], middle[1, 1], middle[2, 1] = 0.55, 0.10, h.nose_y
+    middle[3, 1] = h.nose_y - 0.95 * h.nose_bulb
+    middle[4, 1], middle[5, 1] = h.mouth_y + 0.78 * h.lip_u, h.mouth_y - h.gap - h.lip_l
+    middle[6, 1] = h.chin_y - 0.07
     sides[0, 0], sides[0, 1] = h.jaw_y, 0.15
     sides[1, 0], sides[1, 1] = 0.25, 0.10
     sides[2, 0], sides[2, 1] = -0.10, -0.12
@@ -48,7 +58,8 @@ def anchors(h: Any) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[n
 
 
 @compiled
-def surface(h: Any, x: float, y: float, z: float, axis: int, sign: float) -> tuple[float, float, float]:
+def surface(h: Any, x: float, y: float, z: float, axis: int,
+            sign: float) -> tuple[float, float, float]:
     """First point of the skin from (x, y, z) along -sign of the axis (0 or 2)."""
     for _ in range(60):
         d = face(h, F(abs(x)), F(x), F(y), F(z))

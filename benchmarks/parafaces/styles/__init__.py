@@ -1,8 +1,8 @@
 """The domains: how each deforms the parameters and how it draws the G-buffer.
 
-A style is two functions. ``deform`` maps parameters to parameters before anything is marched, so that
-landmarks, labels and depth of the picture are exact truth in every domain; ``draw`` colours the
-samples.
+A style is two functions. ``deform`` maps parameters to parameters before anything is marched, so
+that landmarks, labels and depth of the picture are exact truth in every domain; ``draw`` colours
+the samples.
 """
 
 from collections.abc import Callable

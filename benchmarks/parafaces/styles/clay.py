@@ -9,7 +9,18 @@ from numpy.typing import NDArray
 from benchmarks.parafaces.march import CLOTH, GLASSES, HAIR, NOTHING, NX, PART, PX, SKIN
 from benchmarks.parafaces.noise import lattice, noise3, ramp, small
 from benchmarks.parafaces.paint import (
-    BROW, EYE, GLOSS, IRIS, LABEL, LINE, LIPS, MOUTH, RED, STRAND, hair_colour, skin_colour,
+    BROW,
+    EYE,
+    GLOSS,
+    IRIS,
+    LABEL,
+    LINE,
+    LIPS,
+    MOUTH,
+    RED,
+    STRAND,
+    hair_colour,
+    skin_colour,
     whiskers,
 )
 from benchmarks.parafaces.shading import photograph
@@ -49,12 +60,11 @@ def prints(x: float, y: float, z: float) -> float:
 @small
 def modelled(h: Any, g: NDArray[np.float32], bent: NDArray[np.float32]) -> None:
     """G-buffer with dents and fingerprints in its normals."""
-    bent[:] = g
     step, seed = 0.02, h.texture * 61.0
     for i in range(g.shape[1]):
         for j in range(g.shape[2]):
             part = g[PART, i, j]
-            if part == NOTHING or part == GLASSES:
+            if part in (NOTHING, GLASSES):
                 continue
             x, y, z = float(g[PX, i, j]), float(g[PX + 1, i, j]), float(g[PX + 2, i, j])
             f = 6.5 if part == HAIR else 3.6
@@ -81,7 +91,7 @@ def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32],
         grey = (colour[0] + colour[1] + colour[2]) / 3
         for k in range(3):
             colour[k] = min(max(grey + (colour[k] - grey) * 1.45, 0.0), 1.0) * 0.92 + 0.07
-    b, bent = a.copy(), np.empty_like(g)
+    b, bent = a.copy(), g.copy()
     modelled(h, g, bent)
     for i in range(g.shape[1]):
         for j in range(g.shape[2]):
@@ -89,7 +99,7 @@ def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32],
             if part == NOTHING:
                 continue
             x, y, z = float(g[PX, i, j]), float(g[PX + 1, i, j]), float(g[PX + 2, i, j])
-            b[GLOSS, i, j] = 0.9 if part == GLASSES or label == EYE or label == IRIS else 0.12
+            b[GLOSS, i, j] = 0.9 if part == GLASSES or label in (EYE, IRIS) else 0.12
             hairy = part == HAIR or label == BROW or (part == SKIN and label != LIPS and (
                 h.beard * whiskers(h, x, y, z) > 0.25))
             if hairy:

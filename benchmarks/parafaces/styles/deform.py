@@ -1,4 +1,4 @@
-"""Maps from the parameters of a person to those of the drawing: one factor and offset a parameter."""
+"""Maps from the parameters of a person to those of the drawing: a factor and an offset each."""
 
 from collections.abc import Callable
 
@@ -28,8 +28,9 @@ def affine(**changes: Change) -> Callable[[Array], Array]:
 
 def exaggerated(factor: float, *, keep: tuple[str, ...],
                 weaker: dict[str, float]) -> Callable[[Array], Array]:
-    """The map that multiplies each person's deviation from the mean, but for the parameters to keep.
+    """The map that multiplies each person's deviation from the mean.
 
+    Not that of the parameters to ``keep``, nor of expression, pose, light and background;
     ``weaker`` names the factors of parameters that the full one would turn inside out.
     """
     mean = np.array([parameter.mean for parameter in TABLE], np.float32)

@@ -1,4 +1,4 @@
-"""Disney: smooth three-dimensional cartoon; large eyes, small nose, round shapes, glossy colours."""
+"""Disney: smooth three-dimensional cartoon; large eyes, small nose, round shapes, gloss."""
 
 from typing import Any
 
@@ -8,7 +8,18 @@ from numpy.typing import NDArray
 from benchmarks.parafaces.march import HAIR, NOTHING, PART, SKIN
 from benchmarks.parafaces.noise import noise2, ramp, small
 from benchmarks.parafaces.paint import (
-    BROW, EYE, GLINT, GLOSS, IRIS, LABEL, LIPS, MOUTH, RED, STRAND, hair_colour, skin_colour,
+    BROW,
+    EYE,
+    GLINT,
+    GLOSS,
+    IRIS,
+    LABEL,
+    LIPS,
+    MOUTH,
+    RED,
+    STRAND,
+    hair_colour,
+    skin_colour,
 )
 from benchmarks.parafaces.shading import photograph
 from benchmarks.parafaces.styles.deform import affine
@@ -37,7 +48,6 @@ def smooth(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], b: NDArray[np
     skin, mane = np.zeros(3), np.zeros(3)
     skin_colour(h, skin)
     hair_colour(h, mane)
-    b[:] = a
     for i in range(g.shape[1]):
         for j in range(g.shape[2]):
             part, label = int(g[PART, i, j]), int(a[LABEL, i, j])
@@ -46,7 +56,7 @@ def smooth(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], b: NDArray[np
                 for k in range(3):
                     b[RED + k, i, j] = min(mane[k] * lock * 1.20 + 0.02, 1.0)
                 b[STRAND, i, j] = lock * 1.6
-            elif label == EYE or label == MOUTH:
+            elif label in (EYE, MOUTH):
                 for k in range(3):
                     b[RED + k, i, j] = min(1.0, a[RED + k, i, j] * 1.06)
             elif label == IRIS:
@@ -66,7 +76,7 @@ def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32],
          out: NDArray[np.float32]) -> None:
     """Cartoon still out [size, size, 3] of G-buffer and paint."""
     size = g.shape[1]
-    b = np.empty_like(a)
+    b = a.copy()
     smooth(h, g, a, b)
     photograph(h, g, b, out)
     for i in range(size):

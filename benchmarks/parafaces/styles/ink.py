@@ -13,8 +13,8 @@ def outlines(g: NDArray[np.float32], radius: int, jump: float, crease: float,
     """Strength in [0, 1] of the line in each sample [size, size].
 
     A line lies on the nearer side of a jump in depth (head units), and on hair, clothes or glasses
-    where they meet skin; creases of the skin, where normals differ by a cosine below ``crease``, are
-    fainter.
+    where they meet skin; creases of the skin, where normals differ by a cosine below ``crease``,
+    are fainter.
     """
     size = g.shape[1]
     out[:] = 0

@@ -17,7 +17,8 @@ deform = affine(
     light_key=(0.9, 0.32), light_warmth=(0.4, 0.20), back_light=(0.30, 0.09),
     back_warm=(0.35, 0.35), back_green=(0.3, 0.05), back_contrast=(0.4, 0.0),
     blob_light=(0.3, 0.02), blob_warm=(0.3, 0.3), cloth_light=(0.55, 0.04),
-    cloth_warm=(0.6, 0.2), smile=(0.55, -0.02), mouth_open=(0.5, 0.0), skin_warmth=(0.6, -0.1), blush=(0.8, 0.25),
+    cloth_warm=(0.6, 0.2), smile=(0.55, -0.02), mouth_open=(0.5, 0.0), skin_warmth=(0.6, -0.1),
+    blush=(0.8, 0.25),
 )
 FINE = np.array([label in ("eye", "iris", "brow", "lips", "mouth") for label in SEGMENTS])
 REACH = 4  # taps of a stroke to either side

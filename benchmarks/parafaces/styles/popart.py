@@ -61,7 +61,7 @@ def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32],
                 second = WHITE
             elif label == EYE:
                 ink = WHITE
-            elif label == IRIS or label == BROW or part == GLASSES:
+            elif label in (IRIS, BROW) or part == GLASSES:
                 ink = inks[2] if label != IRIS else BLACK
                 black = ramp(0.42, 0.30, light) if label != BROW else 0.85
             elif label == LIPS:

@@ -44,7 +44,8 @@ def hatching(h: Any, g: NDArray[np.float32], i: int, j: int, dark: float, seed: 
         a = -0.55 + 0.3 * bend
         second = stroke(x * cos(a) + y * sin(a), y * cos(a) - x * sin(a), dark, seed + 7)
         cover = max(cover, second * ramp(0.45, 0.80, dark) * 0.9)
-    return min(1.0, 0.42 * dark + 0.58 * cover)  # a tone rubbed with the finger lies under the strokes
+    # A tone rubbed with the finger lies under the strokes.
+    return min(1.0, 0.42 * dark + 0.58 * cover)
 
 
 @small

@@ -1,4 +1,4 @@
-"""Webtoon: large eyes, small nose and mouth, flat cel shading in two tones, ink outlines, pastels."""
+"""Webtoon: large eyes, small nose and mouth, cel shading in two tones, ink outlines, pastels."""
 
 from typing import Any
 
@@ -8,8 +8,21 @@ from numpy.typing import NDArray
 from benchmarks.parafaces.march import AO, HAIR, NOTHING, NX, PART, PX, SHADE
 from benchmarks.parafaces.noise import noise2, ramp, small
 from benchmarks.parafaces.paint import (
-    BROW, EYE, GLINT, IRIS, LABEL, LIPS, MOUTH, RED, RIMS, CLOTHES, LINE,
-    hair_colour, mix, skin_colour, whiskers,
+    BROW,
+    CLOTHES,
+    EYE,
+    GLINT,
+    IRIS,
+    LABEL,
+    LINE,
+    LIPS,
+    MOUTH,
+    RED,
+    RIMS,
+    hair_colour,
+    mix,
+    skin_colour,
+    whiskers,
 )
 from benchmarks.parafaces.shading import backdrop, band
 from benchmarks.parafaces.styles.deform import affine
@@ -57,7 +70,7 @@ def flat(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], i: int, j: int,
     label, shadow = int(a[LABEL, i, j]), shadowed(h, g, i, j)
     x, y, z = float(g[PX, i, j]), float(g[PX + 1, i, j]), float(g[PX + 2, i, j])
     c[0], c[1], c[2] = a[RED, i, j], a[RED + 1, i, j], a[RED + 2, i, j]
-    if label == EYE or label == MOUTH:
+    if label in (EYE, MOUTH):
         mix(c, 1.0, 1.0, 1.0, 0.25 if label == EYE else 0.1)
     elif label == IRIS:
         grey = (c[0] + c[1] + c[2]) / 3
@@ -83,12 +96,14 @@ def flat(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], i: int, j: int,
         c[0], c[1], c[2] = skin[0], skin[1], skin[2]
         mix(c, skin[0] * 0.87, skin[1] * 0.73, skin[2] * 0.73, shadow)
         u, v = (abs(x) - 0.40) / 0.14, (y + 0.33) / 0.065
-        mix(c, skin[0], skin[1] * 0.74, skin[2] * 0.74, 0.75 * h.blush * ramp(1.2, 0.6, u * u + v * v))
+        mix(c, skin[0], skin[1] * 0.74, skin[2] * 0.74,
+            0.75 * h.blush * ramp(1.2, 0.6, u * u + v * v))
         u, v = (abs(x) - 0.5 * h.nose_width) / 0.022, (y - h.nose_y + 0.07) / 0.016
         mix(c, skin[0] * 0.5, skin[1] * 0.36, skin[2] * 0.36,
             0.75 * ramp(1.3, 0.7, u * u + v * v) * ramp(0.5, 0.6, z))
         grown = whiskers(h, x, y, z)
-        mix(c, skin[0] * 0.78, skin[1] * 0.76, skin[2] * 0.80, 0.7 * h.stubble * ramp(0.35, 0.45, grown))
+        mix(c, skin[0] * 0.78, skin[1] * 0.76, skin[2] * 0.80,
+            0.7 * h.stubble * ramp(0.35, 0.45, grown))
         bearded = ramp(0.35, 0.45, grown * min(1.0, 2.0 * h.beard))
         mix(c, mane[0] * (0.95 - 0.3 * shadow), mane[1] * (0.95 - 0.3 * shadow),
             mane[2] * (0.95 - 0.3 * shadow), bearded)
