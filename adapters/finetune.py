@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from typing import Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ from torch.optim import Optimizer
 from adapters.base import Adapter, D, G
 from core.discriminator import Discriminator
 from core.ema import EMA
-from core.freeze import freeze, trainable
+from core.freeze import all_but_highest, freeze, trainable
 from core.generator import Generator
 from core.losses import logistic_d, logistic_g
 from core.mixing import mixed_ws
@@ -148,6 +149,18 @@ class FineTune(Adapter):
     def render(self, ws: Tensor) -> Tensor:
         """Images [N, 3, R, R] by the averaged generator with its constant noise."""
         return self.judged().synthesis(ws, noise_mode="const")
+
+
+class FreezeGReleased(FineTune):
+    """FreezeG as the public Cartoon-StyleGAN code counts: ``trained_blocks`` stay trainable."""
+
+    paper = "arXiv:2106.12445"
+
+    def __init__(
+        self, source: Source, *, trained_blocks: int, frozen_g: Sequence[str], **finetune: Any
+    ) -> None:
+        counted = all_but_highest(resolution=source.resolution, blocks=trained_blocks)
+        super().__init__(source, frozen_g=[*frozen_g, *counted], **finetune)
 
 
 class Scratch(FineTune):

@@ -18,12 +18,14 @@ the other rows are mixed (here they are, as in StyleGAN2).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from adapters.finetune import FineTune
+from core.freeze import all_but_highest
 from core.generator import Generator
 from core.mixing import mixed_ws
 from core.source import Source
@@ -54,8 +56,11 @@ class FreezeSG(FineTune):
 class FreezeSGReleased(FreezeSG):
     """What the public code does: an untrained style source, used in mixing steps only."""
 
-    def __init__(self, source: Source, **freezesg: Any) -> None:
-        super().__init__(source, **freezesg)
+    def __init__(
+        self, source: Source, *, trained_blocks: int, frozen_g: Sequence[str], **freezesg: Any
+    ) -> None:
+        counted = all_but_highest(resolution=source.resolution, blocks=trained_blocks)
+        super().__init__(source, frozen_g=[*frozen_g, *counted], **freezesg)
         with torch.random.fork_rng():
             torch.manual_seed(self.seed + 2)
             self.untrained = Generator(**source.g.config).mapping.requires_grad_(False)

@@ -100,6 +100,15 @@ def validate(record: Any) -> list[str]:
     return wrong
 
 
+def strict(node: Any) -> Any:
+    """A configuration as JSON has it: infinity becomes its YAML name."""
+    if isinstance(node, dict):
+        return {str(key): strict(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [strict(value) for value in node]
+    return ".inf" if node == math.inf else node
+
+
 def finite(value: Any) -> bool:
     """True for an int or float that is no NaN or infinity."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

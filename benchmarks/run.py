@@ -9,7 +9,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
 import lightning as L
@@ -55,7 +55,7 @@ def run(cfg: DictConfig, choices: dict[str, str], overrides: list[str], many: bo
         console.print(f"{published} is there already.", highlight=False)
         return
     writable(published.parent)
-    writable(folder)
+    writable(folder.parent)
 
     begun = time.monotonic()
     L.seed_everything(cfg.seed, workers=True, verbose=False)
@@ -64,11 +64,12 @@ def run(cfg: DictConfig, choices: dict[str, str], overrides: list[str], many: bo
     prepared(domain)
     for note in domain.notes:
         console.print(note, highlight=False)
+    metrics = build(cfg.eval.metrics)
     adapter = build(cfg.method, source)
     logger = build(cfg.logger)
     watch = Watch(images=cfg.method.images, every=max(cfg.method.images // CURVE_POINTS, 1))
     keep = Checkpoints(folder=folder, every_kimg=cfg.checkpoint.every_kimg, recipe=recipe)
-    plain = OmegaConf.to_container(cfg, resolve=True)
+    plain = records.strict(OmegaConf.to_container(cfg, resolve=True))
     trainer = build(
         cfg.machine.trainer, callbacks=[watch, keep], logger=logger.open(folder, name, plain)
     )
@@ -78,7 +79,7 @@ def run(cfg: DictConfig, choices: dict[str, str], overrides: list[str], many: bo
     trainer.fit(adapter, datamodule=domain)
     trained = time.monotonic() - training
 
-    result, picture = judge(cfg, adapter, domain, name)
+    result, picture = judge(cfg, adapter, domain, metrics, name)
     made: dict[str, Any] = {
         "schema": records.SCHEMA,
         **{group: choices[group] for group in ("method", "data", "source", "eval")},
@@ -121,7 +122,9 @@ def prepared(domain: Any) -> None:
         domain.prepare_data()
 
 
-def judge(cfg: DictConfig, adapter: Any, domain: Any, name: str) -> tuple[Result, Any]:
+def judge(
+    cfg: DictConfig, adapter: Any, domain: Any, metrics: Any, name: str
+) -> tuple[Result, Any]:
     """The numbers and the picture of a finished adapter."""
     adapter.eval()
     with bar("measuring", 1, "pictures") as shown, torch.no_grad():
@@ -140,7 +143,7 @@ def judge(cfg: DictConfig, adapter: Any, domain: Any, name: str) -> tuple[Result
             batch_size=cfg.eval.batch_size,
             progress=progress,
         )
-        result = measure(gallery, build(cfg.eval.metrics))
+        result = measure(gallery, metrics)
         z = gallery.z()[: COLUMNS * BANDS].to(adapter.device)
         fakes = adapter.sample(z)
         sources = adapter.source.g(z) if gallery.has("sources") else None
@@ -199,43 +202,47 @@ def show(result: Result, folder: Path, published: Path, seconds: float) -> None:
         console.print(f"{what}: {path}", highlight=False, soft_wrap=True)
 
 
-@hydra.main(version_base="1.3", config_path="../conf", config_name="config")
+@hydra.main(version_base="1.3", config_path=str(settings.CONF), config_name="config")
 def command(cfg: DictConfig) -> None:
     """One job of the command line."""
     job = HydraConfig.get()
     choices = {group: str(job.runtime.choices[group]) for group in settings.GROUPS}
     changed = tuple(f"{group}." for group in ("method", "data", "source", "eval"))
     own = [word for word in job.overrides.task if word.lstrip("+~").startswith(changed)]
-    run(cfg, choices, own, many=job.mode == RunMode.MULTIRUN)
+    try:
+        run(cfg, choices, own, many=job.mode == RunMode.MULTIRUN)
+    except UserError as error:
+        refuse(str(error))
+    except InstantiationException as error:
+        first = cause(error)
+        if not isinstance(first, UserError | TypeError):
+            raise
+        refuse(str(first))
+
+
+def refuse(sentence: str) -> NoReturn:
+    """Say what the user can mend, and leave."""
+    print(f"styleshift: {sentence}", file=sys.stderr)
+    sys.exit(2)
 
 
 def cause(error: BaseException) -> BaseException:
-    """What went wrong first."""
-    while error.__cause__ is not None:
+    """What went wrong first, up to the sentence that a user is meant to read."""
+    while error.__cause__ is not None and not isinstance(error, UserError):
         error = error.__cause__
     return error
 
 
-def main() -> int:
-    """Run, and turn a user's mistake into one sentence and exit status 2."""
+def main() -> None:
+    """Run; a command line that Hydra does not understand is refused in one sentence."""
     os.environ["HYDRA_FULL_ERROR"] = "1"
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
     try:
         command()
-    except UserError as error:
-        message = str(error)
-    except InstantiationException as error:
-        if not isinstance(cause(error), UserError | TypeError | ValueError):
-            raise
-        message = str(cause(error))
     except (HydraException, OmegaConfBaseException) as error:
-        message = settings.sentence(error)
-    else:
-        return 0
-    print(f"styleshift: {message}", file=sys.stderr)
-    return 2
+        refuse(settings.sentence(error))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -22,7 +22,12 @@ def styleshift(monkeypatch, capsys, tmp_path):
         GlobalHydra.instance().clear()
         argv = ["run.py", "source=tiny", "eval=smoke", f"folder={tmp_path / 'results'}", *words]
         monkeypatch.setattr(sys, "argv", argv)
-        status = run.main()
+        try:
+            run.main()
+        except SystemExit as leaving:
+            status = leaving.code
+        else:
+            status = 0
         return status, capsys.readouterr().err.strip()
 
     return call

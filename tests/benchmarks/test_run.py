@@ -1,0 +1,112 @@
+"""Whole runs on the tiny source: what is left behind, what is repeated, what is resumed."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+from PIL import Image
+from safetensors.torch import load_file
+
+from benchmarks import record as records
+from benchmarks import run
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def root(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(70):
+        pixels = rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i:02d}.png")
+    return folder
+
+
+def words(root, results, *more):
+    return [
+        "source=tiny", "method=finetune", "method.images=64", "method.batch_size=4", "eval=smoke",
+        "data=folder", f"data.root={root}", f"folder={results}", *more,
+    ]  # fmt: skip
+
+
+def go(monkeypatch, *line):
+    GlobalHydra.instance().clear()
+    monkeypatch.setattr(sys, "argv", ["run.py", *line])
+    run.main()
+
+
+def only(folder, pattern):
+    (found,) = folder.glob(pattern)
+    return found
+
+
+def test_a_run_leaves_a_sound_record_a_picture_and_weights(monkeypatch, root, tmp_path):
+    go(monkeypatch, *words(root, tmp_path / "r"))
+    made = records.read(only(tmp_path / "r" / "runs", "*.json"))
+    out = only(tmp_path / "r" / "out", "*")
+    assert made["cost"]["images"] == 64
+    assert made["metrics"]
+    assert made["left_out"]
+    assert Image.open(out / "sheet.png").width > 500
+    assert load_file(out / "generator.safetensors")
+    assert (out / "curves" / "metrics.csv").read_text().count("\n") > 5
+    assert not list((tmp_path / "r").rglob("*.part"))
+    assert not list((tmp_path / "r").rglob("checkpoint*"))
+
+
+def test_the_same_command_twice_gives_the_same_numbers_and_says_so(
+    monkeypatch, root, tmp_path, capsys
+):
+    line = words(root, tmp_path / "r")
+    go(monkeypatch, *line)
+    published = only(tmp_path / "r" / "runs", "*.json")
+    first = published.read_bytes()
+    go(monkeypatch, *line)
+    again = records.read(only(tmp_path / "r" / "out", "*/record.json"))
+    assert published.read_bytes() == first
+    assert set(records.disagreement(again, json.loads(first)).values()) == {0.0}
+    assert "largest difference 0.0%" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_finished_cell_of_a_sweep_is_skipped(monkeypatch, root, tmp_path, capsys):
+    line = ["-m", *words(root, tmp_path / "r"), "seed=0,1"]
+    go(monkeypatch, *line)
+    assert len(list((tmp_path / "r" / "runs").glob("*.json"))) == 2
+    capsys.readouterr()
+    go(monkeypatch, *line)
+    assert capsys.readouterr().out.count("there already") == 2
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_to_the_same_weights(root, tmp_path):
+    def start(results):
+        line = words(root, results, "method.images=400", "checkpoint.every_kimg=0.04")
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return subprocess.Popen([sys.executable, "-m", "benchmarks.run", *line], cwd=ROOT, **quiet)
+
+    assert start(tmp_path / "whole").wait() == 0
+    killed = start(tmp_path / "killed")
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "killed").rglob("checkpoint.pt")):
+        assert killed.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert not list((tmp_path / "killed" / "runs").glob("*.json"))
+    assert start(tmp_path / "killed").wait() == 0
+    whole, resumed = (
+        load_file(only(tmp_path / name / "out", "*/generator.safetensors"))
+        for name in ("whole", "killed")
+    )
+    assert whole.keys() == resumed.keys()
+    for key, value in whole.items():
+        assert np.array_equal(value.numpy(), resumed[key].numpy()), key

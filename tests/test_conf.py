@@ -1,0 +1,49 @@
+"""Every yaml of every group composes, and every method, source and metric can be built."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from benchmarks import settings
+from benchmarks.run import build
+from core.freeze import trainable
+
+
+@pytest.mark.parametrize("group", settings.GROUPS)
+def test_every_choice_composes(composed, group):
+    names = settings.choices_of(group)
+    assert names
+    for name in names:
+        cfg = composed(f"{group}={name}")
+        assert OmegaConf.to_container(cfg[group], resolve=False)
+
+
+@pytest.mark.parametrize("name", settings.choices_of("method"))
+def test_every_method_names_its_paper_and_trains_something(composed, name):
+    cfg = composed(f"method={name}")
+    adapter = build(cfg.method, build(cfg.source))
+    assert adapter.paper
+    assert adapter.trainable_count() > 0
+
+
+def test_freezesg_freezes_the_first_blocks_and_nothing_else(composed):
+    cfg = composed("method=freezesg")
+    adapter = build(cfg.method, build(cfg.source))
+    frozen = {n for n, p in adapter.g.named_parameters() if not p.requires_grad}
+    assert frozen
+    assert all(n.startswith(("synthesis.b4.", "synthesis.b8.")) for n in frozen)
+
+
+def test_the_released_freezeg_counts_trained_blocks(composed):
+    cfg = composed("method=freezeg_released")
+    adapter = build(cfg.method, build(cfg.source))
+    moving = {n for n, p in adapter.g.named_parameters() if p.requires_grad}
+    blocks = {n.split(".")[1] for n in moving}
+    assert blocks == {"b8", "b16", "b32", "b64"}
+
+
+def test_freezed_trains_the_three_lowest_blocks_of_the_discriminator(composed):
+    cfg = composed("method=freezed")
+    adapter = build(cfg.method, build(cfg.source))
+    assert len(trainable(adapter.d)) < len(list(adapter.d.parameters()))
+    moving = {n.split(".")[0] for n, p in adapter.d.named_parameters() if p.requires_grad}
+    assert moving == {"b16", "b8", "b4"}
