@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from core.layers import Linear, SynthesisLayer, ToRGB, normalise
+from core.layers import Linear, SynthesisLayer, ToRGB, full_precision, normalise
 from core.ops import setup_filter, upsample2d
 
 LR_MULTIPLIER = 0.01  # of the mapping network
@@ -177,7 +177,7 @@ class Synthesis(nn.Module):
                 x = block.conv0(x, ws[:, 2 * i - 1], maps[0])
             x = block.conv1(x, ws[:, 2 * i], maps[-1])
             colours = block.torgb(x, ws[:, 2 * i + 1])
-            rgb[r] = colours if r == 4 else upsample2d(rgb[r // 2], self.taps) + colours
+            rgb[r] = colours if r == 4 else self._upsampled(rgb[r // 2]) + colours
             features[r] = x
         return Trace(rgb[self.resolutions[-1]], rgb, features)
 
@@ -186,6 +186,11 @@ class Synthesis(nn.Module):
         """The layers that take noise, in order: b4.conv1, b8.conv0, b8.conv1, ..."""
         names = [f"b{r}.conv{k}" for r in self.resolutions for k in (0, 1)]
         return names[1:]
+
+    def _upsampled(self, rgb: Tensor) -> Tensor:
+        """Colours twice as large, never rounded."""
+        with full_precision(rgb):
+            return upsample2d(rgb, self.taps)
 
     def _noise(
         self,

@@ -110,8 +110,8 @@ class Skip(nn.Module):
         self.weight_gain = gain / math.sqrt(in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features of the same size."""
-        return F.conv2d(x, self.weight * self.weight_gain)
+        """Every second sample of x, seen through the weight."""
+        return F.conv2d(x, self.weight * self.weight_gain, stride=2)
 
 
 class Blur(nn.Module):
@@ -122,11 +122,11 @@ class Blur(nn.Module):
         self.register_buffer("taps", setup_filter(TAPS) * gain, persistent=False)
         self.padding = padding
 
-    def forward(self, x: Tensor, stride: int = 1) -> Tensor:
-        """Images smaller by 3 - 2 padding; every ``stride``-th sample of them."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Images smaller by 3 - 2 padding."""
         channels = x.shape[1]
         weight = self.taps.to(x.dtype).expand(channels, 1, len(TAPS), len(TAPS))
-        return F.conv2d(x, weight, padding=self.padding, groups=channels, stride=stride)
+        return F.conv2d(x, weight, padding=self.padding, groups=channels)
 
 
 class SynthesisLayer(nn.Module):
@@ -192,5 +192,7 @@ class ToRGB(nn.Module):
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """Colours [N, 3, R, R] in the precision of the weights."""
         styles = self.affine(w) * self.weight_gain
-        y = F.conv2d(x * styles.to(x.dtype)[:, :, None, None], self.weight)
+        weights = self.weight.flatten(1) * styles[:, None, :]  # [N, 3, C]
+        # A matrix product per sample reads x once and writes little; nothing of its size is kept.
+        y = torch.bmm(weights.to(x.dtype), x.flatten(2)).unflatten(2, x.shape[2:])
         return clamped(y.to(self.bias.dtype) + self.bias[None, :, None, None], self.clamp)
