@@ -1,0 +1,88 @@
+"""Where the augmentations' random parameters come from: chance, or a fixed quantile.
+
+Parameters are a few numbers per sample. They are always drawn and combined on the CPU, so a run
+draws the same on every device, and the sizes that depend on them never make the CPU wait.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+DOUBLE = torch.float64
+
+
+class Chance:
+    """Independent draws for n samples; every entry is applied with its multiplier times p."""
+
+    def __init__(self, n: int, p: float, generator: torch.Generator) -> None:
+        self.n, self.p, self.generator = n, p, generator
+
+    def coin(self, multiplier: float) -> Tensor:
+        """Boolean [N]: where an entry is applied."""
+        return self.uniform() < multiplier * self.p
+
+    def rotation_coin(self, multiplier: float, *, second: bool) -> Tensor:
+        """Boolean [N]; the two rotations together happen with probability p."""
+        prob = 1 - (1 - min(max(multiplier * self.p, 0.0), 1.0)) ** 0.5
+        return self.uniform() < prob
+
+    def uniform(self) -> Tensor:
+        """[N] in [0, 1)."""
+        return torch.rand(self.n, generator=self.generator, dtype=DOUBLE)
+
+    def normal(self) -> Tensor:
+        """[N], standard normal."""
+        return torch.randn(self.n, generator=self.generator, dtype=DOUBLE)
+
+    def half_normal(self) -> Tensor:
+        """[N], absolute values of standard normals."""
+        return self.normal().abs()
+
+    def field(self, images: Tensor) -> Tensor:
+        """Standard normal numbers like images [N, C, H, W]."""
+        return torch.randn(images.shape, generator=self.generator).to(images)
+
+
+class Percentile:
+    """Every parameter is the same quantile of its distribution and every entry is applied.
+
+    For comparisons with other implementations. As in the published code, normal parameters are
+    ``erfinv(2 q - 1)``, which is the quantile over the root of two, and the second rotation is off.
+
+    Args:
+        n: samples.
+        quantile: in (0, 1).
+        field: the additive noise [N, C, H, W].
+    """
+
+    def __init__(self, n: int, quantile: float, field: Tensor) -> None:
+        self.n, self.noise = n, field
+        self.quantile = torch.full([n], quantile, dtype=DOUBLE)
+
+    def coin(self, multiplier: float) -> Tensor:
+        """Boolean [N]: everywhere."""
+        return torch.ones(self.n, dtype=torch.bool)
+
+    def rotation_coin(self, multiplier: float, *, second: bool) -> Tensor:
+        """Boolean [N]: the first rotation everywhere, the second nowhere."""
+        return torch.full([self.n], not second)
+
+    def uniform(self) -> Tensor:
+        """[N]: the quantile."""
+        return self.quantile
+
+    def normal(self) -> Tensor:
+        """[N]."""
+        return torch.erfinv(2 * self.quantile - 1)
+
+    def half_normal(self) -> Tensor:
+        """[N]."""
+        return torch.erfinv(self.quantile)
+
+    def field(self, images: Tensor) -> Tensor:
+        """The given noise."""
+        return self.noise.to(images)
+
+
+Draws = Chance | Percentile

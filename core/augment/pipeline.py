@@ -1,0 +1,177 @@
+"""The sixteen augmentations of StyleGAN2-ADA (arXiv:2006.06676, appendix B), in their order.
+
+Each sample is independent; each entry is applied with probability p times its multiplier. Movements
+are gathered in one matrix and colours in another, so that images are resampled once. Samples that
+no movement (or no change of colour) befell are left as they are.
+
+Departs from the paper in: nothing; of the published code's behaviour, samples that are not moved
+skip the resampling, which returns them unchanged up to rounding there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from core.augment import matrices as m
+from core.augment import resampling as r
+from core.augment.draws import DOUBLE, Draws
+from core.errors import UserError
+
+# The strengths are part of the pipeline's definition: table 3 of the paper's appendix.
+SHIFT = 0.125  # largest whole-pixel and standard deviation of fractional translation, of the size
+SCALE_OCTAVES = 0.2
+BRIGHTNESS = 0.2
+CONTRAST_OCTAVES = 0.5
+SATURATION_OCTAVES = 1.0
+FILTER_OCTAVES = 1.0
+FILTER_ENERGY = (10 / 13, 1 / 13, 1 / 13, 1 / 13)  # of the bands, in natural images
+NOISE = 0.1
+CUTOUT = 0.5
+
+BLIT = ("xflip", "rotate90", "xint")
+GEOMETRY = ("scale", "rotate", "aniso", "xfrac")
+COLOUR = ("brightness", "contrast", "lumaflip", "hue", "saturation")
+TRANSFORMS = (*BLIT, *GEOMETRY, *COLOUR, "imgfilter", "noise", "cutout")
+PIPELINES: dict[str, tuple[str, ...]] = {
+    "blit": BLIT,
+    "geom": GEOMETRY,
+    "color": COLOUR,
+    "filter": ("imgfilter",),
+    "noise": ("noise",),
+    "cutout": ("cutout",),
+    "bg": (*BLIT, *GEOMETRY),
+    "bgc": (*BLIT, *GEOMETRY, *COLOUR),
+    "bgcf": (*BLIT, *GEOMETRY, *COLOUR, "imgfilter"),
+    "bgcfn": (*BLIT, *GEOMETRY, *COLOUR, "imgfilter", "noise"),
+    "bgcfnc": TRANSFORMS,
+}
+
+
+def multipliers(pipeline: str | Sequence[str] | Mapping[str, float]) -> dict[str, float]:
+    """Probability multiplier of every transform, from a pipeline's name or from transforms' names."""
+    if isinstance(pipeline, str):
+        if pipeline not in PIPELINES:
+            raise UserError(f"There is no pipeline {pipeline!r}; there are {', '.join(PIPELINES)}.")
+        pipeline = PIPELINES[pipeline]
+    given = pipeline if isinstance(pipeline, Mapping) else dict.fromkeys(pipeline, 1.0)
+    for name, value in given.items():
+        if name not in TRANSFORMS:
+            raise UserError(
+                f"There is no augmentation {name!r}; there are {', '.join(TRANSFORMS)}."
+            )
+        if not value >= 0:
+            raise UserError(f"The multiplier of {name} must not be negative, got {value}.")
+    return {name: float(given.get(name, 0)) for name in TRANSFORMS}
+
+
+class Pipeline:
+    """Images [N, 3 or 1, H, W] and draws for N samples to augmented images."""
+
+    def __init__(self, pipeline: str | Sequence[str] | Mapping[str, float]) -> None:
+        self.multipliers = multipliers(pipeline)
+
+    def __call__(self, images: Tensor, draws: Draws) -> Tensor:
+        """Augmented images, differentiable twice."""
+        if images.ndim != 4 or images.shape[1] not in (1, 3):
+            raise ValueError(f"images must be [N, 3, H, W] or [N, 1, H, W], got {images.shape}")
+        inverse = self.movements(draws, *images.shape[2:])
+        images = changed(images, inverse, r.warp)
+        images = changed(images, self.colours(draws, images.shape[1]), r.recolour)
+        if self.multipliers["imgfilter"]:
+            images = r.filter_bands(images, self.gains(draws))
+        if self.multipliers["noise"]:
+            sigma = self.chosen("noise", draws, draws.half_normal() * NOISE, 0.0)
+            images = images + draws.field(images) * sigma.to(images)[:, None, None, None]
+        if self.multipliers["cutout"]:
+            size = self.chosen("cutout", draws, torch.full([draws.n], CUTOUT, dtype=DOUBLE), 0.0)
+            images = r.cut(images, size, draws.uniform(), draws.uniform())
+        return images
+
+    def chosen(self, name: str, draws: Draws, value: Tensor, neutral: float) -> Tensor:
+        """``value`` [N] where the coin of ``name`` fell for it, else ``neutral``."""
+        return value.where(draws.coin(self.multipliers[name]), neutral)
+
+    def movements(self, draws: Draws, height: int, width: int) -> Tensor:
+        """[N, 3, 3], float64: from pixels of the result to pixels of the image."""
+        chance = self.multipliers
+        g = torch.eye(3, dtype=DOUBLE).repeat(draws.n, 1, 1)
+        if chance["xflip"]:
+            flip = self.chosen("xflip", draws, (draws.uniform() * 2).floor(), 0.0)
+            g = g @ m.scaling(1 - 2 * flip, 1.0)
+        if chance["rotate90"]:
+            turns = self.chosen("rotate90", draws, (draws.uniform() * 4).floor(), 0.0)
+            g = g @ m.rotation(turns * (math.pi / 2))
+        if chance["xint"]:
+            coin = draws.coin(chance["xint"])
+            x, y = ((2 * draws.uniform() - 1) * SHIFT * coin for _ in "xy")
+            g = g @ m.translation(-r.pixels(x, width), -r.pixels(y, height))
+        if chance["scale"]:
+            s = r.octaves(self.chosen("scale", draws, draws.normal() * SCALE_OCTAVES, 0.0))
+            g = g @ m.scaling(1 / s, 1 / s)
+        g = self.turned(g, draws, second=False)
+        if chance["aniso"]:
+            s = r.octaves(self.chosen("aniso", draws, draws.normal() * SCALE_OCTAVES, 0.0))
+            g = g @ m.scaling(1 / s, s)
+        g = self.turned(g, draws, second=True)
+        if chance["xfrac"]:
+            coin = draws.coin(chance["xfrac"])
+            x, y = (draws.normal() * SHIFT * coin for _ in "xy")
+            g = g @ m.translation(-x * width, -y * height)
+        return g
+
+    def turned(self, g: Tensor, draws: Draws, *, second: bool) -> Tensor:
+        """``g`` [N, 3, 3] before or after the anisotropic scaling's rotation."""
+        if not self.multipliers["rotate"]:
+            return g
+        angle = (2 * draws.uniform() - 1) * math.pi
+        return g @ m.rotation(
+            angle * draws.rotation_coin(self.multipliers["rotate"], second=second)
+        )
+
+    def colours(self, draws: Draws, channels: int) -> Tensor:
+        """[N, 4, 4], float64: homogeneous colour matrices."""
+        chance = self.multipliers
+        c = torch.eye(4, dtype=DOUBLE).repeat(draws.n, 1, 1)
+        if chance["brightness"]:
+            shift = self.chosen("brightness", draws, draws.normal() * BRIGHTNESS, 0.0)
+            c = m.brightness(shift) @ c
+        if chance["contrast"]:
+            exponent = self.chosen("contrast", draws, draws.normal() * CONTRAST_OCTAVES, 0.0)
+            c = m.contrast(r.octaves(exponent)) @ c
+        if chance["lumaflip"]:
+            flip = self.chosen("lumaflip", draws, (draws.uniform() * 2).floor(), 0.0)
+            c = m.luma_flip(flip) @ c
+        if chance["hue"] and channels > 1:
+            angle = self.chosen("hue", draws, (2 * draws.uniform() - 1) * math.pi, 0.0)
+            c = m.hue(angle) @ c
+        if chance["saturation"] and channels > 1:
+            exponent = self.chosen("saturation", draws, draws.normal() * SATURATION_OCTAVES, 0.0)
+            c = m.saturation(r.octaves(exponent)) @ c
+        return c
+
+    def gains(self, draws: Draws) -> Tensor:
+        """[N, 4], float64: of the frequency bands; a band's change keeps the expected energy."""
+        energy = torch.tensor(FILTER_ENERGY, dtype=DOUBLE)
+        gains = torch.ones(draws.n, 4, dtype=DOUBLE)
+        for band in range(4):
+            change = torch.ones(draws.n, 4, dtype=DOUBLE)
+            exponent = self.chosen("imgfilter", draws, draws.normal() * FILTER_OCTAVES, 0.0)
+            change[:, band] = r.octaves(exponent)
+            gains = gains * change / r.root_mean_energy(change, energy)
+        return gains
+
+
+def changed(images: Tensor, of: Tensor, change: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """``change(images, of)`` for the samples whose matrix in ``of`` [N, k, k] is not the identity."""
+    touched = (of != torch.eye(of.shape[1], dtype=of.dtype)).flatten(1).any(dim=1)
+    if not touched.any():
+        return images
+    if touched.all():
+        return change(images, of)
+    index = touched.nonzero()[:, 0]
+    there = index.to(images.device)
+    return images.index_copy(0, there, change(images[there], of[index]))
