@@ -1,5 +1,6 @@
 """ParaFaces: the same bytes every time, exact pairs across domains, and the cache."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,7 @@ def test_the_deformation_of_a_domain_is_a_known_map(domain: str) -> None:
 
 def test_a_sketch_keeps_the_geometry_and_a_webtoon_enlarges_the_eyes() -> None:
     params = people(40)
+    params[:, pf.INDEX["yaw"]] = 0  # the far eye of a turned head is foreshortened
     photo, sketch, webtoon = (pf.landmarks(params, domain, 64)
                               for domain in ("photo", "sketch", "webtoon"))
     np.testing.assert_allclose(photo, sketch, atol=1e-4)
@@ -77,8 +79,7 @@ def test_a_sketch_keeps_the_geometry_and_a_webtoon_enlarges_the_eyes() -> None:
     def width(points: np.ndarray) -> np.ndarray:
         return np.linalg.norm(points[:, inner] - points[:, outer], axis=1)
 
-    assert (width(webtoon) > 1.1 * width(photo)).all()
-    assert np.mean(width(webtoon) / width(photo)) > 1.35
+    assert (width(webtoon) > 1.3 * width(photo)).all()
 
 
 def test_a_sketch_and_a_photo_of_a_person_are_an_exact_pair() -> None:
@@ -161,3 +162,12 @@ def test_an_interrupted_rendering_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         pf.cached("photo", people=range(3), resolution=32, folder=tmp_path, progress=stop)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_distance_field_is_compiled_to_vector_instructions() -> None:
+    params = people(24)
+    pf.render(params[:1], "photo", 64)
+    start = time.process_time()
+    pf.render(params, "photo", 64)
+    # About 9 ms of processor time each; without vector instructions 45.
+    assert (time.process_time() - start) / len(params) < 0.025
