@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from adapters.base import Adapter, D, G
+from core import weights
 from core.discriminator import Discriminator
 from core.ema import EMA
 from core.freeze import all_but_highest, freeze, trainable
@@ -31,6 +33,7 @@ from core.penalties import R1, PathLength
 from core.source import Source
 
 Optimise = Callable[..., Optimizer]
+M = TypeVar("M", bound=nn.Module)
 
 
 class FineTune(Adapter):
@@ -167,20 +170,36 @@ class Scratch(FineTune):
     """The same training from fresh networks of the source's architecture.
 
     It is how a source comes into being, and the baseline that knows nothing of the source.
+    ``grown_from`` names the weights of a finished run at a lower resolution: what has the same
+    name and shape is taken over, the new blocks are fresh (arXiv:1710.10196, without fading).
     """
 
     paper = "arXiv:1912.04958"
 
+    def __init__(self, source: Source, *, grown_from: str, **finetune: Any) -> None:
+        self.smaller = weights.read(Path(grown_from))[0] if grown_from else {}
+        super().__init__(source, **finetune)
+        self.inherit(self.ema.model, "g_ema")
+        del self.smaller
+
     def initial_g(self) -> Generator:
-        """Fresh weights, drawn from the run's seed."""
-        with torch.random.fork_rng():
-            torch.manual_seed(self.seed)
-            return Generator(**self.source.g.config)
+        """Fresh weights drawn from the run's seed, less what is inherited."""
+        return self.inherit(self.fresh(Generator, self.source.g.config, 0), "g")
 
     def initial_d(self) -> Discriminator:
-        """Fresh weights, drawn from the run's seed."""
+        """Fresh weights drawn from the run's seed, less what is inherited."""
+        return self.inherit(self.fresh(Discriminator, self.source.d.config, 1), "d")
+
+    def fresh(self, network: type[M], config: dict[str, Any], offset: int) -> M:
+        """A network drawn from the run's seed, whatever was drawn before."""
         with torch.random.fork_rng():
-            torch.manual_seed(self.seed + 1)
-            return Discriminator(**self.source.d.config)
+            torch.manual_seed(self.seed + offset)
+            return network(**config)
 
-
+    def inherit(self, network: M, name: str) -> M:
+        """The network with all that its smaller namesake has of the same name and shape."""
+        if self.smaller:
+            own, given = network.state_dict(), self.smaller[name].state_dict()
+            shared = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
+            network.load_state_dict(own | shared)
+        return network
