@@ -21,6 +21,8 @@ C024, C030, C035, C040, C055, C060, C070, C090 = (
 TWO, FOUR = F(2), F(4)
 NECK_Y, NECK_Z = F(-1.25), F(-0.30)  # where head and body turn against each other
 
+# The cache of compiled code looks at the file of the outermost function only: after a change here,
+# delete the *.nbi files of this package.
 inline: Any = numba.njit(fastmath=True, error_model="numpy", forceinline=True, cache=True,
                          nogil=True)
 
@@ -72,28 +74,8 @@ def wave(t: float) -> float:
 
 
 @inline
-def face(h: Any, ax: float, x: float, y: float, z: float) -> float:
-    """Skull, jaw, cheeks, brow, sockets, nose, lips and ears. ``ax`` is |x|."""
-    d = ellipsoid(ax, y - h.skull_y, z - h.skull_z, h.skull_width, h.skull_height, h.skull_d)
-    front = ellipsoid(ax, y - h.face_y, z - C012, h.face_width, h.face_h, C055)
-    d = smin(d, front, C024)
-    rounded = sqrt(ax * ax + C002 * HALF)  # no crease in the middle of the chin
-    jaw = bone(rounded, y, z, h.jaw_width, h.jaw_y, C002, C018, h.chin_width, h.chin_y, h.chin_z,
-               C014)
-    d = smin(d, jaw, C024)
-    cheek = ellipsoid(ax - h.bone_x + C010, y - h.cheek_y, z - h.cheek_z, h.cheek_r, C020, C020)
-    d = smin(d, cheek, C018)
-    muzzle = ellipsoid(ax, y - h.mouth_y, z - h.lip_z + C024, C030, C030, C024)
-    d = smin(d, muzzle, C018)
-    brow = bone(ax, y, z, C006, C016, h.brow_z, C010, C040, C014, h.brow_z - C014, C008)
-    d = smin(d, brow, C014)
-    ex, ey = ax - h.eye_distance, y
-    ez = z - h.eye_z - F(0.42)
-    socket = sqrt(ex * ex + ey * ey * F(1.7) + ez * ez) - C024
-    d = smax(d, -socket, C018)
-    ez = z - h.eye_z
-    lid = sqrt(ex * ex + ey * ey + ez * ez) - h.eye_r
-    d = smin(d, lid, C005)
+def features(h: Any, d: float, ax: float, y: float, z: float) -> float:
+    """Nose, lips, mouth and ears on a face at distance d."""
     nose = bone(ax, y, z, ZERO, C010, h.root_z, C005, ZERO, h.nose_y, h.nose_z, h.nose_bulb)
     d = smin(d, nose, C018)
     ala = ellipsoid(ax - h.nose_width, y - h.ala_y, z - h.ala_z, h.ala_r, h.ala_r, C010)
@@ -115,6 +97,32 @@ def face(h: Any, ax: float, x: float, y: float, z: float) -> float:
     bowl = ellipsoid(qx - C010, ey - C002, qz - C002, C006, h.ear_size * C070, h.ear_size * C035)
     ear = smax(ear, -bowl, C003)
     return smin(d, ear, C005)
+
+
+@inline
+def face(h: Any, ax: float, x: float, y: float, z: float) -> float:
+    """Skull, jaw, cheeks, brow, sockets and features of the face. ``ax`` is |x|."""
+    d = ellipsoid(ax, y - h.skull_y, z - h.skull_z, h.skull_width, h.skull_height, h.skull_d)
+    front = ellipsoid(ax, y - h.face_y, z - C012, h.face_width, h.face_h, C055)
+    d = smin(d, front, C024)
+    rounded = sqrt(ax * ax + C002 * HALF)  # no crease in the middle of the chin
+    jaw = bone(rounded, y, z, h.jaw_width, h.jaw_y, C002, C018, h.chin_width, h.chin_y, h.chin_z,
+               C014)
+    d = smin(d, jaw, C024)
+    cheek = ellipsoid(ax - h.bone_x + C010, y - h.cheek_y, z - h.cheek_z, h.cheek_r, C020, C020)
+    d = smin(d, cheek, C018)
+    muzzle = ellipsoid(ax, y - h.mouth_y, z - h.lip_z + C024, C030, C030, C024)
+    d = smin(d, muzzle, C018)
+    brow = bone(ax, y, z, C006, C016, h.brow_z, C010, C040, C014, h.brow_z - C014, C008)
+    d = smin(d, brow, C014)
+    ex, ey = ax - h.eye_distance, y
+    ez = z - h.eye_z - F(0.42)
+    socket = sqrt(ex * ex + ey * ey * F(1.7) + ez * ez) - C024
+    d = smax(d, -socket, C018)
+    ez = z - h.eye_z
+    lid = sqrt(ex * ex + ey * ey + ez * ez) - h.eye_r
+    d = smin(d, lid, C005)
+    return features(h, d, ax, y, z)
 
 
 @inline

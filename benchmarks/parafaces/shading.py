@@ -64,6 +64,53 @@ def tone(x: float) -> float:
 
 
 @small
+def sheen(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], i: int, j: int) -> float:
+    """Highlight of a sample: strands, oily skin with its rim, or polish."""
+    nx, ny, nz = g[NX, i, j], g[NX + 1, i, j], g[NX + 2, i, j]
+    x, y, z = g[PX, i, j], g[PX + 1, i, j], g[PX + 2, i, j]
+    vx, vy, vz = h.origin_x - x, h.origin_y - y, h.origin_z - z
+    s = 1 / sqrt(vx * vx + vy * vy + vz * vz)
+    vx, vy, vz = vx * s, vy * s, vz * s
+    facing = nx * h.light_x + ny * h.light_y + nz * h.light_z
+    part, ao, shade, gloss = int(g[PART, i, j]), g[AO, i, j], g[SHADE, i, j], a[GLOSS, i, j]
+    if part == HAIR:
+        t = band(h, x, y, z, nx, ny, nz, vx, vy, vz)
+        soft = (1 - 0.8 * h.afro) * (0.5 + 0.5 * ao)
+        lit = max(facing + 0.5, 0.0) * a[STRAND, i, j]
+        return soft * (0.55 * t**28 + 0.25 * t**7) * lit
+    half = lobe(h, nx, ny, nz, vx, vy, vz)
+    if part == SKIN:
+        shine = gloss * (0.10 * half**16 + 0.05 * half**60) * shade * max(facing, 0.0)
+        up = h.r10 * nx + h.r11 * ny + h.r12 * nz
+        rim = (1 - max(nx * vx + ny * vy + nz * vz, 0.0)) ** 3
+        return shine + 0.05 * rim * ao * max(up + 0.6, 0.0)
+    return gloss * (0.20 * half**40) * shade
+
+
+@small
+def lit(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], i: int, j: int,
+        key: NDArray[np.float64], fill: NDArray[np.float64], c: NDArray[np.float64]) -> None:
+    """Display colour c of a sample under the key light and the light of the surroundings."""
+    nx, ny, nz = g[NX, i, j], g[NX + 1, i, j], g[NX + 2, i, j]
+    part, ao, shade = int(g[PART, i, j]), g[AO, i, j], g[SHADE, i, j]
+    facing = nx * h.light_x + ny * h.light_y + nz * h.light_z
+    up = h.r10 * nx + h.r11 * ny + h.r12 * nz
+    shine, spark = sheen(h, g, a, i, j), a[GLINT, i, j]
+    for k in range(3):
+        bleeding = part == SKIN and k == 0
+        albedo = a[RED + k, i, j] ** 2.2
+        w = WRAP[k] if part == SKIN else (0.30 if part == HAIR else 0.08)
+        diffuse = max(facing + w, 0.0) / (1 + w)
+        dim = shade + (1 - shade) * (0.10 if bleeding else 0.0)
+        sky = fill[k] * ao ** (1.0 if bleeding else 1.25) * (0.74 + 0.26 * up + 0.12 * nz)
+        value = albedo * (key[k] * diffuse * dim + sky)
+        value += shine * key[k] * ((0.10 * 0.5 + 0.75 * albedo) if part == HAIR else 1.0)
+        if spark > 0.002:
+            value += 0.9 * spark * h.light_key
+        c[k] = tone(value)
+
+
+@small
 def photograph(h: Any, g: NDArray[np.float32], a: NDArray[np.float32],
                out: NDArray[np.float32]) -> None:
     """Photographic picture out [size, size, 3] of G-buffer and paint."""
@@ -76,49 +123,11 @@ def photograph(h: Any, g: NDArray[np.float32], a: NDArray[np.float32],
         fill[k] = h.light_fill * 0.66 * (0.75 + 0.5 * c[k] / (c[0] + c[1] + c[2] + 0.05))
     for i in range(size):
         for j in range(size):
-            part = int(g[PART, i, j])
-            if part == NOTHING:
+            if g[PART, i, j] == NOTHING:
                 backdrop(h, (j + 0.5) / size, (i + 0.5) / size, c)
-                out[i, j, 0], out[i, j, 1], out[i, j, 2] = c[0], c[1], c[2]
-                continue
-            nx, ny, nz = g[NX, i, j], g[NX + 1, i, j], g[NX + 2, i, j]
-            x, y, z = g[PX, i, j], g[PX + 1, i, j], g[PX + 2, i, j]
-            vx, vy, vz = h.origin_x - x, h.origin_y - y, h.origin_z - z
-            s = 1 / sqrt(vx * vx + vy * vy + vz * vz)
-            vx, vy, vz = vx * s, vy * s, vz * s
-            facing = nx * h.light_x + ny * h.light_y + nz * h.light_z
-            up = h.r10 * nx + h.r11 * ny + h.r12 * nz
-            toward = max(nx * vx + ny * vy + nz * vz, 0.0)
-            ao, shade = g[AO, i, j], g[SHADE, i, j]
-            half = lobe(h, nx, ny, nz, vx, vy, vz)
-            rim = (1 - toward) ** 3
-            gloss, shine = a[GLOSS, i, j], 0.0
-            if part == HAIR:
-                t = band(h, x, y, z, nx, ny, nz, vx, vy, vz)
-                strand = a[STRAND, i, j]
-                soft = (1 - 0.8 * h.afro) * (0.5 + 0.5 * ao)
-                shine = soft * (0.55 * t**28 + 0.25 * t**7) * max(facing + 0.5, 0.0) * strand
-            elif part == SKIN:
-                shine = gloss * (0.10 * half**16 + 0.05 * half**60) * shade * max(facing, 0.0)
-                shine += 0.05 * rim * ao * max(up + 0.6, 0.0)
             else:
-                shine = gloss * (0.20 * half**40) * shade
-            for k in range(3):
-                albedo = a[RED + k, i, j] ** 2.2
-                w = WRAP[k] if part == SKIN else (0.30 if part == HAIR else 0.08)
-                diffuse = max(facing + w, 0.0) / (1 + w)
-                dim = shade + (1 - shade) * (0.10 if part == SKIN and k == 0 else 0.0)
-                occluded = ao ** (1.0 if part == SKIN and k == 0 else 1.25)
-                sky = fill[k] * occluded * (0.74 + 0.26 * up + 0.12 * nz)
-                value = albedo * (key[k] * diffuse * dim + sky)
-                if part == HAIR:
-                    value += shine * key[k] * (0.10 * 0.5 + 0.75 * albedo)
-                else:
-                    value += shine * key[k]
-                spark = a[GLINT, i, j]
-                if spark > 0.002:
-                    value += 0.9 * spark * h.light_key
-                out[i, j, k] = tone(value)
+                lit(h, g, a, i, j, key, fill, c)
+            out[i, j, 0], out[i, j, 1], out[i, j, 2] = c[0], c[1], c[2]
 
 
 @small

@@ -64,6 +64,26 @@ def shadowed(h: Any, g: NDArray[np.float32], i: int, j: int) -> float:
 
 
 @small
+def complexion(h: Any, x: float, y: float, z: float, shadow: float, skin: NDArray[np.float64],
+               mane: NDArray[np.float64], c: NDArray[np.float64]) -> None:
+    """Skin in two tones, with blush, nostrils and a flat beard."""
+    c[0], c[1], c[2] = skin[0], skin[1], skin[2]
+    mix(c, skin[0] * 0.87, skin[1] * 0.73, skin[2] * 0.73, shadow)
+    u, v = (abs(x) - 0.40) / 0.14, (y + 0.33) / 0.065
+    mix(c, skin[0], skin[1] * 0.74, skin[2] * 0.74,
+        0.75 * h.blush * ramp(1.2, 0.6, u * u + v * v))
+    u, v = (abs(x) - 0.5 * h.nose_width) / 0.022, (y - h.nose_y + 0.07) / 0.016
+    mix(c, skin[0] * 0.5, skin[1] * 0.36, skin[2] * 0.36,
+        0.75 * ramp(1.3, 0.7, u * u + v * v) * ramp(0.5, 0.6, z))
+    grown = whiskers(h, x, y, z)
+    mix(c, skin[0] * 0.78, skin[1] * 0.76, skin[2] * 0.80,
+        0.7 * h.stubble * ramp(0.35, 0.45, grown))
+    bearded = ramp(0.35, 0.45, grown * min(1.0, 2.0 * h.beard))
+    mix(c, mane[0] * (0.95 - 0.3 * shadow), mane[1] * (0.95 - 0.3 * shadow),
+        mane[2] * (0.95 - 0.3 * shadow), bearded)
+
+
+@small
 def flat(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], i: int, j: int,
          skin: NDArray[np.float64], mane: NDArray[np.float64], c: NDArray[np.float64]) -> None:
     """The flat colour of a sample, in light or in shadow."""
@@ -92,22 +112,8 @@ def flat(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], i: int, j: int,
         c[0], c[1], c[2] = mane[0], mane[1], mane[2]
         mix(c, mane[0] * 0.66, mane[1] * 0.62, mane[2] * 0.70, shadow)
     else:
-        line = float(a[LINE, i, j])
-        c[0], c[1], c[2] = skin[0], skin[1], skin[2]
-        mix(c, skin[0] * 0.87, skin[1] * 0.73, skin[2] * 0.73, shadow)
-        u, v = (abs(x) - 0.40) / 0.14, (y + 0.33) / 0.065
-        mix(c, skin[0], skin[1] * 0.74, skin[2] * 0.74,
-            0.75 * h.blush * ramp(1.2, 0.6, u * u + v * v))
-        u, v = (abs(x) - 0.5 * h.nose_width) / 0.022, (y - h.nose_y + 0.07) / 0.016
-        mix(c, skin[0] * 0.5, skin[1] * 0.36, skin[2] * 0.36,
-            0.75 * ramp(1.3, 0.7, u * u + v * v) * ramp(0.5, 0.6, z))
-        grown = whiskers(h, x, y, z)
-        mix(c, skin[0] * 0.78, skin[1] * 0.76, skin[2] * 0.80,
-            0.7 * h.stubble * ramp(0.35, 0.45, grown))
-        bearded = ramp(0.35, 0.45, grown * min(1.0, 2.0 * h.beard))
-        mix(c, mane[0] * (0.95 - 0.3 * shadow), mane[1] * (0.95 - 0.3 * shadow),
-            mane[2] * (0.95 - 0.3 * shadow), bearded)
-        mix(c, INK[0], INK[1], INK[2], ramp(0.25, 0.55, line))
+        complexion(h, x, y, z, shadow, skin, mane, c)
+        mix(c, INK[0], INK[1], INK[2], ramp(0.25, 0.55, float(a[LINE, i, j])))
 
 
 @small
