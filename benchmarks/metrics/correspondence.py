@@ -6,6 +6,7 @@ nobody has seen before would look in the domain.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -69,8 +70,7 @@ class Landmarks:
         """Measure the gallery."""
         resolution = gallery.domain.resolution
         photo, target = (
-            torch.as_tensor(side, dtype=torch.float64) * SIDE / resolution
-            for side in gallery.domain.landmark_pairs()
+            points(side) * SIDE / resolution for side in gallery.domain.landmark_pairs()
         )
         geometry = GeometricMap(photo, target, ridge=self.ridge)
 
@@ -128,12 +128,17 @@ class Translation:
             ),
         }
         if gallery.has("translation_landmarks"):
-            exact = torch.as_tensor(gallery.domain.translation_landmarks(), dtype=torch.float64)
+            exact = points(gallery.domain.translation_landmarks())
             for name, stream in (("landmarks", "stylised"), ("landmarks_of_truth", "translated")):
                 found = gallery.features(stream, reader, "landmarks").double()
                 errors = apart(found, exact[: len(found)])
                 details[name] = float(errors.mean()) * SIDE / gallery.domain.resolution
         return Measure(float(distances.mean()), self.better, len(distances), details)
+
+
+def points(landmarks: np.ndarray) -> Tensor:
+    """Landmarks [n, K, 2] in float64; a copy, since a file may be mapped read-only."""
+    return torch.from_numpy(np.array(landmarks, dtype=np.float64))
 
 
 def apart(a: Tensor, b: Tensor) -> Tensor:

@@ -1,22 +1,25 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from benchmarks import metrics
+from benchmarks import metrics, parafaces
 from benchmarks.extractors import ParaFaces, ParaFacesMaps
 from benchmarks.gallery import Gallery, measure
 from benchmarks.metrics.geometry import GeometricMap
+from benchmarks.pictures import as_images
 from core.errors import UserError
-from core.perception import Perception, save
+from core.perception import ASSETS, Perception, save
 from core.source import Source, random_source
 from tests.core.test_perception import SMALL
 
 SIDE = 16
+MEASURE = ASSETS / "perception_measure.safetensors"
 
 
 def invert(generator: torch.nn.Module, photos: Tensor) -> Tensor:
@@ -224,3 +227,68 @@ def test_a_linear_and_a_quadratic_deformation_are_learnt_from_pairs() -> None:
 def test_the_shipped_weights_are_read_from_the_package(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is not at"):
         ParaFaces(weights=str(tmp_path / "absent.safetensors"))
+
+
+class Truth:
+    """An adapter that cannot be beaten: the domain's own pictures of the people of the photos."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, photos: np.ndarray, pictures: np.ndarray) -> None:
+        self.photos, self.pictures = iter(as_images(photos)), iter(as_images(pictures))
+        self.styled = iter(as_images(pictures))
+        self.source = SimpleNamespace(trained=True, g=self)
+        self.z_dim = 1
+
+    def __call__(self, z: Tensor) -> Tensor:
+        return torch.stack([next(self.photos) for _ in z])
+
+    def sample(self, z: Tensor) -> Tensor:
+        return torch.stack([next(self.pictures) for _ in z])
+
+    def stylise(self, photos: Tensor) -> Tensor:
+        return torch.stack([next(self.styled) for _ in photos])
+
+
+@pytest.mark.skipif(not MEASURE.is_file(), reason="the measuring network is not trained yet")
+def test_the_truth_scores_as_the_truth() -> None:
+    first, n = 58_000_000, 40
+    who = {
+        name: parafaces.parameters(np.arange(start, start + n), np.zeros(n, np.int64))
+        for name, start in (("shown", first), ("others", first + n))
+    }
+    photos = parafaces.render(who["shown"], "photo", 64).images
+    truth = parafaces.render(who["shown"], "webtoon", 64)
+    others = parafaces.render(who["others"], "webtoon", 64).images
+
+    class Webtoon(World):
+        resolution = 64
+        shots = as_images(others[:4])
+
+    world = Webtoon()
+    world.reference = lambda: as_images(others).split(20)
+    world.photos = lambda: as_images(photos).split(20)
+    world.translations = lambda: as_images(truth.images).split(20)
+    world.translation_landmarks = lambda: truth.landmarks
+    pairs = parafaces.parameters(np.arange(300) + 57_000_000, np.zeros(300, np.int64))
+    world.landmark_pairs = lambda: tuple(
+        parafaces.landmarks(pairs, style, 64) for style in ("photo", "webtoon")
+    )
+    reader, maps = ParaFaces(weights="measure"), ParaFacesMaps(weights="measure")
+    wanted = {
+        "kid": metrics.KID(reader, subsets=1, subset_size=n, seed=0),
+        "identity": metrics.Identity(reader),
+        "landmarks": metrics.Landmarks(reader, ridge=1.0),
+        "translation": metrics.Translation(maps, reader=reader),
+    }
+    shown = gallery(Truth(photos, truth.images), world, samples=n, photos=n)
+    found = measure(shown, wanted).measures
+    assert abs(found["kid"].value) < 0.005
+    assert found["identity"].value > 0.8 > 0.6 > found["identity"].details["floor"]
+    assert found["landmarks"].value < 0.8 < 2 < found["landmarks"].details["floor"]
+    assert found["landmarks"].details["map_residual"] < 0.15
+    assert found["translation"].value == 0
+    assert found["translation"].details["landmarks"] < 0.8
+    untouched = measure(gallery(Truth(photos, photos), world, samples=n, photos=n), wanted).measures
+    assert untouched["kid"].value > 0.05
+    assert untouched["landmarks"].value > found["landmarks"].value + 0.3
