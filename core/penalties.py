@@ -30,7 +30,7 @@ class R1:
     def __call__(self, d: Images, reals: Tensor, augment: Images) -> Tensor:
         """Scalar; reals [N, 3, R, R] are differentiated before they are augmented."""
         with torch.autocast(reals.device.type, enabled=False):
-            reals = reals.detach().requires_grad_(True)
+            reals = reals.detach().to(dtype_of(reals)).requires_grad_(True)
             (slope,) = torch.autograd.grad(d(augment(reals)).sum(), reals, create_graph=True)
             # Sum, not mean, over pixels: gamma is tuned for it.
             return slope.square().sum((1, 2, 3)).mean() * (self.gamma / 2 * self.every)
@@ -62,8 +62,13 @@ class PathLength(nn.Module):
         return max(1, n // self.shrink)
 
     def __call__(self, synthesis: Images, ws: Tensor, generator: torch.Generator) -> Tensor:
-        """Scalar of styles [N, L, W]."""
+        """Scalar of styles [N, L, W]; ``synthesis`` decides on the noise of the images."""
         with torch.autocast(ws.device.type, enabled=False):
+            if not ws.requires_grad:  # the mapping network is frozen
+                ws = ws.detach().requires_grad_(True)
+            ws = ws.to(dtype_of(ws))
+            if not ws.requires_grad:  # a frozen mapping network
+                ws = ws.detach().requires_grad_(True)
             images = synthesis(ws)
             noise = torch.randn(images.shape, generator=generator, device=generator.device)
             noise = noise.to(images) / math.sqrt(images.shape[2] * images.shape[3])
@@ -73,6 +78,11 @@ class PathLength(nn.Module):
             mean = self.mean + self.decay * (lengths.mean() - self.mean)
             self.mean.copy_(mean.detach())
             return (lengths - mean).square().mean() * (self.weight * self.every)
+
+
+def dtype_of(x: Tensor) -> torch.dtype:
+    """The precision in which to differentiate twice: at least float32."""
+    return torch.promote_types(x.dtype, torch.float32)
 
 
 class NoPathLength:

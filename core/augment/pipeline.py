@@ -20,6 +20,7 @@ from core.augment import matrices as m
 from core.augment import resampling as r
 from core.augment.draws import DOUBLE, Draws
 from core.errors import UserError
+from core.layers import full_precision
 
 # The strengths are part of the pipeline's definition: table 3 of the paper's appendix.
 SHIFT = 0.125  # largest whole-pixel and standard deviation of fractional translation, of the size
@@ -52,7 +53,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
 
 
 def multipliers(pipeline: str | Sequence[str] | Mapping[str, float]) -> dict[str, float]:
-    """Probability multiplier of every transform, from a pipeline's name or from transforms' names."""
+    """Probability multiplier of every transform, from a pipeline's or from transforms' names."""
     if isinstance(pipeline, str):
         if pipeline not in PIPELINES:
             raise UserError(f"There is no pipeline {pipeline!r}; there are {', '.join(PIPELINES)}.")
@@ -78,6 +79,11 @@ class Pipeline:
         """Augmented images, differentiable twice."""
         if images.ndim != 4 or images.shape[1] not in (1, 3):
             raise ValueError(f"images must be [N, 3, H, W] or [N, 1, H, W], got {images.shape}")
+        with full_precision(images):
+            return self.augmented(images, draws)
+
+    def augmented(self, images: Tensor, draws: Draws) -> Tensor:
+        """Augmented images in the precision of the images, whatever autocast says."""
         inverse = self.movements(draws, *images.shape[2:])
         images = changed(images, inverse, r.warp)
         images = changed(images, self.colours(draws, images.shape[1]), r.recolour)
@@ -166,7 +172,7 @@ class Pipeline:
 
 
 def changed(images: Tensor, of: Tensor, change: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """``change(images, of)`` for the samples whose matrix in ``of`` [N, k, k] is not the identity."""
+    """``change(images, of)`` where the matrix in ``of`` [N, k, k] is not the identity."""
     touched = (of != torch.eye(of.shape[1], dtype=of.dtype)).flatten(1).any(dim=1)
     if not touched.any():
         return images
