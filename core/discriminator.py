@@ -22,7 +22,7 @@ SQRT_HALF = math.sqrt(0.5)
 
 
 def minibatch_deviation(x: Tensor, group: int | None) -> Tensor:
-    """x [N, C, H, W] with one channel more: the mean deviation within strided groups of the batch.
+    """Features [N, C, H, W] plus one channel: the mean deviation in strided groups of the batch.
 
     A group has the largest number of samples that divides N and is at most ``group`` (None: N).
     """
@@ -55,7 +55,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features [N, O, r / 2, r / 2] of x [N, I, r, r]."""
-        # A strided depthwise convolution would do less, but its bfloat16 gradient is ten times slower.
+        # A strided depthwise convolution does less, but its bfloat16 gradient is ten times slower.
         y = self.skip(self.skip_blur(x))
         return y + self.conv1(self.blur(self.conv0(x)))
 
@@ -81,6 +81,8 @@ class Epilogue(nn.Module):
 class Discriminator(nn.Module):
     """Blocks and epilogue; ``Discriminator(**d.config)`` has the same architecture as d."""
 
+    config: dict[str, Any]
+
     def __init__(
         self,
         *,
@@ -93,7 +95,7 @@ class Discriminator(nn.Module):
         super().__init__()
         table = checked_channels(img_resolution, channels)
         self.img_resolution, self.img_channels = img_resolution, img_channels
-        self.config: dict[str, Any] = {
+        self.config = {
             "img_resolution": img_resolution,
             "img_channels": img_channels,
             "channels": table,
@@ -116,7 +118,7 @@ class Discriminator(nn.Module):
         return self.features(images)[0]
 
     def features(self, images: Tensor) -> tuple[Tensor, dict[int, Tensor]]:
-        """Logits [N, 1] and the features [N, C, r, r] that enter the layers of each resolution r."""
+        """Logits [N, 1] and the features [N, C, r, r] that enter each resolution r."""
         shape = (self.img_channels, self.img_resolution, self.img_resolution)
         if images.ndim != 4 or images.shape[1:] != shape:
             raise ValueError(f"images must be [N, {shape}], got {tuple(images.shape)}")

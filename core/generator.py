@@ -1,8 +1,8 @@
 """The generator of StyleGAN2 (arXiv:1912.04958), "skip" architecture.
 
 ``mapping`` turns latents z [N, Z] into styles ws [N, L, W]; ``synthesis`` turns styles into images
-[N, 3, R, R]. Row r of ws steers one layer: b4.conv1, then (conv0, conv1) of each block, and the last
-row the last torgb; the torgb of a block shares its row with the next block's conv0.
+[N, 3, R, R]. A row of ws steers one layer: b4.conv1, then (conv0, conv1) of each block, the
+last one the last torgb; the torgb of a block shares its row with the next block's conv0.
 Parameter names are those of the NVIDIA implementation.
 
 Departs from the paper in: the average style is updated when ``mapping.track`` is called, not by the
@@ -41,7 +41,7 @@ def resolutions(img_resolution: int) -> list[int]:
     """4, 8, ... up to ``img_resolution``, a power of two from 8 to 1024."""
     log = int(math.log2(img_resolution)) if img_resolution > 0 else 0
     if 2**log != img_resolution or not 8 <= img_resolution <= 1024:
-        raise ValueError(f"img_resolution must be a power of two from 8 to 1024, got {img_resolution}")
+        raise ValueError(f"img_resolution must be a power of two, 8 to 1024, got {img_resolution}")
     return [2**i for i in range(2, log + 1)]
 
 
@@ -55,7 +55,7 @@ def checked_channels(img_resolution: int, channels: MappingABC[Any, int]) -> dic
 
 
 class Mapping(nn.Module):
-    """Latents to styles: normalisation and equalised layers with a hundredth of the learning rate."""
+    """Latents to styles: equalised layers with a hundredth of the learning rate."""
 
     w_avg: Tensor
 
@@ -71,7 +71,7 @@ class Mapping(nn.Module):
     def forward(
         self, z: Tensor, truncation_psi: float = 1.0, truncation_cutoff: int | None = None
     ) -> Tensor:
-        """Styles [N, L, W] of z [N, Z]; the first ``truncation_cutoff`` rows (all) are truncated."""
+        """Styles [N, L, W] of z [N, Z]; the first ``truncation_cutoff`` rows, or all, truncated."""
         ws = self.style(z)[:, None, :].expand(-1, self.num_ws, -1)
         if truncation_psi == 1:
             return ws.clone(memory_format=torch.contiguous_format)
@@ -109,7 +109,7 @@ class SynthesisBlock(nn.Module):
         conv_clamp: float | None,
     ) -> None:
         super().__init__()
-        same = {"w_dim": w_dim, "conv_clamp": conv_clamp}
+        same: dict[str, Any] = {"w_dim": w_dim, "conv_clamp": conv_clamp}
         if resolution == 4:
             self.const = nn.Parameter(torch.randn(out_channels, 4, 4))
         else:
@@ -122,6 +122,9 @@ class SynthesisBlock(nn.Module):
 
 class Synthesis(nn.Module):
     """Styles to images."""
+
+    b4: SynthesisBlock
+    taps: Tensor
 
     def __init__(
         self,
@@ -235,6 +238,8 @@ class Synthesis(nn.Module):
 class Generator(nn.Module):
     """Mapping and synthesis; ``Generator(**g.config)`` has the same architecture as g."""
 
+    config: dict[str, Any]
+
     def __init__(
         self,
         *,
@@ -250,7 +255,7 @@ class Generator(nn.Module):
         table = checked_channels(img_resolution, channels)
         self.z_dim, self.w_dim = z_dim, w_dim
         self.img_resolution, self.img_channels = img_resolution, img_channels
-        self.config: dict[str, Any] = {
+        self.config = {
             "z_dim": z_dim,
             "w_dim": w_dim,
             "img_resolution": img_resolution,
@@ -267,9 +272,7 @@ class Generator(nn.Module):
             conv_clamp=conv_clamp,
         )
         self.num_ws = self.synthesis.num_ws
-        self.mapping = Mapping(
-            z_dim=z_dim, w_dim=w_dim, num_ws=self.num_ws, layers=mapping_layers
-        )
+        self.mapping = Mapping(z_dim=z_dim, w_dim=w_dim, num_ws=self.num_ws, layers=mapping_layers)
 
     def forward(
         self,

@@ -1,9 +1,9 @@
 """Layers of StyleGAN2 (arXiv:1912.04958): equalised, modulated, resampling.
 
 Equalised learning rate: stored weights are standard normal and scaled when used. A modulated
-convolution scales its input by the style, convolves the whole batch with one weight, and multiplies
-its output by the demodulation coefficient, which equals convolving every sample with a weight of its
-own. Positive gains go through the leaky rectifier, so they are folded into what comes before it.
+convolution scales its input by the style, convolves the whole batch with one weight, and
+multiplies its output by the demodulation coefficient, which equals convolving every sample with a
+weight of its own. Positive gains go through the leaky rectifier, so they are folded into what comes before it.
 Parameter names are those of the NVIDIA implementation.
 
 Departs from the paper in: nothing.
@@ -26,7 +26,7 @@ TAPS = (1, 3, 3, 1)
 
 
 def normalise(x: Tensor) -> Tensor:
-    """x [N, Z] divided by the root of its mean square."""
+    """Latents [N, Z] divided by the root of their mean square."""
     return x * (x.square().mean(dim=1, keepdim=True) + EPS).rsqrt()
 
 
@@ -38,7 +38,7 @@ def full_precision(x: Tensor) -> Iterator[None]:
 
 
 def clamped(x: Tensor, clamp: float | None) -> Tensor:
-    """X within +-clamp; unchanged without one."""
+    """What is within +-clamp; unchanged without one."""
     return x if clamp is None else x.clamp(-clamp, clamp)
 
 
@@ -73,7 +73,7 @@ class Linear(nn.Module):
 
 
 class Conv(nn.Module):
-    """Equalised convolution of the discriminator with bias and leaky rectifier; optionally down 2."""
+    """Equalised convolution with bias and leaky rectifier; optionally half as large."""
 
     def __init__(
         self,
@@ -117,6 +117,8 @@ class Skip(nn.Module):
 class Blur(nn.Module):
     """The low-pass filter [1, 3, 3, 1], two-dimensional, per channel."""
 
+    taps: Tensor
+
     def __init__(self, *, gain: float, padding: int) -> None:
         super().__init__()
         self.register_buffer("taps", setup_filter(TAPS) * gain, persistent=False)
@@ -154,7 +156,7 @@ class SynthesisLayer(nn.Module):
         self.blur = Blur(gain=4.0, padding=1) if up else nn.Identity()
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        """Features [N, O, R, R] of x under styles w [N, W]; ``noise`` is [1 or N, 1, R, R] or None."""
+        """Features [N, O, R, R] under styles w [N, W]; ``noise`` is [1 or N, 1, R, R]."""
         styles = self.affine(w)
         x = x * styles.to(x.dtype)[:, :, None, None]
         if self.up:

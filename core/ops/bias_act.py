@@ -48,9 +48,9 @@ def bias_act(
     gain: float | None = None,
     clamp: float | None = None,
 ) -> Tensor:
-    """Adds ``b [x.shape[dim]]`` along ``dim``, activates, multiplies by ``gain``, clamps to +-``clamp``.
+    """``x`` plus ``b`` along ``dim``, activated, times ``gain``, within +-``clamp``.
 
-    ``alpha`` is the slope of ``lrelu`` below zero; ``alpha`` and ``gain`` left out take the activation's own.
+    ``alpha`` is the slope of ``lrelu`` below zero; what is left out is the activation's own.
     """
     if act not in ACTIVATIONS:
         raise ValueError(f"unknown activation {act!r}; known are {', '.join(ACTIVATIONS)}")

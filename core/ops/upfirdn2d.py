@@ -26,10 +26,10 @@ def setup_filter(
     gain: float = 1,
     separable: bool | None = None,
 ) -> Tensor:
-    """Float32 filter ``[taps]`` or ``[Kh, Kw]`` from taps; 1-D ones of few taps become outer products."""
+    """Float32 filter ``[taps]`` or ``[Kh, Kw]``; few taps in a row give their outer product."""
     taps = torch.as_tensor(1.0 if f is None else f, dtype=torch.float32)
     if taps.ndim > 2 or taps.numel() == 0:
-        raise ValueError(f"a filter has one or two dimensions and some taps, got shape {tuple(taps.shape)}")
+        raise ValueError(f"a filter is one- or two-dimensional, got shape {tuple(taps.shape)}")
     if taps.ndim == 0:
         taps = taps[None]
     if separable is None:
@@ -79,7 +79,7 @@ def _filter(
     flip_filter: bool,
     gain: float,
 ) -> Tensor:
-    """One two-dimensional filter [Kh, Kw]; factors are (y, x), ``pad`` is (top, bottom, left, right)."""
+    """One filter [Kh, Kw]; factors are (y, x), ``pad`` is (top, bottom, left, right)."""
     kh, kw = f.shape
     top, bottom, left, right = pad
     height = x.shape[2] * up[0] + top + bottom
@@ -112,7 +112,7 @@ def _filter(
 
 
 def _crop_and_pad(x: Tensor, pad: tuple[int, int, int, int]) -> tuple[Tensor, tuple[int, int]]:
-    """x padded as far as a convolution's own symmetric padding, also returned, does not do it."""
+    """What a convolution's own symmetric padding, also returned, cannot pad is padded here."""
     top, bottom, left, right = pad
     inner = (max(min(top, bottom), 0), max(min(left, right), 0))
     rest = (left - inner[1], right - inner[1], top - inner[0], bottom - inner[0])

@@ -1,0 +1,58 @@
+"""What a foreign format is made of, and how an architecture is read off its shapes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from core.discriminator import Discriminator
+from core.errors import UserError
+from core.generator import Generator, resolutions
+
+Shapes = Mapping[str, tuple[int, ...]]
+Table = dict[str, str]  # foreign name to ours
+Network = Generator | Discriminator
+
+
+class CheckpointError(UserError):
+    """A checkpoint that is not what it should be; the message names the entry."""
+
+
+def unchanged(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The foreign shape of an entry that has ours."""
+    return shape
+
+
+class Format(NamedTuple):
+    """How one foreign state dict relates to ours."""
+
+    network: type[Network]
+    architecture: Callable[[Shapes], dict[str, Any]]
+    names: Callable[[dict[str, Any]], Table]
+    filters: Callable[[dict[str, Any]], dict[str, float]]  # name to sum of its taps
+    foreign_shape: Callable[[str, tuple[int, ...]], tuple[int, ...]] = unchanged
+
+
+def shape_of(shapes: Shapes, name: str, axes: int) -> tuple[int, ...]:
+    """Shape of an entry that the architecture is read from."""
+    if name not in shapes:
+        raise CheckpointError(f"The architecture cannot be read: entry {name!r} is missing.")
+    if len(shapes[name]) != axes:
+        raise CheckpointError(
+            f"The architecture cannot be read: entry {name!r} has shape {shapes[name]}."
+        )
+    return shapes[name]
+
+
+def count(shapes: Shapes, pattern: str) -> int:
+    """How many entries match; a gap in their numbers shows as a missing entry later."""
+    return sum(re.fullmatch(pattern, name) is not None for name in shapes)
+
+
+def sizes(top: int) -> list[int]:
+    """4, 8, ..., top."""
+    try:
+        return resolutions(top)
+    except ValueError as error:
+        raise CheckpointError(f"The architecture cannot be read: {error}.") from error

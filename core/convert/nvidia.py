@@ -1,0 +1,80 @@
+"""Names of stylegan2-ada-pytorch, which are ours; its filters are buffers of every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from core.convert.format import (
+    CheckpointError,
+    Format,
+    Network,
+    Shapes,
+    Table,
+    count,
+    shape_of,
+    sizes,
+)
+from core.discriminator import Discriminator
+from core.generator import Generator, resolutions
+
+
+def _nvidia_g(shapes: Shapes) -> dict[str, Any]:
+    if "mapping.embed.weight" in shapes:
+        raise CheckpointError(
+            "Entry 'mapping.embed.weight': networks with labels are not supported."
+        )
+    top = 4 * 2 ** count(shapes, r"synthesis\.b\d+\.conv0\.weight")
+    layers = count(shapes, r"mapping\.fc\d+\.weight")
+    (w_dim,) = shape_of(shapes, "mapping.w_avg", 1)
+    channels = {r: shape_of(shapes, f"synthesis.b{r}.conv1.weight", 4)[0] for r in sizes(top)}
+    return {
+        "z_dim": shape_of(shapes, "mapping.fc0.weight", 2)[1] if layers else w_dim,
+        "w_dim": w_dim,
+        "img_resolution": top,
+        "img_channels": shape_of(shapes, "synthesis.b4.torgb.bias", 1)[0],
+        "channels": channels,
+        "mapping_layers": layers,
+    }
+
+
+def _nvidia_d(shapes: Shapes) -> dict[str, Any]:
+    if "mapping.embed.weight" in shapes:
+        raise CheckpointError(
+            "Entry 'mapping.embed.weight': networks with labels are not supported."
+        )
+    top = 4 * 2 ** count(shapes, r"b\d+\.conv0\.weight")
+    channels = {r: shape_of(shapes, f"b{r}.conv0.weight", 4)[0] for r in sizes(top)[1:]}
+    return {
+        "img_resolution": top,
+        "img_channels": shape_of(shapes, f"b{top}.fromrgb.weight", 4)[1],
+        "channels": {4: shape_of(shapes, "b4.conv.weight", 4)[0], **channels},
+    }
+
+
+def _own_names(network: type[Network]) -> Callable[[dict[str, Any]], Table]:
+    def names(config: dict[str, Any]) -> Table:
+        with torch.device("meta"):
+            return {name: name for name in network(**config).state_dict()}
+
+    return names
+
+
+def _nvidia_g_filters(config: dict[str, Any]) -> dict[str, float]:
+    blocks = [f"synthesis.b{r}" for r in resolutions(config["img_resolution"])]
+    owners = [*blocks, *(f"{b}.conv1" for b in blocks), *(f"{b}.conv0" for b in blocks[1:])]
+    return {f"{owner}.resample_filter": 1.0 for owner in owners}
+
+
+def _nvidia_d_filters(config: dict[str, Any]) -> dict[str, float]:
+    top = config["img_resolution"]
+    blocks = [f"b{r}" for r in resolutions(top)[1:]]
+    layers = [f"{b}.{layer}" for b in blocks for layer in ("conv0", "conv1", "skip")]
+    owners = [*blocks, *layers, f"b{top}.fromrgb", "b4.conv"]
+    return {f"{owner}.resample_filter": 1.0 for owner in owners}
+
+
+NVIDIA_G = Format(Generator, _nvidia_g, _own_names(Generator), _nvidia_g_filters)
+NVIDIA_D = Format(Discriminator, _nvidia_d, _own_names(Discriminator), _nvidia_d_filters)
