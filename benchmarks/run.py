@@ -191,10 +191,12 @@ def show(result: Result, folder: Path, published: Path, seconds: float) -> None:
     table = Table(title=f"{folder.name}  ({seconds:.0f} s)")
     table.add_column("metric")
     table.add_column("value", justify="right")
+    table.add_column("source", justify="right")
     table.add_column("better")
     table.add_column("n", justify="right")
     for key, m in result.measures.items():
-        table.add_row(key, f"{m.value:.4f}", m.better, str(m.n))
+        before = f"{m.details['source']:.4f}" if "source" in m.details else ""
+        table.add_row(key, f"{m.value:.4f}", before, m.better, str(m.n))
     console.print(table)
     for key, why in result.left_out.items():
         console.print(f"left out: {key}: {why}", highlight=False)

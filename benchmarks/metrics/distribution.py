@@ -45,7 +45,8 @@ class KID(Distribution):
     """Kernel distance (arXiv:1801.01401): mean over seeded subsets, unbiased in n.
 
     ``std`` is the spread over subsets, not over seeds. Sets smaller than ``subset_size`` make the
-    subsets smaller; what was used is among the details.
+    subsets smaller; what was used is among the details, and ``source``: the same distance of the
+    unadapted source.
     """
 
     better = "lower"
@@ -74,6 +75,9 @@ class KID(Distribution):
             "subset_size": size,
             "reference": len(real),
         }
+        if gallery.has("sources"):
+            before = double(gallery.features("sources", self.extractors[0], "features"))
+            details["source"] = polynomial_mmd(real, before)
         return Measure(float(draws.mean()), self.better, len(fake), details)
 
 
