@@ -18,7 +18,7 @@ C003, C005, C010, C014 = F(0.03), F(0.05), F(0.1), F(0.14)
 C016, C018, C020 = F(0.16), F(0.18), F(0.2)
 C024, C030, C035, C040, C055, C060, C070, C090 = (
     F(0.24), F(0.3), F(0.35), F(0.4), F(0.55), F(0.6), F(0.7), F(0.9))
-TWO, FOUR = F(2), F(4)
+TWO = F(2)
 NECK_Y, NECK_Z = F(-1.25), F(-0.30)  # where head and body turn against each other
 
 # The cache of compiled code looks at the file of the outermost function only: after a change here,

@@ -223,25 +223,6 @@ def eye(h: Any, x: float, y: float, c: NDArray[np.float64], out: NDArray[np.floa
 
 
 @small
-def lens(h: Any, x: float, y: float, z: float) -> float:
-    """How far inside a lens of the glasses the line of sight to a point passes, in [0, 1]."""
-    if h.glasses < 0.5:
-        return 0.0
-    dx, dy, dz = x - h.origin_x, y - h.origin_y, z - h.origin_z
-    depth = h.rim_z
-    gx = gy = 0.0
-    for _ in range(2):
-        t = (depth - h.origin_z) / dz
-        gx, gy = h.origin_x + t * dx, h.origin_y + t * dy
-        depth = h.rim_z - 0.24 * gx * gx
-    if depth < z - 0.01:
-        return 0.0
-    gx, gy = abs(gx) - h.rim_x, gy - h.rim_y
-    qx, qy = max(abs(gx) - h.rim_w + h.rim_r, 0.0), max(abs(gy) - h.rim_h + h.rim_r, 0.0)
-    return ramp(0.0, -0.01, sqrt(qx * qx + qy * qy) - h.rim_r)
-
-
-@small
 def strands(h: Any, x: float, y: float, z: float) -> float:
     """Brightness of the single strands around 1, drawn from the crown downwards."""
     cx = x - 0.35 * h.window_x
@@ -344,8 +325,6 @@ def paint(h: Any, g: NDArray[np.float32], out: NDArray[np.float32]) -> None:
                 layers[GLOSS] = 1.6
             else:
                 label = person(h, sample, base, mane, c, layers)
-            glass = lens(h, x, y, z)
-            layers[GLINT] = max(layers[GLINT], 0.0) + 0.001 * glass
             out[LABEL, i, j] = label
             for k in range(3):
                 out[RED + k, i, j] = c[k]

@@ -40,7 +40,7 @@ deform = affine(
 
 
 @small
-def prints(x: float, y: float, z: float) -> float:
+def prints(x: float, y: float) -> float:
     """Fingerprints: whorls in scattered patches, in [-1, 1]."""
     best, ridge = 0.0, 0.0
     i, j = int(np.floor(x * 2.2)), int(np.floor(y * 2.2))
@@ -54,7 +54,7 @@ def prints(x: float, y: float, z: float) -> float:
             w = ramp(0.75, 0.30, r)
             if w > best:
                 best, ridge = w, sin(34.0 * r + 3 * dx)
-    return best * ridge + 0 * z
+    return best * ridge
 
 
 @small
@@ -72,7 +72,7 @@ def modelled(h: Any, g: NDArray[np.float32], bent: NDArray[np.float32]) -> None:
             here = noise3(x * f + seed, y * f, z * f)
             px = (noise3((x + step) * f + seed, y * f, z * f) - here) / step / f
             py = (noise3(x * f + seed, (y + step) * f, z * f) - here) / step / f
-            ridge = prints(x + 0.3 * seed, y, z)
+            ridge = prints(x + 0.3 * seed, y)
             nx = g[NX, i, j] - amount * px + 0.11 * ridge
             ny = g[NX + 1, i, j] - amount * py + 0.11 * ridge
             nz = g[NX + 2, i, j]
