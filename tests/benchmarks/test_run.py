@@ -1,6 +1,7 @@
 """Whole runs on the tiny source: what is left behind, what is repeated, what is resumed."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -110,3 +111,20 @@ def test_a_killed_run_goes_on_to_the_same_weights(root, tmp_path):
     assert whole.keys() == resumed.keys()
     for key, value in whole.items():
         assert np.array_equal(value.numpy(), resumed[key].numpy()), key
+
+
+@pytest.mark.slow
+def test_wandb_works_offline_without_an_account(root, tmp_path):
+    line = words(root, tmp_path / "r", "logger=wandb")
+    env = {k: v for k, v in os.environ.items() if not k.startswith("WANDB")}
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.run", *line],
+        cwd=ROOT, env=env, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    out = only(tmp_path / "r" / "out", "*")
+    assert only(out, "wandb/offline-run-*/*.wandb").stat().st_size > 1000
+    assert list(out.glob("wandb/offline-run-*/files/media/images/sheet*.png"))
+    written = only(out, "wandb/offline-run-*/*.wandb").read_bytes()
+    for key in ("kimg", "loss_g", "metrics/kid@parafaces", "cost/seconds", "batch_size"):
+        assert key.encode() in written, key
