@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class EMA(nn.Module):
@@ -14,18 +14,31 @@ class EMA(nn.Module):
     Args:
         model: to be averaged; copied.
         half_life_kimg: thousands of images after which an old value counts half.
+        ramp: cap of the half-life as a share of the images seen (StyleGAN2-ADA: 0.05), so that a
+            training from scratch forgets its beginning; None for no cap.
     """
 
-    def __init__(self, model: nn.Module, *, half_life_kimg: float) -> None:
+    seen: Tensor
+
+    def __init__(
+        self, model: nn.Module, *, half_life_kimg: float, ramp: float | None = None
+    ) -> None:
         super().__init__()
-        self.half_life = half_life_kimg * 1000
+        self.half_life, self.ramp = half_life_kimg * 1000, ramp
+        self.register_buffer(
+            "seen", torch.zeros([], dtype=torch.int64), persistent=ramp is not None
+        )
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
 
     @torch.no_grad()
     def update(self, model: nn.Module, images: int) -> None:
         """Move towards ``model`` after ``images`` more images; buffers are copied."""
-        share = 1 - 0.5 ** (images / max(self.half_life, 1e-8))
-        own = list(self.model.parameters())
+        half_life = self.half_life
+        if self.ramp is not None:
+            half_life = min(half_life, self.ramp * float(self.seen))
+        self.seen += images
+        share = 1 - 0.5 ** (images / max(half_life, 1e-8))
+        own: list[Tensor] = list(self.model.parameters())
         # Lerp leaves equal values equal: frozen layers stay bit-identical.
         torch._foreach_lerp_(own, list(model.parameters()), share)
         for mine, theirs in zip(self.model.buffers(), model.buffers(), strict=True):

@@ -64,10 +64,8 @@ class PathLength(nn.Module):
     def __call__(self, synthesis: Images, ws: Tensor, generator: torch.Generator) -> Tensor:
         """Scalar of styles [N, L, W]; ``synthesis`` decides on the noise of the images."""
         with torch.autocast(ws.device.type, enabled=False):
-            if not ws.requires_grad:  # the mapping network is frozen
-                ws = ws.detach().requires_grad_(True)
             ws = ws.to(dtype_of(ws))
-            if not ws.requires_grad:  # a frozen mapping network
+            if not ws.requires_grad:  # the mapping network is frozen
                 ws = ws.detach().requires_grad_(True)
             images = synthesis(ws)
             noise = torch.randn(images.shape, generator=generator, device=generator.device)

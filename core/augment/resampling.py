@@ -1,7 +1,7 @@
 """Warping and filtering of the augmentations, as products with small matrices.
 
-Mirroring at the border, upsampling, filtering and downsampling are linear along each axis, so each is
-one matrix per axis. A product of matrices is differentiable as often as one likes, and on a CPU
+Mirroring at the border, upsampling, filtering and downsampling are linear along each axis, so each
+is one matrix per axis. A product of matrices is differentiable as often as one likes, and on a CPU
 faster than a convolution of three channels.
 """
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from core.augment.draws import DOUBLE
 from core.augment.matrices import scaling, translation
-from core.ops import downsample2d, setup_filter, upsample2d
+from core.ops import downsample2d, setup_filter
 
 SYM6 = (
     0.015404109327027373,
@@ -37,7 +37,7 @@ REACH = len(SYM6) // 4  # of the low-pass filter, in pixels of the image
 
 
 def mirrored(size: int, before: int, after: int) -> Tensor:
-    """Indices [before + size + after] into a row of ``size``, reflected at its ends as often as needed."""
+    """Indices [before + size + after] into a row of ``size``, reflected at its ends."""
     period = max(2 * (size - 1), 1)
     index = torch.arange(-before, size + after).remainder(period)
     return torch.minimum(index, period - index).clamp(max=size - 1)
@@ -45,10 +45,15 @@ def mirrored(size: int, before: int, after: int) -> Tensor:
 
 @lru_cache(maxsize=256)
 def upsampling(size: int, before: int, after: int) -> Tensor:
-    """[2 (before + size + after), size], float64: mirror at the ends, then twice as many samples."""
-    rows = torch.eye(size, dtype=DOUBLE)[mirrored(size, before, after)]
-    taps = setup_filter(SYM6)[:, None].double()
-    return upsample2d(rows[None, None], taps, up=(1, 2))[0, 0]
+    """[2 (before + size + after), size], float64: mirror at the ends, then double the samples."""
+    source = mirrored(size, before, after)
+    count = 2 * len(source)
+    # Sample o of the result meets tap a at place o + 5 - a of the row with zeros in between.
+    place = torch.arange(count)[:, None] + len(SYM6) // 2 - 1 - torch.arange(len(SYM6))
+    there = (place % 2 == 0) & (place >= 0) & (place < count)
+    weights = 2 * setup_filter(SYM6).double() * there
+    columns = source[(place // 2).clamp(0, len(source) - 1)]
+    return torch.zeros(count, size, dtype=DOUBLE).scatter_add_(1, columns, weights)
 
 
 @lru_cache(maxsize=64)
@@ -61,7 +66,7 @@ def downsampling(size: int) -> Tensor:
 
 
 def margins(inverse: Tensor, height: int, width: int) -> tuple[int, int, int, int]:
-    """Pixels (left, top, right, bottom) that the warp by inverse [N, 3, 3] reads beyond the image."""
+    """Pixels (left, top, right, bottom) that inverse [N, 3, 3] reads beyond the image."""
     cx, cy = (width - 1) / 2, (height - 1) / 2
     corners = torch.tensor([[-cx, cx, cx, -cx], [-cy, -cy, cy, cy], [1, 1, 1, 1]], dtype=DOUBLE)
     reached = (inverse @ corners)[:, :2]  # [N, 2, 4]
@@ -148,7 +153,7 @@ def filter_bands(images: Tensor, gains: Tensor) -> Tensor:
 
 
 def cut(images: Tensor, size: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Images with a square of ``size`` [N] around (x, y) [N], all parts of the image, set to zero."""
+    """Images with a square of ``size`` [N] around (x, y) [N], in image sizes, set to zero."""
 
     def outside(pixels: int, centre: Tensor) -> Tensor:
         place = (torch.arange(pixels, dtype=DOUBLE) + 0.5) / pixels
