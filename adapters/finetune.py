@@ -14,8 +14,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +22,7 @@ from torch.optim import Optimizer
 
 from adapters.base import Adapter, D, G
 from core import weights
+from core.augment import Fixed, Off
 from core.discriminator import Discriminator
 from core.ema import EMA
 from core.freeze import all_but_highest, freeze, trainable
@@ -47,6 +47,7 @@ class FineTune(Adapter):
     g: Generator
     d: Discriminator
     ema: EMA
+    augment: Off | Fixed
 
     def __init__(
         self,
@@ -56,7 +57,7 @@ class FineTune(Adapter):
         g_optimizer: Optimise,
         d_optimizer: Optimise,
         ema: Callable[[nn.Module], EMA],
-        augment: nn.Module,
+        augment: Off | Fixed,
         r1: R1,
         path_length: PathLength,
         mixing_prob: float,
@@ -139,7 +140,7 @@ class FineTune(Adapter):
 
     def judged(self) -> Generator:
         """The averaged generator."""
-        return self.ema.model
+        return cast(Generator, self.ema.model)
 
     def export(self) -> dict[str, nn.Module]:
         """Averaged and last generator, and the discriminator: what another run can start from."""

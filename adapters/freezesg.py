@@ -6,14 +6,14 @@ Departs from the paper in: nothing known. The paper leaves open whether the froz
 when pictures are made (here they are, or the trained rows would meet styles never seen) and whether
 the other rows are mixed (here they are, as in StyleGAN2).
 
-| topic | paper | released code | here | ``freezesg_released`` |
-|---|---|---|---|---|
-| source of the frozen styles | pretrained, fixed | random network, never loaded | pretrained | random |
-| when they are used | always | only in the steps with two latents | always | as released |
-| other rows | not discussed | the first latent, unmixed | mixed | unmixed |
-| frozen blocks at 256 px | 4, 8 px | 4, 8, 16 px (``freezeG`` counts trained blocks) | 4, 8 px | as released |
-| mapping network | not said to be frozen | frozen | trained | frozen |
-| at inference | not discussed | all rows from the trained mapping | frozen rows too | as released |
+| topic | paper | released code (``freezesg_released``) | here |
+|---|---|---|---|
+| frozen styles come from | pretrained, fixed | a random network, never loaded | pretrained |
+| and are used | always | in the steps with two latents | always |
+| other rows | not discussed | the first latent, unmixed | mixed |
+| frozen blocks at 256 px | 4, 8 px | 4, 8, 16 px (``freezeG`` counts the trained) | 4, 8 px |
+| mapping network | not said to be frozen | frozen | trained |
+| at inference | not discussed | all rows from the trained mapping | frozen rows too |
 """
 
 from __future__ import annotations

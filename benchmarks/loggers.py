@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +34,6 @@ class Wandb(Csv):
 
     def open(self, folder: Path, name: str, config: dict[str, Any]) -> list[Logger]:
         """The CSV, and a W&B run grouped by method and data."""
-        import os
-
         method, data = name.split("--")[:2]
         os.environ.setdefault("WANDB_MODE", self.mode)
         os.environ.setdefault("WANDB_SILENT", "true")

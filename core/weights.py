@@ -63,7 +63,11 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     networks: dict[str, Any] = {}
     for name, how in json.loads(meta.pop("networks")).items():
         network = CLASSES[how["class"]](**how["config"])
-        own = {k.removeprefix(f"{name}."): tensors.pop(k) for k in list(tensors) if k.startswith(f"{name}.")}
+        own = {
+            k.removeprefix(f"{name}."): tensors.pop(k)
+            for k in list(tensors)
+            if k.startswith(f"{name}.")
+        }
         try:
             network.load_state_dict(own)
         except RuntimeError as error:

@@ -1,7 +1,6 @@
 """The contract, once for every yaml in conf/method."""
 
 import copy
-from pathlib import Path
 
 import lightning as L
 import pytest
@@ -10,7 +9,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.run import build
 
-METHODS = sorted(p.stem for p in (Path(__file__).parent.parent / "conf" / "method").glob("[!_]*.yaml"))
+METHODS = sorted(
+    p.stem for p in (Path(__file__).parent.parent / "conf" / "method").glob("[!_]*.yaml")
+)
 SHOTS, BATCH, STEPS = 3, 4, 3
 
 

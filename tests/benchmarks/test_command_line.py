@@ -124,7 +124,9 @@ def test_a_broken_picture_is_named(styleshift, tmp_path, fault):
     root = pictures(tmp_path / "broken", 6)
     victim = root / "3.png"
     whole = victim.read_bytes()
-    victim.write_bytes({"truncated": whole[: len(whole) // 2], "text": b"hello", "empty": b""}[fault])
+    victim.write_bytes(
+        {"truncated": whole[: len(whole) // 2], "text": b"hello", "empty": b""}[fault]
+    )
     said = refused(styleshift, tmp_path, "data=folder", f"data.root={root}", "data.shots=5")
     assert "3.png" in said
 
