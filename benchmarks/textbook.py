@@ -1,8 +1,8 @@
 """StyleGAN2 as it is usually written: the twin that is slow and plainly right.
 
-Every sample has a convolution of its own (grouped), upsampling inserts zeros, filters run over them.
-The functions take our networks and compute the same outputs, so they are an oracle for tests and the
-other side of ``python -m benchmarks.speed``.
+Every sample has a convolution of its own (grouped), upsampling inserts zeros, and filters run over
+them. The functions take our networks and compute the same outputs, so they are an oracle for tests
+and the other side of ``python -m benchmarks.speed``.
 """
 
 from __future__ import annotations

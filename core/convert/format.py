@@ -45,9 +45,15 @@ def shape_of(shapes: Shapes, name: str, axes: int) -> tuple[int, ...]:
     return shapes[name]
 
 
-def count(shapes: Shapes, pattern: str) -> int:
-    """How many entries match; a gap in their numbers shows as a missing entry later."""
-    return sum(re.fullmatch(pattern, name) is not None for name in shapes)
+def greatest(shapes: Shapes, pattern: str) -> int:
+    """The greatest number in entries that begin like this, whole or not; -1 without any."""
+    found = (re.match(pattern, name) for name in shapes)
+    return max((int(match[1]) for match in found if match), default=-1)
+
+
+def doubled(steps: int) -> int:
+    """4 px doubled so many times; beyond what any network has, it stops."""
+    return 4 * 2 ** min(steps, 20)
 
 
 def sizes(top: int) -> list[int]:

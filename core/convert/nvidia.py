@@ -13,7 +13,7 @@ from core.convert.format import (
     Network,
     Shapes,
     Table,
-    count,
+    greatest,
     shape_of,
     sizes,
 )
@@ -26,8 +26,8 @@ def _nvidia_g(shapes: Shapes) -> dict[str, Any]:
         raise CheckpointError(
             "Entry 'mapping.embed.weight': networks with labels are not supported."
         )
-    top = 4 * 2 ** count(shapes, r"synthesis\.b\d+\.conv0\.weight")
-    layers = count(shapes, r"mapping\.fc\d+\.weight")
+    top = greatest(shapes, r"synthesis\.b(\d+)\.")
+    layers = greatest(shapes, r"mapping\.fc(\d+)\.") + 1
     (w_dim,) = shape_of(shapes, "mapping.w_avg", 1)
     channels = {r: shape_of(shapes, f"synthesis.b{r}.conv1.weight", 4)[0] for r in sizes(top)}
     return {
@@ -45,7 +45,7 @@ def _nvidia_d(shapes: Shapes) -> dict[str, Any]:
         raise CheckpointError(
             "Entry 'mapping.embed.weight': networks with labels are not supported."
         )
-    top = 4 * 2 ** count(shapes, r"b\d+\.conv0\.weight")
+    top = greatest(shapes, r"b(\d+)\.")
     channels = {r: shape_of(shapes, f"b{r}.conv0.weight", 4)[0] for r in sizes(top)[1:]}
     return {
         "img_resolution": top,

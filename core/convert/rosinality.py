@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.convert.format import Format, Shapes, Table, count, shape_of, sizes
+from core.convert.format import Format, Shapes, Table, doubled, greatest, shape_of, sizes
 from core.discriminator import Discriminator
 from core.generator import Generator, resolutions
 
 
 def _rosinality_g(shapes: Shapes) -> dict[str, Any]:
-    layers = count(shapes, r"style\.\d+\.weight")
-    top = 4 * 2 ** count(shapes, r"to_rgbs\.\d+\.bias")
+    layers = max(greatest(shapes, r"style\.(\d+)\."), 0)
+    top = doubled(greatest(shapes, r"to_rgbs\.(\d+)\.") + 1)
     w_dim = shape_of(shapes, "conv1.conv.modulation.weight", 2)[1]
     channels = {4: shape_of(shapes, "conv1.conv.weight", 5)[1]}
     for i, r in enumerate(sizes(top)[1:]):
@@ -27,8 +27,7 @@ def _rosinality_g(shapes: Shapes) -> dict[str, Any]:
 
 
 def _rosinality_d(shapes: Shapes) -> dict[str, Any]:
-    blocks = count(shapes, r"convs\.\d+\.skip\.1\.weight")
-    top = 4 * 2**blocks
+    top = doubled(max(greatest(shapes, r"convs\.(\d+)\."), 0))
     channels = {4: shape_of(shapes, "final_conv.0.weight", 4)[0]}
     for k, r in enumerate(reversed(sizes(top)[1:]), start=1):
         channels[r] = shape_of(shapes, f"convs.{k}.conv1.0.weight", 4)[0]
