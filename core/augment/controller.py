@@ -10,7 +10,6 @@ multiplies p above 1 into the entries all the same); Rosinality's variant is her
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -77,13 +76,13 @@ class Fixed(nn.Module):
     def observe(self, real_logits: Tensor) -> None:
         """Learns nothing."""
 
-    def get_extra_state(self) -> dict[str, Any]:
-        """The random stream."""
-        return {"generator": self.generator.get_state()}
+    def get_extra_state(self) -> Tensor:
+        """The random stream, as one tensor like every other entry of a ``state_dict``."""
+        return self.generator.get_state()
 
-    def set_extra_state(self, state: dict[str, Any]) -> None:
+    def set_extra_state(self, state: Tensor) -> None:
         """Continues the stream where it was saved."""
-        self.generator.set_state(state["generator"].cpu())
+        self.generator.set_state(state.cpu())
 
 
 class ADA(Fixed):
@@ -99,6 +98,7 @@ class ADA(Fixed):
     """
 
     seen: Tensor
+    steps: Tensor
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class ADA(Fixed):
         if not kimg > 0 or every < 1:
             raise UserError(f"ADA needs kimg > 0 and every >= 1, got {kimg} and {every}.")
         self.target, self.kimg, self.every, self.p_max = target, kimg, every, p_max
-        self.steps = 0
+        self.register_buffer("steps", torch.zeros([], dtype=torch.int64))
         self.register_buffer("seen", torch.zeros(2))  # sum of signs, reals
 
     @torch.no_grad()
@@ -123,7 +123,7 @@ class ADA(Fixed):
         signs = real_logits.detach().float().sign().sum()
         self.seen += torch.stack([signs, signs.new_tensor(real_logits.numel())]).to(self.seen)
         self.steps += 1
-        if self.steps % self.every:
+        if int(self.steps) % self.every:
             return
         total, reals = self.reduced().unbind()
         move = self.direction(total / reals) * reals / (self.kimg * 1000)
@@ -140,15 +140,6 @@ class ADA(Fixed):
     def direction(self, overfitting: Tensor) -> Tensor:
         """-1, 0 or 1: where p moves."""
         return (overfitting - self.target).sign()
-
-    def get_extra_state(self) -> dict[str, Any]:
-        """The random stream and the number of steps."""
-        return super().get_extra_state() | {"steps": self.steps}
-
-    def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Continues where it was saved."""
-        super().set_extra_state(state)
-        self.steps = int(state["steps"])
 
 
 class RosinalityADA(ADA):
