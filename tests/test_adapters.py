@@ -8,10 +8,9 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.run import build
+from benchmarks.settings import choices_of
 
-METHODS = sorted(
-    p.stem for p in (Path(__file__).parent.parent / "conf" / "method").glob("[!_]*.yaml")
-)
+METHODS = choices_of("method")
 SHOTS, BATCH, STEPS = 3, 4, 3
 
 
