@@ -1,0 +1,81 @@
+"""Reads the golden cases of groups A and B and compares arrays with them."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core import convert
+from core.allocator import keep_freed_memory
+from core.generator import channel_table
+from tests.golden import formula
+
+keep_freed_memory()
+FOLDER = Path(__file__).parent
+MANIFEST = json.loads((FOLDER / "networks.json").read_text())
+CASES: dict[str, Any] = MANIFEST["cases"]
+ROSINALITY_32 = {4: 512, 8: 512, 16: 512, 32: 512}
+NVIDIA_32 = channel_table(32, 2048, 64)
+
+
+@functools.cache
+def _arrays(file: str) -> dict[str, np.ndarray]:
+    return dict(np.load(FOLDER / file))
+
+
+def ids(prefix: str) -> list[str]:
+    return [name for name in CASES if name.startswith(prefix)]
+
+
+def check(
+    case: str, key: str, found: Tensor | np.ndarray, double: bool, rtol32: float = 0.0
+) -> None:
+    """Holds an array, and its statistics where they are stored, to a case's limits.
+
+    ``rtol32`` widens the relative limit in float32: a second derivative jumps where rounding flips
+    the sign of one activation, so only float64 tells a wrong constant from another rounding.
+    """
+    whole = np.asarray(found.detach() if isinstance(found, Tensor) else found, dtype=np.float64)
+    limits = CASES[case]["keys"]
+    view = limits[key].get("view", "[...]")
+    _compare(case, key, eval(f"a{view}", {"a": whole}), double, rtol32)
+    if f"{key}.stats" in limits:
+        stats = np.array([whole.mean(), whole.std(), np.sqrt(np.square(whole).sum())])
+        _compare(case, f"{key}.stats", stats, double, rtol32)
+
+
+def _compare(case: str, key: str, found: np.ndarray, double: bool, rtol32: float) -> None:
+    limit = CASES[case]["keys"][key]
+    reference = _arrays(CASES[case]["file"])[f"{case}.{key}"]
+    atol, rtol = limit["atol"], max(limit.get("rtol", 0), rtol32)
+    if double and "atol64" in limit:
+        atol, rtol = limit["atol64"], limit.get("rtol64", 0)
+    assert found.shape == reference.shape
+    np.testing.assert_allclose(found, reference, atol=atol, rtol=rtol, err_msg=f"{case}.{key}")
+
+
+def norms(value: Tensor, parameters: list[Tensor]) -> np.ndarray:
+    """Lengths of d value / d parameter; zero where there is none."""
+    slopes = torch.autograd.grad(value, parameters, allow_unused=True, materialize_grads=True)
+    return np.array([s.double().norm().item() for s in slopes])
+
+
+def network(kind: str, salt: str, config: dict[str, Any], double: bool) -> Any:
+    """A network filled by formula under its foreign names."""
+    blank = convert.FORMATS[kind].network(**config)
+    names = convert.FORMATS[kind].names(blank.config)
+    own = blank.state_dict()
+    shapes = {
+        name: convert.FORMATS[kind].foreign_shape(name, tuple(own[ours].shape))
+        for name, ours in names.items()
+    }
+    state = formula.fill(shapes, salt, kind)
+    arch = {k: v for k, v in config.items() if k in ("conv_clamp", "mbstd_group")}
+    module = convert.from_state_dict(state, format=kind, **arch)
+    return module.double() if double else module
