@@ -15,6 +15,7 @@ import json
 import math
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,26 +103,16 @@ def losses(
 
 def train(network: Perception, faces: Faces, recipe: Recipe, nuisance: Nuisance, seed: int) -> None:
     """Train in place on ``recipe.images`` pictures, every picture once before any comes again."""
-    rng, spoil = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        margin = AngularMargin(
-            people=int(faces.person.max()) + 1,
-            width=network.config["identity"],
-            margin=recipe.margin,
-            scale=recipe.scale,
-        )
+    spoil = torch.Generator().manual_seed(seed)
+    margin = people(network, faces, recipe, seed)
     network.attribute_mean.copy_(torch.from_numpy(faces.parameters.mean(0)))
     network.attribute_scale.copy_(torch.from_numpy(faces.parameters.std(0).clip(1e-3)))
     network.train().to(memory_format=torch.channels_last)
     parameters = [*network.parameters(), *margin.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay)
-    steps, queue = recipe.images // recipe.batch_size, np.empty(0, np.int64)
+    steps = recipe.images // recipe.batch_size
     with bar("training", recipe.images, "pictures") as shown:
-        for step in range(steps):
-            if len(queue) < recipe.batch_size:
-                queue = np.concatenate([queue, rng.permutation(len(faces))])
-            index, queue = queue[: recipe.batch_size], queue[recipe.batch_size :]
+        for step, index in enumerate(shuffled(len(faces), steps, recipe.batch_size, seed)):
             known = faces.batch(index)
             images, known["landmarks"], known["quality"] = nuisance(
                 known["images"], known["landmarks"], spoil
@@ -138,6 +129,28 @@ def train(network: Perception, faces: Faces, recipe: Recipe, nuisance: Nuisance,
             if step % 20 == 0:
                 shown.update(step * recipe.batch_size, **{k: v.item() for k, v in parts.items()})
     network.eval()
+
+
+def people(network: Perception, faces: Faces, recipe: Recipe, seed: int) -> AngularMargin:
+    """The classes of the identity loss, drawn from the seed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return AngularMargin(
+            people=int(faces.person.max()) + 1,
+            width=network.config["identity"],
+            margin=recipe.margin,
+            scale=recipe.scale,
+        )
+
+
+def shuffled(size: int, steps: int, batch_size: int, seed: int) -> Iterator[np.ndarray]:
+    """``steps`` batches of indices below ``size``: one permutation after the other."""
+    rng, queue = np.random.default_rng(seed), np.empty(0, np.int64)
+    for _ in range(steps):
+        while len(queue) < batch_size:
+            queue = np.concatenate([queue, rng.permutation(size)])
+        yield queue[:batch_size]
+        queue = queue[batch_size:]
 
 
 def build(cfg: DictConfig) -> Perception:
@@ -179,35 +192,49 @@ def run(cfg: DictConfig) -> Path:
     recipe: Any = OmegaConf.to_container(cfg.training, resolve=True)
     nuisance: Any = OmegaConf.to_container(cfg.nuisance, resolve=True)
     train(network, faces, Recipe(**recipe), Nuisance(**nuisance), cfg.seed[cfg.which])
-    trained = time.monotonic()
+    cost = {
+        "images": cfg.training.images,
+        "distinct_images": len(faces),
+        "render_seconds": round(ready - begun, 1),
+        "train_seconds": round(time.monotonic() - ready, 1),
+    }
     weights = ROOT / cfg.weights / f"perception_{cfg.which}.safetensors"
     save(network, weights, {"which": cfg.which})
+    report = judged(weights, held_out) | {
+        "which": cfg.which,
+        "held_out": {"people": cfg.held_out.count, "pictures": len(held_out)},
+        "cost": cost,
+        "provenance": started,
+        "config": OmegaConf.to_container(cfg, resolve=True),
+    }
+    path = ROOT / cfg.records / f"{cfg.which}.json"
+    write(path, report)
+    return path
+
+
+def judged(weights: Path, held_out: Faces) -> dict[str, Any]:
+    """What is true of a network as it was written, in half precision."""
     shipped = read(weights)
     found = accuracy(shipped, held_out, dict(parafaces.BLOCKS))
-    written = ROOT / cfg.records / f"{cfg.which}.json"
-    report = {
+    return {
         "schema": 1,
-        "which": cfg.which,
-        "parameters": sum(p.numel() for p in network.parameters()),
+        "parameters": sum(p.numel() for p in shipped.parameters()),
         "bytes": weights.stat().st_size,
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
         "accuracy": found,
         "means": means(found),
-        "held_out": {"people": cfg.held_out.count, "pictures": len(held_out)},
-        "cost": {
-            "images": cfg.training.images,
-            "distinct_images": len(faces),
-            "render_seconds": round(ready - begun, 1),
-            "train_seconds": round(trained - ready, 1),
-        },
-        "provenance": started,
-        "config": OmegaConf.to_container(cfg, resolve=True),
     }
-    part = written.with_suffix(".part")
-    part.parent.mkdir(parents=True, exist_ok=True)
-    part.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    part.replace(written)
-    return written
+
+
+def write(path: Path, report: dict[str, Any]) -> None:
+    """Strict JSON, moved into place when complete."""
+    part = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise UserError(f"The record cannot be written to {path}: {error.strerror}.") from error
 
 
 def command(words: list[str]) -> int:
