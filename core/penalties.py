@@ -69,13 +69,21 @@ class PathLength(nn.Module):
                 ws = ws.detach().requires_grad_(True)
             images = synthesis(ws)
             noise = torch.randn(images.shape, generator=generator, device=generator.device)
-            noise = noise.to(images) / math.sqrt(images.shape[2] * images.shape[3])
-            (slope,) = torch.autograd.grad((images * noise).sum(), ws, create_graph=True)
-            lengths = slope.square().sum(2).mean(1).sqrt()
-            # The new mean keeps its gradient, as in the published code.
-            mean = self.mean + self.decay * (lengths.mean() - self.mean)
-            self.mean.copy_(mean.detach())
-            return (lengths - mean).square().mean() * (self.weight * self.every)
+            return self.of(path_lengths(images, ws, noise.to(images))) * (self.weight * self.every)
+
+    def of(self, lengths: Tensor) -> Tensor:
+        """Mean squared distance of lengths [N] from their running mean, which moves first."""
+        # The new mean keeps its gradient, as in the published code.
+        mean = self.mean + self.decay * (lengths.mean() - self.mean)
+        self.mean.copy_(mean.detach())
+        return (lengths - mean).square().mean()
+
+
+def path_lengths(images: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
+    """[N]: how far images [N, 3, R, R] move along noise of unit energy per step of ws [N, L, W]."""
+    noise = noise / math.sqrt(images.shape[2] * images.shape[3])
+    (slope,) = torch.autograd.grad((images * noise).sum(), ws, create_graph=True)
+    return slope.square().sum(2).mean(1).sqrt()
 
 
 def dtype_of(x: Tensor) -> torch.dtype:
