@@ -1,7 +1,8 @@
 """How fast the core is beside the textbook formulation: ``python -m benchmarks.speed``.
 
-Ours and the twin run in turns in one process, on the same weights, data and number of threads. The
-ratio is the twin's median time in float32 over ours. Nothing here asserts seconds.
+Every measurement has a process of its own, with the same weights, data and number of threads. Ours
+keeps freed memory (``core.allocator``), the twin runs as torch is. The ratio is the twin's median
+time in float32 over ours. Nothing here asserts seconds.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -26,7 +28,6 @@ from core.allocator import keep_freed_memory
 SIZES = {"64": (64, 16), "256": (256, 2)}  # pixels, images in a batch
 USUAL = ("G forward", "D forward", "training step")
 FULL_PRECISION_ONLY = ("R1", "path length")
-COLUMNS = ("ours, best", "median", "textbook, best", "median", "ratio")
 
 Timing = dict[str, Any]
 
@@ -54,26 +55,21 @@ def timing(case: str, size: str, precision: str, ours: bool, repeats: int) -> Ti
         "repeats": repeats,
         "best_images_per_second": batch / min(seconds),
         "median_images_per_second": batch / statistics.median(seconds),
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
 
 
-def weighed(queue: Any, threads: int, *case: Any) -> None:
-    """Peak resident bytes of a process that runs one case twice."""
-    keep_freed_memory()
-    torch.set_num_threads(threads)
-    timing(*case, 1)
-    queue.put(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
-
-
-def peak_bytes(threads: int, *case: Any) -> int:
-    """Peak resident bytes of one case, in a process of its own."""
+def alone(threads: int, case: str, size: str, precision: str, ours: bool, repeats: int) -> Timing:
+    """``timing`` in a process of its own, where peak memory is the case's."""
     context = multiprocessing.get_context("spawn")
-    queue = context.Queue()
-    process = context.Process(target=weighed, args=(queue, threads, *case))
-    process.start()
-    size = queue.get()
-    process.join()
-    return int(size)
+    with context.Pool(1, initializer=_begin, initargs=(threads, ours)) as pool:
+        return pool.apply(timing, (case, size, precision, ours, repeats))
+
+
+def _begin(threads: int, ours: bool) -> None:
+    torch.set_num_threads(threads)
+    if ours:
+        keep_freed_memory()
 
 
 def rows(options: argparse.Namespace, console: Console) -> list[tuple[str, Timing, Timing]]:
@@ -81,44 +77,36 @@ def rows(options: argparse.Namespace, console: Console) -> list[tuple[str, Timin
     found = []
     for size in options.sizes:
         for case in options.cases:
+            few = max(options.repeats // 2, 2)
             with console.status(f"{case} at {size} px: the textbook"):
-                twin = _timing(case, size, "fp32", False, options)
+                twin = alone(options.threads, case, size, "fp32", False, few)
             for precision in options.precisions:
                 if precision != "fp32" and case in FULL_PRECISION_ONLY:
                     continue
                 with console.status(f"{case} at {size} px: ours in {precision}"):
-                    ours = _timing(case, size, precision, True, options)
+                    ours = alone(options.threads, case, size, precision, True, options.repeats)
                 ours["ratio"] = ours["median_images_per_second"] / twin["median_images_per_second"]
                 found.append((f"{case}, {size} px, {precision}", ours, twin))
     return found
 
 
-def _timing(
-    case: str, size: str, precision: str, ours: bool, options: argparse.Namespace
-) -> Timing:
-    repeats = options.repeats if ours else max(options.repeats // 2, 2)
-    found = timing(case, size, precision, ours, repeats)
-    if options.memory:
-        found["peak_bytes"] = peak_bytes(options.threads, case, size, precision, ours)
-    return found
-
-
 def table(found: list[tuple[str, Timing, Timing]], threads: int) -> Table:
     """Images per second side by side."""
-    shown = Table(title=f"images per second, CPU, {threads} threads, torch {torch.__version__}")
-    shown.add_column("case")
-    for column in COLUMNS:
-        shown.add_column(column, justify="right")
-    weighed = "peak_bytes" in found[0][1]
-    if weighed:
-        shown.add_column("peak MiB, ours", justify="right")
-        shown.add_column("textbook", justify="right")
+    shown = Table(
+        title=f"images per second, median (best): {threads} threads, torch {torch.__version__}",
+        caption="ratio and peak memory against the textbook formulation in fp32",
+        box=box.SIMPLE,
+    )
+    shown.add_column("case", no_wrap=True)
+    for column in ("ours", "textbook", "ratio", "MiB"):
+        shown.add_column(column, justify="right", no_wrap=True)
     for title, ours, twin in found:
-        keys = ("best_images_per_second", "median_images_per_second")
-        numbers = [f"{t[key]:.1f}" for t in (ours, twin) for key in keys]
-        memory = [f"{t['peak_bytes'] / 2**20:.0f}" for t in (ours, twin)] if weighed else []
-        shown.add_row(title, *numbers, f"{ours['ratio']:.1f} x", *memory)
-    shown.caption = "ratio: medians, against the textbook formulation in fp32"
+        rates = [
+            f"{t['median_images_per_second']:.1f} ({t['best_images_per_second']:.1f})"
+            for t in (ours, twin)
+        ]
+        memory = " : ".join(f"{t['peak_bytes'] / 2**20:.0f}" for t in (ours, twin))
+        shown.add_row(title, *rates, f"{ours['ratio']:.1f} x", memory)
     return shown
 
 
@@ -146,14 +134,11 @@ def main() -> None:
     )
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--memory", action="store_true", help="peak memory, a process a case")
     parser.add_argument("--json", type=Path, help="where to write the record")
     options = parser.parse_args()
     if options.repeats < 1 or options.threads < 1:
         parser.error("--repeats and --threads must be at least 1")
     options.cases = list(STEPS) if options.all_cases else options.cases
-    keep_freed_memory()
-    torch.set_num_threads(options.threads)
     console = Console()
     found = rows(options, console)
     console.print(table(found, options.threads))

@@ -29,8 +29,8 @@ def upfirdn2d(
     x = x.reshape(n, c, h, 1, w, 1)
     x = F.pad(x, [0, up - 1, 0, 0, 0, up - 1]).reshape(n, c, h * up, w * up)
     x = F.pad(x, [*pad, *pad])
-    weight = f.to(x).flip(0, 1)[None, None].repeat(c, 1, 1, 1)
-    return F.conv2d(x, weight, groups=c)[:, :, ::down, ::down]
+    x = F.conv2d(x.flatten(0, 1)[:, None], f.to(x).flip(0, 1)[None, None])
+    return x.reshape(n, c, *x.shape[2:])[:, :, ::down, ::down]
 
 
 def images(
@@ -53,21 +53,22 @@ def images(
 def _layer(
     layer: SynthesisLayer, x: Tensor, w: Tensor, noise: str, generator: torch.Generator | None
 ) -> Tensor:
-    weight = layer.weight[None] * layer.affine(w)[:, None, :, None, None]  # [N, O, I, 3, 3]
+    styles: Tensor = layer.affine(w)
+    weight = layer.weight[None] * styles[:, None, :, None, None]  # [N, O, I, 3, 3]
     weight = weight * (weight.square().sum((2, 3, 4), keepdim=True) + EPS).rsqrt()
     n, o, i, _, _ = weight.shape
-    x = x.reshape(1, n * i, *x.shape[2:])
+    padding = 1
     if layer.up:
-        weight = weight.transpose(1, 2).reshape(n * i, o, 3, 3)
-        x = F.conv_transpose2d(x, weight, stride=2, groups=n)
-        x = upfirdn2d(x.reshape(n, o, *x.shape[2:]), setup_filter(TAPS) * 4, pad=(1, 1))
-    else:
-        x = F.conv2d(x, weight.reshape(n * o, i, 3, 3), padding=1, groups=n)
-        x = x.reshape(n, o, *x.shape[2:])
+        # The published transposed convolution, spelled out: the stored kernel is a true one.
+        x = upfirdn2d(x, setup_filter(TAPS) * 4, up=2, pad=(3, 2))
+        weight, padding = weight.flip(3, 4), 0
+    x = x.reshape(1, n * i, *x.shape[2:])
+    x = F.conv2d(x, weight.reshape(n * o, i, 3, 3), padding=padding, groups=n)
+    x = x.reshape(n, o, *x.shape[2:])
     maps = layer.noise_const
     if noise == "random":
         maps = torch.randn(n, 1, *x.shape[2:], generator=generator)
-    x = x + layer.noise_strength * maps + layer.bias[None, :, None, None]
+    x = x + maps * layer.noise_strength + layer.bias[None, :, None, None]
     return _clamped(F.leaky_relu(x, SLOPE) * math.sqrt(2), layer.clamp)
 
 

@@ -43,11 +43,16 @@ def check(
     """
     whole = np.asarray(found.detach() if isinstance(found, Tensor) else found, dtype=np.float64)
     limits = CASES[case]["keys"]
-    view = limits[key].get("view", "[...]")
+    view = "[...]" if key.endswith(".stats") else limits[key].get("view", "[...]")
     _compare(case, key, eval(f"a{view}", {"a": whole}), double, rtol32)
     if f"{key}.stats" in limits:
-        stats = np.array([whole.mean(), whole.std(), np.sqrt(np.square(whole).sum())])
-        _compare(case, f"{key}.stats", stats, double, rtol32)
+        _compare(case, f"{key}.stats", statistics(whole), double, rtol32)
+
+
+def statistics(found: Tensor | np.ndarray) -> np.ndarray:
+    """Mean, population standard deviation and length."""
+    whole = np.asarray(found.detach() if isinstance(found, Tensor) else found, dtype=np.float64)
+    return np.array([whole.mean(), whole.std(), np.sqrt(np.square(whole).sum())])
 
 
 def _compare(case: str, key: str, found: np.ndarray, double: bool, rtol32: float) -> None:
