@@ -134,6 +134,8 @@ class Blur(nn.Module):
 class SynthesisLayer(nn.Module):
     """Modulated 3x3 convolution, noise, bias, leaky rectifier; optionally twice as large."""
 
+    noise_const: Tensor
+
     def __init__(
         self,
         in_channels: int,
