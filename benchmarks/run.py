@@ -29,6 +29,7 @@ from benchmarks.checkpoint import Checkpoints
 from benchmarks.gallery import Gallery, Result, measure
 from benchmarks.progress import Watch, bar
 from core import weights
+from core.allocator import keep_freed_memory
 from core.errors import UserError
 
 CURVE_POINTS = 200
@@ -238,6 +239,7 @@ def cause(error: BaseException) -> BaseException:
 def main() -> None:
     """Run; a command line that Hydra does not understand is refused in one sentence."""
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    keep_freed_memory()
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
     try:
