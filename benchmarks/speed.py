@@ -102,7 +102,7 @@ def table(found: list[tuple[str, Timing, Timing]], threads: int) -> Table:
         shown.add_column(column, justify="right", no_wrap=True)
     for title, ours, twin in found:
         rates = [
-            f"{t['median_images_per_second']:.1f} ({t['best_images_per_second']:.1f})"
+            f"{t['median_images_per_second']:.3g} ({t['best_images_per_second']:.3g})"
             for t in (ours, twin)
         ]
         memory = " : ".join(f"{t['peak_bytes'] / 2**20:.0f}" for t in (ours, twin))
