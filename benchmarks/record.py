@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from core.errors import UserError
 
 SCHEMA = 1
+NEAR_ZERO = 0.02
 NOT_RECIPE = ("seed", "machine", "logger", "folder", "existing", "checkpoint")
 """What does not define the experiment: two runs that differ in these are repetitions."""
 
@@ -142,7 +143,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def disagreement(new: dict[str, Any], old: dict[str, Any]) -> dict[str, float]:
-    """Relative difference of every metric that both records hold."""
+    """Relative difference of every metric that both records hold; near 0 in units of 0.02."""
     shared = [key for key in old["metrics"] if key in new["metrics"]]
     pairs = {key: (new["metrics"][key]["value"], old["metrics"][key]["value"]) for key in shared}
-    return {key: abs(a - b) / max(abs(b), 1e-9) for key, (a, b) in pairs.items()}
+    return {key: abs(a - b) / max(abs(a), abs(b), NEAR_ZERO) for key, (a, b) in pairs.items()}

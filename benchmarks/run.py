@@ -59,6 +59,7 @@ def run(cfg: DictConfig, choices: dict[str, str], overrides: list[str], many: bo
     writable(folder.parent)
 
     begun = time.monotonic()
+    torch.set_num_threads(cfg.machine.threads)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     source = build(cfg.source)
     domain = build(cfg.data)

@@ -97,5 +97,5 @@ def test_the_recipe_ignores_seed_and_folder_and_notices_numbers(composed):
 
 def test_disagreement_is_relative():
     other = copy.deepcopy(SOUND)
-    other["metrics"]["kid@tiny"]["value"] = 0.6
+    other["metrics"]["kid@tiny"]["value"] = 0.625
     assert records.disagreement(other, SOUND) == {"kid@tiny": pytest.approx(0.2)}
