@@ -19,6 +19,21 @@ PEOPLE = {
     "validation": range(50_000_000, 60_000_000),
 }
 
-__all__ = ["BLOCKS", "DOMAINS", "INDEX", "LANDMARKS", "NAMES", "PEOPLE", "RENDER_VERSION",
-           "SEGMENTS", "STYLES", "TABLE", "ParaFacesError", "Rendering", "cached",
-           "landmarks", "parameters", "render"]
+__all__ = [
+    "BLOCKS",
+    "DOMAINS",
+    "INDEX",
+    "LANDMARKS",
+    "NAMES",
+    "PEOPLE",
+    "RENDER_VERSION",
+    "SEGMENTS",
+    "STYLES",
+    "TABLE",
+    "ParaFacesError",
+    "Rendering",
+    "cached",
+    "landmarks",
+    "parameters",
+    "render",
+]

@@ -20,21 +20,34 @@ from benchmarks.parafaces.truth import LANDMARKS
 RENDER_VERSION = 1
 
 
-def cache_key(domain: str, people: Sequence[int], pictures_each: int, resolution: int,
-              supersample: int) -> str:
+def cache_key(
+    domain: str, people: Sequence[int], pictures_each: int, resolution: int, supersample: int
+) -> str:
     """Hash of everything that defines the pictures."""
     what = {
-        "version": RENDER_VERSION, "domain": domain, "pictures_each": pictures_each,
+        "version": RENDER_VERSION,
+        "domain": domain,
+        "pictures_each": pictures_each,
         "people": hashlib.sha256(np.asarray(people, np.int64).tobytes()).hexdigest(),
-        "resolution": resolution, "supersample": supersample, "table": repr(TABLE),
-        "landmarks": LANDMARKS, "channels": CHANNELS,
+        "resolution": resolution,
+        "supersample": supersample,
+        "table": repr(TABLE),
+        "landmarks": LANDMARKS,
+        "channels": CHANNELS,
     }
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:20]
 
 
-def cached(domain: str, *, people: Sequence[int], resolution: int, folder: str | Path,
-           pictures_each: int = 1, supersample: int = 2,
-           progress: Progress = lambda done, total: None) -> Rendering:
+def cached(
+    domain: str,
+    *,
+    people: Sequence[int],
+    resolution: int,
+    folder: str | Path,
+    pictures_each: int = 1,
+    supersample: int = 2,
+    progress: Progress = lambda done, total: None,
+) -> Rendering:
     """Pictures 0 .. pictures_each - 1 of every person, person by person, memory-mapped.
 
     Rendered into the folder first if they are not there yet, or if what is there is damaged.
@@ -50,8 +63,12 @@ def cached(domain: str, *, people: Sequence[int], resolution: int, folder: str |
     place.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".rendering-", dir=place.parent))
     try:
-        result = Rendering(**{name: open_memmap(work / f"{name}.npy", "w+", kind, shape)
-                              for name, (shape, kind) in shapes.items()})
+        result = Rendering(
+            **{
+                name: open_memmap(work / f"{name}.npy", "w+", kind, shape)
+                for name, (shape, kind) in shapes.items()
+            }
+        )
         ids = np.repeat(np.asarray(people, np.int64), pictures_each)
         params = parameters(ids, np.tile(np.arange(pictures_each), len(people)))
         for done in fill(result, params, domain, supersample=supersample):

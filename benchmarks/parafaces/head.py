@@ -17,14 +17,23 @@ C002, C004, C006, C008, C012 = F(0.02), F(0.04), F(0.06), F(0.08), F(0.12)
 C003, C005, C010, C014 = F(0.03), F(0.05), F(0.1), F(0.14)
 C016, C018, C020 = F(0.16), F(0.18), F(0.2)
 C024, C030, C035, C040, C055, C060, C070, C090 = (
-    F(0.24), F(0.3), F(0.35), F(0.4), F(0.55), F(0.6), F(0.7), F(0.9))
+    F(0.24),
+    F(0.3),
+    F(0.35),
+    F(0.4),
+    F(0.55),
+    F(0.6),
+    F(0.7),
+    F(0.9),
+)
 TWO = F(2)
 NECK_Y, NECK_Z = F(-1.25), F(-0.30)  # where head and body turn against each other
 
 # The cache of compiled code looks at the file of the outermost function only: after a change here,
 # delete the *.nbi files of this package.
-inline: Any = numba.njit(fastmath=True, error_model="numpy", forceinline=True, cache=True,
-                         nogil=True)
+inline: Any = numba.njit(
+    fastmath=True, error_model="numpy", forceinline=True, cache=True, nogil=True
+)
 
 
 @inline
@@ -53,8 +62,19 @@ def smax(a: float, b: float, k: float) -> float:
 
 
 @inline
-def bone(x: float, y: float, z: float, ax: float, ay: float, az: float, ra: float, bx: float,
-         by: float, bz: float, rb: float) -> float:
+def bone(
+    x: float,
+    y: float,
+    z: float,
+    ax: float,
+    ay: float,
+    az: float,
+    ra: float,
+    bx: float,
+    by: float,
+    bz: float,
+    rb: float,
+) -> float:
     """Segment from a to b whose radius goes from ra to rb."""
     dx, dy, dz = bx - ax, by - ay, bz - az
     x, y, z = x - ax, y - ay, z - az
@@ -84,11 +104,18 @@ def features(h: Any, d: float, ax: float, y: float, z: float) -> float:
     ly = y - h.mouth_y - curve
     upper = ellipsoid(ax, ly - h.lip_u * HALF, z - h.lip_z + C003, h.mouth_w, h.lip_u, C010)
     d = smin(d, upper, C004)
-    lower = ellipsoid(ax, ly + h.gap + h.lip_l * HALF, z - h.lip_z + C003, h.mouth_w * C090,
-                      h.lip_l, C012)
+    lower = ellipsoid(
+        ax, ly + h.gap + h.lip_l * HALF, z - h.lip_z + C003, h.mouth_w * C090, h.lip_l, C012
+    )
     d = smin(d, lower, C004)
-    slot = ellipsoid(ax, ly + h.gap * HALF, z - h.lip_z - C004, h.mouth_w * C090,
-                     h.gap * HALF + C002 * HALF, C008)
+    slot = ellipsoid(
+        ax,
+        ly + h.gap * HALF,
+        z - h.lip_z - C004,
+        h.mouth_w * C090,
+        h.gap * HALF + C002 * HALF,
+        C008,
+    )
     d = smax(d, -slot, C002)
     px, pz = ax - h.ear_x, z + C012
     qx, qz = px * h.ear_c + pz * h.ear_s, pz * h.ear_c - px * h.ear_s
@@ -106,8 +133,9 @@ def face(h: Any, ax: float, x: float, y: float, z: float) -> float:
     front = ellipsoid(ax, y - h.face_y, z - C012, h.face_width, h.face_h, C055)
     d = smin(d, front, C024)
     rounded = sqrt(ax * ax + C002 * HALF)  # no crease in the middle of the chin
-    jaw = bone(rounded, y, z, h.jaw_width, h.jaw_y, C002, C018, h.chin_width, h.chin_y, h.chin_z,
-               C014)
+    jaw = bone(
+        rounded, y, z, h.jaw_width, h.jaw_y, C002, C018, h.chin_width, h.chin_y, h.chin_z, C014
+    )
     d = smin(d, jaw, C024)
     cheek = ellipsoid(ax - h.bone_x + C010, y - h.cheek_y, z - h.cheek_z, h.cheek_r, C020, C020)
     d = smin(d, cheek, C018)
@@ -181,8 +209,9 @@ def parts(h: Any, x: float, y: float, z: float) -> tuple[float, float, float, fl
     qy = h.b10 * x + h.b11 * ny + h.b12 * nz + NECK_Y
     qz = h.b20 * x + h.b21 * ny + h.b22 * nz + NECK_Z
     aqx = abs(qx)
-    neck = bone(qx, qy, qz, ZERO, -C055, -C018, h.neck_width * C090, ZERO, F(-1.7), -C035,
-                h.neck_width)
+    neck = bone(
+        qx, qy, qz, ZERO, -C055, -C018, h.neck_width * C090, ZERO, F(-1.7), -C035, h.neck_width
+    )
     skin = smin(skin, neck, C010)
     torso = bone(aqx, qy, qz, F(0.3), F(-1.74), -C035, C035, h.shoulders, F(-1.96), -C040, C035)
     torso = smin(torso, neck, C035)

@@ -65,13 +65,24 @@ def aim(h: Any, u: float, v: float) -> tuple[float, float, float]:
     x, y = F(u) * h.extent / CAMERA, F(v) * h.extent / CAMERA
     s = ONE / sqrt(x * x + y * y + ONE)
     x, y, z = x * s, y * s, -s
-    return (h.r00 * x + h.r10 * y + h.r20 * z, h.r01 * x + h.r11 * y + h.r21 * z,
-            h.r02 * x + h.r12 * y + h.r22 * z)
+    return (
+        h.r00 * x + h.r10 * y + h.r20 * z,
+        h.r01 * x + h.r11 * y + h.r21 * z,
+        h.r02 * x + h.r12 * y + h.r22 * z,
+    )
 
 
 @compiled
-def walk(h: Any, ways: NDArray[np.float32], t: NDArray[np.float32], n: int, spread: float,
-         near: float, steps: int, work: Work) -> None:
+def walk(
+    h: Any,
+    ways: NDArray[np.float32],
+    t: NDArray[np.float32],
+    n: int,
+    spread: float,
+    near: float,
+    steps: int,
+    work: Work,
+) -> None:
     """March n rays (spread 0) or cones (spread: half their width per depth); FAR where nothing is.
 
     A ray ends closer to a surface than ``near``, a cone as close as its own width.
@@ -110,12 +121,21 @@ def coarse(h: Any, side: int, ways: NDArray[np.float32], t: NDArray[np.float32])
     for k in range(side * side):
         t[k] = NEAR
         ways[0, k], ways[1, k], ways[2, k] = aim(
-            h, (k % side + 0.5) / side - 0.5, 0.5 - (k // side + 0.5) / side)
+            h, (k % side + 0.5) / side - 0.5, 0.5 - (k // side + 0.5) / side
+        )
 
 
 @compiled
-def band(h: Any, size: int, top: int, rows: int, start: NDArray[np.float32],
-         ways: NDArray[np.float32], t: NDArray[np.float32], place: NDArray[np.int64]) -> int:
+def band(
+    h: Any,
+    size: int,
+    top: int,
+    rows: int,
+    start: NDArray[np.float32],
+    ways: NDArray[np.float32],
+    t: NDArray[np.float32],
+    place: NDArray[np.int64],
+) -> int:
     """Aim a ray at every sample of some rows whose block holds anything; their number."""
     count = 0
     for i in range(top, min(top + rows, size)):
@@ -123,7 +143,8 @@ def band(h: Any, size: int, top: int, rows: int, start: NDArray[np.float32],
             s = start[i // BLOCK * (size // BLOCK) + j // BLOCK]
             if s < FAR:
                 ways[0, count], ways[1, count], ways[2, count] = aim(
-                    h, (j + 0.5) / size - 0.5, 0.5 - (i + 0.5) / size)
+                    h, (j + 0.5) / size - 0.5, 0.5 - (i + 0.5) / size
+                )
                 t[count] = s
                 place[count] = i * size + j
                 count += 1
@@ -131,8 +152,9 @@ def band(h: Any, size: int, top: int, rows: int, start: NDArray[np.float32],
 
 
 @compiled
-def landed(ways: NDArray[np.float32], t: NDArray[np.float32], place: NDArray[np.int64],
-           n: int) -> int:
+def landed(
+    ways: NDArray[np.float32], t: NDArray[np.float32], place: NDArray[np.int64], n: int
+) -> int:
     """Move the rays that found a surface to the front; their number."""
     hits = 0
     for k in range(n):
@@ -161,7 +183,7 @@ def trace(h: Any, g: NDArray[np.float32]) -> None:
     spread = 0.90 * float(h["extent"]) / DISTANCE / side
     coarse(h, side, ways, t)
     walk(h, ways, t, side * side, spread, 0.01, 24, work)
-    start = t[:side * side].copy()
+    start = t[: side * side].copy()
     g[:] = 0
     g[DEPTH] = FAR
     for top in range(0, size, rows):
@@ -174,8 +196,11 @@ def trace(h: Any, g: NDArray[np.float32]) -> None:
 def probe(h: Any, kind: int, normal: NDArray[np.float32], i: int) -> tuple[float, float, float]:
     """Where the kind-th evaluation around surface point i lies, relative to it."""
     if kind < 4:  # the corners of a tetrahedron
-        return (DELTA if kind in (0, 3) else -DELTA, DELTA if kind in (2, 3) else -DELTA,
-                DELTA if kind in (1, 3) else -DELTA)
+        return (
+            DELTA if kind in (0, 3) else -DELTA,
+            DELTA if kind in (2, 3) else -DELTA,
+            DELTA if kind in (1, 3) else -DELTA,
+        )
     nx, ny, nz = normal[0, i], normal[1, i], normal[2, i]
     if kind < 4 + len(AO_TAPS):
         far = AO_TAPS[kind - 4]
@@ -185,8 +210,16 @@ def probe(h: Any, kind: int, normal: NDArray[np.float32], i: int) -> tuple[float
 
 
 @compiled
-def survey(h: Any, ways: NDArray[np.float32], t: NDArray[np.float32], place: NDArray[np.int64],
-           n: int, p: NDArray[np.float32], d: NDArray[np.float32], g: NDArray[np.float32]) -> None:
+def survey(
+    h: Any,
+    ways: NDArray[np.float32],
+    t: NDArray[np.float32],
+    place: NDArray[np.int64],
+    n: int,
+    p: NDArray[np.float32],
+    d: NDArray[np.float32],
+    g: NDArray[np.float32],
+) -> None:
     """Normal, part, occlusion and shadow of n surface points."""
     size = g.shape[1]
     at, normal = np.empty((3, n), F), np.zeros((3, n), F)

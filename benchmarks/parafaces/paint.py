@@ -14,10 +14,23 @@ from numpy.typing import NDArray
 from benchmarks.parafaces.march import CLOTH, FRINGE, GLASSES, HAIR, NOTHING, NX, PART, PX
 from benchmarks.parafaces.noise import declared, noise2, noise3, ramp, small
 
-SEGMENTS = ("background", "skin", "nose", "neck", "hair", "brow", "eye", "iris", "lips", "mouth",
-            "clothes", "glasses")
-(BACKGROUND, FACE, NOSE, NECK, HAIRS, BROW, EYE, IRIS, LIPS, MOUTH, CLOTHES,
- RIMS) = range(len(SEGMENTS))
+SEGMENTS = (
+    "background",
+    "skin",
+    "nose",
+    "neck",
+    "hair",
+    "brow",
+    "eye",
+    "iris",
+    "lips",
+    "mouth",
+    "clothes",
+    "glasses",
+)
+(BACKGROUND, FACE, NOSE, NECK, HAIRS, BROW, EYE, IRIS, LIPS, MOUTH, CLOTHES, RIMS) = range(
+    len(SEGMENTS)
+)
 BROW_INNER, BROW_BEYOND = 0.105, 0.185  # from the middle of the face; beyond the pupil
 LAYERS = ("red", "green", "blue", "label", "gloss", "glint", "strand", "line")
 RED, GREEN, BLUE, LABEL, GLOSS, GLINT, STRAND, LINE = range(len(LAYERS))
@@ -73,13 +86,14 @@ def skin(h: Any, x: float, y: float, z: float, c: NDArray[np.float64]) -> None:
     spot *= exp(-((ax - 0.25) ** 2 / 0.08 + (y + 0.25) ** 2 / 0.03))
     mix(c, c[0] * 0.74, c[1] * 0.60, c[2] * 0.52, min(1.0, 1.1 * h.freckles * spot))
     if z > 0.2:
-        eye = exp(-((ax - h.eye_distance) / 0.16) ** 2 - ((y + 0.135) / 0.045) ** 2)
+        eye = exp(-(((ax - h.eye_distance) / 0.16) ** 2) - ((y + 0.135) / 0.045) ** 2)
         mix(c, c[0] * 0.80, c[1] * 0.74, c[2] * 0.78, (0.25 + 0.5 * h.age) * eye)
         bend = 0.215 + 0.20 * (-0.36 - y)
-        fold = exp(-((ax - bend) / 0.022) ** 2) * ramp(-0.36, -0.42, y) * ramp(-0.68, -0.58, y)
+        fold = exp(-(((ax - bend) / 0.022) ** 2)) * ramp(-0.36, -0.42, y) * ramp(-0.68, -0.58, y)
         mix(c, c[0] * 0.72, c[1] * 0.62, c[2] * 0.58, min(0.75, 0.8 * h.wrinkle) * fold)
-        nostril = exp(-((ax - 0.52 * h.nose_width) / 0.030) ** 2
-                      - ((y - h.nose_y + 0.082) / 0.021) ** 2) * ramp(0.5, 0.62, z)
+        nostril = exp(
+            -(((ax - 0.52 * h.nose_width) / 0.030) ** 2) - ((y - h.nose_y + 0.082) / 0.021) ** 2
+        ) * ramp(0.5, 0.62, z)
         mix(c, c[0] * 0.30, c[1] * 0.20, c[2] * 0.18, min(1.0, 1.1 * nostril))
 
 
@@ -141,7 +155,7 @@ def lips(h: Any, x: float, y: float, c: NDArray[np.float64]) -> int:
     a = ramp(upper + 0.012, upper - 0.012, y) * ramp(lower - 0.014, lower + 0.014, y)
     shade = 0.95 if y > seam else 1.0
     mix(c, lr * shade, lg * shade, lb * shade, a * 0.92)
-    line = exp(-((y - open_top) / 0.010) ** 2) * ramp(1.12, 0.98, abs(u))
+    line = exp(-(((y - open_top) / 0.010) ** 2)) * ramp(1.12, 0.98, abs(u))
     mix(c, lr * 0.42, lg * 0.34, lb * 0.36, 0.68 * line)
     if open_low < y < open_top and h.gap > 0.012:
         depth = (open_top - y) / 0.075
@@ -176,8 +190,10 @@ def iris(h: Any, dx: float, dy: float, c: NDArray[np.float64]) -> float:
 @small
 def gaze(h: Any) -> tuple[float, float]:
     """Where the iris is, from the middle of the eye; eyes tend to look into the camera."""
-    return (h.eye_size * h.gaze_x - 0.085 * h.r02,
-            h.eye_size * h.gaze_y - 0.06 * h.r12 + 0.25 * (h.lid_up - h.lid_low))
+    return (
+        h.eye_size * h.gaze_x - 0.085 * h.r02,
+        h.eye_size * h.gaze_y - 0.06 * h.r12 + 0.25 * (h.lid_up - h.lid_low),
+    )
 
 
 @small
@@ -193,7 +209,7 @@ def eye(h: Any, x: float, y: float, c: NDArray[np.float64], out: NDArray[np.floa
     low = -h.lid_low * arc * (1 + 0.15 * u)
     dim = 1 - 0.55 * ramp(0.55, 1.0, h.skin_tone)
     crease = top + 0.040 + 0.012 * (1 - u)
-    fold = exp(-((v - crease) / 0.013) ** 2) * ramp(1.3, 0.8, abs(u + 0.1))
+    fold = exp(-(((v - crease) / 0.013) ** 2)) * ramp(1.3, 0.8, abs(u + 0.1))
     mix(c, c[0] * 0.62, c[1] * 0.52, c[2] * 0.50, 0.75 * fold * h.lid_crease)
     lid = ramp(crease + 0.01, crease - 0.01, v) * ramp(low - 0.03, low, v) * ramp(1.2, 0.9, abs(u))
     mix(c, c[0] * 0.86, c[1] * 0.78, c[2] * 0.77, 0.5 * lid * (0.3 + h.lashes))
@@ -215,7 +231,7 @@ def eye(h: Any, x: float, y: float, c: NDArray[np.float64], out: NDArray[np.floa
     width = (0.011 + 0.015 * h.lashes) * (0.7 + 0.5 * ramp(-1, 1, u))
     lash = ramp(1.25, 0.65, abs(v - top - 0.35 * width) / width) * ramp(1.14, 1.0, abs(u))
     lash = lash * (0.78 + 0.2 * h.lashes)
-    under = exp(-((v - low) / 0.011) ** 2) * ramp(1.1, 0.9, abs(u)) * (0.25 + 0.3 * h.lashes)
+    under = exp(-(((v - low) / 0.011) ** 2)) * ramp(1.1, 0.9, abs(u)) * (0.25 + 0.3 * h.lashes)
     mix(c, 0.10 * dim, 0.07 * dim, 0.065 * dim, min(1.0, lash))
     mix(c, c[0] * 0.45, c[1] * 0.36, c[2] * 0.34, min(1.0, under))
     out[LINE] = max(lash, under)
@@ -251,8 +267,14 @@ def cloth(h: Any, x: float, y: float, z: float, c: NDArray[np.float64]) -> None:
 
 
 @small
-def person(h: Any, g: NDArray[np.float32], base: NDArray[np.float64], mane: NDArray[np.float64],
-           c: NDArray[np.float64], out: NDArray[np.float32]) -> int:
+def person(
+    h: Any,
+    g: NDArray[np.float32],
+    base: NDArray[np.float64],
+    mane: NDArray[np.float64],
+    c: NDArray[np.float64],
+    out: NDArray[np.float32],
+) -> int:
     """Paint a sample of skin; the label."""
     x, y, z = float(g[PX]), float(g[PX + 1]), float(g[PX + 2])
     c[0], c[1], c[2] = base[0], base[1], base[2]
@@ -261,14 +283,23 @@ def person(h: Any, g: NDArray[np.float32], base: NDArray[np.float64], mane: NDAr
     label = FACE
     if (y < h.chin_y + 0.05 and z < 0.35 + 0.6 * (y - h.chin_y)) or y < h.chin_y - 0.16:
         label = NECK
-    elif abs(x) < h.nose_width + 0.07 and h.nose_y - 0.11 < y < 0.02 and z > 0.60 and (
-            abs(x) < 0.06 + (h.nose_width + 0.01) * ramp(-0.05, h.nose_y, y)):
+    elif (
+        abs(x) < h.nose_width + 0.07
+        and h.nose_y - 0.11 < y < 0.02
+        and z > 0.60
+        and (abs(x) < 0.06 + (h.nose_width + 0.01) * ramp(-0.05, h.nose_y, y))
+    ):
         label = NOSE
     grown = whiskers(h, x, y, z)
     if grown > 0:
         hairs = 0.62 + 0.9 * noise3(x * 38, y * 15, z * 15)
-        mix(c, mane[0] * hairs, mane[1] * hairs, mane[2] * hairs,
-            min(0.90, 1.35 * h.beard * grown) * min(1.0, 1.25 - 0.4 * hairs))
+        mix(
+            c,
+            mane[0] * hairs,
+            mane[1] * hairs,
+            mane[2] * hairs,
+            min(0.90, 1.35 * h.beard * grown) * min(1.0, 1.25 - 0.4 * hairs),
+        )
         mix(c, 0.5 * c[0] + 0.06, 0.5 * c[1] + 0.06, 0.5 * c[2] + 0.08, 0.6 * h.stubble * grown)
         out[GLOSS] *= 1 - 0.7 * h.beard * grown
     # The hairline fades into the scalp.

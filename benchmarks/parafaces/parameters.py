@@ -139,8 +139,13 @@ INDEX = {name: column for column, name in enumerate(NAMES)}
 
 
 def _blocks() -> dict[str, slice]:
-    sizes = {"identity": IDENTITY, "expression": EXPRESSION, "pose": POSE, "light": LIGHT,
-             "background": BACKGROUND}
+    sizes = {
+        "identity": IDENTITY,
+        "expression": EXPRESSION,
+        "pose": POSE,
+        "light": LIGHT,
+        "background": BACKGROUND,
+    }
     blocks, start = {}, 0
     for name, table in sizes.items():
         blocks[name] = slice(start, start + len(table))

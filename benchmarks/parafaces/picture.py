@@ -53,9 +53,13 @@ def cores() -> int:
 def layout(n: int, resolution: int) -> dict[str, tuple[tuple[int, ...], type]]:
     """Shape and type of every array of a `Rendering` of n pictures."""
     square = (n, resolution, resolution)
-    return {"images": ((*square, 3), np.uint8), "landmarks": ((n, len(LANDMARKS), 2), np.float32),
-            "visible": ((n, len(LANDMARKS)), np.bool_), "segmentation": (square, np.uint8),
-            "depth": (square, np.float32)}
+    return {
+        "images": ((*square, 3), np.uint8),
+        "landmarks": ((n, len(LANDMARKS), 2), np.float32),
+        "visible": ((n, len(LANDMARKS)), np.bool_),
+        "segmentation": (square, np.uint8),
+        "depth": (square, np.float32),
+    }
 
 
 def check(domain: str, resolution: int, supersample: int) -> None:
@@ -68,20 +72,24 @@ def check(domain: str, resolution: int, supersample: int) -> None:
         raise ParaFacesError(f"supersample must lie between 1 and 8, it is {supersample}.")
 
 
-def render(params: Array, domain: str, resolution: int, *, supersample: int = 2,
-           workers: int | None = None) -> Rendering:
+def render(
+    params: Array, domain: str, resolution: int, *, supersample: int = 2, workers: int | None = None
+) -> Rendering:
     """Render parameters [n, P] in a domain; the same bytes whatever the number of workers."""
     check(domain, resolution, supersample)
-    arrays: dict[str, Any] = {name: np.empty(shape, kind)
-              for name, (shape, kind) in layout(len(params), resolution).items()}
+    arrays: dict[str, Any] = {
+        name: np.empty(shape, kind)
+        for name, (shape, kind) in layout(len(params), resolution).items()
+    }
     result = Rendering(**arrays)
     for _ in fill(result, params, domain, supersample=supersample, workers=workers):
         pass
     return result
 
 
-def fill(result: Rendering, params: Array, domain: str, *, supersample: int,
-         workers: int | None = None) -> Iterator[int]:
+def fill(
+    result: Rendering, params: Array, domain: str, *, supersample: int, workers: int | None = None
+) -> Iterator[int]:
     """Render into the arrays of a `Rendering`, yielding the number of pictures done."""
     style = STYLES[domain]
     records = shapes(style.deform(np.asarray(params, np.float32)))
@@ -98,8 +106,15 @@ def fill(result: Rendering, params: Array, domain: str, *, supersample: int,
             trace(h, g)
             paint(h, g, layers)
             style.draw(h, g, layers, colours)
-            settle(colours, layers, g[DEPTH], supersample, result.images[n],
-                   result.segmentation[n], result.depth[n])
+            settle(
+                colours,
+                layers,
+                g[DEPTH],
+                supersample,
+                result.images[n],
+                result.segmentation[n],
+                result.depth[n],
+            )
             landmark_truth(h, result.depth[n], result.landmarks[n], result.visible[n])
         return stop - start
 

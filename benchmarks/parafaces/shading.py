@@ -21,8 +21,10 @@ def backdrop(h: Any, u: float, v: float, c: NDArray[np.float64]) -> None:
     light = h.back_light + h.back_contrast * along * 1.6
     warm, green = h.back_warm, h.back_green
     near = exp(-((u - h.blob_x) ** 2 + (v - h.blob_y) ** 2) / h.blob_size**2)
-    other = exp(-((u - 1.15 + 0.8 * h.blob_x) ** 2 + (v - 0.9 + 0.6 * h.blob_y) ** 2)
-                / (0.6 * h.blob_size) ** 2)
+    other = exp(
+        -((u - 1.15 + 0.8 * h.blob_x) ** 2 + (v - 0.9 + 0.6 * h.blob_y) ** 2)
+        / (0.6 * h.blob_size) ** 2
+    )
     low = ramp(0.35, 1.0, v + 0.3 * h.back_contrast * (u - 0.5))
     light += h.blob_light * near - 0.6 * h.blob_light * other - 0.10 * low * h.blob_warm
     warm += (h.blob_warm - warm) * 0.7 * near
@@ -41,8 +43,18 @@ def lobe(h: Any, nx: float, ny: float, nz: float, vx: float, vy: float, vz: floa
 
 
 @small
-def band(h: Any, x: float, y: float, z: float, nx: float, ny: float, nz: float, vx: float,
-         vy: float, vz: float) -> float:
+def band(
+    h: Any,
+    x: float,
+    y: float,
+    z: float,
+    nx: float,
+    ny: float,
+    nz: float,
+    vx: float,
+    vy: float,
+    vz: float,
+) -> float:
     """Highlight across the strands (Kajiya and Kay 1989); they run down from the crown."""
     tx, ty, tz = x - 0.5 * h.window_x, y - 1.6, z + 0.35
     d = tx * nx + ty * ny + tz * nz
@@ -88,8 +100,16 @@ def sheen(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], i: int, j: int
 
 
 @small
-def lit(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], i: int, j: int,
-        key: NDArray[np.float64], fill: NDArray[np.float64], c: NDArray[np.float64]) -> None:
+def lit(
+    h: Any,
+    g: NDArray[np.float32],
+    a: NDArray[np.float32],
+    i: int,
+    j: int,
+    key: NDArray[np.float64],
+    fill: NDArray[np.float64],
+    c: NDArray[np.float64],
+) -> None:
     """Display colour c of a sample under the key light and the light of the surroundings."""
     nx, ny, nz = g[NX, i, j], g[NX + 1, i, j], g[NX + 2, i, j]
     part, ao, shade = int(g[PART, i, j]), g[AO, i, j], g[SHADE, i, j]
@@ -111,8 +131,9 @@ def lit(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], i: int, j: int,
 
 
 @small
-def photograph(h: Any, g: NDArray[np.float32], a: NDArray[np.float32],
-               out: NDArray[np.float32]) -> None:
+def photograph(
+    h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np.float32]
+) -> None:
     """Photographic picture out [size, size, 3] of G-buffer and paint."""
     size = g.shape[1]
     c, key, fill = np.zeros(3), np.zeros(3), np.zeros(3)
@@ -131,9 +152,15 @@ def photograph(h: Any, g: NDArray[np.float32], a: NDArray[np.float32],
 
 
 @small
-def settle(samples: NDArray[np.float32], a: NDArray[np.float32], depth: NDArray[np.float32],
-           s: int, image: NDArray[np.uint8], labels: NDArray[np.uint8],
-           depths: NDArray[np.float32]) -> None:
+def settle(
+    samples: NDArray[np.float32],
+    a: NDArray[np.float32],
+    depth: NDArray[np.float32],
+    s: int,
+    image: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    depths: NDArray[np.float32],
+) -> None:
     """Average s x s samples to pixels; labels by majority, depth of the nearest sample."""
     votes = np.zeros(32, np.int64)
     for i in range(image.shape[0]):

@@ -14,12 +14,26 @@ from benchmarks.parafaces.shape import DISTANCE
 
 # Left and right are those of the picture. Anchors are given in head space: seen from the front
 # (x, y), or from the side (height, depth).
-_PAIRS = ("eye_outer", "eye_inner", "eye_top", "eye_bottom", "pupil", "brow_inner", "brow_middle",
-          "brow_outer", "nose_wing", "mouth_corner", "cheek")
+_PAIRS = (
+    "eye_outer",
+    "eye_inner",
+    "eye_top",
+    "eye_bottom",
+    "pupil",
+    "brow_inner",
+    "brow_middle",
+    "brow_outer",
+    "nose_wing",
+    "mouth_corner",
+    "cheek",
+)
 _MIDDLE = ("forehead", "nose_root", "nose_tip", "nose_base", "lip_top", "lip_bottom", "chin")
 _SIDES = ("jaw", "temple", "ear")
-LANDMARKS = (*(f"{name}_{side}" for name in _PAIRS for side in ("left", "right")), *_MIDDLE,
-             *(f"{name}_{side}" for name in _SIDES for side in ("left", "right")))
+LANDMARKS = (
+    *(f"{name}_{side}" for name in _PAIRS for side in ("left", "right")),
+    *_MIDDLE,
+    *(f"{name}_{side}" for name in _SIDES for side in ("left", "right")),
+)
 TOLERANCE = 0.06  # head units a landmark may lie behind the depth map and still be seen
 
 
@@ -58,8 +72,9 @@ def anchors(h: Any) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[n
 
 
 @compiled
-def surface(h: Any, x: float, y: float, z: float, axis: int,
-            sign: float) -> tuple[float, float, float]:
+def surface(
+    h: Any, x: float, y: float, z: float, axis: int, sign: float
+) -> tuple[float, float, float]:
     """First point of the skin from (x, y, z) along -sign of the axis (0 or 2)."""
     for _ in range(60):
         d = face(h, F(abs(x)), F(x), F(y), F(z))
@@ -79,8 +94,7 @@ def project(h: Any, x: float, y: float, z: float) -> tuple[float, float, float]:
     cy = h.r10 * x + h.r11 * y + h.r12 * z + h.shift_y_
     cz = h.r20 * x + h.r21 * y + h.r22 * z
     s = DISTANCE / (DISTANCE - cz) / h.extent
-    return (0.5 + cx * s, 0.5 - cy * s,
-            sqrt(cx * cx + cy * cy + (DISTANCE - cz) * (DISTANCE - cz)))
+    return (0.5 + cx * s, 0.5 - cy * s, sqrt(cx * cx + cy * cy + (DISTANCE - cz) * (DISTANCE - cz)))
 
 
 @compiled
@@ -100,8 +114,9 @@ def locate(h: Any, points: NDArray[np.float32], distance: NDArray[np.float32]) -
 
 
 @compiled
-def landmark_truth(h: Any, depth: NDArray[np.float32], points: NDArray[np.float32],
-                   visible: NDArray[np.bool_]) -> None:
+def landmark_truth(
+    h: Any, depth: NDArray[np.float32], points: NDArray[np.float32], visible: NDArray[np.bool_]
+) -> None:
     """Fill points [K, 2] in pixels (pixel centres at .5) and visible [K] from the depth [R, R]."""
     size, distance = depth.shape[0], np.empty(len(points), np.float32)
     locate(h, points, distance)

@@ -45,8 +45,15 @@ def test_nobody_changes_with_the_company_they_are_drawn_in() -> None:
 
 
 def test_person_zero_is_the_same_on_every_machine() -> None:
-    known = {"skull_width": 0.7796, "eye_distance": 0.3286, "yaw": 0.4931, "smile": 0.5527,
-             "skin_tone": 0.0956, "hair_tone": 0.155, "blob_x": 0.5353}
+    known = {
+        "skull_width": 0.7796,
+        "eye_distance": 0.3286,
+        "yaw": 0.4931,
+        "smile": 0.5527,
+        "skin_tone": 0.0956,
+        "hair_tone": 0.155,
+        "blob_x": 0.5353,
+    }
     params = people(1)
     found = {name: float(column(params, name)[0]) for name in known}
     assert found == pytest.approx(known, abs=1e-4)
@@ -86,8 +93,15 @@ def test_fields_and_fillets_agree_with_closed_forms() -> None:
 
 def test_the_eyes_of_a_frontal_head_lie_where_faces_are_aligned() -> None:
     params = people(20)
-    for name, value in {"yaw": 0, "pitch": 0, "roll": 0, "shift_x": 0, "shift_y": 0,
-                        "eye_tilt": 0, "zoom": 1}.items():
+    for name, value in {
+        "yaw": 0,
+        "pitch": 0,
+        "roll": 0,
+        "shift_x": 0,
+        "shift_y": 0,
+        "eye_tilt": 0,
+        "zoom": 1,
+    }.items():
         params[:, pf.INDEX[name]] = value
     points = pf.landmarks(params, "photo", 64) / 64 * 100
     outer = [pf.LANDMARKS.index(f"eye_outer_{side}") for side in ("left", "right")]
@@ -97,17 +111,21 @@ def test_the_eyes_of_a_frontal_head_lie_where_faces_are_aligned() -> None:
     np.testing.assert_allclose(points[:, outer[0], 0] + points[:, outer[1], 0], 100, atol=0.01)
 
 
-@pytest.mark.parametrize(("names", "segments"), [
-    (("pupil_left", "pupil_right"), ("iris", "eye", "skin")),  # skin: lids over a lowered gaze
-    (("nose_tip", "nose_root"), ("nose", "skin")),
-    (("forehead",), ("skin", "hair")),
-    (("chin",), ("skin", "neck")),
-    (("cheek_left", "cheek_right"), ("skin", "nose")),
-    (("brow_middle_left", "brow_middle_right"), ("brow", "glasses", "skin")),
-    (("lip_top", "lip_bottom"), ("lips", "skin", "mouth")),
-])
+@pytest.mark.parametrize(
+    ("names", "segments"),
+    [
+        (("pupil_left", "pupil_right"), ("iris", "eye", "skin")),  # skin: lids over a lowered gaze
+        (("nose_tip", "nose_root"), ("nose", "skin")),
+        (("forehead",), ("skin", "hair")),
+        (("chin",), ("skin", "neck")),
+        (("cheek_left", "cheek_right"), ("skin", "nose")),
+        (("brow_middle_left", "brow_middle_right"), ("brow", "glasses", "skin")),
+        (("lip_top", "lip_bottom"), ("lips", "skin", "mouth")),
+    ],
+)
 def test_visible_landmarks_lie_on_their_segments(
-        photos: pf.Rendering, names: tuple[str, ...], segments: tuple[str, ...]) -> None:
+    photos: pf.Rendering, names: tuple[str, ...], segments: tuple[str, ...]
+) -> None:
     wanted = [SEGMENT[name] for name in segments]
     for name in names:
         k = pf.LANDMARKS.index(name)
@@ -119,8 +137,11 @@ def test_visible_landmarks_lie_on_their_segments(
 
 
 def test_pupils_are_on_irises_and_brows_are_brows(photos: pf.Rendering) -> None:
-    for name, segment in (("pupil_left", "iris"), ("brow_middle_right", "brow"),
-                          ("nose_tip", "nose")):
+    for name, segment in (
+        ("pupil_left", "iris"),
+        ("brow_middle_right", "brow"),
+        ("nose_tip", "nose"),
+    ):
         k = pf.LANDMARKS.index(name)
         seen = photos.visible[:, k]
         x, y = photos.landmarks[seen, k].astype(int).T
@@ -158,10 +179,16 @@ def test_only_background_is_far(photos: pf.Rendering) -> None:
     assert set(np.unique(photos.segmentation)) == set(range(len(pf.SEGMENTS)))
 
 
-@pytest.mark.parametrize(("domain", "resolution", "supersample", "said"), [
-    ("oil", 64, 2, "webtoon"), ("photo", 48, 2, "48"), ("photo", 64, 0, "supersample"),
-])
+@pytest.mark.parametrize(
+    ("domain", "resolution", "supersample", "said"),
+    [
+        ("oil", 64, 2, "webtoon"),
+        ("photo", 48, 2, "48"),
+        ("photo", 64, 0, "supersample"),
+    ],
+)
 def test_what_cannot_be_drawn_is_said_in_a_sentence(
-        domain: str, resolution: int, supersample: int, said: str) -> None:
+    domain: str, resolution: int, supersample: int, said: str
+) -> None:
     with pytest.raises(UserError, match=said):
         pf.render(people(1), domain, resolution, supersample=supersample)

@@ -17,8 +17,9 @@ def people(n: int) -> np.ndarray:
 
 
 def same(one: pf.Rendering, other: pf.Rendering) -> bool:
-    return all(np.array_equal(a, b) for a, b in
-               zip(vars(one).values(), vars(other).values(), strict=True))
+    return all(
+        np.array_equal(a, b) for a, b in zip(vars(one).values(), vars(other).values(), strict=True)
+    )
 
 
 @pytest.mark.parametrize("domain", pf.DOMAINS)
@@ -33,8 +34,10 @@ def test_pictures_are_the_same_bytes_twice_and_with_two_workers(domain: str) -> 
 
 def test_many_pictures_are_the_same_with_any_number_of_workers() -> None:
     params = people(130)  # more than one portion
-    assert same(pf.render(params, "webtoon", 32, supersample=1, workers=1),
-                pf.render(params, "webtoon", 32, supersample=1, workers=3))
+    assert same(
+        pf.render(params, "webtoon", 32, supersample=1, workers=1),
+        pf.render(params, "webtoon", 32, supersample=1, workers=3),
+    )
 
 
 @pytest.mark.parametrize("domain", ["photo", "webtoon", "popart"])
@@ -51,8 +54,9 @@ def test_every_resolution_shows_the_same_face(resolution: int) -> None:
     params = people(2)
     seen = pf.render(params, "photo", resolution, supersample=1)
     assert seen.images.shape == (2, resolution, resolution, 3)
-    np.testing.assert_allclose(seen.landmarks / resolution,
-                               pf.landmarks(params, "photo", 32) / 32, atol=1e-5)
+    np.testing.assert_allclose(
+        seen.landmarks / resolution, pf.landmarks(params, "photo", 32) / 32, atol=1e-5
+    )
     step = resolution // 32
     small = seen.images.reshape(2, 32, step, 32, step, 3).mean(axis=(2, 4))
     again = pf.render(params, "photo", 32, supersample=4).images
@@ -64,15 +68,17 @@ def test_the_deformation_of_a_domain_is_a_known_map(domain: str) -> None:
     params = people(40)
     there = pf.landmarks(params, domain, 64)
     np.testing.assert_array_equal(
-        there, pf.landmarks(pf.STYLES[domain].deform(params), "photo", 64))
+        there, pf.landmarks(pf.STYLES[domain].deform(params), "photo", 64)
+    )
     assert np.isfinite(there).all()
 
 
 def test_a_sketch_keeps_the_geometry_and_a_webtoon_enlarges_the_eyes() -> None:
     params = people(40)
     params[:, pf.INDEX["yaw"]] = 0  # the far eye of a turned head is foreshortened
-    photo, sketch, webtoon = (pf.landmarks(params, domain, 64)
-                              for domain in ("photo", "sketch", "webtoon"))
+    photo, sketch, webtoon = (
+        pf.landmarks(params, domain, 64) for domain in ("photo", "sketch", "webtoon")
+    )
     np.testing.assert_allclose(photo, sketch, atol=1e-4)
     inner, outer = (pf.LANDMARKS.index(f"eye_{end}_left") for end in ("inner", "outer"))
 
@@ -114,11 +120,17 @@ def test_an_affine_map_changes_the_named_parameters_only() -> None:
 
 
 def test_the_key_of_the_cache_changes_with_whatever_defines_the_pictures(
-        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     base = ("photo", range(10), 1, 64, 2)
-    keys = [cache_key(*base), cache_key("webtoon", *base[1:]),
-            cache_key("photo", range(1, 11), 1, 64, 2), cache_key("photo", range(10), 2, 64, 2),
-            cache_key("photo", range(10), 1, 32, 2), cache_key("photo", range(10), 1, 64, 3)]
+    keys = [
+        cache_key(*base),
+        cache_key("webtoon", *base[1:]),
+        cache_key("photo", range(1, 11), 1, 64, 2),
+        cache_key("photo", range(10), 2, 64, 2),
+        cache_key("photo", range(10), 1, 32, 2),
+        cache_key("photo", range(10), 1, 64, 3),
+    ]
     monkeypatch.setattr(cache, "RENDER_VERSION", cache.RENDER_VERSION + 1)
     keys.append(cache_key(*base))
     monkeypatch.setattr(cache, "TABLE", cache.TABLE[:-1])
@@ -127,8 +139,14 @@ def test_the_key_of_the_cache_changes_with_whatever_defines_the_pictures(
 
 
 def drawn(folder: Path, said: list[tuple[int, int]]) -> pf.Rendering:
-    return pf.cached("photo", people=range(5, 9), pictures_each=2, resolution=32, folder=folder,
-                     progress=lambda done, total: said.append((done, total)))
+    return pf.cached(
+        "photo",
+        people=range(5, 9),
+        pictures_each=2,
+        resolution=32,
+        folder=folder,
+        progress=lambda done, total: said.append((done, total)),
+    )
 
 
 def test_cached_pictures_are_rendered_once_and_equal_the_rendered_ones(tmp_path: Path) -> None:

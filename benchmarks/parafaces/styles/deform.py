@@ -26,8 +26,9 @@ def affine(**changes: Change) -> Callable[[Array], Array]:
     return deform
 
 
-def exaggerated(factor: float, *, keep: tuple[str, ...],
-                weaker: dict[str, float]) -> Callable[[Array], Array]:
+def exaggerated(
+    factor: float, *, keep: tuple[str, ...], weaker: dict[str, float]
+) -> Callable[[Array], Array]:
     """The map that multiplies each person's deviation from the mean.
 
     Not that of the parameters to ``keep``, nor of expression, pose, light and background;

@@ -8,8 +8,9 @@ from benchmarks.parafaces.noise import ramp, small
 
 
 @small
-def outlines(g: NDArray[np.float32], radius: int, jump: float, crease: float,
-             out: NDArray[np.float32]) -> None:
+def outlines(
+    g: NDArray[np.float32], radius: int, jump: float, crease: float, out: NDArray[np.float32]
+) -> None:
     """Strength in [0, 1] of the line in each sample [size, size].
 
     A line lies on the nearer side of a jump in depth (head units), and on hair, clothes or glasses

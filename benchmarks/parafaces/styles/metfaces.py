@@ -13,11 +13,22 @@ from benchmarks.parafaces.shading import photograph
 from benchmarks.parafaces.styles.deform import affine
 
 deform = affine(
-    light_azimuth=(0.75, 0.36), light_elevation=(0.8, 0.26), light_fill=(0.55, 0.05),
-    light_key=(0.9, 0.32), light_warmth=(0.4, 0.20), back_light=(0.30, 0.09),
-    back_warm=(0.35, 0.35), back_green=(0.3, 0.05), back_contrast=(0.4, 0.0),
-    blob_light=(0.3, 0.02), blob_warm=(0.3, 0.3), cloth_light=(0.55, 0.04),
-    cloth_warm=(0.6, 0.2), smile=(0.55, -0.02), mouth_open=(0.5, 0.0), skin_warmth=(0.6, -0.1),
+    light_azimuth=(0.75, 0.36),
+    light_elevation=(0.8, 0.26),
+    light_fill=(0.55, 0.05),
+    light_key=(0.9, 0.32),
+    light_warmth=(0.4, 0.20),
+    back_light=(0.30, 0.09),
+    back_warm=(0.35, 0.35),
+    back_green=(0.3, 0.05),
+    back_contrast=(0.4, 0.0),
+    blob_light=(0.3, 0.02),
+    blob_warm=(0.3, 0.3),
+    cloth_light=(0.55, 0.04),
+    cloth_warm=(0.6, 0.2),
+    smile=(0.55, -0.02),
+    mouth_open=(0.5, 0.0),
+    skin_warmth=(0.6, -0.1),
     blush=(0.8, 0.25),
 )
 FINE = np.array([label in ("eye", "iris", "brow", "lips", "mouth") for label in SEGMENTS])
@@ -54,8 +65,7 @@ def cracks(x: float, y: float, seed: int) -> float:
 
 
 @small
-def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32],
-         out: NDArray[np.float32]) -> None:
+def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """Oil painting out [size, size, 3] of G-buffer and paint."""
     size = g.shape[1]
     photo = np.empty_like(out)
@@ -80,8 +90,9 @@ def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32],
                 r += w * photo[m, n, 0]
                 gr += w * photo[m, n, 1]
                 b += w * photo[m, n, 2]
-                bristle += w * noise2((x + t * cos(angle) * 0.45) * 1.7,
-                                      (y + t * sin(angle) * 0.45) * 1.7, seed + 4)
+                bristle += w * noise2(
+                    (x + t * cos(angle) * 0.45) * 1.7, (y + t * sin(angle) * 0.45) * 1.7, seed + 4
+                )
                 total += w
             relief = 1 + (0.06 if fine < 1 else 0.24) * (bristle / total - 0.5)
             light = (0.30 * r + 0.59 * gr + 0.11 * b) / total

@@ -14,19 +14,31 @@ from benchmarks.parafaces.styles.deform import affine
 from benchmarks.parafaces.styles.ink import line_radius, outlines
 
 deform = affine(
-    lashes=(0.5, 0.6), lip_colour=(0.3, 0.7), freckles=(0.0, 0.0), blush=(0.3, 0.0),
-    eye_size=(1.08, 0.0), brow_thickness=(1.15, 0.0), light_fill=(0.85, 0.0), age=(0.5, 0.0))
+    lashes=(0.5, 0.6),
+    lip_colour=(0.3, 0.7),
+    freckles=(0.0, 0.0),
+    blush=(0.3, 0.0),
+    eye_size=(1.08, 0.0),
+    brow_thickness=(1.15, 0.0),
+    light_fill=(0.85, 0.0),
+    age=(0.5, 0.0),
+)
 # Background, skin, hair, clothes: six printings.
-PALETTES = np.array([
-    [[0.98, 0.80, 0.16], [0.99, 0.72, 0.66], [0.13, 0.22, 0.55], [0.88, 0.20, 0.27]],
-    [[0.10, 0.65, 0.72], [1.00, 0.84, 0.62], [0.93, 0.33, 0.20], [0.98, 0.82, 0.20]],
-    [[0.93, 0.30, 0.52], [0.99, 0.90, 0.42], [0.16, 0.13, 0.20], [0.15, 0.62, 0.60]],
-    [[0.33, 0.71, 0.36], [0.98, 0.66, 0.76], [0.97, 0.84, 0.22], [0.20, 0.32, 0.66]],
-    [[0.97, 0.50, 0.16], [0.72, 0.87, 0.90], [0.20, 0.20, 0.46], [0.95, 0.90, 0.78]],
-    [[0.47, 0.33, 0.66], [0.98, 0.82, 0.72], [0.95, 0.38, 0.44], [0.30, 0.76, 0.72]],
-])
-BLACK, WHITE, RED_INK = np.array([0.09, 0.075, 0.10]), np.array([0.98, 0.97, 0.94]), np.array(
-    [0.86, 0.13, 0.22])
+PALETTES = np.array(
+    [
+        [[0.98, 0.80, 0.16], [0.99, 0.72, 0.66], [0.13, 0.22, 0.55], [0.88, 0.20, 0.27]],
+        [[0.10, 0.65, 0.72], [1.00, 0.84, 0.62], [0.93, 0.33, 0.20], [0.98, 0.82, 0.20]],
+        [[0.93, 0.30, 0.52], [0.99, 0.90, 0.42], [0.16, 0.13, 0.20], [0.15, 0.62, 0.60]],
+        [[0.33, 0.71, 0.36], [0.98, 0.66, 0.76], [0.97, 0.84, 0.22], [0.20, 0.32, 0.66]],
+        [[0.97, 0.50, 0.16], [0.72, 0.87, 0.90], [0.20, 0.20, 0.46], [0.95, 0.90, 0.78]],
+        [[0.47, 0.33, 0.66], [0.98, 0.82, 0.72], [0.95, 0.38, 0.44], [0.30, 0.76, 0.72]],
+    ]
+)
+BLACK, WHITE, RED_INK = (
+    np.array([0.09, 0.075, 0.10]),
+    np.array([0.98, 0.97, 0.94]),
+    np.array([0.86, 0.13, 0.22]),
+)
 
 
 @small
@@ -39,8 +51,7 @@ def dots(x: float, y: float, cover: float) -> float:
 
 
 @small
-def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32],
-         out: NDArray[np.float32]) -> None:
+def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """Screen print out [size, size, 3] of G-buffer and paint."""
     size = g.shape[1]
     lines = np.empty((size, size), np.float32)

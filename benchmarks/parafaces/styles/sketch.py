@@ -13,8 +13,13 @@ from benchmarks.parafaces.shading import photograph
 from benchmarks.parafaces.styles.deform import affine
 from benchmarks.parafaces.styles.ink import line_radius, outlines
 
-deform = affine(lashes=(0.8, 0.3), blush=(0.4, 0.0), brow_thickness=(0.95, 0.0),
-                light_fill=(0.9, 0.06), light_warmth=(0.0, 0.0))
+deform = affine(
+    lashes=(0.8, 0.3),
+    blush=(0.4, 0.0),
+    brow_thickness=(0.95, 0.0),
+    light_fill=(0.9, 0.06),
+    light_warmth=(0.0, 0.0),
+)
 PAPER, GRAPHITE = np.array([0.965, 0.957, 0.938]), np.array([0.165, 0.165, 0.180])
 SOFT = np.array([label in ("skin", "nose", "neck") for label in SEGMENTS])
 
@@ -49,8 +54,7 @@ def hatching(h: Any, g: NDArray[np.float32], i: int, j: int, dark: float, seed: 
 
 
 @small
-def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32],
-         out: NDArray[np.float32]) -> None:
+def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """Pencil drawing out [size, size, 3] of G-buffer and paint."""
     size = g.shape[1]
     lines = np.empty((size, size), np.float32)
@@ -73,7 +77,7 @@ def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32],
                 dark = min(max(1.02 - light / wash - 0.30 * base, 0.0), 1.0)
                 if g[PART, i, j] == HAIR:
                     dark = min(max(dark * 0.82 + 1.0 * (1.0 - a[STRAND, i, j]) * 0.55, 0.0), 1.0)
-                cover = hatching(h, g, i, j, dark ** 1.1, seed)
+                cover = hatching(h, g, i, j, dark**1.1, seed)
                 if not SOFT[label]:
                     cover = 0.55 * cover + 0.45 * dark
                 weight = 0.60 + 0.55 * noise2(px * 0.11, py * 0.11, seed + 3)

@@ -29,14 +29,32 @@ from benchmarks.parafaces.styles.deform import affine
 from benchmarks.parafaces.styles.ink import line_radius, outlines
 
 deform = affine(
-    eye_size=(1.42, 0.0), eye_height=(1.0, 0.17), eye_distance=(1.0, 0.028), iris_size=(1.0, 0.048),
-    eye_tilt=(1.0, 0.02), lashes=(0.5, 0.95), lid_crease=(0.8, 0.0),
-    nose_tip=(0.9, 0.03), nose_bulb=(0.75, 0.0), nose_width=(0.72, 0.0), nose_length=(0.92, 0.0),
-    mouth_width=(0.86, 0.0), lip_upper=(0.72, 0.0), lip_lower=(0.72, 0.0),
-    jaw_width=(0.9, -0.01), chin_width=(0.5, 0.0), face_length=(0.97, 0.0),
-    brow_height=(1.0, 0.085), brow_thickness=(0.85, 0.0), cheekbone=(0.3, 0.0),
-    brow_ridge=(0.3, 0.0), freckles=(0.0, 0.0), age=(0.3, 0.0), hair_volume=(1.0, 0.035),
-    gaze_x=(0.8, 0.0), glasses_size=(1.12, 0.03),
+    eye_size=(1.42, 0.0),
+    eye_height=(1.0, 0.17),
+    eye_distance=(1.0, 0.028),
+    iris_size=(1.0, 0.048),
+    eye_tilt=(1.0, 0.02),
+    lashes=(0.5, 0.95),
+    lid_crease=(0.8, 0.0),
+    nose_tip=(0.9, 0.03),
+    nose_bulb=(0.75, 0.0),
+    nose_width=(0.72, 0.0),
+    nose_length=(0.92, 0.0),
+    mouth_width=(0.86, 0.0),
+    lip_upper=(0.72, 0.0),
+    lip_lower=(0.72, 0.0),
+    jaw_width=(0.9, -0.01),
+    chin_width=(0.5, 0.0),
+    face_length=(0.97, 0.0),
+    brow_height=(1.0, 0.085),
+    brow_thickness=(0.85, 0.0),
+    cheekbone=(0.3, 0.0),
+    brow_ridge=(0.3, 0.0),
+    freckles=(0.0, 0.0),
+    age=(0.3, 0.0),
+    hair_volume=(1.0, 0.035),
+    gaze_x=(0.8, 0.0),
+    glasses_size=(1.12, 0.03),
 )
 INK = np.array([0.13, 0.085, 0.11])
 
@@ -58,34 +76,60 @@ def palette(h: Any, skin: NDArray[np.float64], mane: NDArray[np.float64]) -> Non
 @small
 def shadowed(h: Any, g: NDArray[np.float32], i: int, j: int) -> float:
     """1 in the shadow tone, 0 in the light one."""
-    lit = (g[NX, i, j] * h.light_x + g[NX + 1, i, j] * h.light_y + g[NX + 2, i, j] * h.light_z)
+    lit = g[NX, i, j] * h.light_x + g[NX + 1, i, j] * h.light_y + g[NX + 2, i, j] * h.light_z
     lit = lit * (0.35 + 0.65 * g[SHADE, i, j])
     return ramp(0.30, 0.24, lit + 0.25 * (g[AO, i, j] - 0.8))
 
 
 @small
-def complexion(h: Any, x: float, y: float, z: float, shadow: float, skin: NDArray[np.float64],
-               mane: NDArray[np.float64], c: NDArray[np.float64]) -> None:
+def complexion(
+    h: Any,
+    x: float,
+    y: float,
+    z: float,
+    shadow: float,
+    skin: NDArray[np.float64],
+    mane: NDArray[np.float64],
+    c: NDArray[np.float64],
+) -> None:
     """Skin in two tones, with blush, nostrils and a flat beard."""
     c[0], c[1], c[2] = skin[0], skin[1], skin[2]
     mix(c, skin[0] * 0.87, skin[1] * 0.73, skin[2] * 0.73, shadow)
     u, v = (abs(x) - 0.40) / 0.14, (y + 0.33) / 0.065
-    mix(c, skin[0], skin[1] * 0.74, skin[2] * 0.74,
-        0.75 * h.blush * ramp(1.2, 0.6, u * u + v * v))
+    mix(c, skin[0], skin[1] * 0.74, skin[2] * 0.74, 0.75 * h.blush * ramp(1.2, 0.6, u * u + v * v))
     u, v = (abs(x) - 0.5 * h.nose_width) / 0.022, (y - h.nose_y + 0.07) / 0.016
-    mix(c, skin[0] * 0.5, skin[1] * 0.36, skin[2] * 0.36,
-        0.75 * ramp(1.3, 0.7, u * u + v * v) * ramp(0.5, 0.6, z))
+    mix(
+        c,
+        skin[0] * 0.5,
+        skin[1] * 0.36,
+        skin[2] * 0.36,
+        0.75 * ramp(1.3, 0.7, u * u + v * v) * ramp(0.5, 0.6, z),
+    )
     grown = whiskers(h, x, y, z)
-    mix(c, skin[0] * 0.78, skin[1] * 0.76, skin[2] * 0.80,
-        0.7 * h.stubble * ramp(0.35, 0.45, grown))
+    mix(
+        c, skin[0] * 0.78, skin[1] * 0.76, skin[2] * 0.80, 0.7 * h.stubble * ramp(0.35, 0.45, grown)
+    )
     bearded = ramp(0.35, 0.45, grown * min(1.0, 2.0 * h.beard))
-    mix(c, mane[0] * (0.95 - 0.3 * shadow), mane[1] * (0.95 - 0.3 * shadow),
-        mane[2] * (0.95 - 0.3 * shadow), bearded)
+    mix(
+        c,
+        mane[0] * (0.95 - 0.3 * shadow),
+        mane[1] * (0.95 - 0.3 * shadow),
+        mane[2] * (0.95 - 0.3 * shadow),
+        bearded,
+    )
 
 
 @small
-def flat(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], i: int, j: int,
-         skin: NDArray[np.float64], mane: NDArray[np.float64], c: NDArray[np.float64]) -> None:
+def flat(
+    h: Any,
+    g: NDArray[np.float32],
+    a: NDArray[np.float32],
+    i: int,
+    j: int,
+    skin: NDArray[np.float64],
+    mane: NDArray[np.float64],
+    c: NDArray[np.float64],
+) -> None:
     """The flat colour of a sample, in light or in shadow."""
     label, shadow = int(a[LABEL, i, j]), shadowed(h, g, i, j)
     x, y, z = float(g[PX, i, j]), float(g[PX + 1, i, j]), float(g[PX + 2, i, j])
@@ -132,8 +176,7 @@ def gleam(h: Any, g: NDArray[np.float32], i: int, j: int) -> float:
 
 
 @small
-def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32],
-         out: NDArray[np.float32]) -> None:
+def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """Webtoon picture out [size, size, 3] of G-buffer and paint."""
     size = g.shape[1]
     skin, mane, c = np.zeros(3), np.zeros(3), np.zeros(3)
@@ -151,8 +194,13 @@ def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32],
             else:
                 flat(h, g, a, i, j, skin, mane, c)
                 if g[PART, i, j] == HAIR and shadowed(h, g, i, j) < 0.5:
-                    mix(c, 0.35 + 0.7 * mane[0], 0.35 + 0.7 * mane[1], 0.36 + 0.7 * mane[2],
-                        0.62 * gleam(h, g, i, j))
+                    mix(
+                        c,
+                        0.35 + 0.7 * mane[0],
+                        0.35 + 0.7 * mane[1],
+                        0.36 + 0.7 * mane[2],
+                        0.62 * gleam(h, g, i, j),
+                    )
                 glint = float(a[GLINT, i, j])
                 mix(c, 1.0, 1.0, 1.0, ramp(0.3, 0.6, glint))
                 mix(c, INK[0], INK[1], INK[2], 0.92 * lines[i, j])
