@@ -1,0 +1,23 @@
+"""Every committed record is sound, and the default job's is among them."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import record as records
+
+RUNS = sorted((Path(__file__).parent.parent / "results" / "runs").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
+def test_a_committed_record_is_sound_and_clean(path):
+    record = records.read(path)
+    choices = {group: record[group] for group in ("method", "data", "source", "eval")}
+    assert records.name(choices, record["recipe"], record["seed"]) == path.stem
+    assert not record["provenance"]["dirty"]
+
+
+def test_the_default_job_reaches_a_third_of_the_unadapted_distance():
+    (path,) = [p for p in RUNS if p.name.startswith("freezesg--parafaces_webtoon--parafaces64--")]
+    kid = records.read(path)["metrics"]["kid@parafaces"]
+    assert kid["value"] <= kid["details"]["source"] / 3
