@@ -201,7 +201,9 @@ def test_the_state_survives_a_file_that_is_read_safely(tmp_path) -> None:
     first = ada()
     first(pictures().float())
     torch.save(first.state_dict(), tmp_path / "state.pt")
-    ada().load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    second = ada()
+    second.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert torch.equal(second.get_extra_state(), first.get_extra_state())
 
 
 def test_the_probability_is_noticed_when_it_changes() -> None:
