@@ -1,10 +1,10 @@
 """State dicts of other implementations to our networks and back, strictly.
 
-Formats: ``nvidia_g``, ``nvidia_d`` (stylegan2-ada-pytorch) and ``rosinality_g``, ``rosinality_d``
-(stylegan2-pytorch). The architecture is read off the shapes; what shapes cannot tell
-(``conv_clamp``, ``mbstd_group``) is passed. Every entry must be present, used and well shaped.
-Filters may be absent, since they never differ; where present they must be the usual ones.
-This package alone knows foreign names.
+Formats: ``nvidia_g``, ``nvidia_d`` (stylegan2-ada-pytorch), ``rosinality_g``, ``rosinality_d``
+(stylegan2-pytorch), and the encoders ``psp``, ``e4e`` and ``ir_se50``. The architecture is read
+off the shapes; what shapes cannot tell (``conv_clamp``, ``mbstd_group``) is passed. Every entry
+must be present, used and well shaped. Filters may be absent, since they never differ; where present
+they must be the usual ones. So may counters of batches. This package alone knows foreign names.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.convert.e4e import E4E
 from core.convert.format import CheckpointError, Format, Network
+from core.convert.ir_se50 import IR_SE50
 from core.convert.nvidia import NVIDIA_D, NVIDIA_G
+from core.convert.psp import PSP
 from core.convert.rosinality import ROSINALITY_D, ROSINALITY_G
 from core.ops import setup_filter
 
@@ -28,6 +31,9 @@ FORMATS = {
     "nvidia_d": NVIDIA_D,
     "rosinality_g": ROSINALITY_G,
     "rosinality_d": ROSINALITY_D,
+    "psp": PSP,
+    "e4e": E4E,
+    "ir_se50": IR_SE50,
 }
 
 
@@ -51,6 +57,8 @@ def from_state_dict(
     filled = {}
     for name, ours in names.items():
         if name not in entries:
+            if kind.optional(name):
+                continue
             raise CheckpointError(f"{format}: entry {name!r} is missing.")
         shape = kind.foreign_shape(name, tuple(own[ours].shape))
         if tuple(entries[name].shape) != shape:
@@ -60,7 +68,7 @@ def from_state_dict(
         filled[ours] = entries[name].reshape(own[ours].shape)
     if latent_avg is not None:
         filled["mapping.w_avg"] = _average(latent_avg, own, format)
-    if {value.dtype for value in filled.values()} == {torch.float64}:
+    if {v.dtype for v in filled.values() if v.is_floating_point()} == {torch.float64}:
         network.double()
     network.load_state_dict({**own, **filled})
     return network

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from core.discriminator import Discriminator
+from core.encoders.ir_se import IRSE50
+from core.encoders.psp import PyramidEncoder
 from core.errors import UserError
 from core.generator import Generator, resolutions
 
 Shapes = Mapping[str, tuple[int, ...]]
 Table = dict[str, str]  # foreign name to ours
-Network = Generator | Discriminator
+Network = Generator | Discriminator | PyramidEncoder | IRSE50
 
 
 class CheckpointError(UserError):
@@ -24,6 +26,11 @@ def unchanged(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape
 
 
+def never(name: str) -> bool:
+    """No entry may be absent."""
+    return False
+
+
 class Format(NamedTuple):
     """How one foreign state dict relates to ours."""
 
@@ -32,6 +39,7 @@ class Format(NamedTuple):
     names: Callable[[dict[str, Any]], Table]
     filters: Callable[[dict[str, Any]], dict[str, float]]  # name to sum of its taps
     foreign_shape: Callable[[str, tuple[int, ...]], tuple[int, ...]] = unchanged
+    optional: Callable[[str], bool] = never  # entries that keep their first value where absent
 
 
 def shape_of(shapes: Shapes, name: str, axes: int) -> tuple[int, ...]:

@@ -1,0 +1,103 @@
+"""IR-SE50: a residual network of 50 layers with channel attention, which tells people apart.
+
+Papers: ArcFace (arXiv:1801.07698) for the network and what it is trained for, squeeze and
+excitation (arXiv:1709.01507) for the attention. Parameter names are those of the published
+``model_ir_se50.pth``.
+
+Departs from the paper in: nothing known; the first unit of the first stage strides too, as in the
+published code.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+STAGES = ((64, 3), (128, 4), (256, 14), (512, 3))  # channels and units; each stage halves the side
+REDUCTION = 16  # channels over those of the attention's hidden layer
+INPUT = 112  # side of the picture that identity is read from
+EMBEDDING = 512
+
+
+class Attention(nn.Module):
+    """Squeeze and excitation: channels are scaled by what the whole picture says of them."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Conv2d(channels, channels // REDUCTION, 1, bias=False)
+        self.fc2 = nn.Conv2d(channels // REDUCTION, channels, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features [N, C, H, W]."""
+        squeezed = x.mean((2, 3), keepdim=True)
+        return x * self.fc2(F.relu(self.fc1(squeezed))).sigmoid()
+
+
+class Unit(nn.Module):
+    """Residual unit; the stride is in its second convolution, nothing follows the sum."""
+
+    def __init__(self, in_channels: int, channels: int, *, stride: int) -> None:
+        super().__init__()
+        if in_channels == channels:
+            self.shortcut_layer: nn.Module = nn.MaxPool2d(1, stride)
+        else:
+            self.shortcut_layer = nn.Sequential(
+                nn.Conv2d(in_channels, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
+            )
+        self.res_layer = nn.Sequential(
+            nn.BatchNorm2d(in_channels),
+            nn.Conv2d(in_channels, channels, 3, 1, 1, bias=False),
+            nn.PReLU(channels),
+            nn.Conv2d(channels, channels, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(channels),
+            Attention(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features [N, C, H / stride, W / stride]."""
+        return self.shortcut_layer(x) + self.res_layer(x)
+
+
+def stem(in_channels: int) -> nn.Sequential:
+    """The first layer: C channels to 64 at full size."""
+    return nn.Sequential(
+        nn.Conv2d(in_channels, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.PReLU(64)
+    )
+
+
+def trunk() -> nn.Sequential:
+    """The 24 units."""
+    units, before = [], 64
+    for channels, count in STAGES:
+        for i in range(count):
+            units.append(Unit(before, channels, stride=2 if i == 0 else 1))
+            before = channels
+    return nn.Sequential(*units)
+
+
+class IRSE50(nn.Module):
+    """The identity network: pictures [N, 3, 112, 112] to embeddings [N, 512]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config: dict[str, Any] = {}
+        self.input_layer = stem(3)
+        self.body = trunk()
+        side = INPUT // 2 ** len(STAGES)
+        self.output_layer = nn.Sequential(
+            nn.BatchNorm2d(EMBEDDING),
+            nn.Dropout(0.6),
+            nn.Flatten(),
+            nn.Linear(EMBEDDING * side * side, EMBEDDING),
+            nn.BatchNorm1d(EMBEDDING),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Embeddings [N, 512] of images [N, 3, 112, 112] in [-1, 1], before normalisation."""
+        if images.ndim != 4 or images.shape[1:] != (3, INPUT, INPUT):
+            raise ValueError(f"images must be [N, 3, {INPUT}, {INPUT}], got {tuple(images.shape)}")
+        images = images.contiguous(memory_format=torch.channels_last)
+        return self.output_layer(self.body(self.input_layer(images)))
