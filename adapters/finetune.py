@@ -105,18 +105,7 @@ class FineTune(Adapter):
         """D and its lazy R1, then G and its lazy path length, then the averages."""
         reals, _ = batch
         step = int(self.images_seen) // len(reals)
-
-        with self.turn(D):
-            with torch.no_grad():
-                fakes, ws = self.generate(self.noise(len(reals)))
-            self.g.mapping.track(ws[:, 0])
-            real_logits = self.d(self.augment(reals))
-            loss_d = logistic_d(real_logits, self.d(self.augment(fakes)))
-            self.manual_backward(loss_d)
-
-        if self.r1.due(step):
-            with self.turn(D):
-                self.manual_backward(self.r1(self.d, reals, self.augment))
+        loss_d, real_logits = self.discriminate(reals, step)
 
         with self.turn(G):
             z = self.noise(len(reals))
@@ -129,10 +118,25 @@ class FineTune(Adapter):
                 ws = self.ws(self.g, self.noise(self.path_length.batch(len(reals))))
                 self.manual_backward(self.path_length(self.g.synthesis, ws, self.rng))
 
-        self.augment.observe(real_logits.detach())
+        self.augment.observe(real_logits)
         self.ema.update(self.g, len(reals))
         self.images_seen += len(reals)
-        self.losses = {"loss_d": loss_d.detach(), "loss_g": loss_g.detach()}
+        self.losses = {"loss_d": loss_d, "loss_g": loss_g.detach()}
+
+    def discriminate(self, reals: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """D's move and its lazy R1; its loss and the logits [N, 1] of the reals, detached."""
+        with self.turn(D):
+            with torch.no_grad():
+                fakes, ws = self.generate(self.noise(len(reals)))
+            self.g.mapping.track(ws[:, 0])
+            real_logits = self.d(self.augment(reals))
+            loss = logistic_d(real_logits, self.d(self.augment(fakes)))
+            self.manual_backward(loss)
+
+        if self.r1.due(step):
+            with self.turn(D):
+                self.manual_backward(self.r1(self.d, reals, self.augment))
+        return loss.detach(), real_logits.detach()
 
     def progress(self) -> dict[str, float]:
         """The losses and the augmentation probability."""

@@ -21,6 +21,10 @@ class ThreeShots(L.LightningDataModule):
         super().__init__()
         rng = torch.Generator().manual_seed(7)
         self.shots = torch.rand(SHOTS, 3, resolution, resolution, generator=rng) * 2 - 1
+        self.known = torch.randn(SHOTS, 5, generator=rng)
+
+    def normals(self, ids):
+        return self.known[ids]
 
     def train_dataloader(self):
         ids = torch.arange(STEPS * BATCH) % SHOTS

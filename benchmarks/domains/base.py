@@ -81,6 +81,10 @@ class Domain(L.LightningDataModule):
         """The shots [K, 3, R, R] in [-1, 1]."""
         return as_images(self.training())
 
+    def normals(self, ids: Tensor) -> Tensor:
+        """Standard normals [N, P] of which the training pictures ids [N] were made, if known."""
+        raise UserError(f"Nobody knows of which numbers the {len(ids)} pictures were made.")
+
     @property
     def has_reference(self) -> bool:
         """Whether there are held-out pictures of the domain to compare with."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from benchmarks import parafaces
@@ -105,6 +106,17 @@ class ParaFacesDomain(Domain):
         who = parafaces.parameters(self.people[:, 0], self.people[:, 1])
         return parafaces.render(who, self.style, self.resolution).images
 
+    def training_ids(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Person [N] and picture [N] of the training pictures ids [N]."""
+        return self.people[ids, 0], self.people[ids, 1]
+
+    def normals(self, ids: Tensor) -> Tensor:
+        """Standard normals [N, P + 1] of which the training pictures ids [N] were made."""
+        if self.xflip:
+            raise UserError("A mirrored picture has other parameters: data.xflip must be false.")
+        who, which = self.training_ids(ids.numpy())
+        return torch.from_numpy(parafaces.normals(who, which).astype(np.float32))
+
     def reference(self) -> Pictures:
         """Held-out people in this style."""
         return self._shown(self._rendered(self.style, REFERENCE).images)
@@ -177,6 +189,10 @@ class ParaFacesTraining(ParaFacesDomain):
     def training(self) -> np.ndarray:
         """The training set, a memory-map uint8 [people x pictures_each, R, R, 3]."""
         return self._cached(self.style, self.trained, self.pictures_each).images
+
+    def training_ids(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Person [N] and picture [N] of the training pictures ids [N]."""
+        return self.trained.start + ids // self.pictures_each, ids % self.pictures_each
 
     @cached_property
     def shots(self) -> Tensor:

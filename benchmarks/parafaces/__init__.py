@@ -5,7 +5,7 @@ People are integers. The ranges below never meet, so that nobody who is trained 
 
 from benchmarks.parafaces.cache import RENDER_VERSION, cached
 from benchmarks.parafaces.paint import SEGMENTS
-from benchmarks.parafaces.parameters import BLOCKS, INDEX, NAMES, TABLE, parameters
+from benchmarks.parafaces.parameters import BLOCKS, INDEX, NAMES, TABLE, normals, parameters
 from benchmarks.parafaces.picture import ParaFacesError, Rendering, landmarks, render
 from benchmarks.parafaces.styles import DOMAINS, STYLES
 from benchmarks.parafaces.truth import LANDMARKS
@@ -34,6 +34,7 @@ __all__ = [
     "Rendering",
     "cached",
     "landmarks",
+    "normals",
     "parameters",
     "render",
 ]

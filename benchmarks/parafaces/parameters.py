@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, ndtri
 
 Array = NDArray[np.float32]
+Normals = NDArray[np.float64]
 
 
 class Parameter(NamedTuple):
@@ -174,17 +175,28 @@ def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return x ^ (x >> np.uint64(31))
 
 
-def parameters(person_ids: NDArray[np.integer], picture_ids: NDArray[np.integer]) -> Array:
-    """Parameters [n, P] of the pictures [n] of the people [n], in the units of `TABLE`."""
+def normals(person_ids: NDArray[np.integer], picture_ids: NDArray[np.integer]) -> Normals:
+    """Independent standard normals [n, P + 1] that pictures are made of: a pure function of both.
+
+    One for each parameter of `TABLE`, and last the hidden softness of the person. With `parameters`
+    they make a ParaFaces picture a function of a Gaussian latent.
+    """
     people = np.asarray(person_ids, np.uint64)
     pictures = np.asarray(picture_ids, np.uint64)
     pairs = _mix(people * np.uint64(0xD1342543DE82EF95) + np.uint64(1)) ^ (pictures + np.uint64(1))
     person = ndtri(uniforms(people, _HIDDEN + 4, stream=0))
     picture = ndtri(uniforms(pairs, _HIDDEN + 4, stream=1))
-    z = np.where(np.arange(_HIDDEN) < len(IDENTITY), person[:, :_HIDDEN], picture[:, :_HIDDEN])
+    own = np.arange(_HIDDEN + 1) < len(IDENTITY)
+    own[_HIDDEN] = True
+    return np.where(own, person[:, : _HIDDEN + 1], picture[:, : _HIDDEN + 1])
+
+
+def parameters(person_ids: NDArray[np.integer], picture_ids: NDArray[np.integer]) -> Array:
+    """Parameters [n, P] of the pictures [n] of the people [n], in the units of `TABLE`."""
+    made = normals(person_ids, picture_ids)
+    z, soft = made[:, :_HIDDEN], made[:, _HIDDEN]
     table = np.array([parameter[1:] for parameter in TABLE])
     mean, sd, low, high, load = table.T
-    soft = person[:, _HIDDEN]
     value = mean + sd * (load * soft[:, None] + np.sqrt(1 - load**2) * z)
     _traits(value, soft)
     return np.clip(value, low, high).astype(np.float32)

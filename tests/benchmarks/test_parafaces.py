@@ -192,3 +192,11 @@ def test_what_cannot_be_drawn_is_said_in_a_sentence(
 ) -> None:
     with pytest.raises(UserError, match=said):
         pf.render(people(1), domain, resolution, supersample=supersample)
+
+
+def test_normals_are_standard_and_independent() -> None:
+    ids = np.arange(20_000)
+    z = pf.normals(ids, ids % 3)
+    assert z.shape == (20_000, len(pf.TABLE) + 1)
+    assert np.abs(z.mean(0)).max() < 5 / np.sqrt(len(z))
+    assert np.abs(np.cov(z.T) - np.eye(z.shape[1])).max() < 6 / np.sqrt(len(z))

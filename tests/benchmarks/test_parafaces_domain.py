@@ -107,3 +107,19 @@ def test_the_training_set_of_a_source_is_a_memory_map_of_other_people(tmp_path):
     assert not rows(domain.training()) & held_out
     ids = torch.cat([ids for _, ids in domain.train_dataloader()])
     assert sorted(ids[:14].tolist()) == list(range(14))
+
+
+def test_normals_name_the_pictures_that_are_trained_on(tmp_path):
+    """Shots by their list, training pictures by their place; parameters follow from normals."""
+    shots = people(tmp_path, xflip=False)
+    some = torch.tensor([3, 0])
+    expected = parafaces.normals(shots.people[[3, 0], 0], shots.people[[3, 0], 1])
+    assert np.allclose(shots.normals(some), expected, atol=1e-6)
+    many = people(tmp_path, ParaFacesTraining, people=4, pictures_each=3, xflip=False)
+    expected = parafaces.normals(np.array([0, 3]), np.array([2, 1]))
+    assert np.allclose(many.normals(torch.tensor([2, 10])), expected, atol=1e-6)
+
+
+def test_a_mirrored_picture_has_no_normals(tmp_path):
+    with pytest.raises(UserError, match="data.xflip must be false"):
+        people(tmp_path).normals(torch.tensor([0]))

@@ -1,0 +1,125 @@
+"""A source generator whose latents are given: the picture of z is the picture that z stands for.
+
+Few thousand steps of adversarial training leave a small generator that knows few faces. Where every
+training picture was made of known normals, those normals are the latent, and the generator is told
+what each of them looks like, before and while a discriminator judges it.
+
+Paper: "Learning to generate chairs with convolutional neural networks" (arXiv:1411.5928), with the
+adversarial term beside a distance of pix2pix (arXiv:1611.07004).
+
+Departs from the papers in: StyleGAN2's networks; the numbers that are known reach the generator as
+the first coordinates of an ordinary Gaussian latent, the rest of which is noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.optim import Optimizer
+
+from adapters.base import G
+from adapters.finetune import Scratch
+from core.freeze import trainable
+from core.losses import logistic_g
+from core.source import Source
+
+LEAST = 4.0  # squared length that is left to the noise, where the normals have used up all
+
+
+class Paired(Scratch):
+    """Regression from latent to picture, then adversarial training with the same term in the loss.
+
+    The domain must know its pictures (``normals(ids [N]) -> [N, P]``, P below ``z_dim``).
+
+    Args:
+        source: gives the architecture.
+        apart: perceptual distance [N] of pictures and photos [N, 3, R, R].
+        perceptual: weight of that distance.
+        pixel: weight of the mean absolute difference, at each of ``levels`` sizes.
+        levels: sizes at which pixels are compared, each half of the one before.
+        adversarial_from: pictures that regression alone is shown first.
+        mapping_lr: factor on the learning rate of the mapping network.
+    """
+
+    paper = "arXiv:1411.5928"
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        apart: Callable[[Tensor, Tensor], Tensor],
+        perceptual: float,
+        pixel: float,
+        levels: int,
+        adversarial_from: int,
+        mapping_lr: float,
+        **scratch: Any,
+    ) -> None:
+        self.mapping_lr = mapping_lr
+        super().__init__(source, **scratch)
+        self.apart, self.perceptual, self.pixel, self.levels = apart, perceptual, pixel, levels
+        self.adversarial_from = adversarial_from
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        """The players G and D; the mapping network has a rate of its own."""
+        _, d = super().configure_optimizers()
+        groups = [
+            {"params": trainable(self.g.synthesis)},
+            {"params": trainable(self.g.mapping), "lr": self.lr * self.mapping_lr},
+        ]
+        return [self.g_optimizer(groups, lr=self.lr), d]
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """One step of regression, with a step of the adversarial game once that has begun."""
+        reals, ids = batch
+        adversarial = int(self.images_seen) >= self.adversarial_from
+        if adversarial:
+            step = int(self.images_seen) // len(reals)
+            loss_d, real_logits = self.discriminate(reals, step)
+            self.augment.observe(real_logits)
+
+        with self.turn(G):
+            fakes, ws = self.generate(self.named(self.domain.normals(ids)))
+            loss = distance = self.distance(fakes, reals)
+            if adversarial:
+                loss = distance + logistic_g(self.d(self.augment(fakes)))
+            self.manual_backward(loss)
+
+        self.g.mapping.track(ws[:, 0])
+        self.ema.update(self.g, len(reals))
+        self.images_seen += len(reals)
+        self.losses = {"distance": distance.detach()}
+        if adversarial:
+            self.losses |= {"loss_d": loss_d, "loss_g": (loss - distance).detach()}
+
+    @property
+    def domain(self) -> Any:
+        """The data of the run, which knows its pictures."""
+        return cast(Any, self.trainer).datamodule
+
+    def named(self, normals: Tensor) -> Tensor:
+        """Latents [N, Z] on the sphere whose first coordinates are the normals [N, P].
+
+        The mapping network forgets a latent's length, so it must carry nothing.
+        """
+        free = self.source.g.z_dim - normals.shape[1]
+        if free < 1:
+            raise ValueError(f"{normals.shape[1]} normals leave no room in {self.source.g.z_dim}.")
+        normals = normals.to(self.device)
+        noise = torch.randn(len(normals), free, generator=self.rng).to(self.device)
+        left = (self.source.g.z_dim - normals.square().sum(dim=1, keepdim=True)).clamp(min=LEAST)
+        return torch.cat([normals, F.normalize(noise) * left.sqrt()], dim=1)
+
+    def distance(self, fakes: Tensor, reals: Tensor) -> Tensor:
+        """What regression minimises: absolute differences at several sizes, and the perceptual."""
+        near = self.apart(fakes, reals).float().mean() * self.perceptual
+        fakes = fakes.float()
+        for level in range(self.levels):
+            if level:
+                fakes, reals = F.avg_pool2d(fakes, 2), F.avg_pool2d(reals, 2)
+            near = near + self.pixel * (fakes - reals).abs().mean()
+        return near
