@@ -14,12 +14,11 @@ from benchmarks.gallery import Gallery, measure
 from benchmarks.metrics.geometry import GeometricMap
 from benchmarks.pictures import as_images
 from core.errors import UserError
-from core.perception import ASSETS, Perception, save
+from core.perception import Perception, save
 from core.source import Source, random_source
 from tests.core.test_perception import SMALL
 
 SIDE = 16
-MEASURE = ASSETS / "perception_measure.safetensors"
 
 
 def invert(generator: torch.nn.Module, photos: Tensor) -> Tensor:
@@ -250,7 +249,6 @@ class Truth:
         return torch.stack([next(self.styled) for _ in photos])
 
 
-@pytest.mark.skipif(not MEASURE.is_file(), reason="the measuring network is not trained yet")
 def test_the_truth_scores_as_the_truth() -> None:
     first, n = 58_000_000, 40
     who = {
