@@ -27,7 +27,7 @@ class Adapter(L.LightningModule):
 
     paper: str = ""
     source: Source
-    images_seen: Tensor
+    images_seen: int
 
     def __init__(self, source: Source, *, seed: int, images: int, batch_size: int) -> None:
         """Show ``images`` pictures in all, ``batch_size`` at a time, drawing from ``seed``."""
@@ -36,7 +36,8 @@ class Adapter(L.LightningModule):
         self.source = source
         self.seed, self.images, self.batch_size = seed, images, batch_size
         self.losses: dict[str, Tensor] = {}
-        self.register_buffer("images_seen", torch.zeros((), dtype=torch.int64))
+        self.gradients: dict[str, Tensor] = {}
+        self.images_seen = 0
         self.rng = torch.Generator().manual_seed(seed)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
@@ -83,8 +84,19 @@ class Adapter(L.LightningModule):
         self.toggle_optimizer(optimiser)
         optimiser.zero_grad(set_to_none=True)
         yield
+        self.feel(f"gradient of player {player}", optimiser)
         optimiser.step()
         self.untoggle_optimizer(optimiser)
+
+    def feel(self, name: str, optimiser: Any) -> None:
+        """Add the gradients' norm to this step's, on the device: it is finite only if they are."""
+        held = [p.grad for group in optimiser.param_groups for p in group["params"]]
+        norm = torch.nn.utils.get_total_norm([grad for grad in held if grad is not None])
+        self.gradients[name] = self.gradients.get(name, 0) + norm
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """A new step feels its own gradients."""
+        self.gradients = {}
 
     def trainable_count(self) -> int:
         """How many numbers of the judged generator may move."""
@@ -94,9 +106,13 @@ class Adapter(L.LightningModule):
         """The network that player ``index`` trains."""
         return (self.g, self.d)[index]  # type: ignore[return-value]
 
+    def readings(self) -> dict[str, Tensor]:
+        """What the progress bar and the loggers show: the last losses and states, on the device."""
+        return dict(self.losses)
+
     def progress(self) -> dict[str, float]:
-        """What the progress bar and the loggers show: the last losses and states."""
-        return {name: float(value) for name, value in self.losses.items()}
+        """The readings as numbers; waits for the device."""
+        return {name: float(value) for name, value in self.readings().items()}
 
     def on_fit_start(self) -> None:
         """The source never moves."""
@@ -105,13 +121,22 @@ class Adapter(L.LightningModule):
     def state(self) -> dict[str, Any]:
         """All that a resumed run needs: networks without the source, optimisers, random stream."""
         module = {k: v for k, v in self.state_dict().items() if not k.startswith("source.")}
-        optimisers = [o.state_dict() for o in self.trainer.optimizers]
-        return {"module": module, "optimisers": optimisers, "rng": self.rng.get_state()}
+        return {
+            "images_seen": self.images_seen,
+            "module": module,
+            "optimisers": [o.state_dict() for o in self.trainer.optimizers],
+            "rng": self.rng.get_state(),
+        }
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take back what :meth:`state` gave."""
+    def recall(self, state: dict[str, Any]) -> None:
+        """Take back the networks and the clock of what :meth:`state` gave."""
         source = {f"source.{k}": v for k, v in self.source.state_dict().items()}
         self.load_state_dict(state["module"] | source)
+        self.images_seen = state["images_seen"]
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back all of it; the trainer holds the optimisers."""
+        self.recall(state)
         for optimiser, saved in zip(self.trainer.optimizers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
         self.rng.set_state(state["rng"])

@@ -138,9 +138,9 @@ class FineTune(Adapter):
                 self.manual_backward(self.r1(self.d, reals, self.augment))
         return loss.detach(), real_logits.detach()
 
-    def progress(self) -> dict[str, float]:
+    def readings(self) -> dict[str, Tensor]:
         """The losses and the augmentation probability."""
-        return super().progress() | {"p": float(self.augment.p)}
+        return super().readings() | {"p": self.augment.p}
 
     def judged(self) -> Generator:
         """The averaged generator."""

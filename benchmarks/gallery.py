@@ -78,6 +78,7 @@ class Gallery:
         self.seed, self.batch_size = seed, batch_size
         self.progress = progress
         self.done = self.total = 0
+        self.notes: list[str] = []
         self._pixels: dict[str, np.ndarray] = {}
         self._features: dict[tuple[str, str, int], dict[str, Tensor]] = {}
 

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+class NotFinite(ValueError):
+    """A metric gave no number: what it looked at is no set of pictures."""
+
+
 @dataclass(frozen=True)
 class Measure:
     """A number, how many pictures it rests on, and what a reader needs to judge it.
@@ -26,7 +30,7 @@ class Measure:
     def __post_init__(self) -> None:
         for name, number in {"value": self.value, **self.details}.items():
             if not math.isfinite(number):
-                raise ValueError(f"a measure must be finite, but {name} is {number}")
+                raise NotFinite(f"a measure must be finite, but {name} is {number}")
 
     def as_dict(self) -> dict[str, Any]:
         """As the record stores it."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import lightning as L
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -55,43 +53,3 @@ def bar(title: str, total: int, unit: str) -> Iterator[Bar]:
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         yield Bar(title, total, unit, progress)
-
-
-class Watch(L.Callback):
-    """Training seen from outside: the bar, and the curves for Lightning's loggers.
-
-    Args:
-        images: how many images the run shows in all.
-        every: images between two points of the curves.
-    """
-
-    def __init__(self, *, images: int, every: int) -> None:
-        self.images, self.every, self.logged = images, every, 0
-
-    def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
-        """Open the bar where the run stands."""
-        self.context = bar("training", self.images, "images")
-        self.bar = self.context.__enter__()
-        self.logged = int(pl_module.images_seen)
-        self.bar.start_at(self.logged)
-
-    def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Show the batch; log it where a point of the curves is due."""
-        seen = int(pl_module.images_seen)
-        numbers = pl_module.progress()
-        self.bar.update(seen, **numbers)
-        if seen - self.logged >= self.every or seen >= self.images:
-            self.logged = seen
-            for logger in trainer.loggers:
-                logger.log_metrics(numbers | {"kimg": seen / 1000}, step=seen)
-
-    def on_train_end(self, trainer: L.Trainer, pl_module: Any) -> None:
-        """Close the bar."""
-        self.context.__exit__(None, None, None)
-
-    def on_exception(self, trainer: L.Trainer, pl_module: Any, exception: BaseException) -> None:
-        """Close the bar before the message is printed."""
-        if hasattr(self, "context"):
-            self.context.__exit__(None, None, None)

@@ -15,12 +15,16 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from benchmarks import disk
 from core.errors import UserError
 
 SCHEMA = 1
 NEAR_ZERO = 0.02
-NOT_RECIPE = ("seed", "machine", "logger", "folder", "existing", "checkpoint")
+NOT_RECIPE = ("seed", "machine", "logger", "folder", "existing", "checkpoint", "resume")
 """What does not define the experiment: two runs that differ in these are repetitions."""
+
+STATES = ("finished", "failed")
+"""A record without a state is of a finished run; a failed one has a reason and no metrics."""
 
 NUMBERS = {"cost": ("images", "seconds", "trainable", "peak_bytes")}
 TEXTS = ("method", "data", "source", "eval", "recipe", "paper")
@@ -80,6 +84,11 @@ def validate(record: Any) -> list[str]:
     metrics = record.get("metrics")
     if not isinstance(metrics, dict):
         return [*wrong, "metrics is no object."]
+    state = record.get("state", "finished")
+    if state not in STATES:
+        wrong.append(f"state is {state!r}, no word of {', '.join(STATES)}.")
+    if state == "failed" and not isinstance(record.get("reason"), str):
+        wrong.append("reason is missing, and the run failed.")
     for key, metric in metrics.items():
         if "@" not in key:
             wrong.append(f"{key} does not name its extractor.")
@@ -121,11 +130,8 @@ def write(path: Path, record: dict[str, Any]) -> None:
     if wrong:
         raise ValueError("This record must not be written: " + " ".join(wrong))
     text = json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-    part = path.with_suffix(".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        disk.put(path, text.encode())
     except OSError as error:
         raise UserError(f"The record cannot be written to {path}: {error.strerror}.") from error
 

@@ -74,6 +74,8 @@ def check(cfg: DictConfig, choices: dict[str, str]) -> None:
         raise UserError(f"data.resolution={asked} is not the source's, which is {size}.")
     if values["existing"] not in ("auto", "compare", "skip", "replace"):
         raise UserError("existing must be auto, compare, skip or replace.")
+    if values["resume"] not in ("auto", "must", "never"):
+        raise UserError("resume must be auto, must or never.")
 
 
 def sentence(error: Exception) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
+
+from benchmarks import disk
+from core.errors import UserError
 
 GAP, MARGIN, LABEL = 2, 14, 22
 PAPER, INK = (255, 255, 255), (60, 60, 60)
@@ -75,7 +79,9 @@ def of_run(
 
 def save(path: Path, picture: Image.Image) -> None:
     """Write a PNG, moved into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    picture.save(part, format="PNG")
-    part.replace(path)
+    png = io.BytesIO()
+    picture.save(png, format="PNG")
+    try:
+        disk.put(path, png.getvalue())
+    except OSError as error:
+        raise UserError(f"The picture cannot be written to {path}: {error.strerror}.") from error
