@@ -198,7 +198,8 @@ def read(path: Path) -> Perception:
             f"The perception network {path.name} is not at {path.parent}; "
             "`python -m benchmarks.perceive` trains it."
         )
-    with safe_open(path, "pt") as file:
+    # Nobody's random numbers may depend on when a network is first needed.
+    with safe_open(path, "pt") as file, torch.random.fork_rng(devices=[]):
         network = Perception(**json.loads(file.metadata()["config"]))
         network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
     return network.eval().requires_grad_(False)

@@ -2,10 +2,8 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -84,33 +82,6 @@ def test_a_finished_cell_of_a_sweep_is_skipped(monkeypatch, root, tmp_path, caps
     capsys.readouterr()
     go(monkeypatch, *line)
     assert capsys.readouterr().out.count("there already") == 2
-
-
-@pytest.mark.slow
-def test_a_killed_run_goes_on_to_the_same_weights(root, tmp_path):
-    def start(results):
-        line = words(root, results, "method.images=400", "checkpoint.every_kimg=0.04")
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        return subprocess.Popen([sys.executable, "-m", "benchmarks.run", *line], cwd=ROOT, **quiet)
-
-    assert start(tmp_path / "whole").wait() == 0
-    killed = start(tmp_path / "killed")
-    deadline = time.monotonic() + 120
-    while not list((tmp_path / "killed").rglob("checkpoint.pt")):
-        assert killed.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    assert not list((tmp_path / "killed" / "runs").glob("*.json"))
-    assert start(tmp_path / "killed").wait() == 0
-    whole, resumed = (
-        load_file(only(tmp_path / name / "out", "*/generator.safetensors"))
-        for name in ("whole", "killed")
-    )
-    assert whole.keys() == resumed.keys()
-    for key, value in whole.items():
-        assert np.array_equal(value.numpy(), resumed[key].numpy()), key
 
 
 @pytest.mark.slow
