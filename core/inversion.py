@@ -1,44 +1,107 @@
-"""Photo to style rows by optimisation, and a memory of what was inverted before."""
+"""Photo to style rows: by optimisation, by an encoder, or from memory.
+
+Optimisation goes into W (one style for all layers) or W+ (one for each), with or without noise
+maps as further variables. An encoder answers in one forward pass and is refined in few steps.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple, Protocol, cast
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from core import perception
+from core import perception, weights
+from core.encoders.compact import Compact
 from core.generator import Generator
+from core.noise_maps import Noise
 from core.perception import Perception
+from core.refine import Perceptual, Refine
 
-Distance = Callable[[Tensor, Tensor], Tensor]
+Invert = Callable[[Generator, Tensor], Tensor]
+ROOT = Path(__file__).parent.parent
 
 
 class Guide:
-    """Perceptual distance [N] by the shipped network that serves losses; read when first used."""
+    """What the shipped network that serves losses sees; read when first used."""
 
     def __init__(self) -> None:
         self.network: Perception | None = None
 
     def __call__(self, pictures: Tensor, photos: Tensor) -> Tensor:
-        """Distance [N] of pictures and photos [N, 3, R, R]."""
+        """Perceptual distance [N] of pictures and photos [N, 3, R, R]."""
+        return self._at(pictures).distance(pictures, photos)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Vectors [N, V] of images [N, 3, R, R] whose squared distances are the perceptual one."""
+        return self._at(images).embed(images)
+
+    def identity(self, images: Tensor) -> Tensor:
+        """Unit vectors [N, E] that say who it is."""
+        return self._at(images).identity(images)
+
+    def _at(self, images: Tensor) -> Perception:
         if self.network is None:
             self.network = perception.load("guide").eval().requires_grad_(False)
-        return self.network.to(pictures.device).distance(pictures, photos)
+        return self.network.to(images.device)
+
+
+class Space(Protocol):
+    """Where styles are looked for."""
+
+    def free(self, ws: Tensor) -> Tensor:
+        """What is optimised, [N, L or 1, W], beginning at rows [N, L, W]."""
+
+    def rows(self, free: Tensor, count: int) -> Tensor:
+        """Rows [N, L, W] of what is optimised."""
+
+
+class W:
+    """One style for all layers: what random samples have (arXiv:1912.04958)."""
+
+    def free(self, ws: Tensor) -> Tensor:
+        """The mean row [N, 1, W]."""
+        return ws.mean(dim=1, keepdim=True)
+
+    def rows(self, free: Tensor, count: int) -> Tensor:
+        """The style, repeated."""
+        return free.expand(-1, count, -1)
+
+
+class WPlus:
+    """A style for every layer, which shows more pictures than W (arXiv:1904.03189)."""
+
+    def free(self, ws: Tensor) -> Tensor:
+        """All rows."""
+        return ws
+
+    def rows(self, free: Tensor, count: int) -> Tensor:
+        """Themselves."""
+        return free
+
+
+class Projection(NamedTuple):
+    """Rows [N, L, W], and the noise maps [N, 1, r, r] that were optimised with them, by layer."""
+
+    ws: Tensor
+    noise: dict[str, Tensor]
 
 
 class Projector:
-    """Optimises W+ rows so that the generator shows the photo (arXiv:1904.03189).
+    """Optimises styles so that the generator shows the photo (arXiv:1904.03189, arXiv:1912.04958).
 
-    The start is the best of ``candidates`` random samples, so that pose and hair are right before
-    the first step. The loss is ``perceptual(pictures, photos)`` plus ``pixel`` times the mean
-    squared error plus ``stay`` times the mean squared distance from the average style, in units
-    of the styles' spread.
+    The start is the nearest of ``candidates`` random samples, so that pose and hair are right
+    before the first step. The loss is the perceptual distance plus ``pixel`` times the mean squared
+    error plus ``stay`` times the mean squared distance from the average style, in units of the
+    styles' spread, plus what the noise maps cost.
 
     Args:
-        perceptual: distance [N] of two batches of pictures [N, 3, R, R].
+        perceptual: embeds pictures; squared distances are perceptual.
+        space: :class:`W` or :class:`WPlus`.
+        noise: ``core.noise_maps.ConstantNoise`` or ``RegularisedNoise``.
         steps: Adam steps.
         lr: highest learning rate; it ramps up over 5 % and down over the last 25 % of the steps.
         pixel: weight of the pixel loss.
@@ -51,7 +114,9 @@ class Projector:
     def __init__(
         self,
         *,
-        perceptual: Distance,
+        perceptual: Perceptual,
+        space: Space,
+        noise: Noise,
         steps: int,
         lr: float,
         pixel: float,
@@ -60,14 +125,16 @@ class Projector:
         batch_size: int,
         seed: int,
     ) -> None:
-        self.perceptual, self.steps, self.lr = perceptual, steps, lr
+        self.perceptual, self.space, self.noise = perceptual, space, noise
+        self.steps, self.lr = steps, lr
         self.pixel, self.stay = pixel, stay
         self.candidates, self.batch_size, self.seed = candidates, batch_size, seed
 
     def __call__(self, g: Generator, photos: Tensor) -> Tensor:
         """Style rows [N, L, W] of photos [N, 3, R, R]."""
-        batches = photos.split(self.batch_size)
-        return torch.cat([self.project(g, batch) for batch in batches])
+        w, spread = self.start(g, photos)
+        batches = zip(photos.split(self.batch_size), w.split(self.batch_size), strict=True)
+        return torch.cat([self.project(g, photo, start, spread).ws for photo, start in batches])
 
     @torch.no_grad()
     def start(self, g: Generator, photos: Tensor) -> tuple[Tensor, Tensor]:
@@ -80,23 +147,58 @@ class Projector:
         return ws[nearest, 0], ws[:, 0].std(dim=0)
 
     @torch.enable_grad()
-    def project(self, g: Generator, photos: Tensor) -> Tensor:
-        """One batch: Adam on all rows of all photos at once."""
-        w, spread = self.start(g, photos)
-        mean = g.mapping.w_avg
-        ws = w[:, None].repeat(1, g.num_ws, 1).requires_grad_(True)
-        adam = torch.optim.Adam([ws], lr=self.lr)
+    def project(self, g: Generator, photos: Tensor, w: Tensor, spread: Tensor) -> Projection:
+        """One batch, from styles w [N, W]: Adam on all photos at once."""
+        with torch.no_grad():
+            target = self.perceptual.embed(photos)
+        free = self.space.free(w[:, None].repeat(1, g.num_ws, 1)).clone().requires_grad_(True)
+        maps = self.noise.maps(g.synthesis, len(photos))
+        adam = torch.optim.Adam([free, *maps.values()], lr=self.lr)
         for step in range(self.steps):
             t = step / self.steps
             adam.param_groups[0]["lr"] = self.lr * min(1.0, t / 0.05 + 0.05, (1 - t) / 0.25)
-            pictures = g.synthesis(ws, noise_mode="const")
-            near = self.perceptual(pictures, photos).sum()
-            pixel = (pictures - photos).square().mean(dim=(1, 2, 3)).sum()
-            away = ((ws - mean) / spread).square().mean(dim=(1, 2)).sum()
+            ws = self.space.rows(free, g.num_ws)
+            pictures = g.synthesis.trace(ws, noise=maps).image
+            near = (self.perceptual.embed(pictures) - target).square().sum(1)
+            pixel = (pictures - photos).square().mean(dim=(1, 2, 3))
+            away = ((ws - g.mapping.w_avg) / spread).square().mean(dim=(1, 2))
+            cost = near + self.pixel * pixel + self.stay * away + self.noise.penalty(maps)
             adam.zero_grad()
-            (near + self.pixel * pixel + self.stay * away).backward()
+            cost.sum().backward()
             adam.step()
-        return ws.detach()
+            self.noise.after_step(maps)
+        ws = self.space.rows(free, g.num_ws).detach().clone()
+        return Projection(ws, {name: noise.detach() for name, noise in maps.items()})
+
+
+class Encoded:
+    """One forward pass of a trained encoder, then refinement.
+
+    Args:
+        encoder: file that ``benchmarks.encode`` wrote; where there is none, ``otherwise`` inverts.
+        refine: improves the encoder's rows; with no steps it leaves them.
+        otherwise: for sources without an encoder.
+    """
+
+    def __init__(self, *, encoder: str, refine: Refine, otherwise: Invert) -> None:
+        path = ROOT / encoder
+        found = weights.read(path)[0].values() if path.is_file() else ()
+        self.encoders = [cast(Compact, e.eval().requires_grad_(False)) for e in found]
+        self.refine, self.otherwise = refine, otherwise
+
+    def __call__(self, g: Generator, photos: Tensor) -> Tensor:
+        """Style rows [N, L, W] of photos [N, 3, R, R]."""
+        for encoder in self.encoders:
+            ws = self.encode(encoder, g, photos)
+            return self.refine(g, photos, ws, encoder.steps)
+        return self.otherwise(g, photos)
+
+    @torch.no_grad()
+    def encode(self, encoder: Compact, g: Generator, photos: Tensor) -> Tensor:
+        """What the encoder says alone, [N, L, W]; an encoder of another generator is refused."""
+        encoder.to(photos.device).check(g)
+        batches = photos.split(self.refine.batch_size)
+        return torch.cat([encoder.styles(g, batch) for batch in batches])
 
 
 class Remembering:
@@ -110,10 +212,9 @@ class Remembering:
         codes: safetensors file with ``thumbnails [N, 192]`` and ``ws [N, L, W]``; may be absent.
     """
 
-    def __init__(self, *, invert: Callable[[Generator, Tensor], Tensor], codes: str) -> None:
+    def __init__(self, *, invert: Invert, codes: str) -> None:
         self.invert = invert
-        path = Path(codes)
-        path = path if path.is_absolute() else Path(__file__).parent.parent / path
+        path = ROOT / codes
         known = load_file(path) if path.is_file() else {}
         self.thumbnails = known.get("thumbnails", torch.zeros(0, 192)).float()
         self.ws = known.get("ws", torch.zeros(0, 1, 1)).float()

@@ -13,11 +13,17 @@ from safetensors.torch import save
 from torch import nn
 
 from core.discriminator import Discriminator
+from core.encoders.compact import Compact, CompactZPlus
 from core.errors import UserError
 from core.generator import Generator
 
 FORMAT = "styleshift-1"
-CLASSES: dict[str, type[nn.Module]] = {"Generator": Generator, "Discriminator": Discriminator}
+CLASSES: dict[str, type[nn.Module]] = {
+    "Generator": Generator,
+    "Discriminator": Discriminator,
+    "Compact": Compact,
+    "CompactZPlus": CompactZPlus,
+}
 
 
 def write(

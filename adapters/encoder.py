@@ -1,0 +1,169 @@
+"""Learn to invert a source: photos to the style rows whose pictures they are.
+
+Paper: pSp (arXiv:2008.00951). The term on generated pictures, whose styles are known, is older
+("Invertible conditional GANs", arXiv:1611.06355).
+
+Departs from the paper in: a small trunk that starts from fresh weights, so it sees generated
+pictures too and their styles are a loss; the perceptual distance and the identity are those of the
+embedded guide; the average style keeps its rows near by a squared distance in units of the spread.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from adapters.base import Adapter, G
+from core.encoders import Compact
+from core.encoders.compact import spread
+from core.errors import UserError
+from core.mixing import mixed_ws
+from core.refine import equal_steps
+from core.source import Source
+
+
+class Guiding(Protocol):
+    """A network that the losses look through."""
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Vectors [N, V] whose squared distances are perceptual."""
+
+    def identity(self, images: Tensor) -> Tensor:
+        """Unit vectors [N, E] that say who it is."""
+
+
+class Encoder(Adapter):
+    """Trains an encoder for the source, which itself stays as it is.
+
+    Args:
+        source: whose pictures the codes make.
+        encoder: makes the network from ``rows``, ``w_dim`` and ``resolution``.
+        optimizer: makes the optimiser from parameters and ``lr``.
+        lr: highest learning rate; it ramps up over ``warmup`` (a share) and falls as a cosine.
+        warmup: share of the run.
+        guide: the network that losses look through.
+        loss: weights of ``perceptual``, ``pixel`` (mean square), ``identity`` (one minus cosine),
+            ``w_norm`` (mean squared distance from the average, in spreads) and ``code`` (the same
+            from the known styles of generated pictures).
+        generated: generated pictures beside every batch of photos.
+        mixing_prob: share of generated batches that show two latents.
+        bf16: mixed precision; twice as fast where the processor has it.
+        samples: latents from which the spread of the styles is taken.
+        steps: how the steps of refinement are found: ``probes``, ``damping``, ``pixel``.
+    """
+
+    paper = "arXiv:2008.00951"
+    encoder: Compact
+    spread: Tensor
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        encoder: Callable[..., Compact],
+        optimizer: Callable[..., Optimizer],
+        lr: float,
+        warmup: float,
+        guide: Guiding,
+        loss: dict[str, float],
+        generated: int,
+        mixing_prob: float,
+        bf16: bool,
+        samples: int,
+        steps: dict[str, Any],
+        **run: int,
+    ) -> None:
+        super().__init__(source, **run)
+        if generated < 1:
+            raise UserError(f"method.generated={generated} must be at least 1.")
+        g = source.g
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed)
+            self.encoder = encoder(rows=g.num_ws, w_dim=g.w_dim, resolution=g.img_resolution)
+        self.encoder.attend(g, samples=samples, seed=self.seed)
+        self.register_buffer("spread", spread(g, samples=samples, seed=self.seed))
+        self.optimizer, self.lr, self.warmup = optimizer, lr, warmup
+        self.guide, self.loss, self.generated = guide, loss, generated
+        self.mixing_prob, self.bf16, self.steps = mixing_prob, bf16, steps
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        """One player: the encoder."""
+        return [self.optimizer(self.encoder.parameters(), lr=self.lr)]
+
+    def rate(self) -> float:
+        """Learning rate over its peak: a ramp, then a cosine."""
+        share = (self.images_seen + self.batch_size) / self.images
+        if share < self.warmup:
+            return share / self.warmup
+        return 0.5 + 0.5 * math.cos(math.pi * min((share - self.warmup) / (1 - self.warmup), 1))
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """One step on photos and on as many generated pictures as the yaml says."""
+        photos, _ = batch
+        optimiser: Any = self.optimizers()
+        for group in optimiser.param_groups:
+            group["lr"] = self.lr * self.rate()
+        with self.quick(), torch.no_grad():
+            made, known = self.made()
+            images = torch.cat([photos, made])
+            seen, who = self.guide.embed(images), self.guide.identity(images)
+        with self.turn(G):
+            with self.quick():
+                ws = self.encoder.styles(self.source.g, images)
+                pictures = self.render(ws).float()
+                parts = {
+                    "perceptual": (self.guide.embed(pictures) - seen).square().sum(1).mean(),
+                    "pixel": (pictures - images).square().mean(),
+                    "identity": 1 - (self.guide.identity(pictures) * who).sum(1).mean(),
+                    "w_norm": self.apart(ws, self.source.g.mapping.w_avg),
+                    "code": self.apart(ws[len(photos) :], known),
+                }
+            self.manual_backward(torch.stack([self.loss[k] * v for k, v in parts.items()]).sum())
+        self.images_seen += len(photos)
+        self.losses = {name: part.detach() for name, part in parts.items()}
+
+    def made(self) -> tuple[Tensor, Tensor]:
+        """Generated pictures [M, 3, R, R] and the styles [M, L, W] that they show."""
+        g = self.source.g
+        z, other = self.noise(self.generated), self.noise(self.generated)
+        ws = mixed_ws(g.mapping, z, other, self.mixing_prob, self.rng)
+        return g.synthesis(ws, noise_mode="const").float(), ws
+
+    def apart(self, ws: Tensor, others: Tensor) -> Tensor:
+        """Mean squared distance of styles, in units of their spread."""
+        return ((ws - others) / self.spread).square().mean()
+
+    def quick(self) -> torch.autocast:
+        """Mixed precision, where the yaml wants it."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
+
+    def player(self, index: int) -> nn.Module:
+        """The encoder is all that is trained."""
+        return self.encoder
+
+    def judged(self) -> nn.Module:
+        """The source's generator, which makes the pictures of the codes."""
+        return self.source.g
+
+    def export(self) -> dict[str, nn.Module]:
+        """The encoder, with the steps along which its codes are refined."""
+        found = equal_steps(self.source.g, self.guide, seed=self.seed, **self.steps)
+        self.encoder.steps.copy_(found)
+        return {"encoder": self.encoder}
+
+    def latents(self, z: Tensor) -> Tensor:
+        """Style rows [N, L, W] by the source's mapping network."""
+        return self.source.g.mapping(z)
+
+    def render(self, ws: Tensor) -> Tensor:
+        """Images [N, 3, R, R] by the source."""
+        return self.source.g.synthesis(ws, noise_mode="const")
+
+    def stylise(self, photos: Tensor) -> Tensor:
+        """What the source makes of the codes of photos [N, 3, R, R], without refinement."""
+        return self.render(self.encoder.styles(self.source.g, photos))

@@ -1,0 +1,81 @@
+"""L-BFGS for many small problems side by side (Nocedal 1980, Mathematics of Computation 35).
+
+Every problem of a batch has a memory, a step length and a verdict of its own, so that none depends
+on its neighbours; the functions and gradients of all are evaluated together.
+
+Departs from the paper in: the line search only shortens steps that do not descend enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+ENOUGH = 1e-4  # share of the promised descent that a step must keep (Armijo)
+SHORTER = 0.4
+FLAT = 1e-20
+
+
+def minimise(
+    losses: Callable[[Tensor], Tensor], start: Tensor, *, steps: int, memory: int, first: float
+) -> Tensor:
+    """Where ``losses`` is smallest of what was tried, [N, D], detached.
+
+    Args:
+        losses: values [N] of points [N, D]; row by row a function of its own.
+        start: points [N, D].
+        steps: how often the losses and their gradients are evaluated; none leaves the start.
+        memory: pairs of steps and gradient changes that are remembered.
+        first: length of the first step, before anything is known of the curvature.
+    """
+    best = start.detach()
+    if steps < 1:
+        return best
+    value, slope = _evaluated(losses, best)
+    moves = best.new_zeros(memory, *best.shape)
+    turns = torch.zeros_like(moves)
+    length = torch.ones_like(value)
+    for _ in range(steps - 1):
+        direction = -_newton(slope, moves, turns, first)
+        tried = best + length[:, None] * direction
+        new_value, new_slope = _evaluated(losses, tried)
+        promised = length * (slope * direction).sum(1)
+        good = new_value <= value + ENOUGH * promised  # False where the value is no number
+        move, turn = tried - best, new_slope - slope
+        learnt = (good & ((move * turn).sum(1) > FLAT))[:, None]
+        moves = torch.where(learnt, torch.cat([moves[1:], move[None]]), moves)
+        turns = torch.where(learnt, torch.cat([turns[1:], turn[None]]), turns)
+        best = torch.where(good[:, None], tried, best)
+        slope = torch.where(good[:, None], new_slope, slope)
+        value = torch.where(good, new_value, value)
+        length = torch.where(good, torch.ones_like(length), SHORTER * length)
+    return best
+
+
+def _evaluated(losses: Callable[[Tensor], Tensor], points: Tensor) -> tuple[Tensor, Tensor]:
+    """Values [N] and gradients [N, D]."""
+    with torch.enable_grad():
+        points = points.detach().requires_grad_(True)
+        values = losses(points)
+        (slopes,) = torch.autograd.grad(values.sum(), points)
+    return values.detach(), slopes
+
+
+def _newton(slope: Tensor, moves: Tensor, turns: Tensor, first: float) -> Tensor:
+    """The inverse Hessian of the memory [M, N, D] times the gradient [N, D]: two-loop recursion."""
+    curvature = (moves * turns).sum(2)
+    known = curvature > FLAT
+    rho = torch.where(known, 1 / curvature.clamp(min=FLAT), 0.0)
+    q, alphas = slope, torch.zeros_like(rho)
+    for i in reversed(range(len(moves))):
+        alphas[i] = rho[i] * (moves[i] * q).sum(1)
+        q = q - alphas[i][:, None] * turns[i]
+    scale = curvature[-1] / turns[-1].square().sum(1).clamp(min=FLAT)
+    scale = torch.where(known[-1], scale, first / slope.norm(dim=1).clamp(min=FLAT))
+    q = q * scale[:, None]
+    for i in range(len(moves)):
+        beta = rho[i] * (turns[i] * q).sum(1)
+        q = q + (alphas[i] - beta)[:, None] * moves[i]
+    return q
