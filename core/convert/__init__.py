@@ -48,9 +48,25 @@ def from_state_dict(
     kind = _kind(format)
     entries = {name: torch.as_tensor(value) for name, value in state.items()}
     config = kind.architecture({name: tuple(value.shape) for name, value in entries.items()})
+    with torch.device("meta"):  # takes no memory, whatever the shapes say
+        plan = _built(kind.network, config, arch, format)
+    filled = _matched(entries, kind, plan, format)
     network = _built(kind.network, config, arch, format)
-    names, filters = kind.names(network.config), kind.filters(network.config)
     own = network.state_dict()
+    if latent_avg is not None:
+        filled["mapping.w_avg"] = _average(latent_avg, own, format)
+    if {v.dtype for v in filled.values() if v.is_floating_point()} == {torch.float64}:
+        network.double()
+    network.load_state_dict({**own, **filled})
+    return network
+
+
+def _matched(
+    entries: dict[str, Tensor], kind: Format, plan: Network, format: str
+) -> dict[str, Tensor]:
+    """Entries under our names; each is there, used, well shaped and of the right type."""
+    names, filters = kind.names(plan.config), kind.filters(plan.config)
+    own = plan.state_dict()
     _check_filters(entries, filters, format)
     for name in sorted(set(entries) - set(names) - set(filters)):
         raise CheckpointError(f"{format}: entry {name!r} belongs to no layer.")
@@ -60,18 +76,15 @@ def from_state_dict(
             if kind.optional(name):
                 continue
             raise CheckpointError(f"{format}: entry {name!r} is missing.")
-        shape = kind.foreign_shape(name, tuple(own[ours].shape))
-        if tuple(entries[name].shape) != shape:
+        found, shape = entries[name], kind.foreign_shape(name, tuple(own[ours].shape))
+        if tuple(found.shape) != shape:
             raise CheckpointError(
-                f"{format}: entry {name!r} has shape {tuple(entries[name].shape)}, not {shape}."
+                f"{format}: entry {name!r} has shape {tuple(found.shape)}, not {shape}."
             )
-        filled[ours] = entries[name].reshape(own[ours].shape)
-    if latent_avg is not None:
-        filled["mapping.w_avg"] = _average(latent_avg, own, format)
-    if {v.dtype for v in filled.values() if v.is_floating_point()} == {torch.float64}:
-        network.double()
-    network.load_state_dict({**own, **filled})
-    return network
+        if found.is_floating_point() != own[ours].is_floating_point():
+            raise CheckpointError(f"{format}: entry {name!r} has numbers of type {found.dtype}.")
+        filled[ours] = found.reshape(own[ours].shape)
+    return filled
 
 
 def to_state_dict(module: Network, *, format: str) -> dict[str, Tensor]:
@@ -111,8 +124,9 @@ def _built(
             )
     try:
         return network(**{**config, **arch})
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{format}: no such network ({error}).") from error
+    except (TypeError, ValueError, ZeroDivisionError, RuntimeError) as error:
+        first = str(error).partition("\n")[0]
+        raise CheckpointError(f"{format}: no such network ({first}).") from error
 
 
 def _check_filters(entries: dict[str, Tensor], filters: dict[str, float], format: str) -> None:

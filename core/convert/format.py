@@ -15,6 +15,7 @@ from core.generator import Generator, resolutions
 Shapes = Mapping[str, tuple[int, ...]]
 Table = dict[str, str]  # foreign name to ours
 Network = Generator | Discriminator | PyramidEncoder | IRSE50
+LARGEST = 1024  # number in a name: the resolution of the largest network
 
 
 class CheckpointError(UserError):
@@ -55,8 +56,13 @@ def shape_of(shapes: Shapes, name: str, axes: int) -> tuple[int, ...]:
 
 def greatest(shapes: Shapes, pattern: str) -> int:
     """The greatest number in entries that begin like this, whole or not; -1 without any."""
-    found = (re.match(pattern, name) for name in shapes)
-    return max((int(match[1]) for match in found if match), default=-1)
+    found = [match for match in (re.match(pattern, name) for name in shapes) if match]
+    for match in found:
+        if int(match[1]) > LARGEST:
+            raise CheckpointError(
+                f"The architecture cannot be read: entry {match.string!r} belongs to no layer."
+            )
+    return max((int(match[1]) for match in found), default=-1)
 
 
 def doubled(steps: int) -> int:

@@ -3,11 +3,12 @@ import re
 import pytest
 import torch
 
-from core.convert import FORMATS, CheckpointError, from_state_dict, to_state_dict
+from core.convert import CheckpointError, from_state_dict, to_state_dict
 from core.discriminator import Discriminator
 from core.errors import UserError
 from core.generator import Generator
 
+FORMATS = ("nvidia_g", "nvidia_d", "rosinality_g", "rosinality_d")
 TABLE = {4: 8, 8: 7, 16: 6, 32: 5}
 
 
@@ -125,3 +126,30 @@ def test_an_absurd_number_of_layers_is_refused_quickly():
     state["convs.99999999.conv1.0.weight"] = torch.ones(1)
     with pytest.raises(CheckpointError, match="architecture cannot be read"):
         from_state_dict(state, format="rosinality_d")
+
+
+def test_shapes_that_no_memory_could_hold_are_refused_before_anything_is_built():
+    state = to_state_dict(network("rosinality_g"), format="rosinality_g")
+    for r in range(3):
+        state[f"convs.{2 * r}.conv.weight"] = torch.ones(1, 2**20, 1, 1, 1)
+    state["conv1.conv.weight"] = torch.ones(1, 2**20, 1, 1, 1)
+    with pytest.raises(CheckpointError, match=r"'input\.input' has shape"):
+        from_state_dict(state, format="rosinality_g")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_empty_entries_and_whole_numbers_are_refused(format):
+    state = to_state_dict(network(format), format=format)
+    for name, value in state.items():
+        with pytest.raises(CheckpointError):
+            from_state_dict({**state, name: value.flatten()[:0]}, format=format)
+        if name.endswith("weight"):
+            with pytest.raises(CheckpointError, match=r"numbers of type torch\.int64"):
+                from_state_dict({**state, name: value.long()}, format=format)
+
+
+def test_a_thousand_million_layers_are_refused_quickly():
+    state = to_state_dict(network("nvidia_g"), format="nvidia_g")
+    state["mapping.fc999999999.weight"] = torch.ones(1)
+    with pytest.raises(CheckpointError, match="belongs to no layer"):
+        from_state_dict(state, format="nvidia_g")
