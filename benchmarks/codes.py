@@ -10,6 +10,7 @@ from pathlib import Path
 import hydra
 import torch
 from omegaconf import DictConfig
+from torch import Tensor
 
 from benchmarks import settings, sheet
 from benchmarks.progress import console
@@ -19,11 +20,9 @@ from core.inversion import save_codes
 COLUMNS = 10
 
 
-@hydra.main(version_base="1.3", config_path=str(settings.CONF), config_name="config")
-def main(cfg: DictConfig) -> None:
-    """Photos of the test people to style rows by the source's own projector."""
-    source = build(cfg.source)
-    domain = build(cfg.data)
+def remember(cfg: DictConfig) -> None:
+    """Photos of the test people to style rows, by what inverts them where they are not known."""
+    source, domain = build(cfg.source), build(cfg.data)
     photos = torch.cat(list(domain.photos()))[: cfg.eval.photos]
     ws = source.inverter.invert(source.g, photos)
     path = Path(cfg.source.invert.codes)
@@ -31,14 +30,25 @@ def main(cfg: DictConfig) -> None:
     with torch.no_grad():
         inverted = torch.cat([source.g.synthesis(w) for w in ws.split(64)])
     error = (inverted - photos).square().mean().sqrt() * 127.5
+    picture = Path(cfg.folder) / "out" / f"{cfg.source.name}-inversions.png"
+    shown(photos, inverted, picture)
+    console.print(f"{path}: {len(ws)} people, {error:.1f} grey levels apart; {picture}")
+
+
+def shown(photos: Tensor, inverted: Tensor, picture: Path) -> None:
+    """Save photos [N, 3, R, R] over their inversions."""
     rows = [sheet.to_uint8(x) for x in (photos, inverted)]
     bands = [
         ("photos over inversions" if i == 0 else "", [r[i : i + COLUMNS] for r in rows])
         for i in range(0, len(photos), COLUMNS)
     ]
-    picture = Path(cfg.folder) / "out" / f"{cfg.source.name}-inversions.png"
     sheet.save(picture, sheet.stack(bands, 128))
-    console.print(f"{path}: {len(ws)} people, {error:.1f} grey levels apart; {picture}")
+
+
+@hydra.main(version_base="1.3", config_path=str(settings.CONF), config_name="config")
+def main(cfg: DictConfig) -> None:
+    """The test people of the data that is named."""
+    remember(cfg)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ class PyramidEncoder(nn.Module):
         self.latlayer1 = nn.Conv2d(256, WIDTH, 1)
         self.latlayer2 = nn.Conv2d(128, WIDTH, 1)
 
-    def rows(self, images: Tensor, count: int) -> list[Tensor]:
+    def heads(self, images: Tensor, count: int) -> list[Tensor]:
         """What the first ``count`` heads [N, W] each say of images [N, C, R, R]."""
         coarse, middle, fine = self.pyramid(images)
         seen = [coarse if r < MIDDLE else middle if r < FINE else fine for r in range(count)]
@@ -102,7 +102,7 @@ class GradualStyleEncoder(PyramidEncoder):
 
     def forward(self, images: Tensor) -> Tensor:
         """Codes [N, L, W], before the average style is added, of images [N, 3, 256, 256]."""
-        return torch.stack(self.rows(images, self.config["rows"]), dim=1)
+        return torch.stack(self.heads(images, self.config["rows"]), dim=1)
 
 
 class Encoder4Editing(PyramidEncoder):
@@ -119,7 +119,7 @@ class Encoder4Editing(PyramidEncoder):
 
     def forward(self, images: Tensor) -> Tensor:
         """Codes [N, L, W], before the average style is added, of images [N, 3, 256, 256]."""
-        first, *offsets = self.rows(images, self.stage + 1)
+        first, *offsets = self.heads(images, self.stage + 1)
         repeated = [first] * (self.config["rows"] - 1 - self.stage)
         return torch.stack([first, *(first + offset for offset in offsets), *repeated], dim=1)
 
