@@ -11,16 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from benchmarks.measure import Measure
+from benchmarks.memory import Portions
 from benchmarks.pictures import as_images
 from benchmarks.sheet import to_uint8
 
+T = TypeVar("T")
 ABSENT = {
     "fakes": "the method makes no pictures from latents",
     "sources": "the method has no trained source to compare with",
@@ -79,6 +81,7 @@ class Gallery:
         self.progress = progress
         self.done = self.total = 0
         self.notes: list[str] = []
+        self.portions = Portions(batch_size, self.notes.append)
         self._pixels: dict[str, np.ndarray] = {}
         self._features: dict[tuple[str, str, int], dict[str, Tensor]] = {}
 
@@ -128,10 +131,9 @@ class Gallery:
         if key not in self._features:
             parts: dict[str, list[Tensor]] = {}
             for images in self.images(stream, first):
-                with torch.no_grad():
-                    seen = extractor(images.to(self.adapter.device))
-                for name, values in seen.items():
-                    parts.setdefault(name, []).append(values.cpu())
+                for seen in self._portions(extractor, images):
+                    for name, values in seen.items():
+                        parts.setdefault(name, []).append(values.cpu())
                 self._advance(len(images), stream)
             self._features[key] = {name: torch.cat(values) for name, values in parts.items()}
         return self._features[key][head]
@@ -159,16 +161,23 @@ class Gallery:
         self.total = max(self.total, self.done)
         self.progress(self.done, self.total, what)
 
-    def _make(self, stream: str) -> Iterator[Tensor]:
+    def _portions(self, work: Callable[[Tensor], T], items: Tensor) -> Iterator[T]:
+        """What ``work`` makes of items [n, ...] on the adapter's device, batch by batch."""
         device = self.adapter.device
+
+        def quietly(part: Tensor) -> T:
+            with torch.no_grad():  # an inversion asks for gradients itself
+                return work(part.to(device))
+
+        return self.portions(quietly, items)
+
+    def _make(self, stream: str) -> Iterator[Tensor]:
         if stream in ("fakes", "sources"):
             generator = self.adapter.sample if stream == "fakes" else self.adapter.source.g
-            for z in self.z().split(self.batch_size):
-                with torch.no_grad():
-                    yield generator(z.to(device))
+            yield from self._portions(generator, self.z())
         elif stream == "stylised":
             for images in self.images("photos"):
-                yield self.adapter.stylise(images.to(device))
+                yield from self._portions(self.adapter.stylise, images)
         elif stream == "shots":
             yield self.domain.shots
         else:

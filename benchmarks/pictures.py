@@ -95,7 +95,7 @@ class Picture:
 
 def files(root: str | Path) -> list[File]:
     """All picture files below a folder or in a zip, sorted by path; hidden ones are skipped."""
-    path = Path(root).expanduser()
+    path = Path(os.path.expanduser(root))  # leaves ~nobody as it is, where Path would raise
     if not os.path.exists(path):  # False, not an error, for what may not be looked at
         raise UserError(f"The folder {path} does not exist.")
     if path.is_dir():

@@ -71,7 +71,7 @@ class FolderDomain(Domain):
             )
         others = len(pictures) - shots
         used = pictures if others >= reference_minimum else pictures[:shots]
-        self.name = Path(root).expanduser().stem
+        self.name = Path(root).stem
         self._shots, self._reference = reader.stacked(used[:shots]), reader.stacked(used[shots:])
         self.shots_sha256 = hashlib.sha256(self._shots.tobytes()).hexdigest()
         self._photos = reader.stacked(

@@ -72,7 +72,7 @@ class ParaFacesDomain(Domain):
             TEST: whole("data.photos", photos, least=0),
             PAIRS: whole("data.pairs", pairs, least=0),
         }
-        self.cache = Path(cache).expanduser()
+        self.cache = home(cache)
         self.notes.append(
             f"{self.name}: {shots} {'shot' if shots == 1 else 'shots'} (list {draw}), "
             f"{reference} held-out people as reference, {photos} test people."
@@ -198,6 +198,16 @@ class ParaFacesTraining(ParaFacesDomain):
     def shots(self) -> Tensor:
         """The first pictures of the training set, as an example of it."""
         return as_images(self.training()[: self.shown])
+
+
+def home(folder: str) -> Path:
+    """The folder, with ``~`` resolved; there may be nobody's home."""
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError as error:
+        raise UserError(
+            f"machine.cache={folder}: there is no home folder; machine.cache=FOLDER names a place."
+        ) from error
 
 
 def _numbers(place: int) -> str:

@@ -1,23 +1,34 @@
 """Rendered pictures on disk, keyed by what defines them and moved into place at once."""
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.lib.format import open_memmap
 
+from benchmarks import disk
 from benchmarks.parafaces.march import CHANNELS
 from benchmarks.parafaces.parameters import TABLE, parameters
 from benchmarks.parafaces.picture import Progress, Rendering, check, fill, layout
 from benchmarks.parafaces.truth import LANDMARKS
+from core.errors import UserError
 
 # Raise when any picture changes, so that what older code has rendered is not taken for it.
 RENDER_VERSION = 1
+
+SUMS = "sha256.json"
+WORK = ".rendering-"
+STALE_SECONDS = 24 * 3600
+ATTEMPTS = 3
 
 
 def cache_key(
@@ -50,7 +61,8 @@ def cached(
 ) -> Rendering:
     """Pictures 0 .. pictures_each - 1 of every person, person by person, memory-mapped.
 
-    Rendered into the folder first if they are not there yet, or if what is there is damaged.
+    Rendered into the folder first if they are not there yet, or if what is there is damaged: each
+    array has a checksum.
     """
     check(domain, resolution, supersample)
     n = len(people) * pictures_each
@@ -60,25 +72,19 @@ def cached(
     found = _opened(place, shapes)
     if found is not None:
         return found
-    place.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".rendering-", dir=place.parent))
-    try:
+    ids = np.repeat(np.asarray(people, np.int64), pictures_each)
+    params = parameters(ids, np.tile(np.arange(pictures_each), len(people)))
+    with _workplace(place.parent) as work:
         result = Rendering(
-            **{
-                name: open_memmap(work / f"{name}.npy", "w+", kind, shape)
-                for name, (shape, kind) in shapes.items()
-            }
+            **{name: _array(work / f"{name}.npy", *of) for name, of in shapes.items()}
         )
-        ids = np.repeat(np.asarray(people, np.int64), pictures_each)
-        params = parameters(ids, np.tile(np.arange(pictures_each), len(people)))
         for done in fill(result, params, domain, supersample=supersample):
             progress(done, n)
         for array in vars(result).values():
             array.flush()
         del result, array
+        (work / SUMS).write_text(json.dumps(_sums(work, shapes)), encoding="utf-8")
         _move(work, place)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     found = _opened(place, shapes)
     if found is None:
         raise OSError(f"The rendered pictures in {place} cannot be read back.")
@@ -86,7 +92,7 @@ def cached(
 
 
 def _opened(place: Path, shapes: dict[str, tuple[tuple[int, ...], type]]) -> Rendering | None:
-    """The pictures in a folder, or None if any file is missing, truncated or of another shape."""
+    """The pictures in a folder, or None if any file is missing, of another shape, or damaged."""
     arrays = {}
     for name, (shape, kind) in shapes.items():
         try:
@@ -96,11 +102,89 @@ def _opened(place: Path, shapes: dict[str, tuple[tuple[int, ...], type]]) -> Ren
         if array.shape != shape or array.dtype != kind:
             return None
         arrays[name] = array
-    return Rendering(**arrays)
+    return Rendering(**arrays) if _intact(place, shapes) else None
+
+
+def _intact(place: Path, names: Iterable[str]) -> bool:
+    """Whether the files are those that were written; looked at once as long as they stay."""
+    stamps = []
+    for name in (*(f"{name}.npy" for name in names), SUMS):
+        try:
+            status = (place / name).stat()
+        except OSError:  # SUMS, in what a version rendered that wrote none: taken as it is
+            continue
+        stamps.append((status.st_ino, status.st_size, status.st_mtime_ns))
+    return _as_written(place, tuple(names), tuple(stamps))
+
+
+@lru_cache(maxsize=256)
+def _as_written(place: Path, names: tuple[str, ...], stamps: tuple[tuple[int, ...], ...]) -> bool:
+    actual = _sums(place, names)
+    try:
+        return json.loads((place / SUMS).read_text(encoding="utf-8")) == actual
+    except FileNotFoundError:
+        with suppress(OSError):
+            disk.put(place / SUMS, json.dumps(actual).encode())
+        return True
+    except (OSError, ValueError):
+        return False
+
+
+def _sums(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """Checksums of the files, by name."""
+    sums = {}
+    for name in names:
+        with (folder / f"{name}.npy").open("rb") as file:
+            sums[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return sums
+
+
+def _array(path: Path, shape: tuple[int, ...], kind: type) -> np.ndarray:
+    """A new file mapped as an array; its room on the disk is taken now.
+
+    Without that, a disk that fills up later would end the process without a word (SIGBUS).
+    """
+    array = open_memmap(path, "w+", kind, shape)
+    with path.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, max(path.stat().st_size, 1))
+    return array
+
+
+@contextmanager
+def _workplace(folder: Path) -> Iterator[Path]:
+    """A folder beside the finished ones that is gone afterwards; so are those of killed processes.
+
+    Raises:
+        UserError: what is rendered cannot be kept there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(f"{WORK}*"):
+            if time.time() - left.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+        work = Path(tempfile.mkdtemp(prefix=WORK, dir=folder))
+        try:
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    except OSError as error:
+        raise UserError(
+            f"Rendered pictures cannot be kept in {folder} ({error.strerror}); "
+            "machine.cache=FOLDER names another place."
+        ) from error
 
 
 def _move(work: Path, place: Path) -> None:
     """Put a finished folder into its place, which may hold a damaged one or another process's."""
-    if place.exists():
-        shutil.rmtree(place)
-    os.replace(work, place)
+    for _ in range(ATTEMPTS):
+        if place.exists():
+            shutil.rmtree(place, ignore_errors=True)
+        try:
+            os.replace(work, place)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        else:
+            disk.settle(place.parent)
+            return
+    raise OSError(errno.EBUSY, "another process keeps writing there")
