@@ -48,7 +48,8 @@ def ship(trained: Path, asset: Path, notes: dict[str, str]) -> None:
 
 def comparison(source: Source, photos: Tensor) -> dict[str, dict[str, float]]:
     """Encoder, refinement and optimisation on photos [N, 3, R, R] of held-out people."""
-    shipped = source.inverter.invert
+    inverter: Any = source.inverter
+    shipped = inverter.invert
     (encoder,) = shipped.encoders
     projector = shipped.otherwise
 

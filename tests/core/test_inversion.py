@@ -1,5 +1,6 @@
 """From photos to style rows: L-BFGS, refinement, projection, memory."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -110,7 +111,7 @@ def test_lbfgs_never_gets_worse_and_survives_what_is_no_number():
     values = [
         losses(minimise(losses, start, steps=n, memory=5, first=30.0)) for n in (0, 1, 2, 5, 20)
     ]
-    for before, after in zip(values, values[1:], strict=False):
+    for before, after in itertools.pairwise(values):
         assert (after <= before).all()
     assert torch.isfinite(values[-1]).all()
     assert values[-1].max() < 0.1
