@@ -1,0 +1,101 @@
+"""Checkpoint files: read whatever is published, write ours and rosinality's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from core import weights
+from core.convert import nvidia_file, rosinality_file, tensorflow_file
+from core.convert.container import opened
+from core.convert.format import CheckpointError
+from core.convert.taking import Taker
+from core.errors import UserError
+
+OURS, THEIRS = ".safetensors", (".pt", ".pth")
+
+
+class Networks(dict[str, Any]):
+    """Networks by name, of ``g_ema``, ``g`` and ``d`` those that a file has.
+
+    Attributes:
+        origin: what kind of file they come from.
+        notes: what should be known of them, by topic.
+    """
+
+    def __init__(self, networks: Mapping[str, Any], origin: str, notes: dict[str, str]) -> None:
+        super().__init__(networks)
+        self.origin, self.notes = origin, notes
+
+
+def load(path: str | os.PathLike[str]) -> Networks:
+    """The networks of a file, recognised by its content, with their average styles.
+
+    Reads rosinality's ``.pt`` (zip or older), NVIDIA's ``.pkl`` (PyTorch or TensorFlow) and ours.
+
+    Raises:
+        CheckpointError: for anything else; nothing in the file is ever executed.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"There is no file {path}.")
+    try:
+        return _ours(path) if _is_ours(path) else _foreign(path)
+    except UserError as error:
+        sentence = str(error).replace(str(path), "").lstrip(",: ").rstrip(".")
+        raise CheckpointError(f"{path}: {sentence}.") from error
+
+
+def save(path: str | os.PathLike[str], networks: Mapping[str, Any]) -> list[str]:
+    """Write networks in the format that the name ends in; what that cannot express is returned.
+
+    ``.safetensors`` is ours, ``.pt`` rosinality's. The file is moved into place when complete.
+    """
+    path = Path(path)
+    if path.suffix == OURS:
+        notes = networks.notes if isinstance(networks, Networks) else {}
+        weights.write(path, dict(networks), notes)
+        return []
+    if path.suffix not in THEIRS:
+        raise CheckpointError(
+            f"{path} should end in .safetensors (ours) or .pt (rosinality's): "
+            "other formats are not written."
+        )
+    tree, lost = rosinality_file.tree_of(networks)
+    part = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(tree, part)
+        part.replace(path)
+    except (OSError, RuntimeError) as error:
+        raise CheckpointError(f"{path} cannot be written ({error}).") from error
+    return lost
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a safetensors header begins: its length, then a brace."""
+    with path.open("rb") as file:
+        start = file.read(9)
+    return start[8:] == b"{" and start[4:8] == b"\0\0\0\0"
+
+
+def _ours(path: Path) -> Networks:
+    networks, notes = weights.read(path)
+    return Networks(networks, "safetensors", notes)
+
+
+def _foreign(path: Path) -> Networks:
+    with opened(path) as file:
+        taker = Taker(file.size)
+        if file.kind != "pickle":
+            networks, notes = rosinality_file.read(file.tree, taker)
+            return Networks(networks, f"rosinality, {file.kind}", notes)
+        if isinstance(file.tree, tuple):
+            networks, notes = tensorflow_file.read(file.tree, taker)
+            return Networks(networks, "NVIDIA, TensorFlow pickle", notes)
+        networks, notes = nvidia_file.read(file.tree, taker)
+        return Networks(networks, "NVIDIA, PyTorch pickle", notes)

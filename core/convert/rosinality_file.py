@@ -1,0 +1,124 @@
+"""Rosinality's ``.pt`` files: state dicts ``g_ema``, ``g``, ``d`` and the average style.
+
+Training snapshots have no average style, files from other hands often no noise maps: these are
+computed and drawn here from fixed seeds, and the notes say so. What belongs to training
+(optimisers, arguments, the probability of augmentation) is passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.convert.format import CheckpointError, Network
+from core.convert.rosinality import ROSINALITY_G
+from core.convert.states import from_state_dict, to_state_dict
+from core.convert.taking import Taker
+from core.discriminator import Discriminator
+from core.generator import Generator, channel_table
+
+PARTS = {"g_ema": "rosinality_g", "g": "rosinality_g", "d": "rosinality_d"}
+STYLES = 4096  # what rosinality averages over when it truncates
+GROUP = 4  # of its minibatch deviation
+
+Found = tuple[dict[str, Network], dict[str, str]]
+
+
+def read(tree: Any, taker: Taker) -> Found:
+    """Networks and notes of a file's tree; a bare state dict is told by its names."""
+    if not isinstance(tree, dict):
+        raise CheckpointError("it holds no state dicts")
+    parts = {part: tree[part] for part in PARTS if tree.get(part) is not None}
+    average = tree.get("latent_avg")
+    if not parts:
+        parts, average = {_bare(tree): tree}, None
+    networks: dict[str, Network] = {}
+    notes: dict[str, str] = {}
+    for part, entries in parts.items():
+        state = taker.state(entries, part)
+        if part == "d":
+            networks[part] = from_state_dict(state, format=PARTS[part])
+            continue
+        drawn = _drawn(state)
+        if drawn:
+            notes["noise"] = f"{len(drawn)} noise maps are missing and were drawn with seed 0"
+        networks[part] = from_state_dict({**state, **drawn}, format=PARTS[part])
+    generators = [network for network in networks.values() if isinstance(network, Generator)]
+    if average is not None:
+        given = taker.tensor(average, "latent_avg")
+        for g in generators:
+            _give(g, given)
+    elif generators:
+        notes["w_avg"] = f"the average style was missing and is the mean of {STYLES}, seed 0"
+        for g in generators:
+            _estimate(g)
+    return networks, notes
+
+
+def tree_of(networks: Mapping[str, Network]) -> tuple[dict[str, Any], list[str]]:
+    """What to save, and in sentences what rosinality's networks cannot express."""
+    tree: dict[str, Any] = {}
+    lost: list[str] = []
+    for part, format in PARTS.items():
+        if part in networks:
+            tree[part] = to_state_dict(networks[part], format=format)
+            lost += [f"{part}: {sentence}" for sentence in _lost(networks[part])]
+    for part in ("g_ema", "g"):
+        g = networks.get(part)
+        if isinstance(g, Generator):
+            tree.setdefault("latent_avg", g.mapping.w_avg.detach().cpu().clone())
+    if not tree:
+        raise CheckpointError("There is no g_ema, g or d, which is what rosinality's files hold.")
+    return tree, lost
+
+
+def _lost(network: Network) -> list[str]:
+    config, lost = network.config, []
+    if config.get("conv_clamp") is not None:
+        lost.append(f"rosinality's layers do not clamp at {config['conv_clamp']}")
+    if isinstance(network, Discriminator) and config["mbstd_group"] != GROUP:
+        lost.append(f"rosinality's minibatch deviation has groups of {GROUP}, always")
+    if isinstance(network, Generator) and config["z_dim"] != config["w_dim"]:
+        lost.append("rosinality's class knows one width for z and w")
+    usual = [channel_table(config["img_resolution"], base, 512) for base in (16384, 32768)]
+    if config["channels"] not in usual:
+        lost.append("rosinality's class knows the channels of config-e and config-f only")
+    return lost
+
+
+def _bare(tree: dict[Any, Any]) -> str:
+    names = {str(name).removeprefix("module.") for name in tree}
+    if "conv1.conv.weight" in names:
+        return "g_ema"
+    if "final_conv.0.weight" in names:
+        return "d"
+    found = ", ".join(repr(str(name)[:40]) for name in list(tree)[:4]) or "nothing"
+    raise CheckpointError(f"it holds none of g_ema, g and d (found {found})")
+
+
+def _drawn(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Noise maps that are missing."""
+    config = ROSINALITY_G.architecture({name: tuple(v.shape) for name, v in state.items()})
+    rng = torch.Generator().manual_seed(0)
+    drawn = {}
+    for name, ours in ROSINALITY_G.names(config).items():
+        if name.startswith("noises.") and name not in state:
+            side = int(ours.split(".")[1].removeprefix("b"))
+            drawn[name] = torch.randn((1, 1, side, side), generator=rng)
+    return drawn
+
+
+@torch.no_grad()
+def _estimate(g: Generator) -> None:
+    z = torch.randn((STYLES, g.z_dim), generator=torch.Generator().manual_seed(0))
+    total = torch.stack([g.mapping.style(part).double().sum(0) for part in z.split(256)]).sum(0)
+    g.mapping.w_avg.copy_(total / STYLES)
+
+
+def _give(g: Generator, average: Tensor) -> None:
+    if average.numel() != g.w_dim or not average.is_floating_point():
+        raise CheckpointError(f"entry 'latent_avg' has {average.numel()} numbers, not {g.w_dim}")
+    g.mapping.w_avg.copy_(average.flatten())

@@ -1,0 +1,144 @@
+"""State dicts of other implementations to our networks and back, strictly.
+
+Formats: ``nvidia_g``, ``nvidia_d`` (stylegan2-ada-pytorch), ``rosinality_g``, ``rosinality_d``
+(stylegan2-pytorch), and the encoders ``psp``, ``e4e`` and ``ir_se50``. The architecture is read
+off the shapes; what shapes cannot tell (``conv_clamp``, ``mbstd_group``) is passed. Every entry
+must be present, used and well shaped. Filters may be absent, since they never differ; where present
+they must be the usual ones. So may counters of batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.convert.e4e import E4E
+from core.convert.format import CheckpointError, Format, Network
+from core.convert.ir_se50 import IR_SE50
+from core.convert.nvidia import NVIDIA_D, NVIDIA_G
+from core.convert.psp import PSP
+from core.convert.rosinality import ROSINALITY_D, ROSINALITY_G
+from core.ops import setup_filter
+
+TAPS = (1, 3, 3, 1)
+FORMATS = {
+    "nvidia_g": NVIDIA_G,
+    "nvidia_d": NVIDIA_D,
+    "rosinality_g": ROSINALITY_G,
+    "rosinality_d": ROSINALITY_D,
+    "psp": PSP,
+    "e4e": E4E,
+    "ir_se50": IR_SE50,
+}
+
+
+def from_state_dict(
+    state: Mapping[str, Any], *, format: str, latent_avg: Any = None, **arch: Any
+) -> Network:
+    """Network of a foreign state dict of tensors or arrays.
+
+    ``arch`` adds what shapes do not tell, and must agree with what they do. ``latent_avg`` [W] is
+    the average style, which rosinality's files keep beside the state dict.
+    """
+    kind = _kind(format)
+    entries = {name: torch.as_tensor(value) for name, value in state.items()}
+    config = kind.architecture({name: tuple(value.shape) for name, value in entries.items()})
+    with torch.device("meta"):  # takes no memory, whatever the shapes say
+        plan = _built(kind.network, config, arch, format)
+    filled = _matched(entries, kind, plan, format)
+    network = _built(kind.network, config, arch, format)
+    own = network.state_dict()
+    if latent_avg is not None:
+        filled["mapping.w_avg"] = _average(latent_avg, own, format)
+    if {v.dtype for v in filled.values() if v.is_floating_point()} == {torch.float64}:
+        network.double()
+    network.load_state_dict({**own, **filled})
+    return network
+
+
+def _matched(
+    entries: dict[str, Tensor], kind: Format, plan: Network, format: str
+) -> dict[str, Tensor]:
+    """Entries under our names; each is there, used, well shaped and of the right type."""
+    names, filters = kind.names(plan.config), kind.filters(plan.config)
+    own = plan.state_dict()
+    _check_filters(entries, filters, format)
+    for name in sorted(set(entries) - set(names) - set(filters)):
+        raise CheckpointError(f"{format}: entry {name!r} belongs to no layer.")
+    filled = {}
+    for name, ours in names.items():
+        if name not in entries:
+            if kind.optional(name):
+                continue
+            raise CheckpointError(f"{format}: entry {name!r} is missing.")
+        found, shape = entries[name], kind.foreign_shape(name, tuple(own[ours].shape))
+        if tuple(found.shape) != shape:
+            raise CheckpointError(
+                f"{format}: entry {name!r} has shape {tuple(found.shape)}, not {shape}."
+            )
+        if found.is_floating_point() != own[ours].is_floating_point():
+            raise CheckpointError(f"{format}: entry {name!r} has numbers of type {found.dtype}.")
+        filled[ours] = found.reshape(own[ours].shape)
+    return filled
+
+
+def to_state_dict(module: Network, *, format: str) -> dict[str, Tensor]:
+    """Foreign state dict, filters included, of one of our networks.
+
+    Rosinality's generators have no average style: store ``module.mapping.w_avg`` beside it.
+    """
+    kind = _kind(format)
+    if not isinstance(module, kind.network):
+        raise CheckpointError(
+            f"{format} is the format of a {kind.network.__name__}, not a {type(module).__name__}."
+        )
+    own = module.state_dict()
+    state = {}
+    for name, ours in kind.names(module.config).items():
+        value = own[ours].detach().cpu()
+        state[name] = value.reshape(kind.foreign_shape(name, tuple(value.shape))).clone()
+    for name, total in kind.filters(module.config).items():
+        state[name] = setup_filter(TAPS) * total
+    return state
+
+
+def _kind(format: str) -> Format:
+    if format not in FORMATS:
+        raise CheckpointError(f"Unknown format {format!r}; known are {', '.join(FORMATS)}.")
+    return FORMATS[format]
+
+
+def _built(
+    network: type[Network], config: dict[str, Any], arch: dict[str, Any], format: str
+) -> Network:
+    for key, value in arch.items():
+        said = {int(r): int(c) for r, c in value.items()} if key == "channels" else value
+        if key in config and config[key] != said:
+            raise CheckpointError(
+                f"{format}: the shapes say {key} = {config[key]}, the caller says {said}."
+            )
+    try:
+        return network(**{**config, **arch})
+    except (TypeError, ValueError, ZeroDivisionError, RuntimeError) as error:
+        first = str(error).partition("\n")[0]
+        raise CheckpointError(f"{format}: no such network ({first}).") from error
+
+
+def _check_filters(entries: dict[str, Tensor], filters: dict[str, float], format: str) -> None:
+    for name, total in filters.items():
+        wanted = setup_filter(TAPS) * total
+        found = entries.get(name, wanted)
+        if found.shape != wanted.shape or not torch.allclose(found.float(), wanted, atol=1e-6):
+            raise CheckpointError(f"{format}: entry {name!r} is not the filter 1, 3, 3, 1.")
+
+
+def _average(latent_avg: Any, own: dict[str, Tensor], format: str) -> Tensor:
+    average = torch.as_tensor(latent_avg).flatten()
+    if "mapping.w_avg" not in own:
+        raise CheckpointError(f"{format}: a discriminator has no latent_avg.")
+    if average.shape != own["mapping.w_avg"].shape:
+        raise CheckpointError(f"{format}: latent_avg has {len(average)} numbers, not W.")
+    return average
