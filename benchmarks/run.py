@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import record as records
-from benchmarks import seeds, settings, sheet
+from benchmarks import seeds, settings, sheet, targets
 from benchmarks.checkpoint import Checkpoints
 from benchmarks.disk import Busy, alone, writable
 from benchmarks.gallery import Gallery, Result, measure
@@ -44,6 +44,7 @@ console = Console(markup=False)  # file names may look like markup
 
 def build(node: DictConfig, *args: Any, **late: Any) -> Any:
     """The object that a yaml node describes; late parts are given to its partial."""
+    targets.check(node)
     made = instantiate(node, _convert_="object")
     return made(*args, **late) if args or late else made
 
@@ -95,7 +96,7 @@ def adapt(
     domain = build(cfg.data)
     prepared(domain)
     for note in domain.notes:
-        console.print(note, highlight=False)
+        console.print(settings.printable(note), highlight=False)
     metrics = build(cfg.eval.metrics)
     adapter = build(cfg.method, source)
     watch = Watch(images=cfg.method.images, every=max(cfg.method.images // CURVE_POINTS, 1))
@@ -295,7 +296,7 @@ def command(cfg: DictConfig) -> None:
 
 def refuse(sentence: str) -> NoReturn:
     """Say what the user can mend, and leave."""
-    print(f"styleshift: {sentence}", file=sys.stderr)
+    print(f"styleshift: {settings.printable(sentence)}", file=sys.stderr)
     sys.exit(2)
 
 

@@ -11,10 +11,12 @@ from typing import Any
 from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 
+from benchmarks import targets
 from core.errors import UserError
 
 GROUPS = ("method", "data", "source", "eval", "machine", "logger")
 POSITIVE = ("method.images", "method.batch_size", "eval.samples", "data.shots")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 CONF = Path(__file__).parent.parent / "conf"
 
 
@@ -42,6 +44,7 @@ def flat(cfg: DictConfig) -> dict[str, Any]:
 
 def check(cfg: DictConfig, choices: dict[str, str]) -> None:
     """Refuse values that cannot be meant, naming the option."""
+    targets.check(cfg)
     values = flat(cfg)
     missing = [key for key, value in values.items() if value == "???"]
     if missing:
@@ -92,6 +95,11 @@ def sentence(error: Exception) -> str:
         return f"There is no option {key!r}{hint}"
     first = " ".join(line.strip() for line in text.splitlines() if line.strip())
     return first[:300]
+
+
+def printable(text: str) -> str:
+    """One line that a terminal only shows, whatever a file is named."""
+    return CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", " ".join(text.split("\n")))
 
 
 def known() -> list[str]:
