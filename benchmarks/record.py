@@ -121,7 +121,12 @@ def strict(node: Any) -> Any:
 
 def finite(value: Any) -> bool:
     """True for an int or float that is no NaN or infinity."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        return False
 
 
 def write(path: Path, record: dict[str, Any]) -> None:
@@ -140,7 +145,7 @@ def read(path: Path) -> dict[str, Any]:
     """A sound record, or a sentence that says what is wrong with the file."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is not a readable record: {error}.") from error
     wrong = validate(record)
     if wrong:
