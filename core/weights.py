@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ CLASSES: dict[str, type[nn.Module]] = {
     "Compact": Compact,
     "CompactZPlus": CompactZPlus,
 }
+LARGEST = 2**14  # number in a configuration: layers, channels, pixels
 
 
 def write(
@@ -59,29 +61,59 @@ def write(
         raise UserError(f"Weights cannot be written to {path}: {error.strerror}.") from error
 
 
-def read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """The networks of a file by name, every tensor used and none missing, and its notes."""
+def read(
+    path: Path, classes: Mapping[str, type[nn.Module]] = CLASSES
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The networks of a file by name, every tensor used and none missing, and its notes.
+
+    Args:
+        path: of the file.
+        classes: that it may name; encoders are built by timm from what the file says, so a file
+            of unknown origin should not name them.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             meta = file.metadata() or {}
             tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, RuntimeError) as error:
         raise UserError(f"{path} is not a readable safetensors file: {error}.") from error
     if meta.pop("format", "") != FORMAT:
         raise UserError(f"{path} is not a {FORMAT} file.")
     networks: dict[str, Any] = {}
-    for name, how in json.loads(meta.pop("networks")).items():
-        network = CLASSES[how["class"]](**how["config"])
+    for name, (kind, config) in _plans(meta.pop("networks", ""), path, classes).items():
         own = {
             k.removeprefix(f"{name}."): tensors.pop(k)
             for k in list(tensors)
             if k.startswith(f"{name}.")
         }
         try:
-            network.load_state_dict(own)
-        except RuntimeError as error:
-            raise UserError(f"{path}, network {name}: {error}") from error
-        networks[name] = network
+            with torch.device("meta"):  # takes no memory, whatever the file says
+                kind(**config).load_state_dict(own, assign=True)
+            networks[name] = kind(**config)
+            networks[name].load_state_dict(own)
+        except (RuntimeError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
+            first = " ".join(str(error).split())[:300]
+            raise UserError(f"{path}, network {name}: {first}") from error
     if tensors:
         raise UserError(f"{path} holds {next(iter(tensors))!r}, which belongs to no network.")
     return networks, meta
+
+
+def _plans(
+    text: str, path: Path, classes: Mapping[str, type[nn.Module]]
+) -> dict[str, tuple[type[nn.Module], dict[str, Any]]]:
+    """Class and configuration of each network, from the metadata."""
+    try:
+        plans = {
+            str(name): (classes[how["class"]], dict(how["config"]))
+            for name, how in json.loads(text).items()
+        }
+        largest = max(
+            (v for _, config in plans.values() for v in config.values() if isinstance(v, int)),
+            default=0,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(f"{path} does not say which networks it holds.") from error
+    if largest > LARGEST:
+        raise UserError(f"{path} describes a network that is larger than any.")
+    return plans

@@ -14,9 +14,12 @@ from core.convert import nvidia_file, rosinality_file, tensorflow_file
 from core.convert.container import opened
 from core.convert.format import CheckpointError
 from core.convert.taking import Taker
+from core.discriminator import Discriminator
 from core.errors import UserError
+from core.generator import Generator
 
 OURS, THEIRS = ".safetensors", (".pt", ".pth")
+CLASSES = {"Generator": Generator, "Discriminator": Discriminator}
 
 
 class Networks(dict[str, Any]):
@@ -84,7 +87,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _ours(path: Path) -> Networks:
-    networks, notes = weights.read(path)
+    networks, notes = weights.read(path, CLASSES)
     return Networks(networks, "safetensors", notes)
 
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from core.convert.format import CheckpointError
 
-STEPS = 1_000_000  # of all pickles in a file; the largest published one needs a tenth
+STEPS = 500_000  # of all pickles in a file; networks of 1024 px need about a fifth
 LONGEST_KEY = 512
 LONGEST_NUMBER = 16  # bytes of a whole number; the mark of torch's files has ten
 LONGEST_LINE = 4096

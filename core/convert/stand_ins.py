@@ -280,6 +280,7 @@ TENSORFLOW = table(
         "collections.OrderedDict": empty_dict,
         "numpy.ndarray": never,
         "numpy.core.multiarray._reconstruct": Array,
+        "numpy._core.multiarray._reconstruct": Array,
         "_codecs.encode": Text,
         **_NUMPY,
     }
