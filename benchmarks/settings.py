@@ -11,7 +11,7 @@ from typing import Any
 from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarks import targets
+from benchmarks import kinds, targets
 from core.errors import UserError
 
 GROUPS = ("method", "data", "source", "eval", "machine", "logger")
@@ -49,14 +49,9 @@ def check(cfg: DictConfig, choices: dict[str, str]) -> None:
     missing = [key for key, value in values.items() if value == "???"]
     if missing:
         raise UserError(f"{missing[0]} must be given: {missing[0]}=VALUE.")
-    defaults = flat(compose("config", [f"{group}={choices[group]}" for group in GROUPS]))
+    usual = compose("config", [f"{group}={choices[group]}" for group in GROUPS])
+    kinds.check(*(OmegaConf.to_container(c, resolve=True) for c in (cfg, usual)))
     for key, value in values.items():
-        usual = defaults.get(key)
-        number = isinstance(usual, int | float) and not isinstance(usual, bool)
-        if number and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise UserError(f"{key}={value} is no number; the usual value is {usual}.")
-        if isinstance(usual, bool) and not isinstance(value, bool):
-            raise UserError(f"{key}={value} must be true or false.")
         if isinstance(value, float) and (
             math.isnan(value) or (math.isinf(value) and not key.endswith(".every"))
         ):

@@ -73,6 +73,15 @@ def test_a_misspelt_option_is_named_with_the_likely_one(styleshift, tmp_path):
         "eval.samples=0",
         "data.shots=0",
         "existing=maybe",
+        "existing=[auto]",
+        "resume=sometimes",
+        "method.lr=[0.1]",
+        "method.ema=3",
+        "method.frozen_g=[1]",
+        "method.g_optimizer.betas=0.9",
+        "seed=1e30",
+        "seed=99999999999",
+        "checkpoint.every_kimg=soon",
     ],
 )
 def test_a_value_that_cannot_be_meant_is_named(styleshift, tmp_path, word):

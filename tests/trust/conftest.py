@@ -1,3 +1,4 @@
+import logging
 import os
 import subprocess
 import sys
@@ -11,6 +12,12 @@ from PIL import Image
 from benchmarks import run
 
 ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    """Lightning tells about every trainer; a failing test is easier to read without."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
 
 @pytest.fixture(scope="session")
