@@ -26,20 +26,23 @@ BUFFERS = ("resample_filter", "noise_const", "w_avg")
 SOURCE = "import os\nos.environ['CHECKPOINT_RAN'] = 'yes'\nraise SystemExit('source was run')\n"
 
 
-def pair(*, layers=2, conv_clamp=None, mbstd_group=4, seed=0, width=6):
-    """A generator and a discriminator of 16 px with nothing left at its first value."""
+def pair(*, layers=2, conv_clamp=None, mbstd_group=4, width=6, channels=CHANNELS):
+    """A small generator and discriminator with nothing left at its first value."""
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
+        torch.manual_seed(0)
         g = Generator(
             z_dim=width,
             w_dim=width,
-            img_resolution=16,
-            channels=CHANNELS,
+            img_resolution=max(channels),
+            channels=channels,
             mapping_layers=layers,
             conv_clamp=conv_clamp,
         )
         d = Discriminator(
-            img_resolution=16, channels=CHANNELS, mbstd_group=mbstd_group, conv_clamp=conv_clamp
+            img_resolution=max(channels),
+            channels=channels,
+            mbstd_group=mbstd_group,
+            conv_clamp=conv_clamp,
         )
         for module in (g, d):
             for parameter in module.parameters():
