@@ -31,6 +31,8 @@ def check(value: Any, usual: Any, key: str = "") -> None:
     elif isinstance(usual, list):
         if not isinstance(value, list):
             raise UserError(f"{key}={value} must be a list, {key}=[...].")
+        if key.endswith("betas") and len(value) != len(usual):
+            raise UserError(f"{key}={value} must be {len(usual)} numbers.")
         example = usual[0] if usual else ""
         for index, entry in enumerate(value):
             check(entry, example, f"{key}.{index}")
@@ -48,6 +50,8 @@ def single(value: Any, usual: Any, key: str) -> None:
     elif isinstance(usual, int | float):
         if not number:
             raise UserError(f"{key}={value} is no number; the usual value is {usual}.")
+        if ".betas." in key and not value < 1:
+            raise UserError(f"{key}={value} must be less than 1.")
         if last in WHOLE and not isinstance(value, int):
             raise UserError(f"{key}={value} must be a whole number.")
         if last == "seed" and value > LARGEST_SEED:

@@ -79,6 +79,8 @@ def test_a_misspelt_option_is_named_with_the_likely_one(styleshift, tmp_path):
         "method.ema=3",
         "method.frozen_g=[1]",
         "method.g_optimizer.betas=0.9",
+        "method.g_optimizer.betas=[0.9]",
+        "method.d_optimizer.betas=[1,0.9]",
         "seed=1e30",
         "seed=99999999999",
         "checkpoint.every_kimg=soon",
