@@ -31,7 +31,7 @@ from benchmarks.measure import NotFinite
 from benchmarks.progress import bar
 from benchmarks.signals import Signals, Stopped
 from benchmarks.watch import Diverged, Watch, flat
-from core import weights
+from core import ops, weights
 from core.allocator import keep_freed_memory
 from core.errors import UserError
 
@@ -91,6 +91,7 @@ def adapt(
     """Train and judge one cell in its folder, from its last checkpoint if there is one."""
     begun = time.monotonic()
     torch.set_num_threads(cfg.machine.threads)
+    ops.choose(cfg.machine.ops)
     seeds.everything(cfg.seed, deterministic=cfg.machine.deterministic)
     source = build(cfg.source)
     domain = build(cfg.data)
@@ -115,7 +116,9 @@ def adapt(
     trainer = build(cfg.machine.trainer, callbacks=[watch, keep], logger=loggers)
     started = records.provenance(str(adapter.device))
     chance = seeds.left_to_chance(adapter.device, deterministic=cfg.machine.deterministic)
-    started |= hashes | {"left_to_chance": chance}
+    operators = ops.active(trainer.strategy.root_device)
+    console.print(f"Operators: {operators.name} ({operators.reason}).", highlight=False)
+    started |= hashes | {"left_to_chance": chance, "ops": operators.name}
     started["started"] = keep.memory.setdefault("started", started["started"])
 
     training = time.monotonic()

@@ -17,7 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.ops import setup_filter
+from core.ops import bias_act, epilogue, setup_filter, upfirdn2d
+from core.ops.backend import kernels
 
 SLOPE = 0.2
 SQRT2 = math.sqrt(2)
@@ -97,6 +98,9 @@ class Conv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Features; with ``down`` of x that was blurred to one sample more than its size."""
         weight, bias = self.weight * self.weight_gain, self.bias * self.bias_gain
+        if kernels(x):
+            y = F.conv2d(x, weight, stride=self.stride, padding=self.padding)
+            return bias_act(y, bias, act="lrelu", gain=1, clamp=self.clamp)
         y = F.conv2d(x, weight, bias, stride=self.stride, padding=self.padding)
         return clamped(F.leaky_relu_(y, SLOPE), self.clamp)
 
@@ -126,6 +130,8 @@ class Blur(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Images smaller by 3 - 2 padding."""
+        if kernels(x):
+            return upfirdn2d(x, self.taps, padding=self.padding)
         channels = x.shape[1]
         weight = self.taps.to(x.dtype).expand(channels, 1, len(TAPS), len(TAPS))
         return F.conv2d(x, weight, padding=self.padding, groups=channels)
@@ -165,13 +171,8 @@ class SynthesisLayer(nn.Module):
             x = self.blur(F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2))
         else:
             x = F.conv2d(x, self.weight, padding=1)
-        scale = (self.demodulation(styles) * SQRT2).to(x.dtype)[:, :, None, None]
-        shift = (self.bias * SQRT2).to(x.dtype)[None, :, None, None]
-        if noise is not None:
-            strength = self.noise_strength * SQRT2
-            shift = shift + (noise * strength).to(x.dtype)
-        y = torch.addcmul(shift, x, scale)
-        return clamped(F.leaky_relu_(y, SLOPE), self.clamp)
+        scale = self.demodulation(styles)
+        return epilogue(x, scale, noise, self.noise_strength, self.bias, self.clamp)
 
     def demodulation(self, styles: Tensor) -> Tensor:
         """Reciprocal norms [N, O] of the modulated weights."""

@@ -1,9 +1,13 @@
+import os
 from pathlib import Path
 
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+
+if not torch.cuda.is_available():  # before any kernel is defined
+    os.environ["TRITON_INTERPRET"] = "1"
 
 CONF = str(Path(__file__).parent.parent / "conf")
 

@@ -1,6 +1,11 @@
-"""Resampling and activation operators, in plain torch, differentiable as often as one likes."""
+"""Resampling and activation operators: plain torch anywhere, Triton kernels on GPUs.
 
+Plain torch is differentiable as often as one likes, the kernels twice.
+"""
+
+from core.ops.backend import Active, active, choose
 from core.ops.bias_act import ACTIVATIONS, bias_act
+from core.ops.epilogue import epilogue
 from core.ops.upfirdn2d import (
     downsample2d,
     filter2d,
@@ -11,8 +16,12 @@ from core.ops.upfirdn2d import (
 
 __all__ = [
     "ACTIVATIONS",
+    "Active",
+    "active",
     "bias_act",
+    "choose",
     "downsample2d",
+    "epilogue",
     "filter2d",
     "setup_filter",
     "upfirdn2d",

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.ops import backend
+
 SQRT2 = math.sqrt(2)
 
 
@@ -59,11 +61,16 @@ def bias_act(
     kind = ACTIVATIONS[act]
     alpha = kind.alpha if alpha is None else float(alpha)
     gain = kind.gain if gain is None else float(gain)
+    if b is not None and (b.ndim != 1 or b.shape[0] != x.shape[dim]):
+        raise ValueError(
+            f"bias of shape {tuple(b.shape)} does not fit dimension {dim} of {tuple(x.shape)}"
+        )
+    if backend.kernels(x):
+        from core.ops import registered  # triton is not everywhere
+
+        bound = -1.0 if clamp is None else float(clamp)
+        return registered.bias_act(x, b, dim, act, alpha, gain, bound)
     if b is not None:
-        if b.ndim != 1 or b.shape[0] != x.shape[dim]:
-            raise ValueError(
-                f"bias of shape {tuple(b.shape)} does not fit dimension {dim} of {tuple(x.shape)}"
-            )
         b = b.to(x.dtype).reshape([-1 if i == dim % x.ndim else 1 for i in range(x.ndim)])
     if kind.homogeneous and gain >= 0:
         x = kind.function(_affine(x, b, gain), alpha)

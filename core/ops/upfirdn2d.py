@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.ops import backend
+
 SEPARABLE_FROM = 8  # filters of at least so many taps stay one-dimensional
 
 Factor = int | Sequence[int]
@@ -88,6 +90,10 @@ def _filter(
         raise ValueError(
             f"the filter of {kh} x {kw} taps is larger than the padded image of {height} x {width}"
         )
+    if backend.kernels(x):
+        from core.ops import registered  # triton is not everywhere
+
+        return registered.upfirdn(x, f, list(up), list(down), list(pad), flip_filter, float(gain))
     f = f * gain
     channels = x.shape[1]
     if up == (1, 1):

@@ -1,0 +1,84 @@
+"""Which implementation of the operators runs: plain torch anywhere, Triton kernels on GPUs.
+
+``auto`` takes the kernels on CUDA devices and torch elsewhere. What is chosen by name and cannot
+run is an error, and where ``auto`` has to do without kernels on a GPU it warns once.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import warnings
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from core.errors import UserError
+
+CHOICES = ("auto", "torch", "triton")
+_chosen = "auto"
+_warned = False
+
+
+class Active(NamedTuple):
+    """The implementation that runs on a device, and why."""
+
+    name: str
+    reason: str
+
+
+def choose(name: str) -> None:
+    """Take ``auto``, ``torch`` or ``triton`` from now on, in this process."""
+    global _chosen
+    if name not in CHOICES:
+        raise UserError(f"machine.ops={name} is unknown; the choices are {', '.join(CHOICES)}.")
+    if name == "triton" and not installed():
+        raise UserError("machine.ops=triton cannot run: the package triton is not installed.")
+    _chosen = name
+
+
+def active(device: torch.device) -> Active:
+    """What runs on a device."""
+    if _chosen == "torch":
+        return Active("torch", "chosen by name")
+    if _chosen == "triton":
+        return Active("triton", f"chosen by name, {_able(device)}")
+    if device.type != "cuda":
+        return Active("torch", f"auto: the kernels are for CUDA devices, this is {device.type}")
+    if not installed():
+        return Active("torch", "auto: the package triton is not installed")
+    return Active("triton", "auto: a CUDA device, and triton is installed")
+
+
+def kernels(x: Tensor) -> bool:
+    """Whether the operator on x runs in a Triton kernel."""
+    global _warned
+    if _chosen == "torch" or (_chosen == "auto" and not x.is_cuda):
+        return False
+    if _chosen == "triton":
+        _able(x.device)
+        return True
+    if not installed() and not _warned:
+        _warned = True
+        warnings.warn(f"Operators run in plain torch: {active(x.device).reason}.", stacklevel=3)
+    return installed()
+
+
+def installed() -> bool:
+    """Whether triton can be imported; it comes with torch where there are GPUs."""
+    return importlib.util.find_spec("triton") is not None
+
+
+def interpreted() -> bool:
+    """Whether kernels run in Triton's interpreter, on any device and slowly: for tests."""
+    return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def _able(device: torch.device) -> str:
+    """How a chosen kernel can run on the device."""
+    if interpreted():
+        return "in Triton's interpreter"
+    if device.type != "cuda":
+        raise UserError(f"machine.ops=triton needs a CUDA device, the tensors are on {device}.")
+    return "a CUDA device"

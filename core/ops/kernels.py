@@ -1,0 +1,287 @@
+# mypy: allow-untyped-defs
+"""Triton kernels of the operators, for NVIDIA GPUs, registered with torch.
+
+Every kernel reads and writes memory in the order in which it lies there (NCHW or channels-last) and
+computes in float32 (float64 for float64). The custom operators have fake and autograd formulas, so
+``torch.compile`` takes them without a graph break, and can be differentiated twice.
+"""
+
+from __future__ import annotations
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+BLOCK = 1024  # elements a program handles
+ACTS = ("linear", "relu", "lrelu", "tanh", "sigmoid", "elu", "selu", "softplus", "swish")
+SELU_SCALE = tl.constexpr(1.0507009873554805)
+SELU_ALPHA = tl.constexpr(1.6732632423543772)
+UNCLAMPED = -1.0
+
+
+def channels_last(x: Tensor) -> bool:
+    """Whether the channels of x [N, C, H, W] lie next to each other, and it is not both ways."""
+    return (
+        x.ndim == 4 and not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+    )
+
+
+def dense(x: Tensor) -> Tensor:
+    """The tensor in one of the two orders that kernels read."""
+    return x if channels_last(x) else x.contiguous()
+
+
+def alike(x: Tensor, like: Tensor) -> Tensor:
+    """The tensor in the memory order of ``like``."""
+    return (
+        x.contiguous(memory_format=torch.channels_last) if channels_last(like) else x.contiguous()
+    )
+
+
+@triton.jit
+def _activated(u, alpha, ACT: tl.constexpr, ORDER: tl.constexpr):
+    """Activation number ACT of u, or its first or second derivative."""
+    zero = u * 0.0
+    one = zero + 1.0
+    if ACT == 0:  # linear
+        out = u if ORDER == 0 else (one if ORDER == 1 else zero)
+    elif ACT == 1:  # relu
+        first = tl.where(u > 0, one, zero)
+        out = first * u if ORDER == 0 else (first if ORDER == 1 else zero)
+    elif ACT == 2:  # lrelu
+        first = tl.where(u > 0, one, zero + alpha)
+        out = first * u if ORDER == 0 else (first if ORDER == 1 else zero)
+    elif ACT == 3:  # tanh
+        t = 2.0 / (1.0 + tl.exp(-2.0 * u)) - 1.0
+        out = t if ORDER == 0 else ((1.0 - t * t) if ORDER == 1 else -2.0 * t * (1.0 - t * t))
+    elif ACT == 5 or ACT == 6:  # elu, selu
+        scale = SELU_SCALE if ACT == 6 else 1.0
+        bent = SELU_ALPHA if ACT == 6 else 1.0
+        e = tl.exp(tl.minimum(u, 0.0)) * bent
+        straight = u if ORDER == 0 else (one if ORDER == 1 else zero)
+        curved = (e - bent) if ORDER == 0 else e
+        out = tl.where(u >= 0, straight, curved) * scale
+    else:
+        s = 1.0 / (1.0 + tl.exp(-u))
+        ds = s * (1.0 - s)
+        if ACT == 4:  # sigmoid
+            out = s if ORDER == 0 else (ds if ORDER == 1 else ds * (1.0 - 2.0 * s))
+        elif ACT == 7:  # softplus
+            soft = tl.maximum(u, 0.0) + tl.log(1.0 + tl.exp(-tl.abs(u)))
+            out = soft if ORDER == 0 else (s if ORDER == 1 else ds)
+        else:  # swish
+            second = ds * (2.0 + u * (1.0 - 2.0 * s))
+            out = u * s if ORDER == 0 else ((s + u * ds) if ORDER == 1 else second)
+    return out
+
+
+@triton.jit
+def _bias_act_kernel(
+    x_ptr, b_ptr, dy_ptr, ddx_ptr, out_ptr, n, channels, inner, alpha, gain, clamp,
+    ACT: tl.constexpr, ORDER: tl.constexpr, BIAS: tl.constexpr, CLAMP: tl.constexpr,
+    TYPE: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """Order 0: y; 1: dy y'; 2: dy ddx y''. ``inner`` elements of a channel lie together."""
+    i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    inside = i < n
+    u = tl.load(x_ptr + i, mask=inside, other=0).to(TYPE)
+    if BIAS:
+        u += tl.load(b_ptr + (i // inner) % channels, mask=inside, other=0).to(TYPE)
+    out = _activated(u, alpha, ACT, ORDER) * gain
+    if ORDER > 0:
+        out *= tl.load(dy_ptr + i, mask=inside, other=0).to(TYPE)
+    if ORDER > 1:
+        out *= tl.load(ddx_ptr + i, mask=inside, other=0).to(TYPE)
+    if CLAMP:
+        if ORDER == 0:
+            out = tl.minimum(tl.maximum(out, -clamp), clamp)
+        else:
+            y = _activated(u, alpha, ACT, 0) * gain
+            out = tl.where((y >= -clamp) & (y <= clamp), out, out * 0.0)
+    tl.store(out_ptr + i, out, mask=inside)
+
+
+@triton.jit
+def _upfirdn_kernel(
+    x_ptr, f_ptr, y_ptr, n, channels, in_h, in_w, out_h, out_w, pad_y, pad_x, gain,
+    UP_Y: tl.constexpr, UP_X: tl.constexpr, DOWN_Y: tl.constexpr, DOWN_X: tl.constexpr,
+    KH: tl.constexpr, KW: tl.constexpr, FLIP: tl.constexpr, LAST: tl.constexpr,
+    TYPE: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """Gathers, for each output, the taps that fall on a sample and not on an inserted zero."""
+    i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    inside = i < n
+    if LAST:
+        c = i % channels
+        ox = (i // channels) % out_w
+        oy = (i // (channels * out_w)) % out_h
+        base = i // (channels * out_w * out_h) * (in_h * in_w * channels) + c
+        step = channels
+    else:
+        ox = i % out_w
+        oy = (i // out_w) % out_h
+        base = i // (out_w * out_h) * (in_h * in_w)
+        step = 1
+    # The first tap k with (o down + k - pad) a multiple of up; samples are up apart.
+    first_y = oy * DOWN_Y - pad_y
+    first_x = ox * DOWN_X - pad_x
+    phase_y = ((-first_y) % UP_Y + UP_Y) % UP_Y
+    phase_x = ((-first_x) % UP_X + UP_X) % UP_X
+    total = tl.zeros([BLOCK], dtype=TYPE)
+    for jy in tl.static_range((KH + UP_Y - 1) // UP_Y):
+        ky = phase_y + jy * UP_Y
+        iy = (first_y + ky) // UP_Y
+        ok_y = inside & (ky < KH) & (first_y + ky >= 0) & (iy < in_h)
+        for jx in tl.static_range((KW + UP_X - 1) // UP_X):
+            kx = phase_x + jx * UP_X
+            ix = (first_x + kx) // UP_X
+            ok = ok_y & (kx < KW) & (first_x + kx >= 0) & (ix < in_w)
+            at = (ky * KW + kx) if FLIP else ((KH - 1 - ky) * KW + KW - 1 - kx)
+            tap = tl.load(f_ptr + at, mask=ok, other=0).to(TYPE)
+            value = tl.load(x_ptr + base + (iy * in_w + ix) * step, mask=ok, other=0).to(TYPE)
+            total += tap * value
+    tl.store(y_ptr + i, total * gain, mask=inside)
+
+
+@triton.jit
+def _epilogue_kernel(
+    x_ptr, scale_ptr, noise_ptr, strength_ptr, bias_ptr, y_ptr, n, channels, area, slope, gain,
+    clamp, NOISE: tl.constexpr, LAST: tl.constexpr, CLAMP: tl.constexpr, TYPE: tl.constexpr,
+    BLOCK: tl.constexpr,
+):  # fmt: skip
+    """``NOISE``: 0 none, 1 one map for all, 2 one for each."""
+    i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    inside = i < n
+    sample = i // (channels * area)
+    c = i % channels if LAST else (i // area) % channels
+    place = (i // channels) % area if LAST else i % area
+    z = tl.load(x_ptr + i, mask=inside, other=0).to(TYPE)
+    z *= tl.load(scale_ptr + sample * channels + c, mask=inside, other=0).to(TYPE)
+    z += tl.load(bias_ptr + c, mask=inside, other=0).to(TYPE)
+    if NOISE:
+        at = place if NOISE == 1 else sample * area + place
+        z += tl.load(noise_ptr + at, mask=inside, other=0).to(TYPE) * tl.load(strength_ptr).to(TYPE)
+    y = tl.where(z > 0, z, z * slope) * gain
+    if CLAMP:
+        y = tl.minimum(tl.maximum(y, -clamp), clamp)
+    tl.store(y_ptr + i, y, mask=inside)
+
+
+@triton.jit
+def _epilogue_grad_kernel(
+    dy_ptr, x_ptr, y_ptr, scale_ptr, noise_ptr, dx_ptr, sums_ptr, samples, channels, area, slope,
+    gain, clamp, NOISE: tl.constexpr, LAST: tl.constexpr, CLAMP: tl.constexpr, TYPE: tl.constexpr,
+    ROUNDS: tl.constexpr, BLOCK_C: tl.constexpr, BLOCK_A: tl.constexpr,
+):  # fmt: skip
+    """dx, and for each part of the area the sums [3, parts, N, C] of dz x, dz and dz noise."""
+    blocks_c = (channels + BLOCK_C - 1) // BLOCK_C
+    sample = (tl.program_id(0) // blocks_c).to(tl.int64)
+    c = (tl.program_id(0) % blocks_c) * BLOCK_C + tl.arange(0, BLOCK_C)[None, :]
+    part, parts = tl.program_id(1), tl.num_programs(1)
+    real = c < channels
+    scale = tl.load(scale_ptr + sample * channels + c, mask=real, other=0).to(TYPE)
+    by_scale = tl.zeros([BLOCK_C], dtype=TYPE)
+    by_bias = tl.zeros([BLOCK_C], dtype=TYPE)
+    by_noise = tl.zeros([BLOCK_C], dtype=TYPE)
+    for turn in range(ROUNDS):
+        place = (part * ROUNDS + turn) * BLOCK_A + tl.arange(0, BLOCK_A)[:, None]
+        inside = real & (place < area)
+        i = place * channels + c if LAST else c * area + place
+        i = sample * channels * area + i
+        y = tl.load(y_ptr + i, mask=inside, other=0).to(TYPE)
+        dz = tl.load(dy_ptr + i, mask=inside, other=0).to(TYPE) * gain
+        dz = tl.where(y > 0, dz, dz * slope)
+        if CLAMP:
+            dz = tl.where((y > -clamp) & (y < clamp), dz, dz * 0.0)
+        x = tl.load(x_ptr + i, mask=inside, other=0).to(TYPE)
+        tl.store(dx_ptr + i, dz * scale, mask=inside)
+        by_scale += tl.sum(dz * x, axis=0)
+        by_bias += tl.sum(dz, axis=0)
+        if NOISE:
+            at = place if NOISE == 1 else sample * area + place
+            noise = tl.load(noise_ptr + at, mask=place < area, other=0).to(TYPE)
+            by_noise += tl.sum(dz * noise, axis=0)
+    row = (part * samples + sample) * channels + tl.reshape(c, [BLOCK_C])
+    size = parts * samples * channels
+    own = tl.reshape(real, [BLOCK_C])
+    tl.store(sums_ptr + row, by_scale, mask=own)
+    tl.store(sums_ptr + size + row, by_bias, mask=own)
+    tl.store(sums_ptr + 2 * size + row, by_noise, mask=own)
+
+
+def computed_in(x: Tensor) -> tl.dtype:
+    """What the sums of a kernel are kept in."""
+    return tl.float64 if x.dtype == torch.float64 else tl.float32
+
+
+def upfirdn(
+    x: Tensor, f: Tensor, y: Tensor, up: list[int], down: list[int], pad: list[int], flip: bool,
+    gain: float,
+) -> None:  # fmt: skip
+    """Launch into y [N, C, Ho, Wo], dense in the order of x; factors are (y, x)."""
+    _upfirdn_kernel[(triton.cdiv(y.numel(), BLOCK),)](
+        x, f, y, y.numel(), x.shape[1], x.shape[2], x.shape[3], y.shape[2], y.shape[3],
+        pad[0], pad[1], gain, up[0], up[1], down[0], down[1], f.shape[0], f.shape[1], flip,
+        channels_last(x), computed_in(x), BLOCK,
+    )  # fmt: skip
+
+
+def bias_act(
+    x: Tensor, b: Tensor | None, dy: Tensor | None, ddx: Tensor | None, *, dim: int, act: str,
+    alpha: float, gain: float, clamp: float,
+) -> Tensor:  # fmt: skip
+    """Order 0, 1 (with dy) or 2 (with dy and ddx) of the same order in memory as x."""
+    x = dense(x)
+    order = (dy is not None) + (ddx is not None)
+    dy = x if dy is None else alike(dy, x)
+    ddx = x if ddx is None else alike(ddx, x)
+    out = torch.empty_like(x)
+    dim %= x.ndim
+    inner = 1 if channels_last(x) and dim == 1 else x[(0,) * (dim + 1)].numel()
+    if channels_last(x) and dim != 1:
+        raise ValueError("the bias of a channels-last tensor belongs to dimension 1")
+    _bias_act_kernel[(triton.cdiv(x.numel(), BLOCK),)](
+        x, x if b is None else b, dy, ddx, out, x.numel(), x.shape[dim], inner, alpha, gain, clamp,
+        ACTS.index(act), order, b is not None, clamp >= 0, computed_in(x), BLOCK,
+    )  # fmt: skip
+    return out
+
+
+def epilogue(
+    x: Tensor, scale: Tensor, noise: Tensor | None, strength: Tensor, bias: Tensor, *,
+    slope: float, gain: float, clamp: float,
+) -> Tensor:  # fmt: skip
+    """Launch; x is dense, the others are contiguous."""
+    y = torch.empty_like(x)
+    area = x.shape[2] * x.shape[3]
+    _epilogue_kernel[(triton.cdiv(x.numel(), BLOCK),)](
+        x, scale, x if noise is None else noise, strength, bias, y, x.numel(), x.shape[1], area,
+        slope, gain, clamp, maps(noise), channels_last(x), clamp >= 0, computed_in(x), BLOCK,
+    )  # fmt: skip
+    return y
+
+
+def epilogue_grad(
+    dy: Tensor, x: Tensor, y: Tensor, scale: Tensor, noise: Tensor | None, *, slope: float,
+    gain: float, clamp: float,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """dx, and the sums [3, N, C] of dz x, dz, dz noise; no atomics, so it is deterministic."""
+    n, channels, area = x.shape[0], x.shape[1], x.shape[2] * x.shape[3]
+    last = channels_last(x)
+    block_c = min(triton.next_power_of_2(channels), 32) if last else 1
+    block_a = BLOCK // block_c
+    rounds = min(triton.cdiv(area, block_a), 8)
+    parts = triton.cdiv(area, block_a * rounds)
+    kept = torch.float64 if x.dtype == torch.float64 else torch.float32
+    dx, sums = torch.empty_like(x), torch.empty(3, parts, n, channels, dtype=kept, device=x.device)
+    _epilogue_grad_kernel[(n * triton.cdiv(channels, block_c), parts)](
+        alike(dy, x), x, y, scale, x if noise is None else noise, dx, sums, n, channels, area,
+        slope, gain, clamp, maps(noise), last, clamp >= 0, computed_in(x), rounds, block_c, block_a,
+    )  # fmt: skip
+    return dx, sums.sum(1)
+
+
+def maps(noise: Tensor | None) -> int:
+    """0 without noise, 1 for one map for all samples, 2 for one each."""
+    return 0 if noise is None else 1 + (len(noise) > 1)
