@@ -163,10 +163,20 @@ class Synthesis(nn.Module):
         noise_mode: str = "const",
         noise: MappingABC[str, Tensor] | None = None,
         generator: torch.Generator | None = None,
+        *,
+        given: MappingABC[int, Tensor] | None = None,
+        until: int | None = None,
     ) -> Trace:
-        """Image, accumulated colours and features; ``noise`` replaces that of the layers it names.
+        """Image, accumulated colours and features.
 
-        Layers are named as in ``noise_names``; a map is [1 or N, 1, r, r].
+        Args:
+            ws: styles [N, L, W].
+            noise_mode: ``const``, ``random`` or ``none``.
+            noise: maps [1 or N, 1, r, r] for the layers it names, as in ``noise_names``.
+            generator: of random noise.
+            given: features [N, C, r, r] that replace those of the block of resolution r; the
+                colours from below are kept.
+            until: the highest resolution that is computed, whose colours are then the image.
         """
         self._check(ws, noise_mode, noise or {})
         rgb: dict[int, Tensor] = {}
@@ -179,10 +189,13 @@ class Synthesis(nn.Module):
             if r > 4:
                 x = block.conv0(x, ws[:, 2 * i - 1], maps[0])
             x = block.conv1(x, ws[:, 2 * i], maps[-1])
+            x = (given or {}).get(r, x)
             colours = block.torgb(x, ws[:, 2 * i + 1])
             rgb[r] = colours if r == 4 else self._upsampled(rgb[r // 2]) + colours
             features[r] = x
-        return Trace(rgb[self.resolutions[-1]], rgb, features)
+            if r == until:
+                break
+        return Trace(rgb[r], rgb, features)
 
     @property
     def noise_names(self) -> list[str]:

@@ -1,0 +1,124 @@
+"""Elastic weight consolidation: weights that the source's pictures depend on stay where they are.
+
+Paper: "Few-shot image generation with elastic weight consolidation" (Li et al., NeurIPS 2020,
+arXiv:2012.02780), after "Overcoming catastrophic forgetting in neural networks" (arXiv:1612.00796).
+
+Departs from the paper in: the weight of the penalty, see the yaml; the discriminator judges the
+pictures of the Fisher information in groups, as it was trained to, and all weights that train are
+held, the mapping network's too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.func import functional_call, grad, vmap
+
+from adapters.finetune import FineTune
+from core.discriminator import Discriminator
+from core.generator import Generator
+from core.source import Source
+
+
+def slopes(d: Discriminator, images: Tensor) -> Tensor:
+    """[N, 3, R, R]: how the log-likelihood log sigmoid(d(x)) of each picture x moves with it.
+
+    The other pictures of the group that the minibatch statistic is taken over are held.
+    """
+    images = images.detach().requires_grad_(True)
+    likelihoods = F.logsigmoid(d(images))
+    # A group is every n-th picture, so these parts hold one picture of each group.
+    parts = min(d.b4.mbstd_group or len(images), len(images))
+    rows = torch.arange(len(images)).chunk(parts)
+    found = [
+        torch.autograd.grad(likelihoods[row].sum(), images, retain_graph=True)[0][row]
+        for row in rows
+    ]
+    return torch.cat(found)
+
+
+def squared_slopes(
+    g: Generator, d: Discriminator, weights: Mapping[str, Tensor], z: Tensor
+) -> dict[str, Tensor]:
+    """Squares of each picture's own gradient by the weights, summed over latents z [N, Z].
+
+    Args:
+        g: makes the pictures, with constant noise.
+        d: their log-likelihood is log sigmoid(d(x)).
+        weights: by name, those of ``g`` that are asked about.
+        z: latents; N is a multiple of the group of d's minibatch statistic.
+    """
+    with torch.no_grad():
+        pictures = g(z)
+    upstream = slopes(d, pictures)
+
+    def along(weights: Mapping[str, Tensor], z: Tensor, slope: Tensor) -> Tensor:
+        return (functional_call(g, dict(weights), (z[None],))[0] * slope).sum()
+
+    each = vmap(grad(along), in_dims=(None, 0, 0))(weights, z, upstream)
+    return {name: gradient.square().sum(0) for name, gradient in each.items()}
+
+
+class EWC(FineTune):
+    """Fine-tuning with a spring on every weight, as stiff as the weight's Fisher information.
+
+    Args:
+        source: whose generator the information is of, by its discriminator.
+        ewc_weight: of the sum of squared ways, each times its information.
+        fisher_images: latents that the information is averaged over.
+        fisher_batch: so many at a time; a multiple of the discriminator's group.
+        finetune: what plain transfer takes.
+    """
+
+    paper = "arXiv:2012.02780"
+    fisher: Tensor
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        ewc_weight: float,
+        fisher_images: int,
+        fisher_batch: int,
+        **finetune: Any,
+    ) -> None:
+        super().__init__(source, **finetune)
+        self.ewc_weight = ewc_weight
+        self.fisher_images, self.fisher_batch = fisher_images, fisher_batch
+        numbers = sum(p.numel() for p in self.held().values())
+        # Made again by ``prepare`` when a run is resumed, so it needs no place in a checkpoint.
+        self.register_buffer("fisher", torch.zeros(numbers), persistent=False)
+
+    def held(self) -> dict[str, Tensor]:
+        """The generator's weights that train, by name."""
+        return {name: p for name, p in self.g.named_parameters() if p.requires_grad}
+
+    def prepare(self, shots: Tensor) -> None:
+        """Measure the source; the shots have no part in it."""
+        anchors = self.anchors()
+        total = {name: torch.zeros_like(weight) for name, weight in anchors.items()}
+        batches = max(self.fisher_images // self.fisher_batch, 1)
+        for _ in range(batches):
+            z = self.noise(self.fisher_batch)
+            for name, sum_ in squared_slopes(self.source.g, self.source.d, anchors, z).items():
+                total[name] += sum_
+        self.fisher = flat(total) / (batches * self.fisher_batch)
+
+    def anchors(self) -> dict[str, Tensor]:
+        """The source's values of the weights that train."""
+        own = dict(self.source.g.named_parameters())
+        return {name: own[name].detach() for name in self.held()}
+
+    def penalty(self, z: Tensor, ws: Tensor, fakes: Tensor) -> Tensor:
+        """The springs' energy."""
+        way = flat(self.held()) - flat(self.anchors())
+        return self.ewc_weight * (self.fisher * way.square()).sum()
+
+
+def flat(tensors: Mapping[str, Tensor]) -> Tensor:
+    """All numbers in one row."""
+    return torch.cat([tensor.flatten() for tensor in tensors.values()])

@@ -1,0 +1,126 @@
+"""Structure loss: at low resolutions, keep the colours that the source makes of the same latents.
+
+Paper: "Fine-tuning StyleGAN2 for cartoon face generation" (arXiv:2106.12445), section 3.3.
+
+Departs from the paper in: the latents of the loss are its own, not those of the step's fakes, since
+it needs no pictures above the compared resolutions; the expectation is the same.
+
+| topic | paper | released code (``structure_released``) | here |
+|---|---|---|---|
+| source generator | pretrained, fixed | freshly initialised, never loaded | pretrained, fixed |
+| compared | sums of colours ("RGB outputs") | block features before the colours | sums of colours |
+| at | 4, 8, 16 px | 8 to 2^(n+2) px; n = 2 (README), 3 (author) | 4, 8, 16 px |
+| distance | difference (in the text: MSE) | mean squared, summed over sizes | the same |
+| styles of source and trainee | of the same latent | another crossover for each pass | the same |
+| noise | not discussed | another for each pass | the same |
+| weight | 1 | 1 | see the yaml |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from adapters.finetune import FineTune
+from core.errors import UserError
+from core.generator import Generator
+from core.mixing import mixed_ws
+from core.source import Source
+
+
+def apart(ours: Mapping[int, Tensor], theirs: Mapping[int, Tensor], at: Iterable[int]) -> Tensor:
+    """Mean squared differences of tensors by resolution, summed over the resolutions ``at``."""
+    return torch.stack([F.mse_loss(ours[r], theirs[r]) for r in at]).sum()
+
+
+class Structure(FineTune):
+    """Fine-tuning with a distance of low-resolution colours from the source's.
+
+    Args:
+        source: where the structure comes from.
+        structure_weight: of the distance.
+        structure_resolutions: in pixels, where colours are compared.
+        finetune: what plain transfer takes.
+    """
+
+    paper = "arXiv:2106.12445"
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        structure_weight: float,
+        structure_resolutions: Sequence[int],
+        **finetune: Any,
+    ) -> None:
+        super().__init__(source, **finetune)
+        known = self.g.synthesis.resolutions
+        if unknown := sorted(set(structure_resolutions) - set(known)):
+            raise UserError(
+                f"method.structure_resolutions={list(structure_resolutions)} has {unknown[0]}, "
+                f"and the source's resolutions are {', '.join(str(r) for r in known)}."
+            )
+        self.structure_weight = structure_weight
+        self.structure_resolutions = sorted(structure_resolutions)
+
+    def penalty(self, z: Tensor, ws: Tensor, fakes: Tensor) -> Tensor:
+        """The weighted distance, of styles mixed alike and with the same noise maps."""
+        other, rng = self.noise(len(z)), self.rng
+        start = rng.get_state()
+        with torch.no_grad():
+            theirs = self.colours(self.source.g, z, other)
+        rng.set_state(start)
+        ours = self.colours(self.g, z, other)
+        return self.structure_weight * apart(ours, theirs, self.structure_resolutions)
+
+    def colours(self, g: Generator, z: Tensor, other: Tensor) -> dict[int, Tensor]:
+        """Sums of colours [N, 3, r, r] of two latents [N, Z], up to the highest compared r."""
+        ws = mixed_ws(g.mapping, z, other, self.mixing_prob, self.rng)
+        until = self.structure_resolutions[-1]
+        return g.synthesis.trace(ws, "random", generator=self.rng, until=until).rgb
+
+
+class StructureReleased(FineTune):
+    """The structure loss of the public code: features, from a source that knows nothing.
+
+    Args:
+        source: gives the architecture of the untrained network.
+        structure_levels: n; features at 8, ..., 2^(n + 2) px are compared.
+        finetune: what plain transfer takes.
+    """
+
+    paper = "arXiv:2106.12445"
+
+    def __init__(self, source: Source, *, structure_levels: int, **finetune: Any) -> None:
+        super().__init__(source, **finetune)
+        self.levels = [8 << k for k in range(structure_levels)]
+        if not self.levels or self.levels[-1] > source.resolution:
+            raise UserError(
+                f"method.structure_levels={structure_levels} must be at least 1, and "
+                f"2^(levels + 2) px at most the source's {source.resolution} px."
+            )
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed + 2)
+            self.untrained = Generator(**source.g.config).requires_grad_(False)
+
+    def penalty(self, z: Tensor, ws: Tensor, fakes: Tensor) -> Tensor:
+        """A pass of each network for each level, every one with its own crossover and noise."""
+        other = self.noise(len(z))
+        mixed = float(torch.rand((), generator=self.rng) < self.mixing_prob)
+        distances = []
+        for r in self.levels:
+            ours, theirs = (
+                g.synthesis.trace(
+                    mixed_ws(g.mapping, z, other, mixed, self.rng),
+                    "random",
+                    generator=self.rng,
+                    until=r,
+                ).features
+                for g in (self.g, self.untrained)
+            )
+            distances.append(apart(ours, theirs, [r]))
+        return torch.stack(distances).sum()
