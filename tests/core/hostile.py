@@ -10,9 +10,22 @@ import zipfile
 import torch
 
 STOP = b"."
-MAGIC = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2)
-SYSTEM = pickle.dumps({"protocol_version": 1001, "little_endian": True, "type_sizes": {}}, 2)
+MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 LONG_LINE = b"I" + b"9" * 100_000
+
+
+def pickled(value):
+    """As Python writes it for torch."""
+    return pickle.dumps(value, 2)
+
+
+def as_python_reads(raw):
+    """What a careless reader does; only for pickles of this file."""
+    return pickle.loads(raw)
+
+
+MAGIC = pickled(MAGIC_NUMBER) + pickled(1001)
+SYSTEM = pickled({"protocol_version": 1001, "little_endian": True, "type_sizes": {}})
 
 
 def text(value):
@@ -120,7 +133,7 @@ def state(entries):
 
 def legacy(body, keys=(), data=b""):
     """A file of torch's as before 1.6."""
-    return MAGIC + SYSTEM + whole(body, 2) + pickle.dumps(list(keys), 2) + data
+    return MAGIC + SYSTEM + whole(body, 2) + pickled(list(keys)) + data
 
 
 def zipped(members, compression=zipfile.ZIP_STORED):

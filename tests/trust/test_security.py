@@ -16,8 +16,13 @@ FILES = sorted(
     p for d in ("core", "adapters", "benchmarks", "tests") for p in (ROOT / d).rglob("*.py")
 )
 PICKLES = {"pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
-# The inert reader of published checkpoints walks through a pickle's opcodes and calls nothing.
-EXCEPT = {ROOT / "core" / "convert" / "machine.py": {"pickletools"}}
+# The inert reader of published checkpoints walks through a pickle's opcodes and calls nothing; two
+# modules of its tests write such files, and one pickle of their own is read to show that it bites.
+EXCEPT = {
+    ROOT / "core" / "convert" / "machine.py": {"pickletools"},
+    ROOT / "tests" / "core" / "checkpoints.py": {"pickle"},
+    ROOT / "tests" / "core" / "hostile.py": {"pickle"},
+}
 CALLS = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "yaml.load",
          "yaml.unsafe_load", "torch.hub.load", "subprocess.getoutput",
          "subprocess.getstatusoutput"}  # fmt: skip
