@@ -26,7 +26,7 @@ def remember(cfg: DictConfig) -> None:
     photos = torch.cat(list(domain.photos()))[: cfg.eval.photos]
     ws = source.inverter.invert(source.g, photos)
     path = Path(cfg.source.invert.codes)
-    save_codes(path, photos, ws)
+    save_codes(path, photos, ws, source.g)
     with torch.no_grad():
         inverted = torch.cat([source.g.synthesis(w) for w in ws.split(64)])
     error = (inverted - photos).square().mean().sqrt() * 127.5

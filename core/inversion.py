@@ -15,7 +15,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from core import perception, weights
-from core.encoders.compact import Compact
+from core.encoders.compact import Compact, same_average
+from core.errors import UserError
 from core.generator import Generator
 from core.noise_maps import Noise
 from core.perception import Perception
@@ -103,7 +104,8 @@ class Projector:
         space: :class:`W` or :class:`WPlus`.
         noise: ``core.noise_maps.ConstantNoise`` or ``RegularisedNoise``.
         steps: Adam steps.
-        lr: highest learning rate; it ramps up over 5 % and down over the last 25 % of the steps.
+        lr: highest learning rate, in spreads; it ramps up over 5 % of the steps and down over the
+            last 25 %.
         pixel: weight of the pixel loss.
         stay: weight of the distance from the average style.
         candidates: how many random samples are compared for the start.
@@ -151,13 +153,15 @@ class Projector:
         """One batch, from styles w [N, W]: Adam on all photos at once."""
         with torch.no_grad():
             target = self.perceptual.embed(photos)
-        free = self.space.free(w[:, None].repeat(1, g.num_ws, 1)).clone().requires_grad_(True)
+        # In spreads, because generators differ tenfold in the length of their styles.
+        start = (w / spread)[:, None].repeat(1, g.num_ws, 1)
+        free = self.space.free(start).clone().requires_grad_(True)
         maps = self.noise.maps(g.synthesis, len(photos))
         adam = torch.optim.Adam([free, *maps.values()], lr=self.lr)
         for step in range(self.steps):
             t = step / self.steps
             adam.param_groups[0]["lr"] = self.lr * min(1.0, t / 0.05 + 0.05, (1 - t) / 0.25)
-            ws = self.space.rows(free, g.num_ws)
+            ws = self.space.rows(free, g.num_ws) * spread
             pictures = g.synthesis.trace(ws, noise=maps).image
             near = (self.perceptual.embed(pictures) - target).square().sum(1)
             pixel = (pictures - photos).square().mean(dim=(1, 2, 3))
@@ -167,7 +171,7 @@ class Projector:
             cost.sum().backward()
             adam.step()
             self.noise.after_step(maps)
-        ws = self.space.rows(free, g.num_ws).detach().clone()
+        ws = (self.space.rows(free, g.num_ws) * spread).detach()
         return Projection(ws, {name: noise.detach() for name, noise in maps.items()})
 
 
@@ -205,11 +209,11 @@ class Remembering:
     """An inverter that knows some photos' rows already.
 
     A photo is recognised by its thumbnail, within one grey level, because renderings of the same
-    picture may differ by that much between machines.
+    picture may differ by that much between machines. Rows of another generator are refused.
 
     Args:
         invert: what inverts the others.
-        codes: safetensors file with ``thumbnails [N, 192]`` and ``ws [N, L, W]``; may be absent.
+        codes: file of :func:`save_codes`; may be absent.
     """
 
     def __init__(self, *, invert: Invert, codes: str) -> None:
@@ -218,15 +222,25 @@ class Remembering:
         known = load_file(path) if path.is_file() else {}
         self.thumbnails = known.get("thumbnails", torch.zeros(0, 192)).float()
         self.ws = known.get("ws", torch.zeros(0, 1, 1)).float()
+        self.average = known.get("average", torch.zeros(0)).float()
 
     def __call__(self, g: Generator, photos: Tensor) -> Tensor:
         """Style rows [N, L, W] of photos [N, 3, R, R]."""
+        self.check(g)
         rows = photos.new_empty(len(photos), g.num_ws, g.w_dim)
         seen, which = self.recognise(photos)
         rows[seen] = self.ws.to(photos)[which[seen]]
         if not seen.all():
             rows[~seen] = self.invert(g, photos[~seen])
         return rows
+
+    def check(self, g: Generator) -> None:
+        """Refuse a generator other than the one that the rows are of; older files do not say."""
+        if len(self.average) and not same_average(self.average, g):
+            raise UserError(
+                "The remembered styles are of another generator; "
+                "`python -m benchmarks.codes source=NAME` makes them anew."
+            )
 
     def recognise(self, photos: Tensor) -> tuple[Tensor, Tensor]:
         """Which photos [N] are known, and as which entry [N]."""
@@ -242,6 +256,7 @@ def thumbnails(photos: Tensor) -> Tensor:
     return torch.nn.functional.adaptive_avg_pool2d(photos, 8).flatten(1)
 
 
-def save_codes(path: Path, photos: Tensor, ws: Tensor) -> None:
+def save_codes(path: Path, photos: Tensor, ws: Tensor, g: Generator) -> None:
     """Write what :class:`Remembering` reads: photos [N, 3, R, R] and their rows [N, L, W]."""
-    save_file({"thumbnails": thumbnails(photos).cpu(), "ws": ws.half().cpu()}, path)
+    known = {"thumbnails": thumbnails(photos), "ws": ws.half(), "average": g.mapping.w_avg}
+    save_file({name: value.detach().cpu().contiguous() for name, value in known.items()}, path)

@@ -114,11 +114,7 @@ class Compact(nn.Module):
 
     def check(self, g: Generator) -> None:
         """Refuse a generator that the encoder was not trained for."""
-        rows, w_dim = g.num_ws, g.w_dim
-        near = 2e-3 * g.mapping.w_avg.abs().max()  # the file is in half precision
-        if (rows, w_dim) != (self.rows, self.w_dim) or not torch.allclose(
-            self.average, g.mapping.w_avg, atol=float(near), rtol=0
-        ):
+        if g.num_ws != self.rows or not same_average(self.average, g):
             raise UserError(
                 "The encoder was trained for another generator; "
                 "`python -m benchmarks.encode source=NAME` trains it anew."
@@ -143,6 +139,13 @@ class CompactZPlus(Compact):
         if g.z_dim != g.w_dim:
             raise UserError(f"Z+ needs latents as wide as styles, not {g.z_dim} and {g.w_dim}.")
         self.average.copy_(g.mapping.w_avg)
+
+
+def same_average(average: Tensor, g: Generator) -> bool:
+    """Whether an average style [W], perhaps in half precision, is the generator's."""
+    own = g.mapping.w_avg
+    near = 2e-3 * float(own.abs().max())
+    return average.shape == own.shape and torch.allclose(average.to(own), own, atol=near, rtol=0)
 
 
 @torch.no_grad()

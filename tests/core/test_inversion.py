@@ -1,5 +1,6 @@
 """From photos to style rows: L-BFGS, refinement, projection, memory."""
 
+import copy
 import itertools
 from pathlib import Path
 
@@ -163,7 +164,7 @@ def projector(**changes):
         "space": WPlus(),
         "noise": ConstantNoise(),
         "steps": 15,
-        "lr": 0.05,
+        "lr": 0.15,
         "pixel": 1.0,
         "stay": 0.002,
         "candidates": 32,
@@ -287,7 +288,7 @@ def test_an_encoder_of_another_generator_is_refused(g, photos, tmp_path):
 def test_known_photos_are_remembered_and_others_inverted(g, photos, tmp_path):
     path: Path = tmp_path / "codes.safetensors"
     known = torch.randn(2, g.num_ws, g.w_dim).half().float()
-    save_codes(path, photos[:2], known)
+    save_codes(path, photos[:2], known, g)
     asked = []
 
     def invert(generator, pictures):
@@ -299,3 +300,12 @@ def test_known_photos_are_remembered_and_others_inverted(g, photos, tmp_path):
     assert torch.equal(rows[1:], known.flip(0))
     assert (rows[0] == 0).all()
     assert asked == [1]
+
+
+def test_remembered_styles_of_another_generator_are_refused(g, photos, tmp_path):
+    path = tmp_path / "codes.safetensors"
+    other = copy.deepcopy(g)
+    other.mapping.w_avg += 1
+    save_codes(path, photos, torch.zeros(3, g.num_ws, g.w_dim), other)
+    with pytest.raises(UserError, match="another generator"):
+        Remembering(invert=projector(), codes=str(path))(g, photos)
