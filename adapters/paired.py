@@ -18,14 +18,16 @@ from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from adapters.base import G
 from adapters.finetune import Scratch
 from core.freeze import trainable
+from core.generator import Generator
 from core.losses import logistic_g
 from core.source import Source
+from core.spread import widened
 
 LEAST = 4.0  # squared length that is left to the noise, where the normals have used up all
 
@@ -43,6 +45,8 @@ class Paired(Scratch):
         levels: sizes at which pixels are compared, each half of the one before.
         adversarial_from: pictures that regression alone is shown first.
         mapping_lr: factor on the learning rate of the mapping network.
+        spread: how much farther from their average the styles of the result lie than those that
+            were trained, since regression shrinks what it cannot tell; see `core.spread`.
     """
 
     paper = "arXiv:1411.5928"
@@ -57,12 +61,13 @@ class Paired(Scratch):
         levels: int,
         adversarial_from: int,
         mapping_lr: float,
+        spread: float,
         **scratch: Any,
     ) -> None:
         self.mapping_lr = mapping_lr
         super().__init__(source, **scratch)
         self.apart, self.perceptual, self.pixel, self.levels = apart, perceptual, pixel, levels
-        self.adversarial_from = adversarial_from
+        self.adversarial_from, self.spread = adversarial_from, spread
 
     def configure_optimizers(self) -> list[Optimizer]:
         """The players G and D; the mapping network has a rate of its own."""
@@ -78,7 +83,7 @@ class Paired(Scratch):
         reals, ids = batch
         adversarial = int(self.images_seen) >= self.adversarial_from
         if adversarial:
-            step = int(self.images_seen) // len(reals)
+            step = self.images_seen // self.batch_size
             loss_d, real_logits = self.discriminate(reals, step)
             self.augment.observe(real_logits)
 
@@ -95,6 +100,14 @@ class Paired(Scratch):
         self.losses = {"distance": distance.detach()}
         if adversarial:
             self.losses |= {"loss_d": loss_d, "loss_g": (loss - distance).detach()}
+
+    def judged(self) -> Generator:
+        """The averaged generator with the spread folded in."""
+        return widened(super().judged(), self.spread)
+
+    def export(self) -> dict[str, nn.Module]:
+        """Both generators with the spread folded in, and the discriminator."""
+        return super().export() | {"g": widened(self.g, self.spread)}
 
     @property
     def domain(self) -> Any:
