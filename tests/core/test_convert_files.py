@@ -8,6 +8,16 @@ import torch
 from core import weights
 from core.convert import CheckpointError, load, save
 from tests.core import checkpoints
+from tests.golden import cases, formula
+
+GOLDEN = {
+    "z_dim": 64,
+    "w_dim": 64,
+    "img_resolution": 32,
+    "channels": cases.NVIDIA_32,
+    "mapping_layers": 8,
+    "conv_clamp": None,
+}
 
 
 def equal(ours, theirs):
@@ -149,6 +159,18 @@ def test_nvidia_to_ours_to_rosinality_gives_the_same_picture(tmp_path):
     images = g(z, truncation_psi=0.5)
     assert torch.equal(found["g_ema"](z, truncation_psi=0.5), images)
     assert torch.equal(found["d"](images), d(images))
+
+
+@torch.no_grad()
+def test_official_pictures_survive_nvidia_to_ours_to_rosinality(tmp_path):
+    g = cases.network("nvidia_g", "open/B.nvg.map8", GOLDEN, double=False)
+    _, d = checkpoints.pair()
+    save(tmp_path / "b.safetensors", load(checkpoints.nvidia(tmp_path / "a.pkl", g, d)))
+    save(tmp_path / "c.pt", load(tmp_path / "b.safetensors"))
+    found = load(tmp_path / "c.pt")["g_ema"]
+    z = torch.tensor(formula.normal("open/B.nvg.map8", "z", [3, 64]))
+    cases.check("B.nvg.map8.const", "const", found(z), double=False)
+    cases.check("B.nvg.map8.trunc", "trunc", found(z, truncation_psi=0.7), double=False)
 
 
 def test_what_rosinality_cannot_express_is_said(tmp_path):

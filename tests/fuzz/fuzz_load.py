@@ -6,7 +6,7 @@
 Further arguments are libFuzzer's; a folder keeps the corpus there. It begins with one small file of
 each format, written on the spot. Whatever is neither success nor a ``CheckpointError``, a pause of
 twenty seconds or two gigabytes of memory, ends it and leaves the file: make a test of it in
-``tests/core/test_convert_found.py``.
+``tests/core/test_convert_hostile.py``.
 """
 
 from __future__ import annotations
