@@ -15,6 +15,7 @@ from core import convert
 from core.allocator import keep_freed_memory
 from core.generator import channel_table
 from tests.golden import formula
+from tests.golden.held import hold
 
 keep_freed_memory()
 FOLDER = Path(__file__).parent
@@ -74,8 +75,7 @@ def _compare(case: str, key: str, found: np.ndarray, double: bool, rtol32: float
     atol, rtol = limit["atol"], max(limit.get("rtol", 0), rtol32)
     if double and "atol64" in limit:
         atol, rtol = limit["atol64"], limit.get("rtol64", 0)
-    assert found.shape == reference.shape
-    np.testing.assert_allclose(found, reference, atol=atol, rtol=rtol, err_msg=f"{case}.{key}")
+    hold(f"{case}.{key}", found, reference, atol=atol, rtol=rtol, double=double)
 
 
 def norms(value: Tensor, parameters: list[Tensor]) -> np.ndarray:

@@ -12,6 +12,7 @@ from core import convert
 from core.encoders import IdentityLoss, face_crop
 from tests.golden import formula
 from tests.golden.cases import cut, statistics
+from tests.golden.held import hold
 
 FOLDER = Path(__file__).parent
 CASES = json.loads((FOLDER / "H_encoders.json").read_text())["cases"]
@@ -31,10 +32,8 @@ def check(case, key, found, double):
 def compare(case, key, found, double):
     limit, reference = CASES[case]["keys"][key], ARRAYS[f"{case}.{key}"]
     at, rt = ("atol64", "rtol64") if double else ("atol", "rtol")
-    assert found.shape == reference.shape
-    np.testing.assert_allclose(
-        found, reference, atol=limit[at], rtol=limit.get(rt, 0), err_msg=f"{case}.{key}"
-    )
+    name = f"{case}.{key}"
+    hold(name, found, reference, atol=limit[at], rtol=limit.get(rt, 0), double=double)
 
 
 def shapes(kind, config):
