@@ -36,6 +36,8 @@ def recipe(cfg: DictConfig, choices: dict[str, str]) -> str:
     plain = OmegaConf.to_container(cfg, resolve=False)
     assert isinstance(plain, dict)
     kept = {key: value for key, value in plain.items() if key not in NOT_RECIPE}
+    if not plain.get("swap", {}).get("resolution"):  # no layer is swapped, in whichever way
+        kept.pop("swap", None)
     chosen = {group: choices[group] for group in ("method", "data", "source", "eval")}
     text = json.dumps([kept, chosen], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import resource
 import sys
 import time
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,27 +19,23 @@ from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks import ddp, seeds, settings, sheet, swaps, targets
 from benchmarks import record as records
-from benchmarks import seeds, settings, sheet, targets
 from benchmarks.checkpoint import Checkpoints
 from benchmarks.disk import Busy, alone, writable
-from benchmarks.gallery import Gallery, Result, measure
+from benchmarks.gallery import Result
 from benchmarks.measure import NotFinite
+from benchmarks.outcome import BANDS, COLUMNS, console, judge, peak_bytes, publish, show
 from benchmarks.progress import bar
 from benchmarks.signals import Signals, Stopped
-from benchmarks.watch import Diverged, Watch, flat
+from benchmarks.watch import Diverged, Watch
 from core import ops, weights
 from core.allocator import keep_freed_memory
 from core.errors import UserError
 
 CURVE_POINTS = 200
-COLUMNS, BANDS = 10, 3
 FAILED = 3  # exit status of a run that diverged
-
-console = Console(markup=False)  # file names may look like markup
 
 
 def build(node: DictConfig, *args: Any, **late: Any) -> Any:
@@ -49,30 +45,58 @@ def build(node: DictConfig, *args: Any, **late: Any) -> Any:
     return made(*args, **late) if args or late else made
 
 
+@dataclass(frozen=True)
+class Cell:
+    """One row of a table to be: its configuration, what its record begins with, where it lies."""
+
+    cfg: DictConfig
+    head: dict[str, Any]
+    folder: Path
+    published: Path
+
+    @classmethod
+    def of(cls, cfg: DictConfig, choices: dict[str, str], overrides: list[str]) -> Cell:
+        """The cell of a resolved configuration; ``overrides`` are the words that made it."""
+        if not cfg.swap.resolution:
+            overrides = [word for word in overrides if not word.startswith("swap")]
+        recipe = records.recipe(cfg, choices)
+        name = records.name(choices, recipe, cfg.seed)
+        head = {
+            "schema": records.SCHEMA,
+            **{group: choices[group] for group in ("method", "data", "source", "eval")},
+            "seed": cfg.seed,
+            "recipe": recipe,
+            "overrides": overrides,
+        }
+        root = Path(cfg.folder)
+        return cls(cfg, head, root / "out" / name, root / "runs" / f"{name}.json")
+
+    @property
+    def title(self) -> str:
+        """What a reader of the picture should know."""
+        upto = self.cfg.swap.resolution
+        swapped = [f"up to {upto} px the source's layers"] if upto else []
+        return " / ".join([self.head["method"], self.head["data"], *swapped])
+
+
 def run(
     cfg: DictConfig, choices: dict[str, str], overrides: list[str], many: bool, signals: Signals
 ) -> bool:
     """One run from its resolved configuration to its record; whether it has not failed."""
     settings.check(cfg, choices)
-    recipe = records.recipe(cfg, choices)
-    name = records.name(choices, recipe, cfg.seed)
-    published = Path(cfg.folder) / "runs" / f"{name}.json"
-    folder = Path(cfg.folder) / "out" / name
+    cell = Cell.of(cfg, choices, overrides)
     existing = cfg.existing if cfg.existing != "auto" else ("skip" if many else "compare")
-    if existing == "skip" and published.is_file():
-        console.print(f"{published} is there already.", highlight=False)
+    if existing == "skip" and cell.published.is_file():
+        console.print(f"{cell.published} is there already.", highlight=False)
         return True
-    writable(published.parent)
-    head = {
-        "schema": records.SCHEMA,
-        **{group: choices[group] for group in ("method", "data", "source", "eval")},
-        "seed": cfg.seed,
-        "recipe": recipe,
-        "overrides": overrides,
-    }
+    writable(cell.published.parent)
     try:
-        with alone(folder):
-            return adapt(cfg, head, folder, published, existing, signals)
+        with alone(cell.folder):
+            if not cfg.swap.resolution:
+                return adapt(cell, existing, signals)
+            whole = Cell.of(swaps.without(cfg), choices, overrides)
+            with alone(whole.folder):
+                return swapped(cell, whole, existing, signals)
     except Busy as busy:
         if not many:
             raise
@@ -80,16 +104,8 @@ def run(
         return True
 
 
-def adapt(
-    cfg: DictConfig,
-    head: dict[str, Any],
-    folder: Path,
-    published: Path,
-    existing: str,
-    signals: Signals,
-) -> bool:
-    """Train and judge one cell in its folder, from its last checkpoint if there is one."""
-    begun = time.monotonic()
+def parts(cfg: DictConfig) -> tuple[Any, Any, dict[str, str]]:
+    """Source and data of a run, with the hashes of what they hold."""
     torch.set_num_threads(cfg.machine.threads)
     ops.choose(cfg.machine.ops)
     seeds.everything(cfg.seed, deterministic=cfg.machine.deterministic)
@@ -98,10 +114,17 @@ def adapt(
     prepared(domain)
     for note in domain.notes:
         console.print(settings.printable(note), highlight=False)
+    return source, domain, {"weights_sha256": source.sha256, "shots_sha256": domain.shots_sha256}
+
+
+def adapt(cell: Cell, existing: str, signals: Signals) -> bool:
+    """Train and judge one cell in its folder, from its last checkpoint if there is one."""
+    begun = time.monotonic()
+    cfg, head, folder = cell.cfg, cell.head, cell.folder
+    source, domain, hashes = parts(cfg)
     metrics = build(cfg.eval.metrics)
     adapter = build(cfg.method, source)
     watch = Watch(images=cfg.method.images, every=max(cfg.method.images // CURVE_POINTS, 1))
-    hashes = {"weights_sha256": source.sha256, "shots_sha256": domain.shots_sha256}
     keep = Checkpoints(
         folder=folder,
         every_kimg=cfg.checkpoint.every_kimg,
@@ -126,12 +149,11 @@ def adapt(
     prepared_in = time.monotonic() - training
     state: dict[str, Any] = {"state": "finished"}
     try:
-        with signals.held():
-            trainer.fit(adapter, datamodule=domain)
-        result, picture = judge(cfg, adapter, domain, metrics, watch, folder.name)
+        ddp.fit(trainer, adapter, domain, signals, keep)
+        result, picture = judge(cfg, adapter, domain, metrics, watch, cell.title)
     except (Diverged, NotFinite) as trouble:
         state = {"state": "failed", "reason": str(trouble)}
-        adapter, picture = last_good(cfg, keep, source, domain, folder.name)
+        adapter, picture = last_good(cell, keep, source, domain)
         result = Result()
     made: dict[str, Any] = {
         **head,
@@ -150,20 +172,19 @@ def adapt(
         "provenance": started,
         "config": plain,
     }
-    records.write(folder / "record.json", made)
-    weights.write(folder / "generator.safetensors", adapter.export(), {"run": folder.name})
+    records.write(folder / swaps.RECORD, made)
+    weights.write(folder / swaps.WEIGHTS, adapter.export(), {"run": folder.name})
     sheet.save(folder / "sheet.png", picture)
-    publish(made, published, existing)
+    publish(made, cell.published, existing)
     keep.clear()
     logger.finish(made, folder / "sheet.png")
-    show(made, result, folder, published, time.monotonic() - begun)
+    show(made, result, folder, cell.published, time.monotonic() - begun)
     return state["state"] == "finished"
 
 
-def last_good(
-    cfg: DictConfig, keep: Checkpoints, source: Any, domain: Any, name: str
-) -> tuple[Any, Any]:
+def last_good(cell: Cell, keep: Checkpoints, source: Any, domain: Any) -> tuple[Any, Any]:
     """The adapter of a failed run's last checkpoint, or at its beginning, and its picture."""
+    cfg = cell.cfg
     adapter = build(cfg.method, source)
     adapter.prepare(domain.shots)
     state = keep.found()
@@ -174,8 +195,56 @@ def last_good(
     z = torch.randn(COLUMNS * BANDS, source.g.z_dim, generator=generator)
     with torch.no_grad():
         fakes, sources = adapter.sample(z), source.g(z) if source.trained else None
-    title = f"{' / '.join(name.split('--')[:2])}, failed; at {adapter.images_seen:,} images"
+    title = f"{cell.title}, failed; at {adapter.images_seen:,} images"
     return adapter, sheet.of_run(domain.shots, sources, fakes, title, COLUMNS, BANDS)
+
+
+def swapped(cell: Cell, whole: Cell, existing: str, signals: Signals) -> bool:
+    """Judge a run with swapped layers; the whole run is trained first where it is not there."""
+    begun = time.monotonic()
+    cfg, folder = cell.cfg, cell.folder
+    source, domain, hashes = parts(cfg)
+    if not swaps.finished(whole.folder, hashes):
+        if not adapt(whole, "compare", signals):
+            return False
+        seeds.everything(cfg.seed, deterministic=cfg.machine.deterministic)
+    adapter = build(cfg.method, source)
+    adapter.prepare(domain.shots)
+    earlier = swaps.recall(adapter, whole.folder)
+    networks = swaps.apply(build(cfg.swap), adapter)
+    plain = records.strict(OmegaConf.to_container(cfg, resolve=True))
+    logger = build(cfg.logger)
+    logger.open(folder, folder.name, plain, {}, 0)
+    watch = Watch(images=adapter.images_seen, every=1)
+    state: dict[str, Any] = {"state": "finished"}
+    try:
+        result, picture = judge(cfg, adapter, domain, build(cfg.eval.metrics), watch, cell.title)
+    except (Diverged, NotFinite) as trouble:
+        state, result = {"state": "failed", "reason": str(trouble)}, Result()
+        picture = sheet.of_run(
+            domain.shots, None, domain.shots, f"{cell.title}, failed", COLUMNS, 1
+        )
+    made: dict[str, Any] = {
+        **cell.head,
+        **state,
+        "of": whole.folder.name,
+        "warnings": [*earlier.get("warnings", []), *watch.warnings],
+        "paper": adapter.paper,
+        "metrics": {key: m.as_dict() for key, m in result.measures.items()},
+        "left_out": result.left_out,
+        "tolerance": cfg.eval.tolerance,
+        "cost": earlier["cost"],
+        "provenance": records.provenance(str(adapter.device)) | hashes,
+        "config": plain,
+    }
+    records.write(folder / swaps.RECORD, made)
+    if networks:
+        weights.write(folder / swaps.WEIGHTS, networks, {"run": folder.name})
+    sheet.save(folder / "sheet.png", picture)
+    publish(made, cell.published, existing)
+    logger.finish(made, folder / "sheet.png")
+    show(made, result, folder, cell.published, time.monotonic() - begun)
+    return state["state"] == "finished"
 
 
 def prepared(domain: Any) -> None:
@@ -191,93 +260,12 @@ def prepared(domain: Any) -> None:
         domain.prepare_data()
 
 
-def judge(
-    cfg: DictConfig, adapter: Any, domain: Any, metrics: Any, watch: Watch, name: str
-) -> tuple[Result, Any]:
-    """The numbers and the picture of a finished adapter."""
-    adapter.eval()
-    with bar("measuring", 1, "pictures") as shown, torch.no_grad():
-
-        def progress(done: int, total: int, what: str) -> None:
-            shown.total = total
-            shown.progress.update(shown.task, total=total, description=f"measuring {what}")
-            shown.update(done)
-
-        gallery = Gallery(
-            adapter,
-            domain,
-            samples=cfg.eval.samples,
-            photos=cfg.eval.photos,
-            seed=cfg.eval.seed,
-            batch_size=cfg.eval.batch_size,
-            progress=progress,
-        )
-        result = measure(gallery, metrics)
-        z = gallery.z()[: COLUMNS * BANDS].to(adapter.device)
-        fakes = adapter.sample(z)
-        sources = adapter.source.g(z) if gallery.has("sources") else None
-    if not fakes.isfinite().all():
-        raise Diverged(adapter.images_seen, "the pictures of the finished run are not finite.")
-    for sentence in (*gallery.notes, *flat(gallery.pictures("fakes"))):
-        watch.warn(sentence)
-    title = " / ".join(name.split("--")[:2])
-    return result, sheet.of_run(domain.shots, sources, fakes, title, COLUMNS, BANDS)
-
-
-def publish(made: dict[str, Any], path: Path, existing: str) -> None:
-    """Put the record among the results, or say how well it repeats the one that is there."""
-    earlier = records.read(path) if existing == "compare" and path.is_file() else {}
-    if not earlier or earlier.get("state") == "failed":
-        records.write(path, made)
-        return
-    apart = records.disagreement(made, earlier)
-    worst = max(apart, key=lambda key: apart[key], default="")
-    if worst:
-        inside = "within" if apart[worst] <= made["tolerance"] else "beyond"
-        console.print(
-            f"{path} holds this run already; it is repeated {inside} its tolerance of "
-            f"{made['tolerance']:.0%} (largest difference {apart[worst]:.1%}, {worst}). "
-            "existing=replace writes over it.",
-            highlight=False,
-        )
-
-
-def peak_bytes(device: torch.device) -> int:
-    """Most memory held so far: of the GPU where there is one, else of this process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def show(
-    made: dict[str, Any], result: Result, folder: Path, published: Path, seconds: float
-) -> None:
-    """The small table at the end, and where things lie; or what a failed run failed of."""
-    table = Table(title=f"{folder.name}  ({seconds:.0f} s)")
-    table.add_column("metric")
-    table.add_column("value", justify="right")
-    table.add_column("source", justify="right")
-    table.add_column("better")
-    table.add_column("n", justify="right")
-    for key, m in result.measures.items():
-        before = f"{m.details['source']:.4f}" if "source" in m.details else ""
-        table.add_row(key, f"{m.value:.4f}", before, m.better, str(m.n))
-    if made["state"] == "failed":
-        console.print(f"{folder.name} failed: {made['reason']}", highlight=False)
-    else:
-        console.print(table)
-    for key, why in result.left_out.items():
-        console.print(f"left out: {key}: {why}", highlight=False)
-    for what, path in (("picture", folder / "sheet.png"), ("record", published)):
-        console.print(f"{what}: {path}", highlight=False, soft_wrap=True)
-
-
 @hydra.main(version_base="1.3", config_path=str(settings.CONF), config_name="config")
 def command(cfg: DictConfig) -> None:
     """One job of the command line."""
     job = HydraConfig.get()
     choices = {group: str(job.runtime.choices[group]) for group in settings.GROUPS}
-    changed = tuple(f"{group}." for group in ("method", "data", "source", "eval"))
+    changed = (*(f"{group}." for group in ("method", "data", "source", "eval", "swap")), "swap=")
     own = [word for word in job.overrides.task if word.lstrip("+~").startswith(changed)]
     many = job.mode == RunMode.MULTIRUN
     try:

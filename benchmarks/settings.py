@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from benchmarks import kinds, targets
 from core.errors import UserError
 
-GROUPS = ("method", "data", "source", "eval", "machine", "logger")
+GROUPS = ("method", "data", "source", "swap", "eval", "machine", "logger")
 POSITIVE = ("method.images", "method.batch_size", "eval.samples", "data.shots")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 CONF = Path(__file__).parent.parent / "conf"
@@ -70,6 +70,9 @@ def check(cfg: DictConfig, choices: dict[str, str]) -> None:
         raise UserError(f"data.resolution={asked} is no power of two from 16 to 1024.")
     if asked != size:
         raise UserError(f"data.resolution={asked} is not the source's, which is {size}.")
+    swap = values["swap.resolution"]
+    if swap and (swap & (swap - 1) or not 4 <= swap <= size):
+        raise UserError(f"swap.resolution={swap} is neither 0 nor a power of two from 4 to {size}.")
     if values["existing"] not in ("auto", "compare", "skip", "replace"):
         raise UserError("existing must be auto, compare, skip or replace.")
     if values["resume"] not in ("auto", "must", "never"):

@@ -1,0 +1,107 @@
+"""What came out of a finished run: its numbers, its picture, and where they are put."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import record as records
+from benchmarks import sheet
+from benchmarks.gallery import Gallery, Result, measure
+from benchmarks.progress import bar
+from benchmarks.watch import Diverged, Watch, flat
+
+COLUMNS, BANDS = 10, 3
+
+console = Console(markup=False)  # file names may look like markup
+
+
+def judge(
+    cfg: DictConfig, adapter: Any, domain: Any, metrics: Any, watch: Watch, title: str
+) -> tuple[Result, Any]:
+    """The numbers and the picture of a finished adapter.
+
+    Raises:
+        Diverged: the pictures are not finite.
+        NotFinite: a number is not.
+    """
+    adapter.eval()
+    with bar("measuring", 1, "pictures") as shown, torch.no_grad():
+
+        def progress(done: int, total: int, what: str) -> None:
+            shown.total = total
+            shown.progress.update(shown.task, total=total, description=f"measuring {what}")
+            shown.update(done)
+
+        gallery = Gallery(
+            adapter,
+            domain,
+            samples=cfg.eval.samples,
+            photos=cfg.eval.photos,
+            seed=cfg.eval.seed,
+            batch_size=cfg.eval.batch_size,
+            progress=progress,
+        )
+        result = measure(gallery, metrics)
+        z = gallery.z()[: COLUMNS * BANDS].to(adapter.device)
+        fakes = adapter.sample(z)
+        sources = adapter.source.g(z) if gallery.has("sources") else None
+    if not fakes.isfinite().all():
+        raise Diverged(adapter.images_seen, "the pictures of the finished run are not finite.")
+    for sentence in (*gallery.notes, *flat(gallery.pictures("fakes"))):
+        watch.warn(sentence)
+    return result, sheet.of_run(domain.shots, sources, fakes, title, COLUMNS, BANDS)
+
+
+def publish(made: dict[str, Any], path: Path, existing: str) -> None:
+    """Put the record among the results, or say how well it repeats the one that is there."""
+    earlier = records.read(path) if existing == "compare" and path.is_file() else {}
+    if not earlier or earlier.get("state") == "failed":
+        records.write(path, made)
+        return
+    apart = records.disagreement(made, earlier)
+    worst = max(apart, key=lambda key: apart[key], default="")
+    if worst:
+        inside = "within" if apart[worst] <= made["tolerance"] else "beyond"
+        console.print(
+            f"{path} holds this run already; it is repeated {inside} its tolerance of "
+            f"{made['tolerance']:.0%} (largest difference {apart[worst]:.1%}, {worst}). "
+            "existing=replace writes over it.",
+            highlight=False,
+        )
+
+
+def peak_bytes(device: torch.device) -> int:
+    """Most memory held so far: of the GPU where there is one, else of this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def show(
+    made: dict[str, Any], result: Result, folder: Path, published: Path, seconds: float
+) -> None:
+    """The small table at the end, and where things lie; or what a failed run failed of."""
+    table = Table(title=f"{folder.name}  ({seconds:.0f} s)")
+    table.add_column("metric")
+    table.add_column("value", justify="right")
+    table.add_column("source", justify="right")
+    table.add_column("better")
+    table.add_column("n", justify="right")
+    for key, m in result.measures.items():
+        before = f"{m.details['source']:.4f}" if "source" in m.details else ""
+        table.add_row(key, f"{m.value:.4f}", before, m.better, str(m.n))
+    if made["state"] == "failed":
+        console.print(f"{folder.name} failed: {made['reason']}", highlight=False)
+    else:
+        console.print(table)
+    for key, why in result.left_out.items():
+        console.print(f"left out: {key}: {why}", highlight=False)
+    for what, path in (("picture", folder / "sheet.png"), ("record", published)):
+        console.print(f"{what}: {path}", highlight=False, soft_wrap=True)
