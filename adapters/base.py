@@ -10,6 +10,7 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
+from core import parallel
 from core.freeze import trainable
 from core.source import Source
 
@@ -27,7 +28,6 @@ class Adapter(L.LightningModule):
 
     paper: str = ""
     source: Source
-    images_seen: int
 
     def __init__(self, source: Source, *, seed: int, images: int, batch_size: int) -> None:
         """Show ``images`` pictures in all, ``batch_size`` at a time, drawing from ``seed``."""
@@ -37,8 +37,22 @@ class Adapter(L.LightningModule):
         self.seed, self.images, self.batch_size = seed, images, batch_size
         self.losses: dict[str, Tensor] = {}
         self.gradients: dict[str, Tensor] = {}
-        self.images_seen = 0
+        self._seen = 0
         self.rng = torch.Generator().manual_seed(seed)
+
+    @property
+    def images_seen(self) -> int:
+        """Pictures shown so far, by all processes that train together."""
+        return self._seen
+
+    @images_seen.setter
+    def images_seen(self, seen: int) -> None:
+        """What a step adds are the pictures of this process; the others had as many."""
+        self._seen += (int(seen) - self._seen) * parallel.world()
+
+    def start_at(self, images: int) -> None:
+        """Begin the clock of a resumed run."""
+        self._seen = images
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """One step on ``(images [N, 3, R, R], ids [N])`` with manual optimisation."""
@@ -84,15 +98,20 @@ class Adapter(L.LightningModule):
         self.toggle_optimizer(optimiser)
         optimiser.zero_grad(set_to_none=True)
         yield
+        parallel.average(self.slopes(optimiser))
         self.feel(f"gradient of player {player}", optimiser)
         optimiser.step()
         self.untoggle_optimizer(optimiser)
 
     def feel(self, name: str, optimiser: Any) -> None:
         """Add the gradients' norm to this step's, on the device: it is finite only if they are."""
-        held = [p.grad for group in optimiser.param_groups for p in group["params"]]
-        norm = torch.nn.utils.get_total_norm([grad for grad in held if grad is not None])
+        norm = torch.nn.utils.get_total_norm(self.slopes(optimiser))
         self.gradients[name] = self.gradients.get(name, 0) + norm
+
+    def slopes(self, optimiser: Any) -> list[Tensor]:
+        """The gradients that a player's move has brought."""
+        held = [p.grad for group in optimiser.param_groups for p in group["params"]]
+        return [grad for grad in held if grad is not None]
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """A new step feels its own gradients."""
@@ -132,7 +151,7 @@ class Adapter(L.LightningModule):
         """Take back the networks and the clock of what :meth:`state` gave."""
         source = {f"source.{k}": v for k, v in self.source.state_dict().items()}
         self.load_state_dict(state["module"] | source)
-        self.images_seen = state["images_seen"]
+        self._seen = state["images_seen"]
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take back all of it; the trainer holds the optimisers."""

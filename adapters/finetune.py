@@ -104,7 +104,7 @@ class FineTune(Adapter):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """D and its lazy R1, then G and its lazy path length, then the averages."""
         reals, _ = batch
-        step = int(self.images_seen) // len(reals)
+        step = self.images_seen // self.batch_size
         loss_d, real_logits = self.discriminate(reals, step)
 
         with self.turn(G):

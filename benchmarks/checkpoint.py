@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from benchmarks import disk, seeds
 from benchmarks.progress import console
 from benchmarks.signals import Signals
 from benchmarks.watch import Watch
+from core import parallel
 from core.errors import UserError
 
 MAGIC = b"styleshift checkpoint 1 "
@@ -73,6 +75,10 @@ class Checkpoints(L.Callback):
         """The checkpoints in the folder, the newest first: by its images, not by any clock."""
         return sorted(self.folder.glob("checkpoint-*.pt"), reverse=True)
 
+    def reached(self) -> int:
+        """Images of the newest checkpoint in the folder, or 0."""
+        return max((int(path.stem.split("-")[1]) for path in self.files()), default=0)
+
     def found(self) -> dict[str, Any]:
         """The newest sound state of this recipe, or nothing."""
         for path in self.files():
@@ -95,7 +101,8 @@ class Checkpoints(L.Callback):
     def setup(self, trainer: L.Trainer, pl_module: Any, stage: str) -> None:
         """Before the data is laid out: which image comes next."""
         if self.state:
-            pl_module.images_seen = self.saved = self.seen
+            self.saved = self.seen
+            pl_module.start_at(self.seen)
             console.print(f"Going on after {pl_module.images_seen:,} images.")
         trainer.datamodule.set_position(pl_module.images_seen)  # type: ignore[attr-defined]
 
@@ -129,6 +136,9 @@ class Checkpoints(L.Callback):
     ) -> None:
         """Write when it is time, or when the process is to end."""
         seen = pl_module.images_seen
+        if trainer.world_size > 1:  # all of them stop at the same step
+            asked = trainer.strategy.reduce_boolean_decision(bool(self.signals.asked), all=False)
+            self.signals.asked = self.signals.asked or asked * signal.SIGTERM
         if self.signals.asked or seen - max(self.saved, 0) >= self.every:
             self.write(pl_module)
         what = f" from {self.saved:,} on" if self.saved > 0 else ", from the beginning"
@@ -142,6 +152,9 @@ class Checkpoints(L.Callback):
     def write(self, pl_module: Any) -> None:
         """Write the state; a disk that does not take it is no reason to lose the run."""
         self.watch.sound()
+        if parallel.rank() > 0:  # all processes hold the same
+            self.saved = pl_module.images_seen
+            return
         self.memory["seconds"] = time.monotonic() - self.begun
         state = {
             "identity": self.identity,

@@ -82,10 +82,11 @@ class Batches:
             yield self.numbered(number)
 
     def numbered(self, number: int) -> tuple[Tensor, Tensor]:
-        """This process's part of batch `number`."""
-        share = self.batch_size // self.world
-        first = number * self.batch_size + self.rank * share
-        ids, mirrored = self.order.at(np.arange(first, first + share))
+        """This process's part of batch `number`: every `world`-th picture from `rank` on."""
+        first = number * self.batch_size
+        ids, mirrored = self.order.at(
+            np.arange(first + self.rank, first + self.batch_size, self.world)
+        )
         images = as_images(self.pixels[ids])
         flips = torch.from_numpy(mirrored)
         images[flips] = images[flips].flip(-1)

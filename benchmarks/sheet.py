@@ -69,6 +69,8 @@ def of_run(
     rows.append((f"{title}: {len(shots)} shots", [shown]))
     for band in range(bands):
         part = slice(band * columns, (band + 1) * columns)
+        if not len(fakes[part]):
+            break
         pictures = [to_uint8(fakes[part])]
         if sources is not None:
             pictures.insert(0, to_uint8(sources[part]))

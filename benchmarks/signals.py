@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -58,6 +59,9 @@ class Signals:
             if sys.stderr.isatty():
                 os.write(2, b"\x1b[?25h\n")  # a live bar hides the cursor
             os._exit(128 + number)
+        if number == signal.SIGTERM:  # a terminal sends SIGINT to all processes, nobody SIGTERM
+            for child in multiprocessing.active_children():
+                child.terminate()
         first, self.asked = not self.asked, self.asked or number
         if first and not self.holding:
             raise Stopped(number, ANEW)

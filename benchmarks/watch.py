@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.progress import bar, console
+from core import parallel
 
 CHANCE = 2 * math.log(2)  # the logistic loss of a discriminator that says 0 to everything
 COLLAPSED, DEAD = 0.01, 1e-4
@@ -70,6 +71,7 @@ class Readings:
         scalars = [torch.as_tensor(v).detach().float().reshape(()) for v in numbers.values()]
         away = next((s.device for s in scalars if s.device.type != "cpu"), torch.device("cpu"))
         packed = torch.stack([s.to(away, non_blocking=True) for s in scalars])
+        parallel.average([packed])  # so that all processes see the same, and the same fault
         event = None
         if away.type == "cuda":
             host = torch.empty(packed.shape, pin_memory=True)
@@ -116,6 +118,7 @@ class Watch(L.Callback):
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Open the bar where the run stands."""
         self.trainer, self.module = trainer, pl_module
+        console.quiet = not trainer.is_global_zero
         self.context = bar("training", self.images, "images")
         self.bar = self.context.__enter__()
         self.bar.start_at(pl_module.images_seen)

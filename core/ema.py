@@ -7,6 +7,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from core import parallel
+
 
 class EMA(nn.Module):
     """Holds ``model``, an exponential moving average of another one's parameters.
@@ -32,7 +34,8 @@ class EMA(nn.Module):
 
     @torch.no_grad()
     def update(self, model: nn.Module, images: int) -> None:
-        """Move towards ``model`` after ``images`` more images; buffers are copied."""
+        """Move towards ``model`` after ``images`` more images of this process; copy buffers."""
+        images *= parallel.world()
         half_life = self.half_life
         if self.ramp is not None:
             half_life = min(half_life, self.ramp * float(self.seen))

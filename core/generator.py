@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from core import parallel
 from core.layers import Linear, SynthesisLayer, ToRGB, full_precision, normalise
 from core.ops import setup_filter, upsample2d
 
@@ -91,7 +92,7 @@ class Mapping(nn.Module):
     @torch.no_grad()
     def track(self, w: Tensor) -> None:
         """Moves the average style towards the mean of w [N, W] or [N, L, W]."""
-        mean = w.detach().reshape(-1, self.w_dim).mean(dim=0).to(self.w_avg.dtype)
+        mean = parallel.mean(w.detach().reshape(-1, self.w_dim).mean(dim=0).to(self.w_avg.dtype))
         self.w_avg.copy_(mean.lerp(self.w_avg, W_AVG_DECAY))
 
 

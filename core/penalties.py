@@ -14,6 +14,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from core import parallel
+
 Images = Callable[[Tensor], Tensor]
 
 
@@ -74,7 +76,7 @@ class PathLength(nn.Module):
     def of(self, lengths: Tensor) -> Tensor:
         """Mean squared distance of lengths [N] from their running mean, which moves first."""
         # The new mean keeps its gradient, as in the published code.
-        mean = self.mean + self.decay * (lengths.mean() - self.mean)
+        mean = self.mean + self.decay * (parallel.mean(lengths.mean()) - self.mean)
         self.mean.copy_(mean.detach())
         return (lengths - mean).square().mean()
 
