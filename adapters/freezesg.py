@@ -27,7 +27,7 @@ from torch import Tensor
 from adapters.finetune import FineTune
 from core.freeze import all_but_highest
 from core.generator import Generator
-from core.mixing import mixed_ws
+from core.mixing import crossed, mixed_ws
 from core.source import Source
 
 
@@ -42,7 +42,7 @@ class FreezeSG(FineTune):
 
     def joined(self, mapping: torch.nn.Module, z: Tensor, rest: Tensor) -> Tensor:
         """Rows [N, L, W]: the first ``frozen_ws`` by ``mapping`` of z, the others of ``rest``."""
-        return torch.cat([mapping(z)[:, : self.frozen_ws], rest[:, self.frozen_ws :]], dim=1)
+        return crossed(mapping(z), rest, self.frozen_ws)
 
     def ws(self, g: Generator, z: Tensor) -> Tensor:
         """Styles of a training fake: the source's first rows, then the trainee's, mixed."""
@@ -70,7 +70,7 @@ class FreezeSGReleased(FreezeSG):
         if torch.rand((), generator=self.rng) >= self.mixing_prob:
             return g.mapping(z)
         untrained = mixed_ws(self.untrained, z, self.noise(len(z)), 1.0, self.rng)
-        return torch.cat([untrained[:, : self.frozen_ws], g.mapping(z)[:, self.frozen_ws :]], dim=1)
+        return crossed(untrained, g.mapping(z), self.frozen_ws)
 
     def latents(self, z: Tensor) -> Tensor:
         """All rows by the trained mapping, as the public code samples."""

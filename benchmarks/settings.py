@@ -50,7 +50,8 @@ def check(cfg: DictConfig, choices: dict[str, str]) -> None:
     if missing:
         raise UserError(f"{missing[0]} must be given: {missing[0]}=VALUE.")
     usual = compose("config", [f"{group}={choices[group]}" for group in GROUPS])
-    kinds.check(*(OmegaConf.to_container(c, resolve=True) for c in (cfg, usual)))
+    given, meant = (OmegaConf.to_container(c, resolve=True) for c in (cfg, usual))
+    kinds.check(given, meant)
     for key, value in values.items():
         if isinstance(value, float) and (
             math.isnan(value) or (math.isinf(value) and not key.endswith(".every"))
