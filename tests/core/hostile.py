@@ -204,7 +204,7 @@ def claims():
 
 def efforts():
     """Small files that would take Python's own machine, or a careless one, very long."""
-    deep = b"\x80\x02)" + b"\x85" * 400_000
+    deep = b"\x80\x02)" + b"\x85" * 100_000
     doubling = b"\x80\x02)" + b"q\x00h\x00\x86" * 60
     colliding = b"".join(
         whole_number((2**61 - 1) * (i % 3) + (i << 25)) + b"N" for i in range(10**5)
@@ -212,7 +212,7 @@ def efforts():
     return {
         "tuples in tuples as a key": b"\x80\x02}" + deep[2:] + b"Ns.",
         "tuples in tuples": deep + STOP,
-        "lists in lists": b"\x80\x02" + b"](" * 150_000 + b"e" * 150_000 + STOP,
+        "lists in lists": b"\x80\x02" + b"](" * 50_000 + b"e" * 50_000 + STOP,
         "dictionaries in dictionaries": b"\x80\x02"
         + b"}K\x00" * 200_000
         + b"N"
@@ -221,7 +221,7 @@ def efforts():
         "tuples doubled sixty times as a key": b"\x80\x02}" + doubling[2:] + b"Ns.",
         "a list in itself": b"\x80\x02]q\x00h\x00a.",
         "a million steps": b"\x80\x02" + b"N0" * 500_000 + b"N.",
-        "a million marks": b"\x80\x02" + b"(" * 10**6,
+        "marks and nothing else": b"\x80\x02" + b"(" * 10**5,
         "keys that collide": b"\x80\x02}(" + colliding + b"u.",
         "a key of a megabyte": b"\x80\x02}" + text("x" * 10**6) + b"Ns.",
         "payloads in great number": b"\x80\x02B"
