@@ -30,7 +30,15 @@ class EMA(nn.Module):
         self.register_buffer(
             "seen", torch.zeros([], dtype=torch.int64), persistent=ramp is not None
         )
+        self._counted: tuple[Tensor, int, int] = (self.seen, self.seen._version, 0)
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
+
+    def counted(self) -> int:
+        """Images seen; read from the device only after somebody else wrote the buffer."""
+        buffer, version, _ = self._counted
+        if buffer is not self.seen or version != self.seen._version:
+            self._counted = (self.seen, self.seen._version, int(self.seen))
+        return self._counted[2]
 
     @torch.no_grad()
     def update(self, model: nn.Module, images: int) -> None:
@@ -38,8 +46,9 @@ class EMA(nn.Module):
         images *= parallel.world()
         half_life = self.half_life
         if self.ramp is not None:
-            half_life = min(half_life, self.ramp * float(self.seen))
+            half_life = min(half_life, self.ramp * self.counted())
         self.seen += images
+        self._counted = (self.seen, self.seen._version, self._counted[2] + images)
         share = 1 - 0.5 ** (images / max(half_life, 1e-8))
         own: list[Tensor] = list(self.model.parameters())
         # Lerp leaves equal values equal: frozen layers stay bit-identical.

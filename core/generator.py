@@ -230,11 +230,11 @@ class Synthesis(nn.Module):
                 maps.append(layer.noise_const[None, None])
             else:
                 const = layer.noise_const
-                maps.append(
-                    torch.randn(
-                        (n, 1, r, r), generator=generator, dtype=const.dtype, device=const.device
-                    )
+                where = const.device if generator is None else generator.device
+                drawn = torch.randn(
+                    (n, 1, r, r), generator=generator, dtype=const.dtype, device=where
                 )
+                maps.append(drawn.to(const.device))
         return maps
 
     def _check(self, ws: Tensor, noise_mode: str, noise: MappingABC[str, Tensor]) -> None:

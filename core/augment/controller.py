@@ -115,6 +115,7 @@ class ADA(Fixed):
             raise UserError(f"ADA needs kimg > 0 and every >= 1, got {kimg} and {every}.")
         self.target, self.kimg, self.every, self.p_max = target, kimg, every, p_max
         self.register_buffer("steps", torch.zeros([], dtype=torch.int64))
+        self._counted: tuple[Tensor, int, int] = (self.steps, -1, 0)
         self.register_buffer("seen", torch.zeros(2))  # sum of signs, reals
 
     @torch.no_grad()
@@ -122,13 +123,21 @@ class ADA(Fixed):
         """Take in one step's logits [N, 1] of augmented reals; every ``every``-th step, move p."""
         signs = real_logits.detach().float().sign().sum()
         self.seen += torch.stack([signs, signs.new_tensor(real_logits.numel())]).to(self.seen)
-        self.steps += 1
-        if int(self.steps) % self.every:
+        if self.count() % self.every:
             return
         total, reals = self.reduced().unbind()
         move = self.direction(total / reals) * reals / (self.kimg * 1000)
         self.p.copy_((self.p + move).clamp(0, self.p_max))
         self.seen.zero_()
+
+    def count(self) -> int:
+        """One step more; the buffer is read from its device only after somebody else wrote it."""
+        buffer, version, value = self._counted
+        known = buffer is self.steps and version == self.steps._version
+        value = (value if known else int(self.steps)) + 1
+        self.steps += 1
+        self._counted = (self.steps, self.steps._version, value)
+        return value
 
     def reduced(self) -> Tensor:
         """Sum of signs and number of reals [2] since p last moved, over all processes."""
