@@ -13,6 +13,7 @@ import multiprocessing
 import platform
 import resource
 import statistics
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import speed_gpu
 from benchmarks.steps import STEPS, pair
 from core.allocator import keep_freed_memory
 
@@ -135,17 +137,25 @@ def main() -> None:
     )
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--json", type=Path, help="where to write the record")
     options = parser.parse_args()
     if options.repeats < 1 or options.threads < 1:
         parser.error("--repeats and --threads must be at least 1")
     options.cases = list(STEPS) if options.all_cases else options.cases
-    console = Console()
-    found = rows(options, console)
-    console.print(table(found, options.threads))
+    console = Console(width=None if sys.stdout.isatty() else 100)
+    if options.device == "cuda":
+        if not torch.cuda.is_available():
+            parser.error("--device cuda: torch sees no CUDA device here")
+        made = speed_gpu.measured(torch.device("cuda"), options.repeats)
+        console.print(*speed_gpu.tables(made))
+    else:
+        found = rows(options, console)
+        console.print(table(found, options.threads))
+        made = record(found, options.threads)
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(record(found, options.threads), indent=2) + "\n")
+        options.json.write_text(json.dumps(made, indent=2) + "\n")
 
 
 if __name__ == "__main__":
