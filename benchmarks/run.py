@@ -8,7 +8,6 @@ import sys
 import time
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
@@ -22,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from benchmarks import ddp, seeds, settings, sheet, swaps, targets
 from benchmarks import record as records
+from benchmarks.cell import Cell
 from benchmarks.checkpoint import Checkpoints
 from benchmarks.disk import Busy, alone, writable
 from benchmarks.gallery import Result
@@ -45,40 +45,6 @@ def build(node: DictConfig, *args: Any, **late: Any) -> Any:
     return made(*args, **late) if args or late else made
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One row of a table to be: its configuration, what its record begins with, where it lies."""
-
-    cfg: DictConfig
-    head: dict[str, Any]
-    folder: Path
-    published: Path
-
-    @classmethod
-    def of(cls, cfg: DictConfig, choices: dict[str, str], overrides: list[str]) -> Cell:
-        """The cell of a resolved configuration; ``overrides`` are the words that made it."""
-        if not cfg.swap.resolution:
-            overrides = [word for word in overrides if not word.startswith("swap")]
-        recipe = records.recipe(cfg, choices)
-        name = records.name(choices, recipe, cfg.seed)
-        head = {
-            "schema": records.SCHEMA,
-            **{group: choices[group] for group in ("method", "data", "source", "eval")},
-            "seed": cfg.seed,
-            "recipe": recipe,
-            "overrides": overrides,
-        }
-        root = Path(cfg.folder)
-        return cls(cfg, head, root / "out" / name, root / "runs" / f"{name}.json")
-
-    @property
-    def title(self) -> str:
-        """What a reader of the picture should know."""
-        upto = self.cfg.swap.resolution
-        swapped = [f"up to {upto} px the source's layers"] if upto else []
-        return " / ".join([self.head["method"], self.head["data"], *swapped])
-
-
 def run(
     cfg: DictConfig, choices: dict[str, str], overrides: list[str], many: bool, signals: Signals
 ) -> bool:
@@ -93,7 +59,7 @@ def run(
     try:
         with alone(cell.folder):
             if not cfg.swap.resolution:
-                return adapt(cell, existing, signals)
+                return adapt(cell, world(cfg), existing, signals)
             whole = Cell.of(swaps.without(cfg), choices, overrides)
             with alone(whole.folder):
                 return swapped(cell, whole, existing, signals)
@@ -104,8 +70,26 @@ def run(
         return True
 
 
-def parts(cfg: DictConfig) -> tuple[Any, Any, dict[str, str]]:
-    """Source and data of a run, with the hashes of what they hold."""
+@dataclass(frozen=True)
+class World:
+    """What a run is given: source and data, and when they began to be made ready."""
+
+    source: Any
+    domain: Any
+    begun: float
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Of what they hold."""
+        return {
+            "weights_sha256": self.source.sha256,
+            "shots_sha256": self.domain.shots_sha256,
+        }
+
+
+def world(cfg: DictConfig) -> World:
+    """Source and data of a configuration; the process is set up for it."""
+    begun = time.monotonic()
     torch.set_num_threads(cfg.machine.threads)
     ops.choose(cfg.machine.ops)
     seeds.everything(cfg.seed, deterministic=cfg.machine.deterministic)
@@ -114,14 +98,13 @@ def parts(cfg: DictConfig) -> tuple[Any, Any, dict[str, str]]:
     prepared(domain)
     for note in domain.notes:
         console.print(settings.printable(note), highlight=False)
-    return source, domain, {"weights_sha256": source.sha256, "shots_sha256": domain.shots_sha256}
+    return World(source, domain, begun)
 
 
-def adapt(cell: Cell, existing: str, signals: Signals) -> bool:
+def adapt(cell: Cell, given: World, existing: str, signals: Signals) -> bool:
     """Train and judge one cell in its folder, from its last checkpoint if there is one."""
-    begun = time.monotonic()
     cfg, head, folder = cell.cfg, cell.head, cell.folder
-    source, domain, hashes = parts(cfg)
+    source, domain = given.source, given.domain
     metrics = build(cfg.eval.metrics)
     adapter = build(cfg.method, source)
     watch = Watch(images=cfg.method.images, every=max(cfg.method.images // CURVE_POINTS, 1))
@@ -137,11 +120,12 @@ def adapt(cell: Cell, existing: str, signals: Signals) -> bool:
     logger = build(cfg.logger)
     loggers = logger.open(folder, folder.name, plain, keep.memory, keep.seen)
     trainer = build(cfg.machine.trainer, callbacks=[watch, keep], logger=loggers)
-    started = records.provenance(str(adapter.device))
-    chance = seeds.left_to_chance(adapter.device, deterministic=cfg.machine.deterministic)
-    operators = ops.active(trainer.strategy.root_device)
+    device = trainer.strategy.root_device  # the adapter goes there when training begins
+    started = records.provenance(str(device))
+    chance = seeds.left_to_chance(device, deterministic=cfg.machine.deterministic)
+    operators = ops.active(device)
     console.print(f"Operators: {operators.name} ({operators.reason}).", highlight=False)
-    started |= hashes | {"left_to_chance": chance, "ops": operators.name}
+    started |= given.hashes | {"left_to_chance": chance, "ops": operators.name}
     started["started"] = keep.memory.setdefault("started", started["started"])
 
     training = time.monotonic()
@@ -178,7 +162,7 @@ def adapt(cell: Cell, existing: str, signals: Signals) -> bool:
     publish(made, cell.published, existing)
     keep.clear()
     logger.finish(made, folder / "sheet.png")
-    show(made, result, folder, cell.published, time.monotonic() - begun)
+    show(made, result, folder, cell.published, time.monotonic() - given.begun)
     return state["state"] == "finished"
 
 
@@ -201,11 +185,11 @@ def last_good(cell: Cell, keep: Checkpoints, source: Any, domain: Any) -> tuple[
 
 def swapped(cell: Cell, whole: Cell, existing: str, signals: Signals) -> bool:
     """Judge a run with swapped layers; the whole run is trained first where it is not there."""
-    begun = time.monotonic()
     cfg, folder = cell.cfg, cell.folder
-    source, domain, hashes = parts(cfg)
-    if not swaps.finished(whole.folder, hashes):
-        if not adapt(whole, "compare", signals):
+    given = world(cfg)
+    source, domain = given.source, given.domain
+    if not swaps.finished(whole.folder, given.hashes):
+        if not adapt(whole, given, "compare", signals):
             return False
         seeds.everything(cfg.seed, deterministic=cfg.machine.deterministic)
     adapter = build(cfg.method, source)
@@ -234,7 +218,7 @@ def swapped(cell: Cell, whole: Cell, existing: str, signals: Signals) -> bool:
         "left_out": result.left_out,
         "tolerance": cfg.eval.tolerance,
         "cost": earlier["cost"],
-        "provenance": records.provenance(str(adapter.device)) | hashes,
+        "provenance": records.provenance(str(adapter.device)) | given.hashes,
         "config": plain,
     }
     records.write(folder / swaps.RECORD, made)
@@ -243,7 +227,7 @@ def swapped(cell: Cell, whole: Cell, existing: str, signals: Signals) -> bool:
     sheet.save(folder / "sheet.png", picture)
     publish(made, cell.published, existing)
     logger.finish(made, folder / "sheet.png")
-    show(made, result, folder, cell.published, time.monotonic() - begun)
+    show(made, result, folder, cell.published, time.monotonic() - given.begun)
     return state["state"] == "finished"
 
 
