@@ -42,7 +42,7 @@ def recall(adapter: Any, folder: Path) -> dict[str, Any]:
     networks, _ = weights.read(folder / WEIGHTS)
     for name, network in adapter.export().items():
         network.load_state_dict(networks[name].state_dict())
-    adapter.images_seen = there["cost"]["images"]
+    adapter.start_at(there["cost"]["images"])
     return there
 
 
