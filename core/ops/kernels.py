@@ -42,13 +42,13 @@ def alike(x: Tensor, like: Tensor) -> Tensor:
 @triton.jit
 def _activated(u, alpha, ACT: tl.constexpr, ORDER: tl.constexpr):
     """Activation number ACT of u, or its first or second derivative."""
-    zero = u * 0.0
+    zero = tl.zeros_like(u)  # u * 0 is not a number where half precision overflowed
     one = zero + 1.0
     if ACT == 0:  # linear
         out = u if ORDER == 0 else (one if ORDER == 1 else zero)
     elif ACT == 1:  # relu
         first = tl.where(u > 0, one, zero)
-        out = first * u if ORDER == 0 else (first if ORDER == 1 else zero)
+        out = tl.where(u > 0, u, zero) if ORDER == 0 else (first if ORDER == 1 else zero)
     elif ACT == 2:  # lrelu
         first = tl.where(u > 0, one, zero + alpha)
         out = first * u if ORDER == 0 else (first if ORDER == 1 else zero)
@@ -98,7 +98,7 @@ def _bias_act_kernel(
             out = tl.minimum(tl.maximum(out, -clamp), clamp)
         else:
             y = _activated(u, alpha, ACT, 0) * gain
-            out = tl.where((y >= -clamp) & (y <= clamp), out, out * 0.0)
+            out = tl.where((y >= -clamp) & (y <= clamp), out, tl.zeros_like(out))
     tl.store(out_ptr + i, out, mask=inside)
 
 
@@ -193,7 +193,7 @@ def _epilogue_grad_kernel(
         dz = tl.load(dy_ptr + i, mask=inside, other=0).to(TYPE) * gain
         dz = tl.where(y > 0, dz, dz * slope)
         if CLAMP:
-            dz = tl.where((y > -clamp) & (y < clamp), dz, dz * 0.0)
+            dz = tl.where((y > -clamp) & (y < clamp), dz, tl.zeros_like(dz))
         x = tl.load(x_ptr + i, mask=inside, other=0).to(TYPE)
         tl.store(dx_ptr + i, dz * scale, mask=inside)
         by_scale += tl.sum(dz * x, axis=0)

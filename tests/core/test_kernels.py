@@ -99,6 +99,21 @@ def test_activations_and_their_derivatives_are_those_of_torch(act, clamp):
     near(ours, plain, 1e-5)
 
 
+@pytest.mark.parametrize("act", ["linear", "relu", "lrelu"])
+def test_what_overflowed_in_half_precision_is_clamped_and_has_no_gradient(act):
+    """The clamp is there for this: a convolution in float16 that gives infinity."""
+
+    def run():
+        x = torch.tensor([[torch.inf, -torch.inf, 1.0, -1.0]], dtype=torch.float16, device=DEVICE)
+        x.requires_grad_()
+        y = ops.bias_act(x, act=act, clamp=256.0)
+        return [y, *torch.autograd.grad(y.sum(), [x])]
+
+    plain, ours = both(run)
+    assert all(bool(t.isfinite().all()) for t in ours)
+    near(ours, plain, LOOSE[torch.float16])
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("shape", [(7, 5), (2, 3, 4), (2, 5, 6, 7)])
 def test_activations_of_any_rank_keep_half_precision(dtype, shape):
