@@ -1,0 +1,1 @@
+"""Tables of results: a pure function of the committed records."""

@@ -1,0 +1,124 @@
+"""Methods against one another: the same seeds, an interval, and ranks over data sets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from benchmarks import statistics
+from benchmarks.leaderboard import grid, numbering
+from benchmarks.leaderboard.board import MISSING, Cell, Column, Table
+from benchmarks.statistics import Difference
+from core.errors import UserError
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A method beside the one that all are compared with, and its difference on each data set."""
+
+    label: str
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True)
+class Contest:
+    """All comparisons in one metric.
+
+    Attributes:
+        metric: with its extractor.
+        against: label of the row that the others are compared with.
+        ranks: mean rank of every row that has a number on all data sets.
+    """
+
+    metric: str
+    against: str
+    data: tuple[str, ...]
+    rivals: tuple[Rival, ...]
+    ranks: Mapping[str, float]
+
+    @cached_property
+    def critical(self) -> float:
+        """The critical difference of the mean ranks; infinite where it cannot be said."""
+        return statistics.critical_difference(len(self.ranks), len(self.data))
+
+    @property
+    def comparable(self) -> bool:
+        """Whether there is anything for a diagram."""
+        return math.isfinite(self.critical)
+
+    @property
+    def cliques(self) -> list[tuple[str, ...]]:
+        """Groups of rows whose mean ranks do not differ."""
+        return statistics.cliques(self.ranks, self.critical)
+
+    def text(self, d: Difference) -> str:
+        """A difference with its interval, and a verdict only where the interval excludes 0."""
+        shown = numbering.style(self.metric)
+        if d.n < 2:
+            return f"{signed(shown, d.mean)} (n = 1)" if d.n else grid.SIGNS["missing"]
+        ends = f"{signed(shown, d.low)}, {signed(shown, d.high)}"
+        verdict = "" if d.verdict == "open" else f" {d.verdict}"
+        return f"{signed(shown, d.mean)} [{ends}]{verdict}"
+
+    def legend(self) -> str:
+        """How the differences are to be read."""
+        return (
+            f"Differences of {numbering.style(self.metric).heading()} over the same seeds with "
+            "95 % intervals, the wider of bootstrap and Student; better or worse is said only "
+            f"where the interval excludes 0. {len(self.rivals) * len(self.data)} comparisons, not corrected "
+            "for their number."
+        )
+
+    def refusal(self) -> str:
+        """Why there is no diagram."""
+        return (
+            "No critical-difference diagram: it needs two methods with numbers on all of two data "
+            f"sets or more; there are {len(self.ranks)} methods on {len(self.data)} data sets."
+        )
+
+
+def signed(shown: numbering.Style, value: float) -> str:
+    """A difference as printed, with its sign."""
+    text = shown.text(value)
+    return text if text.startswith("-") or float(text) == 0 else f"+{text}"
+
+
+def hold(table: Table, metric: str, against: str) -> Contest:
+    """Compare all rows of a table in a metric with one row, by default the first in rank.
+
+    Raises:
+        UserError: the metric or the row is not there.
+    """
+    columns = grid.chosen(table.columns, (metric,))
+    names = sorted({column.metric for column in columns})
+    if len(names) != 1:
+        raise UserError(f"{metric} may be {' or '.join(names)}: name its extractor.")
+    places = grid.ranking(table, names[0])
+    labels = [row.label for row in table.rows]
+    first = against or min(places, key=lambda name: places[name], default=labels[0])
+    if first not in labels:
+        raise UserError(f"No row is called {first}; there are {', '.join(labels)}.")
+    others = sorted((n for n in labels if n != first), key=lambda n: (places.get(n, math.inf), n))
+    return Contest(
+        metric=names[0],
+        against=first,
+        data=tuple(column.data for column in columns),
+        rivals=tuple(
+            Rival(name, tuple(difference(table, c, name, first) for c in columns))
+            for name in others
+        ),
+        ranks=places,
+    )
+
+
+def difference(table: Table, column: Column, name: str, first: str) -> Difference:
+    """Row ``name`` minus row ``first`` over the seeds of both; none where one of them diverged.
+
+    The seeds that survive are no fair sample of a method that diverges.
+    """
+    a: Cell = table.cells.get((name, column), MISSING)
+    b: Cell = table.cells.get((first, column), MISSING)
+    whole = not (a.failed or b.failed)
+    return statistics.paired(a.values if whole else {}, b.values if whole else {}, column.better)

@@ -1,0 +1,194 @@
+"""A table ready to be printed: texts and marks, in no markup yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from benchmarks import statistics
+from benchmarks.leaderboard import numbering
+from benchmarks.leaderboard.board import Cell, Column, Row, Table
+from core.errors import UserError
+
+LEADING = ("kid", "landmarks", "identity", "intra")
+"""Shown unless others are asked for: likeness to the domain, faithfulness, diversity."""
+
+COSTS = (("images", "images"), ("seconds", "minutes"), ("trainable", "trainable"))
+SIGNS = {"missing": "–", "failed": "✗", "left out": "·", "provisional": "°", "partly failed": "✗"}
+LEGEND = {
+    "provisional": "° provisional: fewer than three seeds",
+    "missing": "– not run",
+    "left out": "· cannot be measured there",
+    "failed": "✗ every seed diverged",
+    "partly failed": "✗k k seeds diverged, the mean is of the others",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One printed cell.
+
+    Attributes:
+        mean, std: as printed; std is empty for one seed, both are empty without a number.
+        medal: 1 best, 2 second, 0 neither.
+        state: of the cell, a key of LEGEND or "sound".
+        failed: how many seeds diverged.
+        n: seeds that the mean rests on.
+    """
+
+    mean: str = ""
+    std: str = ""
+    medal: int = 0
+    state: str = "missing"
+    failed: int = 0
+    n: int = 0
+
+    @property
+    def sign(self) -> str:
+        """The mark behind or instead of the number."""
+        sign = SIGNS.get(self.state, "")
+        return f"{sign}{self.failed}" if self.state == "partly failed" else sign
+
+
+@dataclass(frozen=True)
+class Line:
+    """One printed row: a measured method, or the source as it was."""
+
+    label: str
+    measured: bool
+    entries: tuple[Entry, ...]
+    costs: tuple[str, ...]
+    rank: str = ""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A printed table.
+
+    Attributes:
+        ranked: metric of the rank column, or empty for none.
+        legend: what the marks in it mean, and what the minutes are of.
+    """
+
+    table: Table
+    columns: tuple[Column, ...]
+    lines: tuple[Line, ...]
+    ranked: str
+    legend: tuple[str, ...]
+
+    @property
+    def groups(self) -> tuple[tuple[str, tuple[Column, ...]], ...]:
+        """Data sets with their columns."""
+        names = dict.fromkeys(column.data for column in self.columns)
+        return tuple((n, tuple(c for c in self.columns if c.data == n)) for n in names)
+
+
+def chosen(columns: Sequence[Column], metrics: Sequence[str]) -> tuple[Column, ...]:
+    """Columns whose metric is named, with or without its extractor; all where nothing is named.
+
+    Raises:
+        UserError: nothing fits.
+    """
+    found = tuple(c for c in columns if not metrics or named(c.metric, metrics))
+    if columns and not found:
+        known = ", ".join(sorted({c.metric for c in columns}))
+        raise UserError(f"No metric is called {' or '.join(metrics)}; there are {known}.")
+    return found
+
+
+def named(metric: str, patterns: Sequence[str]) -> bool:
+    """Whether a metric fits one of the patterns."""
+    return any(fnmatchcase(metric, p) or fnmatchcase(numbering.base(metric), p) for p in patterns)
+
+
+def ranking(table: Table, metric: str) -> dict[str, float]:
+    """Mean rank over the data sets of every row that has a whole number on each of them."""
+    columns = [c for c in table.columns if named(c.metric, (metric,))]
+    scores = {}
+    for row in table.rows:
+        cells = [table.cell(row, column) for column in columns]
+        if cells and all(cell.state in ("sound", "provisional") for cell in cells):
+            scores[row.label] = [cell.mean for cell in cells]
+    return statistics.mean_ranks(scores, columns[0].better) if scores else {}
+
+
+def arrange(table: Table, metrics: Sequence[str], rank: str) -> Grid:
+    """A table with the chosen metrics, its rows ordered by mean rank in one of them."""
+    columns = chosen(table.columns, metrics)
+    places = ranking(table, rank) if rank else {}
+    several = len(table.data) > 1
+    ordered = sorted(table.rows, key=lambda row: (places.get(row.label, float("inf")), row.label))
+    lines = [line(table, row, columns, places) for row in ordered]
+    before = [table.untouched.get(c) for c in columns]
+    if any(value is not None for value in before):
+        entries = tuple(
+            Entry(state="left out")
+            if v is None
+            else Entry(numbering.style(c.metric).text(v), state="sound")
+            for c, v in zip(columns, before, strict=True)
+        )
+        lines.append(Line("unadapted source", False, entries, ("0", "0", "0")))
+    return Grid(table, columns, tuple(lines), rank if several else "", legend(table, lines))
+
+
+def line(table: Table, row: Row, columns: Sequence[Column], places: dict[str, float]) -> Line:
+    """The printed row of a method."""
+    return Line(
+        label=row.label,
+        measured=True,
+        entries=tuple(entry(table, row, column) for column in columns),
+        costs=tuple(cost(row, key) for key, _ in COSTS),
+        rank=f"{places[row.label]:.1f}" if row.label in places else SIGNS["missing"],
+    )
+
+
+def entry(table: Table, row: Row, column: Column) -> Entry:
+    """The printed cell of a method in a column."""
+    cell: Cell = table.cell(row, column)
+    shown = numbering.style(column.metric)
+    if not cell.values:
+        return Entry(state=cell.state, failed=len(cell.failed))
+    return Entry(
+        mean=shown.text(cell.mean),
+        std=shown.text(cell.std) if len(cell.values) > 1 else "",
+        medal=table.medals.get((row.label, column), 0),
+        state=cell.state,
+        failed=len(cell.failed),
+        n=len(cell.values),
+    )
+
+
+def cost(row: Row, key: str) -> str:
+    """A cost of a row; from-to where it differs between data sets."""
+    ends = row.spread(key)
+    if ends == (0.0, 0.0):
+        return SIGNS["missing"]
+    texts = [f"{end / 60:.1f}" if key == "seconds" else numbering.count(end) for end in ends]
+    return texts[0] if texts[0] == texts[1] else "–".join(texts)
+
+
+def legend(table: Table, lines: Sequence[Line]) -> tuple[str, ...]:
+    """Sentences under a table: seeds, marks that occur, devices."""
+    entries = [e for line in lines if line.measured for e in line.entries]
+    counts = sorted({e.n for e in entries if e.n})
+    seeds = (
+        f"n = {counts[0]}"
+        if len(counts) == 1
+        else f"n = {counts[0]} to {counts[-1]}"
+        if counts
+        else ""
+    )
+    said = [f"Mean ± sample standard deviation over seeds ({seeds})"] if seeds else []
+    said += ["bold: best, underlined: second, of cells with three seeds or more"]
+    occurring = {e.state for e in entries}
+    said += [text for state, text in LEGEND.items() if state in occurring]
+    devices = ", ".join(table.devices)
+    mixed = "; of different devices, not comparable" if len(table.devices) > 1 else ""
+    said.append(f"minutes of training on {devices}{mixed}")
+    return tuple(said)
+
+
+def title(grid: Grid) -> str:
+    """What the table is of."""
+    return f"Source {grid.table.source}, evaluation {grid.table.judged}"

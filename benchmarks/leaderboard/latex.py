@@ -1,0 +1,223 @@
+"""Tables in booktabs' LaTeX: a document that compiles, whose tables can be taken as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.leaderboard import numbering
+from benchmarks.leaderboard.contest import Contest
+from benchmarks.leaderboard.grid import COSTS, Entry, Grid, Line, title
+from benchmarks.leaderboard.published import Figure, by_protocol
+
+HEAD = r"""\documentclass[10pt]{article}
+\usepackage[a4paper,landscape,margin=15mm]{geometry}
+\usepackage[utf8]{inputenc}
+\usepackage[T1]{fontenc}
+\usepackage{booktabs,graphicx,longtable}
+\pagestyle{empty}
+% A table as wide as the page at most.
+\newsavebox{\fitted}
+\newenvironment{fit}{\begin{lrbox}{\fitted}}{\end{lrbox}%
+  \ifdim\wd\fitted>\linewidth\resizebox{\linewidth}{!}{\usebox{\fitted}}\else\usebox{\fitted}\fi}
+\newcommand{\second}[1]{\underline{#1}}
+\newcommand{\std}[1]{\,{\scriptsize$\pm$#1}}
+\begin{document}
+"""
+TAIL = "\\end{document}\n"
+SIGNS = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "–": "--",
+    "−": "$-$",
+    "°": r"\textdegree{}",
+    "·": r"$\cdot$",
+    "✗": r"$\times$",
+    "…": r"\ldots{}",
+    "↓": r"$\downarrow$",
+    "↑": r"$\uparrow$",
+}
+
+
+def escape(text: str) -> str:
+    """A text that shows as it is; a letter that Latin fonts lack shows as a question mark."""
+    return "".join(SIGNS.get(sign) or spelt(sign) for sign in " ".join(text.split()))
+
+
+def spelt(sign: str) -> str:
+    """A letter as itself where pdflatex knows it."""
+    return sign if (sign.isascii() and sign.isprintable()) or "À" <= sign <= "ÿ" else "?"
+
+
+def document(grids: Sequence[Grid], contests: Sequence[Contest], figures: Sequence[Figure]) -> str:
+    """Everything, below one another."""
+    parts = [table(grid) for grid in grids]
+    parts += [contest_text(contest) for contest in contests]
+    parts += [reported(figures)] if figures else []
+    return HEAD + "\n\\bigskip\n\n".join(parts) + TAIL
+
+
+def table(grid: Grid) -> str:
+    """One table with a spanning heading a data set."""
+    extra = [f"rank, {grid.ranked}"] if grid.ranked else []
+    extra += [name for _, name in COSTS]
+    tops, rules, at = [""], [], 2
+    for name, columns in grid.groups:
+        tops.append(rf"\multicolumn{{{len(columns)}}}{{c}}{{{escape(name)}}}")
+        rules.append(rf"\cmidrule(lr){{{at}-{at + len(columns) - 1}}}")
+        at += len(columns)
+    tops.append(rf"\multicolumn{{{len(extra)}}}{{c}}{{}}")
+    heads = ["method", *(head(c.metric, c.better) for c in grid.columns), *map(escape, extra)]
+    body = [row(grid, line) for line in grid.lines if line.measured]
+    source = [row(grid, line) for line in grid.lines if not line.measured]
+    lines = [
+        rf"\begin{{tabular}}{{l{'r' * (len(grid.columns) + len(extra))}}}",
+        r"\toprule",
+        f"{' & '.join(tops)} \\\\",
+        " ".join(rules),
+        f"{' & '.join(heads)} \\\\",
+        r"\midrule",
+        *body,
+        *([r"\midrule", *source] if source else []),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    under = escape(f"{title(grid)}. {'; '.join(grid.legend)}.")
+    return "\n".join(
+        [
+            r"\noindent\begin{fit}",
+            *lines,
+            r"\end{fit}",
+            "",
+            rf"\smallskip\noindent{{\small {under}}}",
+            "",
+        ]
+    )
+
+
+def head(metric: str, better: str) -> str:
+    """Heading of a metric with its arrow."""
+    return escape(f"{numbering.style(metric).heading()} {numbering.ARROWS[better]}")
+
+
+def row(grid: Grid, line: Line) -> str:
+    """One row."""
+    name = escape(line.label) if line.measured else rf"\textit{{{escape(line.label)}}}"
+    rank = [escape(line.rank)] if grid.ranked else []
+    cells = [name, *map(cell, line.entries), *rank, *map(escape, line.costs)]
+    return f"{' & '.join(cells)} \\\\"
+
+
+def cell(entry: Entry) -> str:
+    """One cell."""
+    if not entry.mean:
+        return escape(entry.sign)
+    mean = {1: rf"\textbf{{{entry.mean}}}", 2: rf"\second{{{entry.mean}}}"}.get(
+        entry.medal, entry.mean
+    )
+    std = rf"\std{{{entry.std}}}" if entry.std else ""
+    return mean.replace("-", "$-$", 1) + std + escape(entry.sign)
+
+
+def contest_text(contest: Contest) -> str:
+    """Differences to one method over the same seeds, and the diagram of mean ranks."""
+    heads = [escape(f"against {contest.against}"), *map(escape, contest.data)]
+    rows = [
+        f"{escape(r.label)} & {' & '.join(escape(contest.text(d)) for d in r.differences)} \\\\"
+        for r in contest.rivals
+    ]
+    lines = [
+        r"\noindent\begin{fit}",
+        rf"\begin{{tabular}}{{l{'r' * len(contest.data)}}}",
+        r"\toprule",
+        f"{' & '.join(heads)} \\\\",
+        r"\midrule",
+        *rows,
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{fit}",
+        "",
+        rf"\smallskip\noindent{{\small {escape(contest.legend())}}}",
+        "",
+        r"\bigskip\noindent" + diagram(contest),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def diagram(contest: Contest) -> str:
+    """Demsar's diagram in LaTeX's own picture environment: an axis, names, bars over equals."""
+    if not contest.comparable:
+        return rf"{{\small {escape(contest.refusal())}}}"
+    ordered = sorted(contest.ranks.items(), key=lambda item: item[1])
+    worst, unit = len(ordered), 120 / max(len(ordered) - 1, 1)
+    half, bars = (len(ordered) + 1) // 2, contest.cliques
+    floor = -6.0 - 3.0 * len(bars)
+    parts = [r"\put(0,0){\line(1,0){120}}"]
+    for place in range(1, worst + 1):
+        x = (place - 1) * unit
+        parts.append(rf"\put({x:.2f},0){{\line(0,1){{1.5}}}}")
+        parts.append(rf"\put({x:.2f},3){{\makebox(0,0)[b]{{\small {place}}}}}")
+    for i, (name, rank) in enumerate(ordered):
+        left = i < half
+        x, y = (rank - 1) * unit, floor - 5.0 * (i if left else worst - 1 - i)
+        end, side, at = (-4.0, "r", -5.0) if left else (124.0, "l", 125.0)
+        parts.append(rf"\put({x:.2f},0){{\line(0,-1){{{-y:.2f}}}}}")
+        parts.append(rf"\put({min(x, end):.2f},{y:.2f}){{\line(1,0){{{abs(x - end):.2f}}}}}")
+        parts.append(
+            rf"\put({at:.2f},{y:.2f}){{\makebox(0,0)[{side}]"
+            rf"{{\small {escape(name)} ({rank:.2f})}}}}"
+        )
+    for i, group in enumerate(bars):
+        first, last = (contest.ranks[group[k]] for k in (0, -1))
+        x, y = (first - 1) * unit - 1, -4.0 - 3.0 * i
+        parts.append(
+            rf"\put({x:.2f},{y:.2f}){{\linethickness{{1.2pt}}"
+            rf"\line(1,0){{{(last - first) * unit + 2:.2f}}}}}"
+        )
+    height = 12 - floor + 5.0 * half
+    legend = escape(f"Mean rank in {contest.metric}; critical difference {contest.critical:.2f}.")
+    return "\n".join(
+        [
+            r"\begin{center}\setlength{\unitlength}{1mm}",
+            rf"\begin{{picture}}(120,{height:.0f})(0,{8 - height:.0f})",
+            *parts,
+            r"\end{picture}",
+            "",
+            rf"{{\small {legend} Bars join methods that do not differ.}}",
+            r"\end{center}",
+        ]
+    )
+
+
+def reported(figures: Sequence[Figure]) -> str:
+    """What papers report, one long table a protocol."""
+    parts = []
+    for name, own in by_protocol(figures).items():
+        rows = []
+        for f in own:
+            texts = (f.method, f.target, f.shots, f.metric + " " + numbering.ARROWS[f.better])
+            texts += (f.text, f"{f.paper}, {f.table}", f.provenance)
+            rows.append(f"{' & '.join(map(escape, texts))} \\\\")
+        heads = r"method & target & shots & metric & value & paper & seen \\"
+        parts += [
+            rf"\noindent\textbf{{Reported}}, not measured here. {escape(name)}.",
+            r"{\small\begin{longtable}[l]{llrlrll}",
+            rf"\toprule {heads} \midrule \endhead \bottomrule \endfoot",
+            *rows,
+            r"\end{longtable}}",
+        ]
+    return "\n".join(parts) + "\n"

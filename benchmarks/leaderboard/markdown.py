@@ -1,0 +1,111 @@
+"""Tables in GitHub's Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.leaderboard import numbering
+from benchmarks.leaderboard.contest import Contest
+from benchmarks.leaderboard.grid import COSTS, Entry, Grid, Line, title
+from benchmarks.leaderboard.published import Figure, by_protocol
+
+SPECIAL = "\\`*_{}[]<>()#+!|~$&@"
+
+
+def escape(text: str) -> str:
+    """A text that shows as it is, on one line."""
+    plain = " ".join(text.split())
+    return "".join(f"\\{sign}" if sign in SPECIAL else sign for sign in plain)
+
+
+def document(grids: Sequence[Grid], contests: Sequence[Contest], figures: Sequence[Figure]) -> str:
+    """Everything, below one another."""
+    parts = [table(grid) for grid in grids]
+    parts += [contest_text(contest) for contest in contests]
+    parts += [reported(figures)] if figures else []
+    return "\n\n".join(parts) + "\n"
+
+
+def table(grid: Grid) -> str:
+    """One table; data set and metric share a heading, for Markdown has no spanning cells."""
+    several = len(grid.groups) > 1
+    heads = ["method"]
+    for column in grid.columns:
+        shown = numbering.style(column.metric)
+        head = f"{escape(shown.heading())} {numbering.ARROWS[column.better]}"
+        heads.append(f"{escape(column.data)}<br>{head}" if several else head)
+    heads += [f"mean rank<br>{escape(grid.ranked)}"] if grid.ranked else []
+    heads += [name for _, name in COSTS]
+    rule = [":--"] + ["--:"] * (len(heads) - 1)
+    rows = [heads, rule, *(cells(grid, line) for line in grid.lines)]
+    over = (
+        title(grid)
+        if several
+        else f"{grid.groups[0][0]}, {title(grid)[0].lower()}{title(grid)[1:]}"
+    )
+    body = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return f"**{escape(over)}**\n\n{body}\n\n{'; '.join(grid.legend)}."
+
+
+def cells(grid: Grid, line: Line) -> list[str]:
+    """One row."""
+    name = escape(line.label) if line.measured else f"*{escape(line.label)}*"
+    rank = [line.rank] if grid.ranked else []
+    return [name, *(cell(entry) for entry in line.entries), *rank, *line.costs]
+
+
+def cell(entry: Entry) -> str:
+    """One cell."""
+    if not entry.mean:
+        return entry.sign
+    text = f"{entry.mean} ± {entry.std}" if entry.std else entry.mean
+    marks = {1: ("**", "**"), 2: ("<ins>", "</ins>")}.get(entry.medal, ("", ""))
+    return f"{marks[0]}{text}{marks[1]}{entry.sign}"
+
+
+def contest_text(contest: Contest) -> str:
+    """Differences to one method over the same seeds, and the diagram of mean ranks."""
+    heads = [f"{escape(contest.metric)} against {escape(contest.against)}"]
+    heads += [escape(name) for name in contest.data]
+    rows = [heads, [":--"] + ["--:"] * len(contest.data)]
+    for rival in contest.rivals:
+        rows.append([escape(rival.label), *(contest.text(d) for d in rival.differences)])
+    body = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return f"{body}\n\n{escape(contest.legend())}\n\n{diagram(contest)}"
+
+
+def diagram(contest: Contest) -> str:
+    """Mean ranks with bars over what does not differ, as text."""
+    if not contest.comparable:
+        return escape(contest.refusal())
+    width = max(len(name) for name in contest.ranks)
+    lines = [f"mean rank ({contest.metric}), critical difference {contest.critical:.2f}", ""]
+    for name, rank in sorted(contest.ranks.items(), key=lambda item: item[1]):
+        bars = " ".join("┃" if name in group else " " for group in contest.cliques)
+        lines.append(f"{rank:5.2f}  {name:<{width}}  {bars}".rstrip())
+    lines += ["", "┃ joins methods whose mean ranks do not differ at the 5 % level (Nemenyi)"]
+    return "```text\n" + "\n".join(lines).replace("```", "'''") + "\n```"
+
+
+def reported(figures: Sequence[Figure]) -> str:
+    """What papers report, one table a protocol."""
+    parts = []
+    for name, own in by_protocol(figures).items():
+        heads = ["reported for", "target", "shots", "metric", "value", "paper", "seen"]
+        rows = [heads, [":--", ":--", "--:", ":--", "--:", ":--", ":--"]]
+        for figure in own:
+            metric = f"{escape(figure.metric)} {numbering.ARROWS[figure.better]}"
+            rows.append(
+                [
+                    *map(escape, (figure.method, figure.target, figure.shots)),
+                    metric,
+                    escape(figure.text),
+                    escape(f"{figure.paper}, {figure.table}"),
+                    escape(figure.provenance),
+                ]
+            )
+        body = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+        parts.append(
+            f"<details><summary>Reported: {escape(name)}</summary>\n\n{body}\n\n</details>"
+        )
+    return "\n\n".join(parts)

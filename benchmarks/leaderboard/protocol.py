@@ -1,0 +1,62 @@
+"""What must be equal before two numbers may stand in one column."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+NEUTRAL = ("_target_", "cache", "root", "images", "batch_size", "seed", "xflip")
+"""Of the data: names in the code, places on a machine, the schedule of the training."""
+
+Facts = dict[str, str]
+
+
+def facts(record: dict[str, Any], metric: str) -> Facts:
+    """Everything that a metric's value rests on beside the method, by dotted name.
+
+    The record holds the metric. Two records with equal facts were judged by the same protocol.
+    """
+    config, found = record["config"], record["metrics"][metric]
+    judged = config.get("eval", {})
+    own = {k: v for k, v in judged.get("metrics", {}).get(metric, {}).items() if k != "_target_"}
+    counted = {"fakes": found["n"], "reals": found.get("details", {}).get("reference", 0)}
+    where = record["provenance"]
+    return flat(
+        {
+            "metric": own,
+            "pictures": counted,
+            "eval": {key: judged[key] for key in ("samples", "photos", "seed") if key in judged},
+            "data": {k: v for k, v in config.get("data", {}).items() if k not in NEUTRAL},
+            "shots": where.get("shots_sha256", ""),
+            "source": where["weights_sha256"],
+        }
+    )
+
+
+def identify(known: Facts) -> str:
+    """Eight hex digits of :func:`facts`."""
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def differences(a: Facts, b: Facts) -> list[str]:
+    """In which facts two protocols differ, in words."""
+    keys = sorted(key for key in a.keys() | b.keys() if a.get(key) != b.get(key))
+    return [f"{key} ({shorten(a.get(key))} and {shorten(b.get(key))})" for key in keys]
+
+
+def shorten(value: str | None) -> str:
+    """At most twelve signs of a fact: a checksum needs no more."""
+    if value is None:
+        return "absent"
+    return value if len(value) <= 12 else f"{value[:12]}…"
+
+
+def flat(node: Any, prefix: str = "") -> Facts:
+    """A nested mapping as one of dotted names and JSON texts."""
+    if not isinstance(node, dict):
+        return {prefix: node if isinstance(node, str) else json.dumps(node, sort_keys=True)}
+    found: Facts = {}
+    for key, value in node.items():
+        found |= flat(value, f"{prefix}.{key}" if prefix else str(key))
+    return found

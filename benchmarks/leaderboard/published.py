@@ -1,0 +1,87 @@
+"""What papers report, apart from what was measured here: ``results/published.csv``."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from core.errors import UserError
+
+SEEN = {
+    "verified": "verified",
+    "secondary": "unverified, as printed in another paper",
+    "unverified": "unverified",
+}
+"""Read in the authors' own table or figure; read in another paper; known by hearsay."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One reported number, as text, exactly as it is printed.
+
+    Attributes:
+        protocol: numbers of different protocols are never compared.
+        seen: a key of SEEN.
+        seen_in: where the number was read; empty for hearsay.
+    """
+
+    protocol: str
+    method: str
+    target: str
+    shots: str
+    metric: str
+    better: str
+    value: str
+    std: str
+    paper: str
+    table: str
+    seen: str
+    seen_in: str
+
+    @property
+    def text(self) -> str:
+        """Value with its deviation, where one is reported."""
+        return f"{self.value} ± {self.std}" if self.std else self.value
+
+    @property
+    def provenance(self) -> str:
+        """Whether and where the number was seen."""
+        return f"{SEEN[self.seen]}: {self.seen_in}" if self.seen_in else SEEN[self.seen]
+
+
+def read(path: Path) -> list[Figure]:
+    """All reported numbers of a file.
+
+    Raises:
+        UserError: it is no such file, or a line of it is no number.
+    """
+    names = [field.name for field in fields(Figure)]
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} cannot be read: {error}.") from error
+    figures = []
+    for i, row in enumerate(rows, start=2):
+        if sorted(row, key=str) != sorted(names) or None in row.values():
+            raise UserError(f"{path}, line {i}: the columns are not {', '.join(names)}.")
+        figure = Figure(**row)
+        if figure.seen not in SEEN or figure.better not in ("lower", "higher"):
+            raise UserError(f"{path}, line {i}: seen or better is no known word.")
+        try:
+            float(figure.value), float(figure.std or 0)
+        except ValueError as error:
+            raise UserError(f"{path}, line {i}: {figure.value!r} is no number.") from error
+        figures.append(figure)
+    return figures
+
+
+def by_protocol(figures: Sequence[Figure]) -> dict[str, list[Figure]]:
+    """Figures of each protocol, in the order of the file."""
+    groups: dict[str, list[Figure]] = defaultdict(list)
+    for figure in figures:
+        groups[figure.protocol].append(figure)
+    return dict(groups)

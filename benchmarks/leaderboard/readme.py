@@ -1,0 +1,63 @@
+"""``results/README.md``: every table of the committed records, written by nobody's hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.leaderboard import grid, markdown, numbering, published
+from benchmarks.leaderboard.board import Table
+from benchmarks.leaderboard.contest import hold
+from benchmarks.leaderboard.selection import Selection, has, leading, tables
+
+INTRODUCTION = """# Results
+
+Written by `python -m benchmarks.leaderboard --readme` from the {count} records in `runs/`; a test
+holds it to them. Other shapes (LaTeX, CSV, JSON, HTML) and selections:
+`python -m benchmarks.leaderboard --help`.
+"""
+REPORTED = """## Reported by papers
+
+Other data, other extractors, other protocols: nothing here may be compared with a number above, nor
+with one of another protocol. *Verified*: read in the authors' own table or figure. The rest is a
+lead, not a fact. As data: `published.csv`."""
+
+
+def text(folder: Path) -> str:
+    """The whole file, from the records and published figures of a folder."""
+    made, dirty = tables(Selection(folder=folder))
+    count = sum(len(row.records) for table in made for row in table.rows)
+    parts = [INTRODUCTION.format(count=count)]
+    parts += [f"{dirty} more are of code that was not committed, and left out."] if dirty else []
+    for table in made:
+        parts += section(table)
+    path = folder / "published.csv"
+    if path.is_file():
+        parts += [REPORTED, markdown.reported(published.read(path))]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def section(table: Table) -> Iterator[str]:
+    """The overview of one source, comparisons, and all metrics of each data set."""
+    yield f"## {markdown.escape(table.source)}, {markdown.escape(table.judged)}"
+    rank = table.columns[0].metric if table.columns else ""
+    if rank and len(table.data) > 1:
+        yield markdown.table(grid.arrange(table, leading(table, ()), rank))
+    if len(table.rows) > 1 and has(table, (rank,)):
+        yield markdown.contest_text(hold(table, rank, ""))
+    for data in table.data:
+        yield f"### {markdown.escape(data)}"
+        yield markdown.table(grid.arrange(only(table, data), (), rank))
+    told = sorted({column.metric for column in table.columns}, key=numbering.order)
+    sentences = [f"`{m}`: {numbering.style(m).says}" for m in told if numbering.style(m).says]
+    if sentences:
+        yield "; ".join(sentences) + "."
+
+
+def only(table: Table, data: str) -> Table:
+    """One data set of a table, with the methods that were run on it."""
+    columns = table.of(data)
+    cells = {key: cell for key, cell in table.cells.items() if key[1] in columns}
+    ran = {label for (label, _), cell in cells.items() if cell.state != "missing"}
+    rows = tuple(row for row in table.rows if row.label in ran)
+    return Table(table.source, table.judged, columns, rows, cells, table.untouched)

@@ -1,0 +1,226 @@
+import copy
+import csv
+import io
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from benchmarks import record as records
+from benchmarks.leaderboard import __main__ as leaderboard
+from benchmarks.leaderboard import board, latex, markdown, published, readme
+from core.errors import UserError
+
+RESULTS = Path(__file__).parent.parent.parent / "results"
+HOSTILE = "a_b%&#$\\{}~^<script>alert(1)</script>|`*\n\"'é漢"
+
+
+def made(method, data, seed, kid, **changed):
+    """A synthetic record, for tests only."""
+    base = {
+        "schema": 1,
+        "method": method,
+        "data": data,
+        "source": "src",
+        "eval": "fewshot",
+        "seed": seed,
+        "recipe": f"{abs(hash((method, data))) % 16**8:08x}",
+        "overrides": [],
+        "paper": "arXiv:0000.00000",
+        "metrics": {
+            "kid@net": {"value": kid, "better": "lower", "n": 9, "details": {"source": 0.5}},
+            "identity@net": {"value": 1 - kid, "better": "higher", "n": 9, "details": {}},
+        },
+        "left_out": {},
+        "cost": {"images": 2400, "seconds": 90.0, "trainable": 30, "peak_bytes": 4},
+        "provenance": dict.fromkeys(records.PROVENANCE, "x")
+        | {"started": "2026-01-01T00:00:00+00:00", "device": "cpu"},
+        "config": {"eval": {"samples": 9}, "data": {"style": data, "cache": f"/tmp/{seed}"}},
+    }
+    return base | changed
+
+
+def zoo():
+    """Three methods on two data sets with three seeds; one fails once, one runs but once."""
+    kids = {"good": 0.010, "fair": 0.020, "weak": 0.030}
+    runs = [
+        made(method, data, seed, kid + 0.0001 * seed)
+        for method, kid in kids.items()
+        for data in ("d1", "d2")
+        for seed in range(3)
+    ]
+    failed = made("torn", "d1", 0, 0.0, metrics={}, state="failed", reason="loss is nan")
+    return [*runs, failed, made("torn", "d1", 1, 0.001), made("once", "d2", 0, 0.001)]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    def write(runs):
+        for i, run in enumerate(runs):
+            records.write(tmp_path / "runs" / f"{i}.json", run)
+        return tmp_path
+
+    return write
+
+
+def printed(capsys, folder, *words):
+    leaderboard.command(["--folder", str(folder), *words])
+    return capsys.readouterr().out
+
+
+def test_best_is_bold_and_second_underlined_among_sound_cells_only(capsys, folder):
+    text = printed(capsys, folder(zoo()), "--metric", "kid", "--data", "d1")
+    assert "| good | **10.1 ± 0.1** |" in text
+    assert "| fair | <ins>20.1 ± 0.1</ins> |" in text
+    assert "| torn | 1.0✗1 |" in text  # better than all, but one of its two seeds diverged
+    assert "| *unadapted source* | 500.0 |" in text
+
+
+def test_missing_and_provisional_cells_are_marked_apart(capsys, folder):
+    text = printed(capsys, folder(zoo()), "--metric", "kid@net")
+    assert "| once | – | 1.0° |" in text
+    assert "| torn | 1.0✗1 | – |" in text
+
+
+def test_a_method_of_which_every_seed_diverged_is_shown(capsys, folder):
+    lost = [made("lost", "d1", s, 0, metrics={}, state="failed", reason="nan") for s in range(3)]
+    assert "| lost | ✗ |" in printed(capsys, folder([*zoo(), *lost]), "--data=d1", "--metric=kid")
+
+
+def test_ties_at_the_printed_precision_share_the_medal():
+    runs = [made(m, "d", s, k) for m, k in (("a", 0.01001), ("b", 0.01002)) for s in range(3)]
+    (table,) = board.build(runs)
+    kid = next(c for c in table.columns if c.metric == "kid@net")
+    assert table.medals["a", kid] == table.medals["b", kid] == 1
+
+
+def test_two_protocols_never_share_a_column_and_the_refusal_says_what_differs():
+    other = made("fair", "d", 0, 0.1, config={"eval": {"samples": 10}, "data": {"style": "d"}})
+    with pytest.raises(UserError, match=r"eval\.samples \(9 and 10\)"):
+        board.build([made("good", "d", 0, 0.1), other])
+
+
+def test_the_cache_and_the_schedule_are_no_part_of_the_protocol():
+    assert board.build([made("good", "d", 0, 0.1), made("good", "d", 1, 0.1)])
+
+
+def test_another_recipe_of_one_name_is_another_row_and_never_pooled():
+    old = made("good", "d", 0, 0.9, recipe="0ldcafe0")
+    new = [made("good", "d", s, 0.1) for s in range(3)]
+    for run in new:
+        run["provenance"]["started"] = "2026-02-01T00:00:00+00:00"
+    (table,) = board.build([*new, old])
+    assert [row.label for row in table.rows] == ["good", "good (recipe 0ldcafe0)"]
+    assert [len(row.records) for row in table.rows] == [3, 1]
+
+
+def test_changed_numbers_of_a_method_name_its_row_and_those_of_the_data_its_column():
+    changed = made("good", "d", 0, 0.1, overrides=["method.lr=0.1", "data.shots=5"])
+    (table,) = board.build([changed])
+    assert (table.rows[0].label, table.data) == ("good (lr=0.1)", ("d data.shots=5",))
+
+
+def test_runs_of_uncommitted_code_are_left_out_and_counted(capsys, folder):
+    soiled = made("good", "d1", 9, 0.0)
+    soiled["provenance"]["dirty"] = True
+    leaderboard.command(["--folder", str(folder([*zoo(), soiled])), "--data", "d1"])
+    said = capsys.readouterr()
+    assert "**10.1 ± 0.1**" in said.out
+    assert "left out: 1 records" in said.err
+
+
+def test_rank_orders_rows_and_says_better_only_where_the_interval_excludes_zero(capsys, folder):
+    text = printed(capsys, folder(zoo()), "--rank", "kid", "--metric", "kid")
+    rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
+    assert rows[:1] == ["method"]
+    assert rows[2:5] == ["good", "fair", "weak"]
+    assert "| fair | +10.0 [+10.0, +10.0] worse | +10.0 [+10.0, +10.0] worse |" in text
+    assert "critical difference 2.34" in text
+
+
+def test_json_and_csv_hold_the_same_numbers(capsys, folder):
+    where = folder(zoo())
+    table = list(csv.DictReader(io.StringIO(printed(capsys, where, "--format=csv"))))
+    whole = json.loads(printed(capsys, where, "--format=json", "--rank=kid"))
+    assert [float(r["mean"]) for r in table if r["mean"]] == [
+        c["mean"] for c in whole["cells"] if "mean" in c
+    ]
+    assert whole["comparisons"][0]["against"] == "good"
+    failing = [c for c in whole["cells"] if c.get("method") == "torn" and c["data"] == "d1"]
+    assert failing[0]["state"] == "partly failed"
+
+
+@pytest.mark.parametrize("form", ["html", "markdown"])
+def test_hostile_names_stay_text(capsys, folder, form):
+    text = printed(capsys, folder([made(HOSTILE, "d", 0, 0.1)]), f"--format={form}")
+    assert "<script" not in text.replace("\\<script", "")
+
+
+def test_a_spreadsheet_runs_nothing(capsys, folder):
+    text = printed(capsys, folder([made("=1+1", "d", 0, 0.1)]), "--format=csv")
+    assert next(csv.DictReader(io.StringIO(text)))["method"] == "'=1+1"
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
+def test_the_latex_compiles_even_with_hostile_names(folder, tmp_path, capsys):
+    runs = [*zoo(), *(made(HOSTILE, d, s, 0.02) for d in ("d1", "d2") for s in range(3))]
+    where = folder(runs)
+    shutil.copy(RESULTS / "published.csv", where / "published.csv")
+    words = ("--format=latex", "--rank=kid", "--reported", "--to", str(tmp_path / "t.tex"))
+    printed(capsys, where, *words)
+    done = subprocess.run(
+        ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "-no-shell-escape", "t.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert (tmp_path / "t.pdf").stat().st_size > 10_000
+
+
+def test_every_special_sign_of_latex_is_escaped():
+    assert latex.escape("a_b&c%d#e$f") == r"a\_b\&c\%d\#e\$f"
+    assert latex.escape("\\input{x}") == r"\textbackslash{}input\{x\}"
+
+
+def test_the_committed_page_is_what_the_records_give():
+    assert (RESULTS / "README.md").read_text(encoding="utf-8") == readme.text(RESULTS)
+
+
+def test_published_figures_are_sound_and_say_where_they_were_seen():
+    figures = published.read(RESULTS / "published.csv")
+    assert all(f.paper and f.table and (f.seen_in or f.seen == "unverified") for f in figures)
+    assert "**" not in markdown.reported(figures)
+    cdc = [f for f in figures if f.protocol.startswith("A") and f.method == "CDC"]
+    assert [(f.target, f.value) for f in cdc] == [
+        ("babies", "74.39"),
+        ("sunglasses", "42.13"),
+        ("sketches", "45.67"),
+    ]
+
+
+def test_a_published_figure_that_is_no_number_is_refused(tmp_path):
+    text = (RESULTS / "published.csv").read_text().replace("104.79", "about 100")
+    (tmp_path / "p.csv").write_text(text)
+    with pytest.raises(UserError, match="line 2"):
+        published.read(tmp_path / "p.csv")
+
+
+def test_a_name_that_is_not_there_is_refused_with_those_that_are(folder):
+    where = folder(zoo())
+    for words, said in (
+        (("--metric", "kidd"), "identity@net, kid@net"),
+        (("--rank", "kid", "--against", "nobody"), "good"),
+        (("--data", "d9"), "No record fits"),
+    ):
+        with pytest.raises(UserError, match=said):
+            leaderboard.command(["--folder", str(where), *words])
+
+
+def test_a_run_with_two_records_is_refused(folder):
+    run = made("good", "d", 0, 0.1)
+    with pytest.raises(UserError, match="the same run"):
+        leaderboard.command(["--folder", str(folder([run, copy.deepcopy(run)]))])
