@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from benchmarks import disk
 from benchmarks.leaderboard import html, latex, markdown, plain, readme
@@ -18,7 +19,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser("python -m benchmarks.leaderboard", description=__doc__)
     parser.add_argument("--format", choices=FORMATS, default="markdown")
-    several = {"action": "append", "default": [], "metavar": "NAME"}
+    several: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME"}
     parser.add_argument("--data", help="data set or pattern; may be repeated", **several)
     parser.add_argument("--source", help="source or pattern; may be repeated", **several)
     parser.add_argument(

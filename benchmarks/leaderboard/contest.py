@@ -53,6 +53,11 @@ class Contest:
         """Groups of rows whose mean ranks do not differ."""
         return statistics.cliques(self.ranks, self.critical)
 
+    @property
+    def made(self) -> int:
+        """How many differences have an interval."""
+        return sum(d.n > 1 for rival in self.rivals for d in rival.differences)
+
     def text(self, d: Difference) -> str:
         """A difference with its interval, and a verdict only where the interval excludes 0."""
         shown = numbering.style(self.metric)
@@ -67,8 +72,8 @@ class Contest:
         return (
             f"Differences of {numbering.style(self.metric).heading()} over the same seeds with "
             "95 % intervals, the wider of bootstrap and Student; better or worse is said only "
-            f"where the interval excludes 0. {len(self.rivals) * len(self.data)} comparisons, not corrected "
-            "for their number."
+            f"where the interval excludes 0. {self.made} comparisons, "
+            "not corrected for their number."
         )
 
     def refusal(self) -> str:

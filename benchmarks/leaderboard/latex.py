@@ -43,7 +43,7 @@ SIGNS = {
     "×": r"$\times$",
     "–": "--",
     "−": "$-$",
-    "°": r"\textdegree{}",
+    "°": r"$\circ$",
     "·": r"$\cdot$",
     "✗": r"$\times$",
     "…": r"\ldots{}",
@@ -129,7 +129,8 @@ def cell(entry: Entry) -> str:
         entry.medal, entry.mean
     )
     std = rf"\std{{{entry.std}}}" if entry.std else ""
-    return mean.replace("-", "$-$", 1) + std + escape(entry.sign)
+    sign = rf"\textsuperscript{{{escape(entry.sign)}}}" if entry.sign else ""
+    return mean.replace("-", "$-$", 1) + std + sign
 
 
 def contest_text(contest: Contest) -> str:
@@ -209,7 +210,12 @@ def reported(figures: Sequence[Figure]) -> str:
     for name, own in by_protocol(figures).items():
         rows = []
         for f in own:
-            texts = (f.method, f.target, f.shots, f.metric + " " + numbering.ARROWS[f.better])
+            texts: tuple[str, ...] = (
+                f.method,
+                f.target,
+                f.shots,
+                f.metric + " " + numbering.ARROWS[f.better],
+            )
             texts += (f.text, f"{f.paper}, {f.table}", f.provenance)
             rows.append(f"{' & '.join(map(escape, texts))} \\\\")
         heads = r"method & target & shots & metric & value & paper & seen \\"

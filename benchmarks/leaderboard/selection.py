@@ -63,7 +63,8 @@ def found(folder: Path) -> list[dict[str, Any]]:
     paths = sorted((folder / "runs").glob("*.json"))
     if not paths:
         raise UserError(f"There are no records in {folder / 'runs'}.")
-    made, seen = [], {}
+    made: list[dict[str, Any]] = []
+    seen: dict[tuple[Any, ...], Path] = {}
     for path in paths:
         one = records.read(path)
         key = (one["method"], one["data"], one["source"], one["eval"], one["recipe"], one["seed"])
