@@ -2,8 +2,10 @@
 """Triton kernels of the operators, for NVIDIA GPUs, registered with torch.
 
 Every kernel reads and writes memory in the order in which it lies there (NCHW or channels-last) and
-computes in float32 (float64 for float64). The custom operators have fake and autograd formulas, so
-``torch.compile`` takes them without a graph break, and can be differentiated twice.
+computes in float32 (float64 for float64). Sizes are compiled in, the batch is not: a division of an
+index by a number that is not known costs more than the memory of the element. The custom operators
+have fake and autograd formulas, so ``torch.compile`` takes them without a graph break, and can be
+differentiated twice.
 """
 
 from __future__ import annotations
@@ -37,6 +39,15 @@ def alike(x: Tensor, like: Tensor) -> Tensor:
     return (
         x.contiguous(memory_format=torch.channels_last) if channels_last(like) else x.contiguous()
     )
+
+
+@triton.jit
+def _indices(WIDE: tl.constexpr, BLOCK: tl.constexpr):
+    """The elements of this program; 64 bits only where 32 do not suffice, since they are slow."""
+    block = tl.program_id(0)
+    if WIDE:
+        block = block.to(tl.int64)
+    return block * BLOCK + tl.arange(0, BLOCK)
 
 
 @triton.jit
@@ -78,12 +89,12 @@ def _activated(u, alpha, ACT: tl.constexpr, ORDER: tl.constexpr):
 
 @triton.jit
 def _bias_act_kernel(
-    x_ptr, b_ptr, dy_ptr, ddx_ptr, out_ptr, n, channels, inner, alpha, gain, clamp,
-    ACT: tl.constexpr, ORDER: tl.constexpr, BIAS: tl.constexpr, CLAMP: tl.constexpr,
-    TYPE: tl.constexpr, BLOCK: tl.constexpr,
+    x_ptr, b_ptr, dy_ptr, ddx_ptr, out_ptr, n, channels: tl.constexpr, inner: tl.constexpr, alpha,
+    gain, clamp, ACT: tl.constexpr, ORDER: tl.constexpr, BIAS: tl.constexpr,
+    CLAMP: tl.constexpr, TYPE: tl.constexpr, WIDE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Order 0: y; 1: dy y'; 2: dy ddx y''. ``inner`` elements of a channel lie together."""
-    i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    i = _indices(WIDE, BLOCK)
     inside = i < n
     u = tl.load(x_ptr + i, mask=inside, other=0).to(TYPE)
     if BIAS:
@@ -104,13 +115,14 @@ def _bias_act_kernel(
 
 @triton.jit
 def _upfirdn_kernel(
-    x_ptr, f_ptr, y_ptr, n, channels, in_h, in_w, out_h, out_w, pad_y, pad_x, gain,
+    x_ptr, f_ptr, y_ptr, n, channels: tl.constexpr, in_h: tl.constexpr, in_w: tl.constexpr,
+    out_h: tl.constexpr, out_w: tl.constexpr, pad_y, pad_x, gain,
     UP_Y: tl.constexpr, UP_X: tl.constexpr, DOWN_Y: tl.constexpr, DOWN_X: tl.constexpr,
     KH: tl.constexpr, KW: tl.constexpr, FLIP: tl.constexpr, LAST: tl.constexpr,
-    TYPE: tl.constexpr, BLOCK: tl.constexpr,
+    TYPE: tl.constexpr, WIDE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Gathers, for each output, the taps that fall on a sample and not on an inserted zero."""
-    i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    i = _indices(WIDE, BLOCK)
     inside = i < n
     if LAST:
         c = i % channels
@@ -146,12 +158,12 @@ def _upfirdn_kernel(
 
 @triton.jit
 def _epilogue_kernel(
-    x_ptr, scale_ptr, noise_ptr, strength_ptr, bias_ptr, y_ptr, n, channels, area, slope, gain,
-    clamp, NOISE: tl.constexpr, LAST: tl.constexpr, CLAMP: tl.constexpr, TYPE: tl.constexpr,
-    BLOCK: tl.constexpr,
+    x_ptr, scale_ptr, noise_ptr, strength_ptr, bias_ptr, y_ptr, n, channels: tl.constexpr,
+    area: tl.constexpr, slope, gain, clamp, NOISE: tl.constexpr, LAST: tl.constexpr,
+    CLAMP: tl.constexpr, TYPE: tl.constexpr, WIDE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """``NOISE``: 0 none, 1 one map for all, 2 one for each."""
-    i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    i = _indices(WIDE, BLOCK)
     inside = i < n
     sample = i // (channels * area)
     c = i % channels if LAST else (i // area) % channels
@@ -215,6 +227,11 @@ def computed_in(x: Tensor) -> tl.dtype:
     return tl.float64 if x.dtype == torch.float64 else tl.float32
 
 
+def wide(*tensors: Tensor) -> bool:
+    """Whether the index of an element, or of what fills the last block, may need 64 bits."""
+    return max(t.numel() for t in tensors) >= 2**31 - BLOCK
+
+
 def upfirdn(
     x: Tensor, f: Tensor, y: Tensor, up: list[int], down: list[int], pad: list[int], flip: bool,
     gain: float,
@@ -223,7 +240,7 @@ def upfirdn(
     _upfirdn_kernel[(triton.cdiv(y.numel(), BLOCK),)](
         x, f, y, y.numel(), x.shape[1], x.shape[2], x.shape[3], y.shape[2], y.shape[3],
         pad[0], pad[1], gain, up[0], up[1], down[0], down[1], f.shape[0], f.shape[1], flip,
-        channels_last(x), computed_in(x), BLOCK,
+        channels_last(x), computed_in(x), wide(x, y), BLOCK,
     )  # fmt: skip
 
 
@@ -243,7 +260,7 @@ def bias_act(
         raise ValueError("the bias of a channels-last tensor belongs to dimension 1")
     _bias_act_kernel[(triton.cdiv(x.numel(), BLOCK),)](
         x, x if b is None else b, dy, ddx, out, x.numel(), x.shape[dim], inner, alpha, gain, clamp,
-        ACTS.index(act), order, b is not None, clamp >= 0, computed_in(x), BLOCK,
+        ACTS.index(act), order, b is not None, clamp >= 0, computed_in(x), wide(x), BLOCK,
     )  # fmt: skip
     return out
 
@@ -257,7 +274,8 @@ def epilogue(
     area = x.shape[2] * x.shape[3]
     _epilogue_kernel[(triton.cdiv(x.numel(), BLOCK),)](
         x, scale, x if noise is None else noise, strength, bias, y, x.numel(), x.shape[1], area,
-        slope, gain, clamp, maps(noise), channels_last(x), clamp >= 0, computed_in(x), BLOCK,
+        slope, gain, clamp, maps(noise), channels_last(x), clamp >= 0, computed_in(x), wide(x),
+        BLOCK,
     )  # fmt: skip
     return y
 

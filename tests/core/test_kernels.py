@@ -282,13 +282,14 @@ def types(kernel, pointers, floats, constants):
 F = ("alpha", "gain", "clamp", "slope")
 for arch, kind in ((80, "*fp16"), (90, "*bf16")):
     target = GPUTarget("cuda", arch, 32)
-    usual = dict(TYPE=tl.float32, BLOCK=1024)
+    usual = dict(TYPE=tl.float32, WIDE=False, BLOCK=1024, channels=64)
     for act, order in ((2, 0), (2, 1), (8, 2)):
-        c = usual | dict(ACT=act, ORDER=order, BIAS=True, CLAMP=True)
+        c = usual | dict(inner=1, ACT=act, ORDER=order, BIAS=True, CLAMP=True)
         build(K._bias_act_kernel, types(K._bias_act_kernel, kind, F, c), c, target)
-    c = usual | dict(UP_Y=2, UP_X=2, DOWN_Y=1, DOWN_X=1, KH=4, KW=4, FLIP=False, LAST=True)
+    c = usual | dict(in_h=128, in_w=128, out_h=256, out_w=256)
+    c |= dict(UP_Y=2, UP_X=2, DOWN_Y=1, DOWN_X=1, KH=4, KW=4, FLIP=False, LAST=True)
     build(K._upfirdn_kernel, types(K._upfirdn_kernel, kind, F, c), c, target)
-    c = usual | dict(NOISE=1, LAST=True, CLAMP=True)
+    c = usual | dict(area=65536, NOISE=1, LAST=True, CLAMP=True)
     build(K._epilogue_kernel, types(K._epilogue_kernel, kind, F, c), c, target)
     for last, block_c in ((True, 32), (False, 1)):
         c = dict(NOISE=2, LAST=last, CLAMP=True, TYPE=tl.float32, ROUNDS=8,
