@@ -121,5 +121,5 @@ def test_normals_name_the_pictures_that_are_trained_on(tmp_path):
 
 
 def test_a_mirrored_picture_has_no_normals(tmp_path):
-    with pytest.raises(UserError, match="data.xflip must be false"):
+    with pytest.raises(UserError, match=r"data\.xflip must be false"):
         people(tmp_path).normals(torch.tensor([0]))

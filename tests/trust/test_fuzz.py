@@ -64,7 +64,7 @@ def first_step(root: Path, folder: Path, words: list[str]) -> str:
     line = ["source=tiny", "eval=smoke", "method.images=4", "method.batch_size=4", "data=folder",
             f"data.root={root}", "data.shots=5", f"folder={folder}", *words]  # fmt: skip
     choices = {"method": words[0].split("=")[1], "data": "folder", "source": "tiny",
-               "eval": "smoke", "machine": "cpu", "logger": "csv"}  # fmt: skip
+               "swap": "weights", "eval": "smoke", "machine": "cpu", "logger": "csv"}  # fmt: skip
     try:
         with initialize_config_dir(CONF, version_base="1.3"):
             cfg = compose("config", line)
