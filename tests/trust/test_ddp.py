@@ -9,6 +9,11 @@ import pytest
 from safetensors.torch import load_file
 from torch.testing import assert_close
 
+pytestmark = pytest.mark.skipif(
+    "STYLESHIFT_DDP" not in os.environ,
+    reason="a dying process can leave the others waiting; STYLESHIFT_DDP=1 runs these",
+)
+
 BIG = ("method.batch_size=8", "method.images=32", "method.r1.every=2", "eval.samples=8")
 PATH = "method.path_length"
 PATHS = (
