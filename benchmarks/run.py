@@ -153,6 +153,7 @@ def adapt(cell: Cell, given: World, existing: str, signals: Signals) -> bool:
             "trainable": adapter.trainable_count(),
             "peak_bytes": peak_bytes(adapter.device),
         },
+        "curves": watch.curves.points(),
         "provenance": started,
         "config": plain,
     }

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmarks.curves import Curves
 from benchmarks.progress import bar, console
 from core import parallel
 
@@ -105,15 +106,22 @@ class Watch(L.Callback):
         self.readings = Readings()
         self.since = {"collapsed": -1, "dead": -1}
         self.warnings: list[str] = []
+        self.curves = Curves(images=images)
 
     def state(self) -> dict[str, Any]:
         """What a resumed run's watch must know."""
-        return {"logged": self.logged, "since": dict(self.since), "warnings": list(self.warnings)}
+        return {
+            "logged": self.logged,
+            "since": dict(self.since),
+            "warnings": list(self.warnings),
+            "curves": self.curves.state(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take back what :meth:`state` gave."""
         self.logged, self.since = state["logged"], dict(state["since"])
         self.warnings = list(state["warnings"])
+        self.curves.restore(state["curves"])
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Open the bar where the run stands."""
@@ -143,6 +151,7 @@ class Watch(L.Callback):
                     raise Diverged(images, f"{name} is {value} after {images:,} images.")
             shown = {k: v for k, v in numbers.items() if k not in self.module.gradients}
             self.bar.update(images, **shown)
+            self.curves.add(images, shown)
             self.consider(images, shown.get("loss_d", math.nan))
             if images - self.logged >= self.every or images >= self.images:
                 self.logged = images

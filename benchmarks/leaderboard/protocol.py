@@ -20,7 +20,8 @@ def facts(record: dict[str, Any], metric: str) -> Facts:
     config, found = record["config"], record["metrics"][metric]
     judged = config.get("eval", {})
     own = {k: v for k, v in judged.get("metrics", {}).get(metric, {}).items() if k != "_target_"}
-    counted = {"fakes": found["n"], "reals": found.get("details", {}).get("reference", 0)}
+    reals = found.get("details", {}).get("reference", 0)
+    counted = {"fakes": found["n"], "reals": reals if isinstance(reals, int) else 0}
     where = record["provenance"]
     return flat(
         {

@@ -11,6 +11,7 @@ from benchmarks.metrics.distances import frechet_distance, moments, polynomial_m
 from benchmarks.metrics.distribution import FD, KID, Coverage, Density, Precision, Recall
 from benchmarks.metrics.diversity import IntraCluster, NearestShot
 from benchmarks.metrics.manifold import density_coverage, precision_recall, radii
+from benchmarks.metrics.palette import Palette
 
 __all__ = [
     "FD",
@@ -22,6 +23,7 @@ __all__ = [
     "Landmarks",
     "Measure",
     "NearestShot",
+    "Palette",
     "Precision",
     "Recall",
     "Translation",
