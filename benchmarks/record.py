@@ -28,6 +28,8 @@ STATES = ("finished", "failed")
 
 NUMBERS = {"cost": ("images", "seconds", "trainable", "peak_bytes")}
 TEXTS = ("method", "data", "source", "eval", "recipe", "paper")
+LARGEST, DEEPEST = 1e100, 30
+"""Bounds of what can be averaged, squared and walked through."""
 PROVENANCE = ("commit", "torch", "lightning", "python", "device", "started", "weights_sha256")
 
 
@@ -77,6 +79,8 @@ def validate(record: Any) -> list[str]:
     """What is wrong with a record, in sentences; empty when it is sound."""
     if not isinstance(record, dict):
         return ["A record is a JSON object."]
+    if too_deep(record):
+        return [f"It is nested more than {DEEPEST} deep."]
     wrong = []
     if record.get("schema") != SCHEMA:
         wrong.append(f"schema is {record.get('schema')!r}, expected {SCHEMA}.")
@@ -92,12 +96,7 @@ def validate(record: Any) -> list[str]:
     if state == "failed" and not isinstance(record.get("reason"), str):
         wrong.append("reason is missing, and the run failed.")
     for key, metric in metrics.items():
-        if "@" not in key:
-            wrong.append(f"{key} does not name its extractor.")
-        if not isinstance(metric, dict) or metric.get("better") not in ("lower", "higher"):
-            wrong.append(f"{key} does not say which way is better.")
-        elif not finite(metric.get("value")) or not isinstance(metric.get("n"), int):
-            wrong.append(f"{key} has no finite value or no n.")
+        wrong += faults(key, metric)
     for part, keys in NUMBERS.items():
         own = record.get(part)
         for key in keys:
@@ -107,9 +106,71 @@ def validate(record: Any) -> list[str]:
     for key in PROVENANCE:
         if not isinstance(where, dict) or not isinstance(where.get(key), str):
             wrong.append(f"provenance.{key} is missing.")
-    if not isinstance(record.get("config"), dict):
-        wrong.append("config is no object.")
+    return [*wrong, *additions(record)]
+
+
+def faults(key: str, metric: Any) -> list[str]:
+    """What is wrong with one metric, in sentences."""
+    wrong = [] if "@" in key else [f"{key} does not name its extractor."]
+    if not isinstance(metric, dict) or metric.get("better") not in ("lower", "higher"):
+        return [*wrong, f"{key} does not say which way is better."]
+    if not finite(metric.get("value")) or not isinstance(metric.get("n"), int):
+        return [*wrong, f"{key} has no finite value or no n."]
+    details = metric.get("details", {})
+    if not isinstance(details, dict) or not finite(details.get("source", 0)):
+        wrong.append(f"{key} has details that are no object, or no number of the source's.")
     return wrong
+
+
+def additions(record: dict[str, Any]) -> list[str]:
+    """What is wrong with the configuration and with what not every record has, in sentences."""
+    wrong = []
+    config = record.get("config")
+    if not isinstance(config, dict):
+        wrong.append("config is no object.")
+    else:
+        judged = config.get("eval", {})
+        parts = [config.get(key, {}) for key in ("method", "data", "source", "swap")]
+        parts += [judged, judged.get("metrics", {}) if isinstance(judged, dict) else {}]
+        parts += list(parts[-1].values()) if isinstance(parts[-1], dict) else []
+        if not all(isinstance(part, dict) for part in parts):
+            wrong.append("config holds a group or a metric that is no object.")
+    for key in ("overrides", "warnings"):
+        texts = record.get(key, [])
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            wrong.append(f"{key} is no list of texts.")
+    for key in ("of", "reason"):
+        if not isinstance(record.get(key, ""), str):
+            wrong.append(f"{key} is no text.")
+    reasons = record.get("left_out", {})
+    if not isinstance(reasons, dict) or not all(isinstance(r, str) for r in reasons.values()):
+        wrong.append("left_out is no object of texts.")
+    if not is_course(record.get("curves", {})):
+        wrong.append("curves is no object of equally long lists of numbers, kimg among them.")
+    return wrong
+
+
+def is_course(curves: Any) -> bool:
+    """Whether these are curves: lists of numbers or nulls over ``kimg``, or none at all."""
+    if curves == {}:
+        return True
+    if not isinstance(curves, dict) or not all(isinstance(v, list) for v in curves.values()):
+        return False
+    kimg = curves.get("kimg", [None])
+    if not all(finite(at) for at in kimg) or {len(v) for v in curves.values()} != {len(kimg)}:
+        return False
+    return all(v is None or finite(v) for values in curves.values() for v in values)
+
+
+def too_deep(node: Any) -> bool:
+    """Whether objects and lists are nested deeper than any record of ours."""
+    level = [node]
+    for _ in range(DEEPEST):
+        inner = [list(n.values()) if isinstance(n, dict) else n for n in level]
+        level = [v for values in inner for v in values if isinstance(v, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def strict(node: Any) -> Any:
@@ -122,13 +183,8 @@ def strict(node: Any) -> Any:
 
 
 def finite(value: Any) -> bool:
-    """True for an int or float that is no NaN or infinity."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number that no float can hold
-        return False
+    """True for an int or float that is no NaN and not beyond what can be squared."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def write(path: Path, record: dict[str, Any]) -> None:
@@ -146,13 +202,23 @@ def write(path: Path, record: dict[str, Any]) -> None:
 def read(path: Path) -> dict[str, Any]:
     """A sound record, or a sentence that says what is wrong with the file."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(path.read_text(encoding="utf-8"), parse_constant=refused)
+        json.dumps(record, ensure_ascii=False).encode()  # half a surrogate cannot be written
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is not a readable record: {error}.") from error
     wrong = validate(record)
     if wrong:
         raise UserError(f"{path} is not a sound record: {' '.join(wrong)}")
     return record
+
+
+def refused(word: str) -> None:
+    """Strict JSON has no word for what is no number.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError(f"{word} is no JSON")
 
 
 def disagreement(new: dict[str, Any], old: dict[str, Any]) -> dict[str, float]:

@@ -208,11 +208,12 @@ def disturbed(draw):
             if not isinstance(node, dict | list):
                 break
         else:
-            known = path[-1] in node if isinstance(node, dict) else path[-1] < len(node)
-            if draw(st.booleans()):
-                node[path[-1]] = draw(JSON) if known or isinstance(node, dict) else None
+            key = path[-1]
+            known = key in (node if isinstance(node, dict) else range(len(node)))
+            if draw(st.booleans()) and (known or isinstance(node, dict)):
+                node[key] = draw(JSON)
             elif known:
-                del node[path[-1]]
+                del node[key]
     return record
 
 
