@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from omegaconf import OmegaConf
+
+from core.errors import UserError
 
 LIST = Path(__file__).parent.parent / "conf" / "weights.yaml"
 
@@ -21,7 +24,8 @@ class OptionalFile(NamedTuple):
         bytes: its length.
         size: the same, roughly, for people.
         sha256: its checksum.
-        places: official addresses.
+        begins: first digits of the checksum, where the publisher put them in the file's name.
+        places: official addresses of the file itself.
         by_hand: how a person finds it.
         licence: of the weights.
         commercial: whether the licence, and that of what they were trained on, allows it.
@@ -34,6 +38,7 @@ class OptionalFile(NamedTuple):
     bytes: int | None
     size: str | None
     sha256: str | None
+    begins: str
     places: list[str]
     by_hand: str
     licence: str
@@ -55,6 +60,54 @@ class OptionalFile(NamedTuple):
             return f"damaged: {found} bytes instead of {self.bytes}"
         return "present"
 
+    @property
+    def command(self) -> str:
+        """What brings it."""
+        return f"python -m benchmarks.fetch {self.name}"
+
+    def wrong(self, path: Path) -> str:
+        """What is wrong with a file that should be this one, or nothing; reads it all."""
+        found = path.stat().st_size
+        if self.bytes is not None and found != self.bytes:
+            return f"it has {found:,} bytes instead of {self.bytes:,}"
+        begins = self.sha256 or self.begins
+        if begins and not (digest := sha256(path)).startswith(begins):
+            return f"its sha256 is {digest}, which does not begin with {begins}"
+        return ""
+
+
+def sha256(path: Path) -> str:
+    """Checksum of a file, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def entry(name: str) -> OptionalFile:
+    """The entry of this name.
+
+    Raises:
+        UserError: there is none.
+    """
+    files = listed()
+    if name not in files:
+        raise UserError(f"There is no optional file {name!r}; the list has {', '.join(files)}.")
+    return files[name]
+
+
+def require(name: str) -> Path:
+    """Where a file lies that is needed now.
+
+    Raises:
+        UserError: it does not; names the command that brings it, the place and the licence.
+    """
+    wanted = entry(name)
+    if wanted.state == "present":
+        return wanted.path
+    raise UserError(
+        f"The {wanted.kind} {name} is {wanted.state}: `{wanted.command}` puts it at {wanted.path} "
+        f"(found by hand: {wanted.by_hand}; licence: {wanted.licence})."
+    )
+
 
 def folder() -> Path:
     """Where optional files lie: ``weights`` in ``$STYLESHIFT_CACHE``, or in ~/.cache/styleshift."""
@@ -65,7 +118,8 @@ def folder() -> Path:
 def listed() -> dict[str, OptionalFile]:
     """All optional files by name."""
     files = _content()["files"]
-    return {name: OptionalFile(name=name, **entry) for name, entry in files.items()}
+    blank = {"begins": ""}
+    return {name: OptionalFile(name=name, **blank | about) for name, about in files.items()}
 
 
 def without() -> dict[str, str]:
