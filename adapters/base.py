@@ -123,7 +123,7 @@ class Adapter(L.LightningModule):
 
     def player(self, index: int) -> nn.Module:
         """The network that player ``index`` trains."""
-        return (self.g, self.d)[index]  # type: ignore[return-value]
+        return self.g if index == G else self.d  # type: ignore[return-value]
 
     def readings(self) -> dict[str, Tensor]:
         """What the progress bar and the loggers show: the last losses and states, on the device."""

@@ -1,4 +1,4 @@
-"""Reads the golden cases of groups A, B and D and compares arrays with them."""
+"""Reads the golden cases of groups A, B, D, E and F and compares arrays with them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ from tests.golden.held import hold
 keep_freed_memory()
 FOLDER = Path(__file__).parent
 MANIFEST = json.loads((FOLDER / "networks.json").read_text())
-CARTOON = json.loads((FOLDER / "D_cartoon.json").read_text())
-CASES: dict[str, Any] = MANIFEST["cases"] | CARTOON["cases"]
+CARTOON, CDC, JOJO = (
+    json.loads((FOLDER / f"{name}.json").read_text()) for name in ("D_cartoon", "E_cdc", "F_jojo")
+)
+CASES: dict[str, Any] = MANIFEST["cases"] | CARTOON["cases"] | CDC["cases"] | JOJO["cases"]
 ROSINALITY_32 = {4: 512, 8: 512, 16: 512, 32: 512}
+ROSINALITY_256 = {**ROSINALITY_32, 64: 512, 128: 256, 256: 128}
 NVIDIA_32 = channel_table(32, 2048, 64)
 
 

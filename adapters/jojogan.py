@@ -1,0 +1,246 @@
+"""JoJoGAN: a style from one picture, by making many pairs of it.
+
+The picture is inverted; its code with random rows for whatever the style may change stands for many
+faces, all of which the generator learns to show as that one picture.
+
+Paper: "JoJoGAN: One shot face stylization" (Chong and Forsyth, ECCV 2022, arXiv:2112.11641).
+
+Departs from the paper in: rows of styles are exchanged, as in the public code, not single style
+vectors after their affine layers.
+
+The table "paper / released code / here" is in conf/method/jojogan.yaml.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.optim import Optimizer
+
+from adapters.base import Adapter, G
+from core.discriminator import Discriminator
+from core.errors import UserError
+from core.freeze import freeze, trainable
+from core.generator import Generator
+from core.source import Source
+from core.taps import entering
+
+
+class Rows(Protocol):
+    """Which rows of a code the style may change."""
+
+    def of(self, count: int) -> list[int]:
+        """Numbers of the rows, of ``count`` in all."""
+
+
+class From:
+    """All rows from one on: what they steer is imposed on every face, colours too.
+
+    Row 7 is the first that enters 64 px; at 18 rows (1024 px) and 14 (256 px) the public code
+    exchanges rows 7 and on.
+
+    Args:
+        row: the first.
+    """
+
+    def __init__(self, *, row: int) -> None:
+        self.row = row
+
+    def of(self, count: int) -> list[int]:
+        """Rows ``row`` to the last."""
+        return given(list(range(self.row, count)), self.row, count)
+
+
+class KeepColour:
+    """Few of those rows, so that a face keeps most of its own colours.
+
+    The public code names rows 9, 11, 15, 16 and 17 of 18, where :class:`From` begins at 7. For any
+    number of rows: the second and the fourth row after the first one, and the last three; of these
+    what lies at least two after the first. That gives 9, 11, 12 and 13 of 14.
+
+    Args:
+        row: where :class:`From` would begin.
+    """
+
+    def __init__(self, *, row: int) -> None:
+        self.row = row
+
+    def of(self, count: int) -> list[int]:
+        """The rows, in rising order."""
+        wanted = {self.row + 2, self.row + 4, *range(count - 3, count)}
+        return given(sorted(r for r in wanted if self.row + 2 <= r < count), self.row, count)
+
+
+def given(rows: list[int], first: int, count: int) -> list[int]:
+    """The rows, if there are any."""
+    if not rows:
+        raise UserError(f"method.rows.row={first} leaves no row of {count} to exchange.")
+    return rows
+
+
+def exchanged(codes: Tensor, w: Tensor, rows: Sequence[int], alpha: float) -> Tensor:
+    """Codes [N, L, W] with random styles w [N, W] in some rows.
+
+    Those rows are ``(1 - alpha) code + alpha w``: 1 imposes the whole style, 0 leaves the code.
+    """
+    mixed = codes.clone()
+    mixed[:, rows] = (1 - alpha) * codes[:, rows] + alpha * w[:, None]
+    return mixed
+
+
+def sides_of(resolution: int, halvings: Sequence[int]) -> list[int]:
+    """Sides of the compared features: the picture's after so many halvings, at least 4."""
+    sides = [resolution >> h for h in halvings if h > 0 and resolution >> h >= 4]
+    if not sides:
+        raise UserError(f"method.halvings={list(halvings)} leaves nothing of {resolution} px.")
+    return sides
+
+
+def seen(d: Discriminator, images: Tensor, sides: Sequence[int]) -> dict[int, Tensor]:
+    """Features [N, C, r, r] that the blocks of d make of images [N, 3, R, R], by side r."""
+    found: dict[int, Tensor] = {}
+    for r, x in entering(d, images):
+        if r in sides:
+            found[r] = x
+        if len(found) == len(set(sides)):
+            break
+    return found
+
+
+def unlike(ours: Mapping[int, Tensor], theirs: Mapping[int, Tensor]) -> Tensor:
+    """Mean absolute difference of features, averaged over their sides."""
+    return torch.stack([F.l1_loss(ours[r], theirs[r]) for r in ours]).mean()
+
+
+class NoIdentity:
+    """No loss of identity."""
+
+    def __call__(self, pictures: Tensor, faces: Callable[[], Tensor]) -> Tensor:
+        """Zero."""
+        return pictures.new_zeros(())
+
+
+class Identity:
+    """One minus the cosine of a face's identity before and after.
+
+    Args:
+        weight: of the loss.
+        network: images [N, 3, R, R] to unit vectors [N, E].
+    """
+
+    def __init__(self, *, weight: float, network: Identifying) -> None:
+        self.weight, self.network = weight, network
+
+    def __call__(self, pictures: Tensor, faces: Callable[[], Tensor]) -> Tensor:
+        """Scalar of pictures [N, 3, R, R] and of what the source shows of the same codes."""
+        with torch.no_grad():
+            known = self.network.identity(faces())
+        return self.weight * (1 - (self.network.identity(pictures) * known).sum(1)).mean()
+
+
+class Identifying(Protocol):
+    """A network that knows people."""
+
+    def identity(self, images: Tensor) -> Tensor:
+        """Unit vectors [N, E] that say who it is."""
+
+
+class JoJoGAN(Adapter):
+    """Fine-tuning of the synthesis network on pairs of a mixed code and the reference picture.
+
+    Args:
+        source: inverts the references and judges by its discriminator's features.
+        lr: learning rate.
+        optimizer: makes the optimiser from parameters and ``lr``.
+        alpha: strength of the style, 0 to 1, see :func:`exchanged`.
+        rows: which rows are exchanged, :class:`From` or :class:`KeepColour`.
+        halvings: features are compared at the picture's side after so many halvings.
+        identity: :class:`Identity` or :class:`NoIdentity`.
+        run: what every method takes.
+    """
+
+    paper = "arXiv:2112.11641"
+    g: Generator
+    codes: Tensor
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        lr: float,
+        optimizer: Callable[..., Optimizer],
+        alpha: float,
+        rows: Rows,
+        halvings: Sequence[int],
+        identity: Identity | NoIdentity,
+        **run: int,
+    ) -> None:
+        super().__init__(source, **run)
+        if not 0 <= alpha <= 1:
+            raise UserError(f"method.alpha={alpha} must lie between 0 and 1.")
+        # Codes are rows of styles, so no gradient ever comes to the mapping network.
+        fresh = copy.deepcopy(source.g).train().requires_grad_(True)
+        self.g = freeze(fresh, ["mapping.*"])
+        self.lr, self.optimizer, self.alpha = lr, optimizer, alpha
+        self.rows = rows.of(self.g.num_ws)
+        self.sides = sides_of(source.resolution, halvings)
+        self.identity = identity
+        # Found again by ``prepare`` when a run is resumed, so they need no place in a checkpoint.
+        self.register_buffer("codes", torch.zeros(0), persistent=False)
+        for side in self.sides:
+            self.register_buffer(f"wanted{side}", torch.zeros(0), persistent=False)
+
+    def prepare(self, shots: Tensor) -> None:
+        """Invert the references [K, 3, R, R], and keep what the discriminator sees in them."""
+        self.codes = self.source.invert(shots).detach()
+        with torch.no_grad():
+            for side, features in seen(self.source.d, shots, self.sides).items():
+                setattr(self, f"wanted{side}", features)
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        """The one player, G's synthesis network."""
+        return [self.optimizer(trainable(self.g), lr=self.lr)]
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """One step; of the batch only the numbers count, since references are never mirrored."""
+        _, ids = batch
+        with self.turn(G):
+            with torch.no_grad():
+                w = self.source.g.mapping.style(self.noise(len(ids)))
+            ws = exchanged(self.codes[ids], w, self.rows, self.alpha)
+            start = self.rng.get_state()
+            pictures = self.shown(self.g, ws)
+            after = self.rng.get_state()
+            wanted = {side: getattr(self, f"wanted{side}")[ids] for side in self.sides}
+            style = unlike(seen(self.source.d, pictures, self.sides), wanted)
+
+            def faces() -> Tensor:
+                self.rng.set_state(start)
+                return self.shown(self.source.g, ws)
+
+            identity = self.identity(pictures, faces)
+            self.rng.set_state(after)
+            self.manual_backward(style + identity)
+        self.images_seen += len(ids)
+        self.losses = {"style": style.detach(), "identity": identity.detach()}
+
+    def shown(self, g: Generator, ws: Tensor) -> Tensor:
+        """Pictures [N, 3, R, R] of styles [N, L, W] with random noise maps."""
+        return g.synthesis(ws, noise_mode="random", generator=self.rng)
+
+    def judged(self) -> Generator:
+        """The generator as it is; nothing is averaged."""
+        return self.g
+
+    def latents(self, z: Tensor) -> Tensor:
+        """Style rows [N, L, W] by the source's mapping network."""
+        return self.g.mapping(z)
+
+    def render(self, ws: Tensor) -> Tensor:
+        """Images [N, 3, R, R] with constant noise."""
+        return self.g.synthesis(ws, noise_mode="const")
