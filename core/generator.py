@@ -10,6 +10,7 @@ forward pass; no labels.
 """
 
 import math
+from collections.abc import Callable
 from collections.abc import Mapping as MappingABC
 from typing import Any, NamedTuple
 
@@ -167,6 +168,7 @@ class Synthesis(nn.Module):
         *,
         given: MappingABC[int, Tensor] | None = None,
         until: int | None = None,
+        after: Callable[[int, Tensor], Tensor] | None = None,
     ) -> Trace:
         """Image, accumulated colours and features.
 
@@ -178,6 +180,8 @@ class Synthesis(nn.Module):
             given: features [N, C, r, r] that replace those of the block of resolution r; the
                 colours from below are kept.
             until: the highest resolution that is computed, whose colours are then the image.
+            after: what becomes of the features [N, C, r, r] of the convolution that a row steers,
+                given the row and them.
         """
         self._check(ws, noise_mode, noise or {})
         rgb: dict[int, Tensor] = {}
@@ -189,7 +193,9 @@ class Synthesis(nn.Module):
             maps = self._noise(r, len(ws), noise_mode, noise or {}, generator)
             if r > 4:
                 x = block.conv0(x, ws[:, 2 * i - 1], maps[0])
+                x = after(2 * i - 1, x) if after else x
             x = block.conv1(x, ws[:, 2 * i], maps[-1])
+            x = after(2 * i, x) if after else x
             x = (given or {}).get(r, x)
             colours = block.torgb(x, ws[:, 2 * i + 1])
             rgb[r] = colours if r == 4 else self._upsampled(rgb[r // 2]) + colours

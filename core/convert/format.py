@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from core.discriminator import Discriminator
+from core.dualstyle import DualStyleGAN
 from core.encoders.ir_se import IRSE50
 from core.encoders.psp import PyramidEncoder
 from core.errors import UserError
@@ -14,7 +15,7 @@ from core.generator import Generator, resolutions
 
 Shapes = Mapping[str, tuple[int, ...]]
 Table = dict[str, str]  # foreign name to ours
-Network = Generator | Discriminator | PyramidEncoder | IRSE50
+Network = Generator | Discriminator | PyramidEncoder | IRSE50 | DualStyleGAN
 LARGEST = 1024  # number in a name: the resolution of the largest network
 
 

@@ -1,10 +1,10 @@
 """State dicts of other implementations to our networks and back, strictly.
 
 Formats: ``nvidia_g``, ``nvidia_d`` (stylegan2-ada-pytorch), ``rosinality_g``, ``rosinality_d``
-(stylegan2-pytorch), and the encoders ``psp``, ``e4e`` and ``ir_se50``. The architecture is read
-off the shapes; what shapes cannot tell (``conv_clamp``, ``mbstd_group``) is passed. Every entry
-must be present, used and well shaped. Filters may be absent, since they never differ; where present
-they must be the usual ones. So may counters of batches.
+(stylegan2-pytorch), ``dualstylegan``, and the encoders ``psp``, ``e4e`` and ``ir_se50``. The
+architecture is read off the shapes; what shapes cannot tell (``conv_clamp``, ``mbstd_group``) is
+passed. Every entry must be present, used and well shaped. Filters may be absent, since they never
+differ; where present they must be the usual ones. So may counters of batches.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.convert.dualstylegan import DUALSTYLEGAN
 from core.convert.e4e import E4E
 from core.convert.format import CheckpointError, Format, Network
 from core.convert.ir_se50 import IR_SE50
@@ -32,6 +33,7 @@ FORMATS = {
     "psp": PSP,
     "e4e": E4E,
     "ir_se50": IR_SE50,
+    "dualstylegan": DUALSTYLEGAN,
 }
 
 
@@ -52,7 +54,8 @@ def from_state_dict(
     network = _built(kind.network, config, arch, format)
     own = network.state_dict()
     if latent_avg is not None:
-        filled["mapping.w_avg"] = _average(latent_avg, own, format)
+        name = next((key for key in own if key.endswith("mapping.w_avg")), "")
+        filled[name] = _average(latent_avg, own, name, format)
     if {v.dtype for v in filled.values() if v.is_floating_point()} == {torch.float64}:
         network.double()
     network.load_state_dict({**own, **filled})
@@ -135,10 +138,10 @@ def _check_filters(entries: dict[str, Tensor], filters: dict[str, float], format
             raise CheckpointError(f"{format}: entry {name!r} is not the filter 1, 3, 3, 1.")
 
 
-def _average(latent_avg: Any, own: dict[str, Tensor], format: str) -> Tensor:
+def _average(latent_avg: Any, own: dict[str, Tensor], name: str, format: str) -> Tensor:
     average = torch.as_tensor(latent_avg).flatten()
-    if "mapping.w_avg" not in own:
+    if not name:
         raise CheckpointError(f"{format}: a discriminator has no latent_avg.")
-    if average.shape != own["mapping.w_avg"].shape:
+    if average.shape != own[name].shape:
         raise CheckpointError(f"{format}: latent_avg has {len(average)} numbers, not W.")
     return average

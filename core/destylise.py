@@ -1,0 +1,176 @@
+"""Facial destylisation: from a stylised picture to the face behind it (arXiv:2203.13248, 3.1).
+
+Three steps: the encoder reads a Z+ code off the picture (the extrinsic code); the code is
+optimised so that a generator which was shortly tuned on the style shows the picture, its rows kept
+alike; what the source's own generator makes of that code is read by the encoder again (the
+intrinsic code). Colour rows stay the encoder's.
+
+Departs from the paper in: see the yaml of the method.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple, Protocol, cast
+
+import torch
+from torch import Tensor
+
+from core import weights
+from core.encoders.compact import CompactZPlus
+from core.generator import Generator
+from core.inversion import ROOT, thumbnails
+from core.noise_maps import Noise
+
+RAMP, FALL = 0.05, 0.25  # shares of the steps
+
+
+class Guiding(Protocol):
+    """A network that losses look through."""
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Vectors [N, V] whose squared distances are perceptual."""
+
+    def identity(self, images: Tensor) -> Tensor:
+        """Unit vectors [N, E] that say who it is."""
+
+
+class Codes(NamedTuple):
+    """What destylisation makes of pictures: Z+ codes [N, L, Z] each."""
+
+    extrinsic: Tensor
+    intrinsic: Tensor
+
+
+def rate(step: int, steps: int, highest: float) -> float:
+    """Learning rate of a step: a linear ramp, a plain, a cosine."""
+    t = step / steps
+    return highest * min(1.0, t / RAMP) * (0.5 - 0.5 * math.cos(math.pi * min(1.0, (1 - t) / FALL)))
+
+
+def row_deviation(codes: Tensor) -> Tensor:
+    """[N]: the standard deviation over the rows of codes [N, L, Z], averaged."""
+    return codes.std(dim=1).mean(dim=1)
+
+
+def rows_mapped(g: Generator, codes: Tensor) -> Tensor:
+    """Styles [N, L, W] of codes [N, L, Z]."""
+    return g.mapping.style(codes.flatten(0, 1)).unflatten(0, codes.shape[:2])
+
+
+class ZPlus:
+    """Pictures to Z+ codes: by the source's Z+ encoder, or by the nearest of random samples.
+
+    Args:
+        encoder: file of a :class:`CompactZPlus`; may be absent.
+        candidates: samples that are compared where there is no encoder.
+        seed: of the samples.
+    """
+
+    def __init__(self, *, encoder: str, candidates: int, seed: int) -> None:
+        path = ROOT / encoder
+        found = weights.read(path)[0].values() if path.is_file() else ()
+        self.encoders = [cast(CompactZPlus, e.eval().requires_grad_(False)) for e in found]
+        self.candidates, self.seed = candidates, seed
+
+    @torch.no_grad()
+    def __call__(self, g: Generator, pictures: Tensor) -> Tensor:
+        """Codes [N, L, Z] of pictures [N, 3, R, R]; an encoder of another generator is refused."""
+        for encoder in self.encoders:
+            encoder.to(pictures.device).check(g)
+            return encoder(pictures)
+        rng = torch.Generator().manual_seed(self.seed)
+        z = torch.randn(self.candidates, g.z_dim, generator=rng).to(pictures.device)
+        seen = [thumbnails(g.synthesis(g.mapping(part, 0.8))) for part in z.split(64)]
+        nearest = torch.cdist(thumbnails(pictures), torch.cat(seen)).argmin(dim=1)
+        return z[nearest][:, None].repeat(1, g.num_ws, 1)
+
+    def again(self, g: Generator, pictures: Tensor, codes: Tensor) -> Tensor:
+        """Codes of pictures that were made of ``codes``, which are the answer without encoder."""
+        return self(g, pictures) if self.encoders else codes
+
+
+class Destylise:
+    """The three steps for a batch of pictures; no picture's result depends on the others.
+
+    Args:
+        encode: pictures to Z+ codes.
+        guide: what the losses look through.
+        noise: maps that are optimised beside the codes.
+        steps: of Adam.
+        lr: its highest learning rate.
+        perceptual: weight of the perceptual distance.
+        identity: weight of one minus the cosine of the identities.
+        deviation: weight of the rows' standard deviation.
+        colour_from: first row that stays the encoder's.
+        psi: truncation of what the source makes of the code.
+        towards: styles that truncation leads to: ``average`` or ``zero``.
+    """
+
+    def __init__(
+        self,
+        *,
+        encode: ZPlus,
+        guide: Guiding,
+        noise: Noise,
+        steps: int,
+        lr: float,
+        perceptual: float,
+        identity: float,
+        deviation: float,
+        colour_from: int,
+        psi: float,
+        towards: str,
+    ) -> None:
+        self.encode, self.guide, self.noise = encode, guide, noise
+        self.steps, self.lr = steps, lr
+        self.perceptual, self.identity, self.deviation = perceptual, identity, deviation
+        self.colour_from, self.psi, self.towards = colour_from, psi, towards
+
+    def __call__(self, g: Generator, tuned: Generator, pictures: Tensor) -> Codes:
+        """Codes of pictures [N, 3, R, R]; ``tuned`` is g after a little training on the style."""
+        extrinsic = self.encode(g, pictures)
+        found, maps = self.optimised(tuned, pictures, extrinsic)
+        with torch.no_grad():
+            codes = self.recoloured(found, extrinsic)
+            ws = truncated(g, rows_mapped(g, codes), self.psi, self.towards)
+            face = g.synthesis.trace(ws, noise=maps).image
+            intrinsic = self.recoloured(self.encode.again(g, face, codes), extrinsic)
+        return Codes(extrinsic, intrinsic)
+
+    def recoloured(self, codes: Tensor, extrinsic: Tensor) -> Tensor:
+        """Codes whose colour rows are the extrinsic ones."""
+        return torch.cat([codes[:, : self.colour_from], extrinsic[:, self.colour_from :]], dim=1)
+
+    @torch.enable_grad()
+    def optimised(
+        self, tuned: Generator, pictures: Tensor, start: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Codes [N, L, Z] and noise maps with which ``tuned`` shows the pictures."""
+        with torch.no_grad():
+            wanted, who = self.guide.embed(pictures), self.guide.identity(pictures)
+        codes = start.clone().requires_grad_(True)
+        alike = self.noise.maps(tuned.synthesis, 1)  # whatever stands beside a picture
+        maps = {
+            name: noise.detach().repeat(len(pictures), 1, 1, 1) for name, noise in alike.items()
+        }
+        for noise in maps.values():
+            noise.requires_grad_(True)
+        adam = torch.optim.Adam([codes, *maps.values()], lr=self.lr)
+        for step in range(self.steps):
+            adam.param_groups[0]["lr"] = rate(step, self.steps, self.lr)
+            shown = tuned.synthesis.trace(rows_mapped(tuned, codes), noise=maps).image
+            near = (self.guide.embed(shown) - wanted).square().sum(1)
+            other = 1 - (self.guide.identity(shown) * who).sum(1)
+            cost = self.perceptual * near + self.identity * other + self.noise.penalty(maps)
+            adam.zero_grad()
+            (cost + self.deviation * row_deviation(codes)).sum().backward()
+            adam.step()
+            self.noise.after_step(maps)
+        return codes.detach(), {name: noise.detach() for name, noise in maps.items()}
+
+
+def truncated(g: Generator, ws: Tensor, psi: float, towards: str) -> Tensor:
+    """Styles [N, L, W] that are ``psi`` times as far from the average style, or from zero."""
+    centre = {"average": g.mapping.w_avg, "zero": torch.zeros_like(g.mapping.w_avg)}[towards]
+    return centre + psi * (ws - centre)
