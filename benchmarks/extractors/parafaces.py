@@ -1,16 +1,14 @@
-"""Networks through which metrics look at pictures, behind one interface.
-
-An extractor has a ``name``, under which a gallery keeps what it saw, and turns images
-[N, 3, R, R] in [-1, 1] into tensors by head.
-"""
+"""What the shipped perception networks see; they know ParaFaces, not real people."""
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from benchmarks.optional import sha256
 from core import perception
 from core.errors import UserError
 from core.perception import Perception
@@ -30,12 +28,26 @@ def network(weights: str) -> Perception:
     return perception.read(Path(weights))
 
 
-class ParaFaces:
+class Known:
+    """A perception network and the checksum of its file."""
+
+    def __init__(self, *, weights: str) -> None:
+        self.weights = weights
+        self.network = network(weights)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the weights."""
+        own = perception.ASSETS / "perception_measure.safetensors"
+        return sha256(own if self.weights == "measure" else Path(self.weights))
+
+
+class ParaFaces(Known):
     """Features, identity, landmarks and attributes of a perception network, in one pass."""
 
     def __init__(self, *, weights: str) -> None:
+        super().__init__(weights=weights)
         self.name = f"parafaces:{weights}"
-        self.network = network(weights)
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
         """``features`` [N, F], ``identity`` [N, E], ``landmarks`` [N, K, 2] px, ``attributes``."""
@@ -48,12 +60,12 @@ class ParaFaces:
         }
 
 
-class ParaFacesMaps:
+class ParaFacesMaps(Known):
     """Vectors of a perception network whose squared distances are its perceptual distance."""
 
     def __init__(self, *, weights: str) -> None:
+        super().__init__(weights=weights)
         self.name = f"parafaces-maps:{weights}"
-        self.network = network(weights)
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
         """``maps`` [N, V] in half precision, which halves what a gallery has to keep."""

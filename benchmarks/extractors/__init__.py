@@ -1,0 +1,31 @@
+"""Networks through which metrics look at pictures, behind one interface.
+
+An extractor has a ``name``, under which a gallery keeps what it saw, the ``sha256`` of its weights,
+and turns images [N, 3, R, R] in [-1, 1] into tensors by head. One that prepares pictures in a way
+of its own does so in ``prepare``, on the CPU and beside the network. Weights that are not shipped
+come from the list of optional files (``conf/weights.yaml``); a missing one is refused before
+anything is run, and nothing is ever downloaded.
+"""
+
+from benchmarks.extractors.faces import ArcFace, MobileFaceNet
+from benchmarks.extractors.inception import Inception
+from benchmarks.extractors.lpips import LPIPS
+from benchmarks.extractors.parafaces import ParaFaces, ParaFacesMaps, network
+from benchmarks.extractors.published import Published
+from benchmarks.extractors.transformers import CLIP, DINO, DINOv2
+from benchmarks.extractors.untrained import Untrained
+
+__all__ = [
+    "CLIP",
+    "DINO",
+    "LPIPS",
+    "ArcFace",
+    "DINOv2",
+    "Inception",
+    "MobileFaceNet",
+    "ParaFaces",
+    "ParaFacesMaps",
+    "Published",
+    "Untrained",
+    "network",
+]

@@ -1,0 +1,131 @@
+"""MobileFaceNet (arXiv:1804.07573): a small network that tells people apart.
+
+Parameter names are those of the published file (ArcFace on CASIA-WebFace, 128 numbers a face).
+
+Departs from the paper in: what the file does too. The first bottlenecks have the widths of the
+file, and the global depthwise kernel is 7 x 6 for pictures of 112 x 96.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+HEIGHT, WIDTH, EMBEDDING = 112, 96, 128
+TEMPLATE = ((30.29, 51.70), (65.53, 51.50), (48.03, 71.74), (33.55, 92.37), (62.73, 92.20))
+"""Eyes, nose and corners of the mouth in the aligned face, in steps from its first pixel."""
+STAGES = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
+"""Expansion, width, repeats, first stride of the bottlenecks."""
+
+
+class Convolution(nn.Module):
+    """Convolution and batch normalisation, with a rectifier unless it is linear."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int | tuple[int, int],
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        groups: int = 1,
+        linear: bool = False,
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False)
+        self.bn = nn.BatchNorm2d(outputs)
+        if not linear:
+            self.prelu = nn.PReLU(outputs)
+        self.linear = linear
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features [N, C, H, W]."""
+        x = self.bn(self.conv(x))
+        return x if self.linear else self.prelu(x)
+
+
+class Bottleneck(nn.Module):
+    """Inverted residual: widen, look around within channels, narrow."""
+
+    def __init__(self, inputs: int, outputs: int, *, stride: int, expansion: int) -> None:
+        super().__init__()
+        wide = inputs * expansion
+        self.skips = stride == 1 and inputs == outputs
+        self.conv = nn.Sequential(
+            nn.Conv2d(inputs, wide, 1, bias=False),
+            nn.BatchNorm2d(wide),
+            nn.PReLU(wide),
+            nn.Conv2d(wide, wide, 3, stride, 1, groups=wide, bias=False),
+            nn.BatchNorm2d(wide),
+            nn.PReLU(wide),
+            nn.Conv2d(wide, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features [N, C, H / stride, W / stride]."""
+        return x + self.conv(x) if self.skips else self.conv(x)
+
+
+class MobileFaceNet(nn.Module):
+    """Aligned faces [N, 3, 112, 96], about -1 to 1, to embeddings [N, 128]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = Convolution(3, 64, 3, stride=2, padding=1)
+        self.dw_conv1 = Convolution(64, 64, 3, padding=1, groups=64)
+        blocks, before = [], 64
+        for expansion, width, repeats, first in STAGES:
+            for i in range(repeats):
+                stride = first if i == 0 else 1
+                blocks.append(Bottleneck(before, width, stride=stride, expansion=expansion))
+                before = width
+        self.blocks = nn.Sequential(*blocks)
+        self.conv2 = Convolution(before, 512, 1)
+        self.linear7 = Convolution(512, 512, (7, 6), groups=512, linear=True)
+        self.linear1 = Convolution(512, EMBEDDING, 1, linear=True)
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Embeddings [N, 128], before normalisation."""
+        x = self.blocks(self.dw_conv1(self.conv1(faces)))
+        return self.linear1(self.linear7(self.conv2(x))).flatten(1)
+
+
+def similarity(points: Tensor, template: Tensor) -> Tensor:
+    """Similarities [N, 2, 3] that bring points [N, P, 2] nearest to a template [P, 2].
+
+    Rotation, scale and shift of least squared error; no reflection.
+    """
+    centre, goal = points.mean(1, keepdim=True), template.mean(0)
+    p, q = points - centre, template - goal
+    size = p.square().sum((1, 2)).clamp(min=1e-12)
+    cosine = (p * q).sum((1, 2)) / size
+    sine = (p[..., 0] * q[:, 1] - p[..., 1] * q[:, 0]).sum(1) / size
+    turn = torch.stack([cosine, -sine, sine, cosine], 1).view(-1, 2, 2)
+    shift = goal - (turn @ centre[:, 0, :, None])[..., 0]
+    return torch.cat([turn, shift[..., None]], 2)
+
+
+def align(images: Tensor, points: Tensor) -> Tensor:
+    """Aligned faces [N, 3, 112, 96] of images [N, 3, R, R] with their points [N, P, 2].
+
+    P is 2 (eyes) or 5; points are in pixels, where the centre of the first pixel is at 0.5. What
+    lies outside of a picture repeats its edge.
+    """
+    template = torch.tensor(TEMPLATE[: points.shape[1]], dtype=torch.float64) + 0.5
+    there = similarity(points.double(), template)
+    scale = float(there[:, :, :2].det().clamp(min=0).sqrt().median())
+    if scale < 1:  # reduce first, since sampling alone would skip pixels
+        side = max(1, round(images.shape[-1] * scale))
+        points = points.double() * side / images.shape[-1]
+        images = F.interpolate(images, (side, side), mode="bilinear", antialias=True)
+        there = similarity(points, template)
+    bottom = torch.tensor([[0.0, 0.0, 1.0]], dtype=torch.float64).expand(len(there), 1, 3)
+    back = torch.linalg.inv(torch.cat([there, bottom], 1))[:, :2]
+    y, x = torch.meshgrid(torch.arange(HEIGHT) + 0.5, torch.arange(WIDTH) + 0.5, indexing="ij")
+    at = torch.stack([x, y, torch.ones_like(x)], 2).double().view(-1, 3)
+    places = at @ back.mT * 2 / images.shape[-1] - 1
+    grid = places.view(len(images), HEIGHT, WIDTH, 2).to(images)
+    return F.grid_sample(images, grid, "bilinear", "border", align_corners=False)
