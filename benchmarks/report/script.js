@@ -1,0 +1,170 @@
+"use strict";
+// Sorting, slider, comparison. The page is whole without it; it reads the JSON beside it only.
+(() => {
+  const { sections, tiles } = JSON.parse(document.getElementById("data").textContent);
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const one = (id) => document.getElementById(id);
+  document.documentElement.classList.add("js");
+
+  // --- overview: what is shown, and in which order ---
+  for (const board of all(".board")) {
+    const table = board.querySelector(".sortable");
+    const heads = all("thead th", table);
+    const body = table.tBodies[0];
+    const view = board.querySelector(".view");
+    const show = () => {
+      const bySet = view.value[0] === "d";
+      const wanted = view.value.slice(2);
+      table.classList.toggle("by-set", bySet);
+      const hidden = heads.map((h) => Boolean(h.dataset.data)
+        && (bySet ? h.dataset.data : h.dataset.metric) !== wanted);
+      for (const row of all("tr", table)) {
+        [...row.cells].forEach((cell, i) => { cell.hidden = hidden[i]; });
+      }
+      const says = heads.find((h, i) => !hidden[i] && h.dataset.data)?.dataset.says ?? "";
+      board.querySelector(".says").textContent = bySet ? "" : says && `${says[0].toUpperCase()}${says.slice(1)}.`;
+    };
+    const sort = (head) => {
+      const i = head.cellIndex;
+      const best = head.dataset.better === "higher" ? "descending" : "ascending";
+      const other = best === "ascending" ? "descending" : "ascending";
+      const order = head.getAttribute("aria-sort") === best ? other : best;
+      for (const h of heads) h.setAttribute("aria-sort", h === head ? order : "none");
+      const sign = order === "ascending" ? 1 : -1;
+      const name = head.dataset.key === "name";
+      const value = (row) => row.cells[i].dataset.v;
+      const rows = [...body.rows].sort((a, b) => {
+        if (name) return sign * a.cells[0].textContent.localeCompare(b.cells[0].textContent);
+        if (value(a) === undefined || value(b) === undefined) {
+          return (value(a) === undefined) - (value(b) === undefined);
+        }
+        return sign * (Number(value(a)) - Number(value(b)));
+      });
+      body.append(...rows);
+    };
+    view.addEventListener("change", show);
+    for (const h of heads) h.querySelector("button").addEventListener("click", () => sort(h));
+    show();
+  }
+
+  // --- tiles ---
+  const strip = (column, level, seed) =>
+    column.strips[`${level}/${seed}`] ?? column.strips[`/${seed}`] ?? column.strips["/-1"];
+  const paint = (tile, column, row, what, level, seed) => {
+    const found = strip(column, level, seed);
+    const at = row - column.first;
+    const there = found !== undefined && at >= 0 && at < tiles[found];
+    tile.className = `t ${there ? `s${found}` : "none"}`;
+    tile.style.setProperty("--i", there ? at : 0);
+    tile.setAttribute("aria-label", `${column.name}, ${what}${there ? "" : ": no picture"}`);
+  };
+
+  // --- pictures of a data set: seed and level of layer swap ---
+  for (const section of all("section.data")) {
+    const known = sections[Number(section.dataset.section)];
+    const slider = section.querySelector(".level input");
+    const seeds = all(".seeds input", section);
+    const rows = all(".matrix tbody tr:not(.group)", section);
+    const update = () => {
+      const level = known.levels[slider ? Number(slider.value) : 0];
+      const seed = seeds.find((s) => s.checked)?.value ?? known.seeds[0];
+      rows.forEach((row, r) => {
+        known.columns.forEach((column, c) => {
+          const tile = row.cells[c + 1].firstElementChild;
+          if (tile) paint(tile, column, r, known.rows[r], level, seed);
+        });
+      });
+      for (const row of all("tr[data-level]", section)) {
+        row.hidden = known.levels[Number(row.dataset.level)] !== level;
+      }
+      if (slider) {
+        const says = level ? `up to ${level}` : "none swapped";
+        section.querySelector(".level output").value = says;
+        slider.setAttribute("aria-valuetext", says);
+      }
+    };
+    slider?.addEventListener("input", update);
+    for (const s of seeds) s.addEventListener("change", update);
+  }
+
+  // --- two methods ---
+  if (one("compare")) compare();
+  function compare() {
+    const [data, left, right, seed, level] = ["data", "left", "right", "seed", "level"]
+      .map((name) => one(`compare-${name}`));
+    const fill = (select, values, wanted) => {
+      const old = select.value;
+      select.replaceChildren(...values.map((v) => new Option(v === "" ? "none" : v, v)));
+      select.value = values.map(String).includes(old) ? old : wanted;
+    };
+    const element = (kind, name = "", text = "") => {
+      const made = document.createElement(kind);
+      made.className = name;
+      made.textContent = text;
+      return made;
+    };
+    const choose = () => {
+      const known = sections[Number(data.value)];
+      const names = known.columns.map((c) => c.name);
+      const methods = names.filter((n) => n !== "source" && n !== "truth");
+      fill(left, names, names.includes("source") ? "source" : names[0]);
+      fill(right, names, methods[0] ?? names[0]);
+      fill(seed, known.seeds, known.seeds[0]);
+      fill(level, known.levels, "");
+      one("compare-levels").hidden = known.levels.length < 2;
+      draw();
+    };
+    const draw = () => {
+      const known = sections[Number(data.value)];
+      const pair = [left, right].map((s) => known.columns.find((c) => c.name === s.value));
+      const made = known.rows.map((what, row) => {
+        const box = element("div", "wipe");
+        const [over, under] = pair.map((column) => {
+          const tile = element("i");
+          tile.setAttribute("role", "img");
+          paint(tile, column, row, what, level.value, seed.value);
+          return tile;
+        });
+        over.classList.add("over");
+        box.append(under, over);
+        return box;
+      });
+      one("wipe-tiles").replaceChildren(...made);
+      all("#wipe .ends span, #compare-numbers thead .left, #compare-numbers thead .right")
+        .forEach((s) => { s.textContent = pair[s.classList.contains("left") ? 0 : 1].name; });
+      const numbers = pair.map((c) => c.numbers[level.value] ?? c.numbers[""] ?? []);
+      one("compare-numbers").tBodies[0].replaceChildren(...known.metrics.map((title, i) => {
+        const row = element("tr");
+        const head = element("th", "", title);
+        head.scope = "row";
+        row.append(head, ...numbers.map((n) => element("td", "", n[i] ?? "–")));
+        return row;
+      }));
+      one("wipe-says").textContent =
+        `${pair[0].name} left of the line, ${pair[1].name} right of it, on ${known.data}. `
+        + "Numbers are means over all seeds.";
+    };
+    const wipe = (share) => {
+      one("wipe-at").value = share;
+      one("wipe").style.setProperty("--w", `${share}%`);
+    };
+    one("wipe-at").addEventListener("input", (event) => wipe(event.target.value));
+    one("wipe-tiles").addEventListener("pointermove", (event) => {
+      const box = event.target.closest(".wipe")?.getBoundingClientRect();
+      if (box) wipe(Math.round(100 * Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1)));
+    });
+    data.addEventListener("change", choose);
+    for (const s of [left, right, seed, level]) s.addEventListener("change", draw);
+    choose();
+    wipe(50);
+  }
+
+  // --- records ---
+  const runs = all(".run").map((run) => [run, run.textContent.toLowerCase()]);
+  one("filter").addEventListener("input", (event) => {
+    const words = event.target.value.toLowerCase().split(/\s+/).filter(Boolean);
+    for (const [run, text] of runs) run.hidden = !words.every((w) => text.includes(w));
+    const left = runs.filter(([run]) => !run.hidden).length;
+    one("filtered").value = words.length ? `${left} of ${runs.length}` : "";
+  });
+})();
