@@ -1,5 +1,8 @@
 """What a finished run shows: named streams of pictures and, once each, what networks see in them.
 
+A gallery keeps its rows in a bank (:mod:`benchmarks.bank`): in memory, or on the disk, where they
+outlive a kill and need not fit into memory.
+
 Streams: ``fakes`` and ``sources`` (the same latents), ``others`` (the sources of other latents),
 ``reference`` (held-out pictures of the domain), ``shots``, ``photos`` (held-out people of the
 source domain), ``stylised`` (those photos in the new style) and ``translated`` (the true pictures
@@ -9,20 +12,27 @@ would be saved.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import os
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.bank import Bank, Memory, Rows, ahead, digest, state_digest
 from benchmarks.measure import Measure
 from benchmarks.memory import Portions
 from benchmarks.pictures import as_images
 from benchmarks.sheet import to_uint8
 
 T = TypeVar("T")
+MADE = ("fakes", "sources", "stylised")
+"""Streams that networks make; the others are the domain's pictures as they are."""
+WORKERS = 4  # threads at most that prepare pictures
+BEGINNING = 8  # pictures that tell whether kept rows are of this generator
 ABSENT = {
     "fakes": "the method makes no pictures from latents",
     "sources": "the method has no trained source to compare with",
@@ -60,6 +70,9 @@ def silent(done: int, total: int, what: str) -> None:
     """Tell nobody about the progress."""
 
 
+MEMORY = Memory()
+
+
 class Gallery:
     """The pictures of one adapter in one domain, and their features, each made once."""
 
@@ -73,6 +86,7 @@ class Gallery:
         seed: int,
         batch_size: int,
         progress: Callable[[int, int, str], None] = silent,
+        bank: Bank = MEMORY,
     ) -> None:
         """Judge ``adapter`` by ``samples`` latents drawn from ``seed`` and ``photos`` photos."""
         self.adapter, self.domain = adapter, domain
@@ -82,8 +96,10 @@ class Gallery:
         self.done = self.total = 0
         self.notes: list[str] = []
         self.portions = Portions(batch_size, self.notes.append)
+        self.bank = bank
         self._pixels: dict[str, np.ndarray] = {}
         self._features: dict[tuple[str, str, int], dict[str, Tensor]] = {}
+        self._once: dict[Hashable, Any] = {}
 
     def z(self) -> Tensor:
         """The latents [samples, Z], the same on every machine and for every method."""
@@ -114,14 +130,34 @@ class Gallery:
         if stream == "others":
             return np.roll(self.pictures("sources"), 1, axis=0)
         if stream not in self._pixels:
-            self._pixels[stream] = np.concatenate([to_uint8(b) for b in self._make(stream)])
+            make = partial(self._bytes, stream)
+            kept: Bank = self.bank if stream in MADE else MEMORY
+            made = kept.rows(lambda: {"pictures": self.origin(stream)}, make)
+            self._pixels[stream] = made["pixels"]
         return self._pixels[stream]
 
-    def images(self, stream: str, first: int = 0) -> Iterator[Tensor]:
-        """Batches [N, 3, R, R] in [-1, 1] of a stream; of the ``first`` pictures, or (0) of all."""
-        pixels = self.pictures(stream)[: first or None]
-        for start in range(0, len(pixels), self.batch_size):
-            yield as_images(pixels[start : start + self.batch_size])
+    def images(self, stream: str, first: int = 0, start: int = 0) -> Iterator[Tensor]:
+        """Batches [N, 3, R, R] in [-1, 1] of a stream; of the ``first`` pictures, or (0) of all.
+
+        The first ``start`` of them are passed over.
+        """
+        base = "sources" if stream == "others" else stream
+        if self.bank.streams and base not in MADE and base not in self._pixels:
+            yield from self._given(base, first, start)
+            return
+        pixels = self.pictures(base)
+        end = min(len(pixels), first or len(pixels))
+        for begin in range(start, end, self.batch_size):
+            rows = pixels[begin : min(begin + self.batch_size, end)]
+            if base != stream:  # every picture beside the one before it
+                rows = pixels[np.arange(begin - 1, begin - 1 + len(rows)) % len(pixels)]
+            yield as_images(rows)
+
+    def some(self, stream: str, indices: Tensor) -> Iterator[Tensor]:
+        """Batches [N, 3, R, R] in [-1, 1] of the pictures with these indices, in their order."""
+        pixels = self.pictures(stream)
+        for part in indices.split(self.batch_size):
+            yield as_images(pixels[part.numpy()])
 
     def features(self, stream: str, extractor: Extractor, head: str, first: int = 0) -> Tensor:
         """What a head of the extractor sees in a stream, [n, ...] on the CPU; read once."""
@@ -129,14 +165,67 @@ class Gallery:
             return self.features("sources", extractor, head, first).roll(1, 0)
         key = (stream, extractor.name, first)
         if key not in self._features:
-            parts: dict[str, list[Tensor]] = {}
-            for images in self.images(stream, first):
-                for seen in self._portions(extractor, images):
-                    for name, values in seen.items():
-                        parts.setdefault(name, []).append(values.cpu())
-                self._advance(len(images), stream)
-            self._features[key] = {name: torch.cat(values) for name, values in parts.items()}
+            made = self.bank.rows(
+                lambda: {"seen": self.origin(stream), "first": first, **identity(extractor)},
+                partial(self._seen, stream, extractor, first),
+            )
+            self._features[key] = {name: torch.from_numpy(rows) for name, rows in made.items()}
         return self._features[key][head]
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What several metrics derive from the same features, derived by the first of them."""
+        if key not in self._once:
+            self._once[key] = make()
+        return self._once[key]
+
+    def origin(self, stream: str) -> dict[str, Any]:
+        """What decides how the pictures of a stream look, for a bank that outlives the run."""
+        return self.once(("origin", stream), lambda: self._origin(stream))
+
+    def _origin(self, stream: str) -> dict[str, Any]:
+        if stream not in MADE:
+            levels = [to_uint8(batch) for batch in self._make(stream, 0)]
+            return {"sha256": digest(levels), "n": sum(map(len, levels))}
+        network = self.adapter.source.g if stream == "sources" else self.adapter
+        begun = map(to_uint8, self._make(stream, 0, BEGINNING))
+        about = {"stream": stream, "weights": state_digest(network), "samples": self.samples}
+        about |= {"seed": self.seed, "begins": digest(begun)}
+        return about | ({"photos": self.origin("photos")} if stream == "stylised" else {})
+
+    def _bytes(self, stream: str, start: int) -> Iterator[Rows]:
+        """Pictures from one on, as rows of the bank."""
+        for batch in self._make(stream, start):
+            yield {"pixels": to_uint8(batch)}
+
+    def _given(self, stream: str, first: int, start: int) -> Iterator[Tensor]:
+        """The domain's pictures in batches of ours, without ever holding them all."""
+        held: list[np.ndarray] = []
+        passed, left = start, max((first or 1 << 62) - start, 0)
+        for batch in self._make(stream, 0):
+            rows = to_uint8(batch)[passed:] if passed else to_uint8(batch)
+            passed = max(0, passed - len(batch))
+            held.append(rows[:left])
+            left -= len(held[-1])
+            while sum(map(len, held)) >= self.batch_size:
+                whole = np.concatenate(held)
+                held = [whole[self.batch_size :]]
+                yield as_images(whole[: self.batch_size])
+            if not left:
+                break
+        if sum(map(len, held)):
+            yield as_images(np.concatenate(held))
+
+    def _seen(self, stream: str, extractor: Any, first: int, start: int) -> Iterator[Rows]:
+        """What an extractor sees in the pictures from one on, as rows of the bank."""
+        self._advance(start, stream)
+        prepare = getattr(extractor, "prepare", None)
+        look = extractor.look if prepare else extractor
+        batches = self.images(stream, first, start)
+        workers = min(WORKERS, os.cpu_count() or 1)
+        for ready in ahead(batches, prepare, workers) if prepare else batches:
+            for seen in self._portions(look, ready):
+                yield {name: values.cpu().numpy() for name, values in seen.items()}
+            self._advance(len(ready), stream)
 
     def expect(self, metrics: Iterable[Metric]) -> None:
         """Count beforehand how many pictures these metrics will read."""
@@ -171,19 +260,26 @@ class Gallery:
 
         return self.portions(quietly, items)
 
-    def _make(self, stream: str) -> Iterator[Tensor]:
+    def _make(self, stream: str, start: int, first: int = 0) -> Iterator[Tensor]:
+        """Pictures of a stream from one on, up to ``first``, or (0) all."""
+        stop = first or None
         if stream in ("fakes", "sources"):
             generator = self.adapter.sample if stream == "fakes" else self.adapter.source.g
-            yield from self._portions(generator, self.z())
+            yield from self._portions(generator, self.z()[start:stop])
         elif stream == "stylised":
-            for images in self.images("photos"):
+            for images in self.images("photos", first, start):
                 yield from self._portions(self.adapter.stylise, images)
         elif stream == "shots":
-            yield self.domain.shots
+            yield self.domain.shots[start:stop]
         else:
             named = {"translated": "translations"}.get(stream, stream)
             limit = 0 if stream == "reference" else self.held_out
             yield from first_of(getattr(self.domain, named)(), limit)
+
+
+def identity(extractor: Any) -> dict[str, str]:
+    """What decides what an extractor sees: its name, and the checksum of its weights."""
+    return {"extractor": extractor.name, "sha256": getattr(extractor, "sha256", "")}
 
 
 def first_of(batches: Iterable[Tensor], limit: int) -> Iterator[Tensor]:

@@ -11,13 +11,14 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import bank, sheet
 from benchmarks import record as records
-from benchmarks import sheet
 from benchmarks.gallery import Gallery, Result, measure
 from benchmarks.progress import bar
 from benchmarks.watch import Diverged, Watch, flat
 
 COLUMNS, BANDS = 10, 3
+LOOKED_AT = 1000  # pictures, to see whether they differ at all
 
 console = Console(markup=False)  # file names may look like markup
 
@@ -47,6 +48,7 @@ def judge(
             seed=cfg.eval.seed,
             batch_size=cfg.eval.batch_size,
             progress=progress,
+            bank=bank.of(cfg.eval.get("keep", "memory")),
         )
         result = measure(gallery, metrics)
         z = gallery.z()[: COLUMNS * BANDS].to(adapter.device)
@@ -54,7 +56,7 @@ def judge(
         sources = adapter.source.g(z) if gallery.has("sources") else None
     if not fakes.isfinite().all():
         raise Diverged(adapter.images_seen, "the pictures of the finished run are not finite.")
-    for sentence in (*gallery.notes, *flat(gallery.pictures("fakes"))):
+    for sentence in (*gallery.notes, *flat(gallery.pictures("fakes")[:LOOKED_AT])):
         watch.warn(sentence)
     return result, sheet.of_run(domain.shots, sources, fakes, title, COLUMNS, BANDS)
 
