@@ -8,29 +8,42 @@ be told. A picture that cannot be read raises `Unreadable`, which names the file
 
 from __future__ import annotations
 
-import os
-import stat
 import warnings
-import zipfile
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from io import BytesIO
-from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from benchmarks.containers import Unreadable
+from benchmarks.files import File, files
 from core.errors import UserError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+__all__ = [
+    "File",
+    "Picture",
+    "Sampling",
+    "Unreadable",
+    "as_images",
+    "decode",
+    "files",
+    "frame",
+    "read",
+    "sentences",
+]
+
 FRAMINGS = ("crop", "fit")
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF")  # by content; none runs a program
 MAX_PIXELS = 1 << 27  # 134 million, more than any camera gives; beyond it a file is a bomb
-MAX_BYTES = 1 << 29
+FILTERS = {
+    name: Image.Resampling[name.upper()]
+    for name in ("lanczos", "bicubic", "bilinear", "hamming", "box")
+}
+"""Pillow's; all of them look at every pixel when a picture is made smaller."""
 
 SENTENCES = {
     "grey": "in grey only and became RGB",
@@ -47,44 +60,6 @@ SENTENCES = {
 }
 
 
-class Unreadable(UserError):
-    """A file that is no whole picture; the message names it."""
-
-
-@dataclass(frozen=True)
-class File:
-    """One picture file, in a folder or in a zip that is never unpacked."""
-
-    root: Path
-    member: str
-
-    def __str__(self) -> str:
-        return str(self.root / self.member)
-
-    def read(self) -> bytes:
-        """The file's bytes."""
-        try:
-            data = self._bytes()
-        except (OSError, RuntimeError, zipfile.BadZipFile, NotImplementedError) as fault:
-            reason = getattr(fault, "strerror", None) or fault
-            raise Unreadable(f"{self} cannot be read ({reason}).") from fault
-        if not data:
-            raise Unreadable(f"{self} is empty (0 bytes).")
-        return data
-
-    def _bytes(self) -> bytes:
-        if self.root.is_dir():
-            path = self.root / self.member
-            status = path.stat()
-            if not stat.S_ISREG(status.st_mode):
-                raise OSError("it is not a regular file")
-            _refuse_beyond(status.st_size)
-            return path.read_bytes()
-        archive = _archive(self.root)
-        _refuse_beyond(archive.getinfo(self.member).file_size)
-        return archive.read(self.member)
-
-
 @dataclass(frozen=True)
 class Picture:
     """Pixels uint8 [R, R, 3] and what was done to get them (keys of `SENTENCES`)."""
@@ -93,32 +68,51 @@ class Picture:
     changes: tuple[str, ...]
 
 
-def files(root: str | Path) -> list[File]:
-    """All picture files below a folder or in a zip, sorted by path; hidden ones are skipped."""
-    path = Path(os.path.expanduser(root))  # leaves ~nobody as it is, where Path would raise
-    if not os.path.exists(path):  # False, not an error, for what may not be looked at
-        raise UserError(f"The folder {path} does not exist.")
-    if path.is_dir():
-        members = _walk(path)
-    elif zipfile.is_zipfile(path):
-        members = [info.filename for info in _archive(path).infolist() if not info.is_dir()]
-    else:
-        raise UserError(f"{path} is neither a folder nor a zip of pictures.")
-    kept = sorted(m for m in members if _visible(m) and m.lower().endswith(SUFFIXES))
-    if not kept:
-        kinds = ", ".join(suffix[1:] for suffix in SUFFIXES)
-        zips = [m for m in members if _visible(m) and m.lower().endswith(".zip")]
-        hint = f"; a zip can be given itself, {path / min(zips)}" if zips else ""
-        raise UserError(f"There is no picture ({kinds}) in {path}{hint}.")
-    return [File(path, member) for member in kept]
+@dataclass(frozen=True)
+class Sampling:
+    """Which part of a picture is used, and how its pixels are resized.
+
+    Args:
+        box: left, top, right, bottom, as shares of width and height.
+        filter: a name of `FILTERS`.
+    """
+
+    box: tuple[float, ...]
+    filter: str
+
+    def __post_init__(self) -> None:
+        if self.filter not in FILTERS:
+            raise UserError(f"data.filter={self.filter} must be one of {', '.join(FILTERS)}.")
+        sides = self.box if len(self.box) == 4 else (1, 1, 0, 0)
+        left, top, right, bottom = sides
+        if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+            raise UserError(
+                f"data.box={list(self.box)} must be [left, top, right, bottom] between 0 and 1."
+            )
+
+    def part(self, image: Image.Image) -> Image.Image:
+        """The part of a picture that is used."""
+        if self.box == WHOLE.box:
+            return image
+        width, height = image.size
+        left, top, right, bottom = (
+            round(share * side)
+            for share, side in zip(self.box, (width, height, width, height), strict=True)
+        )
+        return image.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
 
 
-def read(file: File, resolution: int, framing: str) -> Picture:
+WHOLE = Sampling((0, 0, 1, 1), "lanczos")
+
+
+def read(file: File, resolution: int, framing: str, sampling: Sampling = WHOLE) -> Picture:
     """The picture in `file`, framed to `resolution`."""
-    return decode(file.read(), str(file), resolution, framing)
+    return decode(file.read(), str(file), resolution, framing, sampling)
 
 
-def decode(data: bytes, name: str, resolution: int, framing: str) -> Picture:
+def decode(
+    data: bytes, name: str, resolution: int, framing: str, sampling: Sampling = WHOLE
+) -> Picture:
     """The picture in `data`, upright, RGB, square, R px; `name` is what errors call it."""
     try:
         with warnings.catch_warnings():
@@ -132,7 +126,7 @@ def decode(data: bytes, name: str, resolution: int, framing: str) -> Picture:
         raise Unreadable(f"{name} is not a picture of a known format.") from fault
     except Exception as fault:  # a broken file makes a decoder raise anything, KeyError included
         raise Unreadable(f"{name} cannot be read as a picture ({fault}).") from fault
-    pixels, more = frame(image, resolution, framing)
+    pixels, more = frame(image, resolution, framing, sampling)
     return Picture(pixels, (*changes, *more))
 
 
@@ -184,12 +178,15 @@ def _rgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
     return image.convert("RGB"), changes
 
 
-def frame(image: Image.Image, resolution: int, framing: str) -> tuple[np.ndarray, list[str]]:
+def frame(
+    image: Image.Image, resolution: int, framing: str, sampling: Sampling = WHOLE
+) -> tuple[np.ndarray, list[str]]:
     """Square pixels uint8 [R, R, 3] of an RGB picture, and what was changed.
 
     `crop` cuts the central square; `fit` keeps everything and repeats the edge pixels (reflecting
-    would show a second face where much is to be filled). Both resize with Lanczos.
+    would show a second face where much is to be filled).
     """
+    image = sampling.part(image)
     width, height = image.size
     changes = []
     if framing not in FRAMINGS:
@@ -203,7 +200,7 @@ def frame(image: Image.Image, resolution: int, framing: str) -> tuple[np.ndarray
     if longest < resolution:
         changes.append("enlarged")
     wide, high = (max(1, round(side * resolution / longest)) for side in image.size)
-    pixels = np.asarray(image.resize((wide, high), Image.Resampling.LANCZOS))
+    pixels = np.asarray(image.resize((wide, high), FILTERS[sampling.filter]))
     if (high, wide) != (resolution, resolution):
         changes.append("padded")
         pixels = np.pad(pixels, (*(_split(resolution - n) for n in (high, wide)), (0, 0)), "edge")
@@ -229,37 +226,3 @@ def as_images(pixels: np.ndarray) -> Tensor:
 
 def _split(total: int) -> tuple[int, int]:
     return total // 2, total - total // 2
-
-
-def _walk(root: Path) -> list[str]:
-    """Paths of all files below `root`, with slashes, without entering linked folders."""
-
-    def refuse(fault: OSError) -> None:
-        raise UserError(f"The folder {fault.filename} cannot be read ({fault.strerror}).")
-
-    found = os.walk(root, onerror=refuse)
-    return [(Path(folder, n)).relative_to(root).as_posix() for folder, _, ns in found for n in ns]
-
-
-def _visible(member: str) -> bool:
-    parts = PurePosixPath(member).parts
-    return not any(part.startswith(".") or part == "__MACOSX" for part in parts)
-
-
-def _refuse_beyond(size: int) -> None:
-    if size > MAX_BYTES:
-        raise OSError(f"it has {size} bytes, more than a picture can need")
-
-
-def _archive(path: Path) -> zipfile.ZipFile:
-    status = path.stat()
-    return _opened(path, status.st_mtime_ns, status.st_size)
-
-
-@lru_cache(maxsize=4)
-def _opened(path: Path, changed: int, size: int) -> zipfile.ZipFile:
-    """An archive is listed once; one that was replaced is listed anew."""
-    try:
-        return zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile) as fault:
-        raise UserError(f"The zip {path} cannot be opened ({fault}).") from fault

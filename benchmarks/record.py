@@ -23,6 +23,9 @@ NEAR_ZERO = 0.02
 NOT_RECIPE = ("seed", "machine", "logger", "folder", "existing", "checkpoint", "resume")
 """What does not define the experiment: two runs that differ in these are repetitions."""
 
+PLACES = ("root", "reference_root", "photos_root")
+"""Of the data: where a published set lies on a machine; checksums say whether it is the same."""
+
 STATES = ("finished", "failed")
 """A record without a state is of a finished run; a failed one has a reason and no metrics."""
 
@@ -40,6 +43,8 @@ def recipe(cfg: DictConfig, choices: dict[str, str]) -> str:
     kept = {key: value for key, value in plain.items() if key not in NOT_RECIPE}
     if not plain.get("swap", {}).get("resolution"):  # no layer is swapped, in whichever way
         kept.pop("swap", None)
+    idle = ("about", *(PLACES if plain["data"].get("splits") else ()))
+    kept["data"] = {key: value for key, value in plain["data"].items() if key not in idle}
     chosen = {group: choices[group] for group in ("method", "data", "source", "eval")}
     text = json.dumps([kept, chosen], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:8]

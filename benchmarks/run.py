@@ -25,6 +25,7 @@ from benchmarks.cell import Cell
 from benchmarks.checkpoint import Checkpoints
 from benchmarks.disk import Busy, alone, writable
 from benchmarks.gallery import Result
+from benchmarks.leaderboard import protocol
 from benchmarks.measure import NotFinite
 from benchmarks.outcome import BANDS, COLUMNS, console, judge, peak_bytes, publish, show
 from benchmarks.progress import bar
@@ -84,6 +85,7 @@ class World:
         return {
             "weights_sha256": self.source.sha256,
             "shots_sha256": self.domain.shots_sha256,
+            **self.domain.facts,
         }
 
 
@@ -157,6 +159,7 @@ def adapt(cell: Cell, given: World, existing: str, signals: Signals) -> bool:
         "provenance": started,
         "config": plain,
     }
+    made["protocol"] = protocol.summary(made)
     records.write(folder / swaps.RECORD, made)
     weights.write(folder / swaps.WEIGHTS, adapter.export(), {"run": folder.name})
     sheet.save(folder / "sheet.png", picture)
@@ -222,6 +225,7 @@ def swapped(cell: Cell, whole: Cell, existing: str, signals: Signals) -> bool:
         "provenance": records.provenance(str(adapter.device)) | given.hashes,
         "config": plain,
     }
+    made["protocol"] = protocol.summary(made)
     records.write(folder / swaps.RECORD, made)
     if networks:
         weights.write(folder / swaps.WEIGHTS, networks, {"run": folder.name})

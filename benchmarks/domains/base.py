@@ -47,6 +47,7 @@ class Domain(L.LightningDataModule):
         style: name of the ParaFaces domain, or empty where the truth is not known.
         shots_sha256: identifies the shots.
         notes: sentences that the user should read.
+        facts: what else of the data a number rests on, for the record: checksums, split, resizer.
         progress: called with (done, total) while pictures are prepared.
     """
 
@@ -54,6 +55,7 @@ class Domain(L.LightningDataModule):
     style: str = ""
     shots_sha256: str
     notes: list[str]
+    facts: dict[str, str]
     progress: Callable[[int, int], None] = staticmethod(silent)
 
     def __init__(
@@ -70,6 +72,7 @@ class Domain(L.LightningDataModule):
         self.resolution, self.images, self.batch_size = resolution, images, batch_size
         self.seed, self.xflip = seed, xflip
         self.notes = []
+        self.facts = {}
         self._position = 0
 
     def training(self) -> np.ndarray:

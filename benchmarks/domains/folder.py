@@ -1,40 +1,55 @@
-"""Any folder or zip of pictures as a domain: some become the shots, the others the reference.
+"""Any set of pictures as a domain: some become the shots, others the reference.
 
-Which pictures become the shots depends on their bytes and on the draw, not on their names or on the
-order of the folder: the files are sorted by sha256(draw, sha256(file)). The shots of draw 0 with 5
-shots are the first five of those with 10.
+Which pictures become the shots is said by a list of checksums or, without one, by a rule that goes
+by what the files hold (`benchmarks.domains.splits`). No shot is in the reference: neither the same
+file, nor another one with the same pixels; those that are nearly the same are told of.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+import json
+import os
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
+from benchmarks import likeness
+from benchmarks.domains.about import About
 from benchmarks.domains.base import Domain, Pictures, whole
-from benchmarks.pictures import FRAMINGS, File, Picture, Unreadable, files, read, sentences
+from benchmarks.domains.reader import Reader, Shown, few
+from benchmarks.domains.splits import digest, listed, order, rule
+from benchmarks.files import File, files, notes
+from benchmarks.pictures import WHOLE, Sampling, sentences
 from core.errors import UserError
 
-NAMED = 3  # of the files that were skipped
-T = TypeVar("T")
+HELD_OUT = "reference: "
+"""Salt of the order in which pictures are held out, the same for all draws of the shots."""
 
 
 class FolderDomain(Domain):
-    """The pictures of a person, at the source's resolution.
+    """The pictures of a person or of a published set, at the source's resolution.
 
     Args:
-        root: folder or zip of pictures.
-        shots: how many of them to adapt to.
+        root: folder, zip, LMDB or render; the shots are among its pictures.
+        reference_root: the like with the pictures to compare with, or empty: then those of `root`
+            that are no shots.
+        photos_root: the like with held-out pictures of the source's domain, or empty.
+        splits: name of the committed lists of shots, or empty.
+        shots: how many pictures to adapt to.
         draw: which of them.
-        reference: at most so many of the others are held out to compare with.
+        reference: at most so many are held out to compare with.
         reference_minimum: with fewer of them there is no reference.
+        photos: at most so many of `photos_root`.
         framing: `crop` to the central square, or `fit` into a square.
+        box: left, top, right, bottom of the part that is used, as shares of the sides. What
+            `benchmarks.prepare` made is cut already and is used whole.
+        filter: with which pictures are resized, a name of `benchmarks.pictures.FILTERS`.
         skip_broken: go on without files that cannot be read, instead of stopping at the first.
-        photos_root: folder or zip of held-out pictures of the source's domain, or empty.
-        photos: at most so many of them.
+        about: what people should know of the set.
         run: resolution, images, batch_size, seed, xflip; see `Domain`.
     """
 
@@ -42,47 +57,62 @@ class FolderDomain(Domain):
         self,
         *,
         root: str,
+        reference_root: str,
+        photos_root: str,
+        splits: str,
         shots: int,
         draw: int,
         reference: int,
         reference_minimum: int,
-        framing: str,
-        skip_broken: bool,
-        photos_root: str,
         photos: int,
+        framing: str,
+        box: Sequence[float],
+        filter: str,
+        skip_broken: bool,
+        about: About,
         **run: Any,
     ) -> None:
         super().__init__(**run)
-        whole("data.shots", shots, least=1)
-        whole("data.draw", draw, least=0)
-        whole("data.reference", reference, least=0)
-        whole("data.reference_minimum", reference_minimum, least=1)
-        whole("data.photos", photos, least=0)
-        root, photos_root = str(root), str(photos_root)  # a folder may be named 2024
-        if not root:
-            raise UserError("data.root must be given: data.root=/path/to/pictures.")
-        reader = Reader(self.resolution, framing, skip_broken)
-        found = files(root)
-        pictures = reader.distinct(reader.ordered(found, draw), shots + reference)
-        if len(pictures) < shots:
-            raise UserError(
-                f"{root} holds {_pictures(len(pictures))} that can be used, fewer than the "
-                f"{shots} shots asked for: add pictures or set data.shots={max(len(pictures), 1)}."
-            )
-        others = len(pictures) - shots
-        used = pictures if others >= reference_minimum else pictures[:shots]
-        self.name = Path(root).stem
-        self._shots, self._reference = reader.stacked(used[:shots]), reader.stacked(used[shots:])
-        self.shots_sha256 = hashlib.sha256(self._shots.tobytes()).hexdigest()
-        self._photos = reader.stacked(
-            reader.all_of(files(photos_root)[:photos] if photos_root else [])
-        )
+        if not str(root):
+            raise UserError(about.wanted())
+        self.root, self.about, self.splits = placed(root), about, splits
+        self.name = splits or self.root.stem
+        self.draw = whole("data.draw", draw, least=0)
+        self.most = {
+            "reference": whole("data.reference", reference, least=0),
+            "photos": whole("data.photos", photos, least=0),
+        }
+        self.minimum = whole("data.reference_minimum", reference_minimum, least=1)
+        self._reads = partial(Reader, self.resolution, framing=framing, skip_broken=skip_broken)
+        self._sampling = Sampling(tuple(box), filter)
+        self._prepared: set[str] = set()
+        self._read(whole("data.shots", shots, least=1), str(reference_root), str(photos_root))
+
+    def _read(self, shots: int, reference_root: str, photos_root: str) -> None:
+        """Everything that the run needs, and what should be said of it."""
+        reader = self._reader(self.root)
+        found = reader.keyed(files(self.root))
+        self._photos = self._read_photos(photos_root)
+        chosen = self._read_shots(reader, found, shots)
+        others = self._read_reference(reader, found, chosen, reference_root)
+        self.facts |= {
+            "data_sha256": digest(found),
+            "reference_sha256": digest(other.sha256 for other in others),
+            "split": self.split.origin,
+            "reals": str(len(others)),
+            "resizer": f"pillow {self._sampling.filter}",
+        }
         self.notes = [
-            f"{self.name}: {_shots(shots)} (draw {draw}) of {_pictures(len(found))}.",
-            _held_out(others, reference_minimum),
+            f"{self.name}: {_shots(shots)} ({self.split.origin}) of {_pictures(len(found))}.",
+            *self.notes,
+            *self.about.notes(len(found)),
             *reader.notes(),
-            *sentences(used, self.resolution),
+            *sentences([shown.picture for shown in (*chosen, *others)], self.resolution),
         ]
+
+    def candidates(self, found: dict[str, File]) -> list[str]:
+        """Checksums of the files that may become shots."""
+        return list(found)
 
     def training(self) -> np.ndarray:
         """The shots, uint8 [K, R, R, 3]."""
@@ -96,81 +126,79 @@ class FolderDomain(Domain):
         """The first pictures of `photos_root`."""
         return self._shown(self._photos)
 
+    def _read_shots(self, reader: Reader, found: dict[str, File], shots: int) -> list[Shown]:
+        """The shots as a list names them, or else the first of the rule that can be used."""
+        may = self.candidates(found)
+        self.split = listed(self.splits, f"{shots}-{self.draw}", self.root, may)
+        if not self.split.hashes:
+            self.notes += [self.split.note] * bool(self.split.note)
+            self.split = rule(may, self.draw)
+        chosen = reader.shown(found, self.split.hashes, shots)
+        if len(chosen) < shots:
+            raise UserError(
+                f"{self.root} holds {_pictures(len(chosen))} that can be used, fewer than the "
+                f"{shots} shots asked for: add pictures or set data.shots={max(len(chosen), 1)}."
+            )
+        self._shots = reader.stacked(shown.picture for shown in chosen)
+        self.shots_sha256 = hashlib.sha256(self._shots.tobytes()).hexdigest()
+        return chosen
 
-class Reader:
-    """Reads files, goes on without broken ones if that is wanted, and knows what it left out."""
+    def _read_reference(
+        self, reader: Reader, found: dict[str, File], chosen: list[Shown], root: str
+    ) -> list[Shown]:
+        """Pictures that are no shots, in an order that does not depend on the draw."""
+        shots = {shown.sha256 for shown in chosen}
+        if root:
+            reader = self._reader(placed(root))
+            found = reader.keyed(files(placed(root)))
+            reader.leaked += len(shots & set(found))
+        free = order(set(found) - shots, HELD_OUT)
+        others = reader.shown(found, free, self.most["reference"], chosen)
+        self.notes.append(_held_out(len(others), self.minimum))
+        if len(others) < self.minimum:
+            others = []
+        self._reference = reader.stacked(shown.picture for shown in others)
+        self.notes += reader.notes() if root else []
+        self.notes += leaking(self._shots, self._reference, others)
+        return others
 
-    def __init__(self, resolution: int, framing: str, skip_broken: bool) -> None:
-        if framing not in FRAMINGS:
-            raise UserError(f"data.framing={framing} must be {' or '.join(FRAMINGS)}.")
-        self.resolution, self.framing, self.skip_broken = resolution, framing, skip_broken
-        self.broken: dict[File, None] = {}
-        self.repeated = 0
+    def _read_photos(self, root: str) -> np.ndarray:
+        """Pictures of the source's domain, whole."""
+        if not root:
+            return self._none().pixels
+        reader = self._reads(sampling=WHOLE)
+        found = files(placed(root))[: self.most["photos"]]
+        pixels = reader.stacked(reader.all_of(found))
+        self.facts["photos_sha256"] = digest(reader.keyed(found))
+        self.notes += reader.notes()
+        return pixels
 
-    def ordered(self, found: Iterable[File], draw: int) -> list[File]:
-        """The files sorted by a hash of the draw and of their bytes, and by name if these agree."""
-        keys = {file: key for file in found if (key := self.key(file)) is not None}
-        salt = f"draw {draw}: ".encode()
-        return sorted(keys, key=lambda f: (hashlib.sha256(salt + keys[f]).digest(), f.member))
+    def _reader(self, root: Path) -> Reader:
+        """A reader of a place; what was prepared is cut already."""
+        sampling = self._sampling
+        if made := notes(root):
+            sampling = Sampling(WHOLE.box, sampling.filter)
+            self._prepared.add(json.dumps(made.get("prepared"), sort_keys=True))
+            self.facts["prepared"] = ", ".join(sorted(self._prepared))
+        return self._reads(sampling=sampling)
 
-    def all_of(self, found: Iterable[File]) -> list[Picture]:
-        """The pictures of all the files."""
-        return [picture for file in found if (picture := self.picture(file)) is not None]
 
-    def stacked(self, pictures: list[Picture]) -> np.ndarray:
-        """Their pixels, uint8 [n, R, R, 3]."""
-        stack = np.empty((len(pictures), self.resolution, self.resolution, 3), dtype=np.uint8)
-        for row, picture in zip(stack, pictures, strict=True):
-            row[:] = picture.pixels
-        return stack
+def placed(root: str | Path) -> Path:
+    """A place on the disk, with ``~`` resolved; it may not be there."""
+    return Path(os.path.expanduser(str(root)))  # leaves ~nobody as it is, where Path would raise
 
-    def picture(self, file: File) -> Picture | None:
-        """The picture in the file, or None for a broken one that is to be skipped."""
-        return self._tried(file, lambda: read(file, self.resolution, self.framing))
 
-    def key(self, file: File) -> bytes | None:
-        """What the file holds, as a hash, or None for a broken one that is to be skipped."""
-        return self._tried(file, lambda: hashlib.sha256(file.read()).digest())
-
-    def distinct(self, found: Iterable[File], limit: int) -> list[Picture]:
-        """The first pictures of the files, up to `limit`, none with the same pixels as another."""
-        kept: dict[bytes, Picture] = {}
-        for file in found:
-            if len(kept) == limit:
-                break
-            picture = self.picture(file)
-            if picture is None:
-                continue
-            pixels = hashlib.sha256(picture.pixels.tobytes()).digest()
-            self.repeated += pixels in kept
-            kept.setdefault(pixels, picture)
-        return list(kept.values())
-
-    def notes(self) -> list[str]:
-        """What was left out, in sentences."""
-        said = []
-        if self.broken:
-            names = ", ".join(str(file) for file in list(self.broken)[:NAMED])
-            more = len(self.broken) - NAMED
-            rest = f" and {more} more" if more > 0 else ""
-            said.append(f"{_files(len(self.broken))} unreadable and skipped: {names}{rest}.")
-        if self.repeated:
-            said.append(f"{_files(self.repeated)} left out: the same picture as another.")
-        return said
-
-    def _tried(self, file: File, action: Callable[[], T]) -> T | None:
-        if file in self.broken:
-            return None
-        try:
-            return action()
-        except Unreadable as fault:
-            if not self.skip_broken:
-                reason = str(fault).removesuffix(".")
-                raise UserError(
-                    f"{reason}; data.skip_broken=true goes on without such files."
-                ) from fault
-            self.broken[file] = None
-            return None
+def leaking(shots: np.ndarray, reference: np.ndarray, others: Iterable[Shown]) -> list[str]:
+    """A sentence about pictures of the reference that are nearly a shot."""
+    alike = likeness.between(likeness.thumbnails(shots), likeness.thumbnails(reference))
+    if not alike:
+        return []
+    names = [str(other.file) for other in others]
+    which = dict.fromkeys(names[pair.second] for pair in alike)
+    return [
+        f"{_pictures(len(which))} of the reference nearly the same as a shot, which rewards "
+        f"copying: {few(which)}."
+    ]
 
 
 def _held_out(others: int, minimum: int) -> str:
@@ -188,7 +216,3 @@ def _shots(count: int) -> str:
 
 def _pictures(count: int) -> str:
     return f"{count:,} {'picture' if count == 1 else 'pictures'}"
-
-
-def _files(count: int) -> str:
-    return f"{count:,} {'file was' if count == 1 else 'files were'}"

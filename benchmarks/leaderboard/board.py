@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from benchmarks.leaderboard import numbering, protocol
+from benchmarks.record import PLACES
 from core.errors import UserError
 
 Record = dict[str, Any]
@@ -158,9 +159,15 @@ def changes(record: Record) -> tuple[tuple[str, ...], tuple[str, ...]]:
         group, _, name = word.lstrip("+~").partition("=")[0].partition(".")
         if group == "method" or (group == "data" and name in SCHEDULE):
             trained.append(word)
-        elif (group, name) not in IDLE:
+        elif (group, name) not in IDLE and not placed(record, group, name):
             asked.append(word)
     return tuple(trained), tuple(asked)
+
+
+def placed(record: Record, group: str, name: str) -> bool:
+    """Whether a word only says where a published set lies: its checksums are in the protocol."""
+    own = record.get("config", {}).get("data", {})
+    return group == "data" and name in PLACES and bool(own.get("splits"))
 
 
 def data_label(record: Record) -> str:

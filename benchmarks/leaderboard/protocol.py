@@ -6,8 +6,16 @@ import hashlib
 import json
 from typing import Any
 
-NEUTRAL = ("_target_", "cache", "root", "images", "batch_size", "seed", "xflip")
-"""Of the data: names in the code, places on a machine, the schedule of the training."""
+NEUTRAL = (
+    *("_target_", "cache", "root", "reference_root", "photos_root"),
+    *("images", "batch_size", "seed", "xflip", "about"),
+)
+"""Of the data: names in the code, places on a machine, the schedule of the training, prose."""
+
+LISTS = ("data_sha256", "reference_sha256", "photos_sha256", "split", "prepared")
+"""Of the provenance: which pictures a folder's numbers rest on; drawn people have no such list."""
+
+SELECTION = "the last weights; no checkpoint is chosen by a metric"
 
 Facts = dict[str, str]
 
@@ -30,9 +38,41 @@ def facts(record: dict[str, Any], metric: str) -> Facts:
             "eval": {key: judged[key] for key in ("samples", "photos", "seed") if key in judged},
             "data": {k: v for k, v in config.get("data", {}).items() if k not in NEUTRAL},
             "shots": where.get("shots_sha256", ""),
+            "lists": {key: where[key] for key in LISTS if key in where},
             "source": where["weights_sha256"],
         }
     )
+
+
+def summary(record: dict[str, Any]) -> dict[str, Any]:
+    """How a whole run was judged, for its record: an id, and what the id is the hash of.
+
+    Two records with one id were judged alike in everything but the source and the method, whether
+    or not they hold the same metrics. :func:`facts` says the same of a single metric.
+    """
+    config, where = record["config"], record["provenance"]
+    judged, data = config["eval"], config["data"]
+    known = {
+        "data": {k: v for k, v in data.items() if k not in NEUTRAL},
+        "lists": {key: where[key] for key in LISTS if key in where},
+        "split": where.get("shots_sha256", ""),
+        "fakes": judged["samples"],
+        "photos": judged["photos"],
+        "reals": int(where.get("reals", data.get("reference", 0))),
+        "resizer": where.get("resizer", "none: drawn at this size"),
+        "metrics": judged["metrics"],
+        "seed": judged["seed"],
+        "selection": SELECTION,
+    }
+    extractors = {key: _extractor(node) for key, node in judged["metrics"].items()}
+    shown = {k: v for k, v in known.items() if k not in ("data", "metrics", "seed")}
+    return {"id": identify(flat(known)), **shown, "extractors": extractors}
+
+
+def _extractor(metric: dict[str, Any]) -> dict[str, Any]:
+    """What a metric looks through, less its name in the code."""
+    node = metric.get("extractor", {})
+    return {k: v for k, v in node.items() if k != "_target_"} if isinstance(node, dict) else {}
 
 
 def identify(known: Facts) -> str:

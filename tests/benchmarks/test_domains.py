@@ -1,24 +1,32 @@
 """What all domains have in common, and the yaml files that name them."""
 
+import re
+
 import lightning as L
 import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from PIL import Image
 
 from benchmarks import parafaces
-from benchmarks.domains import FolderDomain
+from benchmarks.domains import About, FolderDomain
 from benchmarks.domains.parafaces import SPLITS
 
 DATA = SPLITS.parent
 RUN = {"resolution": 32, "images": 40, "batch_size": 8, "seed": 0, "xflip": True}
 FOLDER = {
+    "reference_root": "",
+    "splits": "",
     "shots": 10,
     "draw": 0,
     "framing": "crop",
+    "box": (0, 0, 1, 1),
+    "filter": "lanczos",
+    "about": About("", "", False, "", "", 0, 0, ""),
     "skip_broken": False,
     "reference": 2000,
     "reference_minimum": 50,
@@ -118,7 +126,11 @@ def settings(name, **given):
 NAMES = sorted(path.stem for path in DATA.glob("[a-z]*.yaml"))
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "folder"])
+DRAWN = [name for name in NAMES if name.startswith("parafaces_")]
+SETS = [name for name in NAMES if name not in DRAWN and name != "folder"]
+
+
+@pytest.mark.parametrize("name", DRAWN)
 def test_every_parafaces_yaml_builds_its_domain(name):
     domain = instantiate(settings(name), _convert_="object")
     assert domain.style in name or name == "parafaces_pairs"
@@ -127,9 +139,30 @@ def test_every_parafaces_yaml_builds_its_domain(name):
 
 
 def test_the_folder_yaml_builds_a_domain_once_it_has_a_root(twelve):
-    assert OmegaConf.is_missing(settings("folder"), "root")
+    with pytest.raises(InstantiationException, match="data.root must be given"):
+        instantiate(settings("folder"), _convert_="object")
     domain = instantiate(settings("folder", root=str(twelve)), _convert_="object")
     assert len(domain.shots) == 10
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_published_set_says_what_it_is_and_how_it_is_had(name):
+    data = settings(name)
+    about = instantiate(data.about)
+    assert about.title
+    assert about.licence
+    assert about.place
+    assert about.obtain.endswith(".")
+    assert data.splits == name.removesuffix("_tight")
+    with pytest.raises(InstantiationException, match=re.escape(about.obtain)):
+        instantiate(data, _convert_="object")
+
+
+@pytest.mark.parametrize("name", [name for name in SETS if not name.startswith("cufs")])
+def test_every_published_set_is_built_from_a_folder(name, twelve):
+    domain = instantiate(settings(name, root=str(twelve)), _convert_="object")
+    assert domain.shots.shape == (10, 3, 32, 32)
+    assert any(domain.about.licence in note for note in domain.notes)
 
 
 def test_the_yaml_files_are_the_domains_that_there_are():

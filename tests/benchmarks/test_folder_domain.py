@@ -5,14 +5,19 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks.domains import FolderDomain
+from benchmarks.domains import About, FolderDomain
 from core.errors import UserError
 
 RUN = {"resolution": 32, "images": 40, "batch_size": 8, "seed": 0, "xflip": True}
 FOLDER = {
+    "reference_root": "",
+    "splits": "",
     "shots": 10,
     "draw": 0,
     "framing": "crop",
+    "box": (0, 0, 1, 1),
+    "filter": "lanczos",
+    "about": About("", "", False, "", "", 0, 0, ""),
     "skip_broken": False,
     "reference": 2000,
     "reference_minimum": 50,
@@ -52,7 +57,7 @@ def test_a_folder_gives_shots_and_holds_the_others_out(sixty):
     assert domain.has_reference
     assert torch.cat(list(domain.reference())).shape == (50, 3, 32, 32)
     assert domain.notes[:2] == [
-        "sixty: 10 shots (draw 0) of 60 pictures.",
+        "sixty: 10 shots (rule, draw 0) of 60 pictures.",
         "50 pictures beside the shots held out as the reference.",
     ]
 
@@ -101,7 +106,8 @@ def test_exact_repeats_are_left_out_and_counted(sixty, tmp_path):
     domain = folder(tmp_path)
     assert len(rows(domain.training()) | rows(domain.reference().pixels)) == 60
     assert len(domain.reference()) == 50
-    assert "60 files were left out: the same picture as another." in domain.notes
+    assert "50 files were left out: the same picture as another." in domain.notes
+    assert "10 files were left out of the reference: they are shots." in domain.notes
 
 
 def test_too_few_others_are_no_reference_and_that_is_said(tmp_path):
