@@ -10,6 +10,7 @@ Departs from the paper in: see the yaml of the method.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import NamedTuple, Protocol, cast
 
@@ -70,6 +71,7 @@ class ZPlus:
     def __init__(self, *, encoder: str, candidates: int, seed: int) -> None:
         path = ROOT / encoder
         found = weights.read(path)[0].values() if path.is_file() else ()
+        self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
         self.encoders = [cast(CompactZPlus, e.eval().requires_grad_(False)) for e in found]
         self.candidates, self.seed = candidates, seed
 
@@ -97,7 +99,7 @@ class Destylise:
         encode: pictures to Z+ codes.
         guide: what the losses look through.
         noise: maps that are optimised beside the codes.
-        steps: of Adam.
+        code_steps: of Adam.
         lr: its highest learning rate.
         perceptual: weight of the perceptual distance.
         identity: weight of one minus the cosine of the identities.
@@ -113,7 +115,7 @@ class Destylise:
         encode: ZPlus,
         guide: Guiding,
         noise: Noise,
-        steps: int,
+        code_steps: int,
         lr: float,
         perceptual: float,
         identity: float,
@@ -123,7 +125,7 @@ class Destylise:
         towards: str,
     ) -> None:
         self.encode, self.guide, self.noise = encode, guide, noise
-        self.steps, self.lr = steps, lr
+        self.steps, self.lr = code_steps, lr
         self.perceptual, self.identity, self.deviation = perceptual, identity, deviation
         self.colour_from, self.psi, self.towards = colour_from, psi, towards
 

@@ -44,6 +44,10 @@ class Guide:
         """Unit vectors [N, E] that say who it is."""
         return self._at(images).identity(images)
 
+    def stages(self, images: Tensor) -> list[Tensor]:
+        """Features [N, C, r, r] of the trunk, fine to coarse."""
+        return self._at(images).stages(images)
+
     def _at(self, images: Tensor) -> Perception:
         if self.network is None:
             self.network = perception.load("guide").eval().requires_grad_(False)

@@ -1,13 +1,17 @@
-"""Adam for losses that are regularised lazily (arXiv:1912.04958, appendix B)."""
+"""Adam (arXiv:1412.6980) for losses regularised lazily, and for rows that come by turns."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from torch import nn
-from torch.optim import Adam
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
 
 
 class LazyAdam(Adam):
     """Adam whose rate and betas are corrected for one extra step in every ``every`` steps.
+
+    As in StyleGAN2 (arXiv:1912.04958, appendix B).
 
     Args:
         params: to train.
@@ -27,3 +31,49 @@ class LazyAdam(Adam):
     ) -> None:
         rho = 1 - 1 / (every + 1)
         super().__init__(params, lr=lr * rho, betas=(betas[0] ** rho, betas[1] ** rho), eps=eps)
+
+
+class RowAdam(Optimizer):
+    """Adam for each row of a tensor on its own: a row without gradient stays where it is.
+
+    Many small problems then share a tensor, and a step may be about few of them.
+
+    Args:
+        params: tensors [K, ...], or groups of them with rates of their own.
+        lr: learning rate of groups without one.
+        betas: Adam's.
+        eps: Adam's.
+    """
+
+    def __init__(
+        self, params: Any, lr: float, betas: Sequence[float] = (0.9, 0.999), eps: float = 1e-8
+    ) -> None:
+        super().__init__(params, {"lr": lr, "betas": tuple(betas), "eps": eps})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One step of the rows that have gradients."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    self._rows(p, p.grad, group)
+        return loss
+
+    def _rows(self, p: Tensor, slope: Tensor, group: dict[str, Any]) -> None:
+        state, (b1, b2) = self.state[p], group["betas"]
+        if not state:
+            state["steps"] = torch.zeros(len(p), device=p.device)
+            state["mean"], state["square"] = torch.zeros_like(p), torch.zeros_like(p)
+        rows = slope.flatten(1).ne(0).any(1).nonzero()[:, 0]
+        slope = slope[rows]
+        state["steps"][rows] += 1
+        state["mean"][rows] = b1 * state["mean"][rows] + (1 - b1) * slope
+        state["square"][rows] = b2 * state["square"][rows] + (1 - b2) * slope.square()
+        steps = state["steps"][rows].reshape(-1, *[1] * (p.ndim - 1))
+        mean = state["mean"][rows] / (1 - b1**steps)
+        spread = (state["square"][rows] / (1 - b2**steps)).sqrt() + group["eps"]
+        p[rows] -= group["lr"] * mean / spread

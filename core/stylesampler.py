@@ -66,6 +66,7 @@ class StyleSampler(nn.Module):
         return codes.unflatten(1, (self.rows, self.z_dim))
 
 
+@torch.enable_grad()
 def learn(
     network: CodeSampler,
     codes: Tensor,

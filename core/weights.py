@@ -15,9 +15,12 @@ from safetensors.torch import save
 from torch import nn
 
 from core.discriminator import Discriminator
+from core.dualstyle import DualStyleGAN
 from core.encoders.compact import Compact, CompactZPlus
 from core.errors import UserError
+from core.exemplars import Exemplars
 from core.generator import Generator
+from core.stylesampler import StyleSampler
 
 FORMAT = "styleshift-1"
 CLASSES: dict[str, type[nn.Module]] = {
@@ -25,6 +28,9 @@ CLASSES: dict[str, type[nn.Module]] = {
     "Discriminator": Discriminator,
     "Compact": Compact,
     "CompactZPlus": CompactZPlus,
+    "DualStyleGAN": DualStyleGAN,
+    "Exemplars": Exemplars,
+    "StyleSampler": StyleSampler,
 }
 LARGEST = 2**14  # number in a configuration: layers, channels, pixels
 

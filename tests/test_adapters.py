@@ -42,7 +42,11 @@ def invert(g, photos):
 def shortened(cfg):
     """The configuration with less of what takes long and begins late."""
     for key, value in flat(cfg).items():
-        if key.startswith("method.") and key.endswith(("_from", "_images", "_until")) and value:
+        if (
+            key.startswith("method.")
+            and key.endswith(("_from", "_images", "_steps", "_until"))
+            and value
+        ):
             OmegaConf.update(cfg, key, STEPS * BATCH // 2)
     return cfg
 

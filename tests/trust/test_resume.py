@@ -67,7 +67,11 @@ def shortened(composed, method):
         if isinstance(usual, int):
             OmegaConf.update(cfg, f"method.{key}", every)
     for key, value in values.items():  # stages, warm-ups: those that begin after so many images
-        if key.startswith("method.") and key.endswith(("_from", "_images", "_until")) and value:
+        if (
+            key.startswith("method.")
+            and key.endswith(("_from", "_images", "_steps", "_until"))
+            and value
+        ):
             OmegaConf.update(cfg, key, IMAGES // 2)
     return cfg
 

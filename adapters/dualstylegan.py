@@ -1,0 +1,319 @@
+"""DualStyleGAN: every picture of the style is a style of its own, to be picked, mixed and dosed.
+
+A second style path is built around the source's generator, which stays as it is. What happens, in
+order: the path learns on the source to bring structure in (stage II; stage I is how it is
+initialised), the shots are destylised, which pairs each with a face, and all that does not depend
+on the run is kept on disk (``prepare``); then the path learns the target (stage III), and at last
+the codes of the shots are refined (stage IV).
+
+Paper: "Pastiche Master: exemplar-based high-resolution portrait style transfer" (Yang et al.,
+CVPR 2022, arXiv:2203.13248).
+
+Departs from the paper in: see the table in conf/method/dualstylegan.yaml.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from adapters.base import Adapter, D, G
+from adapters.waiting import told
+from core.augment import Fixed, Off
+from core.destylise import rows_mapped
+from core.discriminator import Discriminator
+from core.dualstyle import DualStyleGAN
+from core.ema import EMA
+from core.exemplars import Exemplars, thumbnails
+from core.freeze import trainable
+from core.losses import logistic_d, logistic_g
+from core.mixing import mixed_ws
+from core.penalties import R1, PathLength
+from core.ready import Ready
+from core.source import Source
+from core.styleloss import NormPenalty, StyleLoss
+from core.styles import Dose, StyleMaker
+
+Optimise = Callable[..., Optimizer]
+CODES = 2
+"""The third player: the shots' extrinsic codes, in stage IV."""
+
+
+class ExemplarTransfer(Adapter):
+    """Progressive fine-tuning of DualStyleGAN.
+
+    Args:
+        source: whose generator stays inside.
+        res_index: last structure row; see :class:`core.dualstyle.DualStyleGAN`.
+        ready: finds or makes stage II and the codes of the shots.
+        lr: of G and D in stage III.
+        g_optimizer: makes G's optimiser.
+        d_optimizer: makes D's.
+        ema: makes the average, the structure transform's too.
+        augment: of what D sees.
+        r1: lazy penalty of D.
+        path_length: lazy penalty of G.
+        mixing_prob: share of unpaired fakes of two latents.
+        paired_every: every so-manieth step is paired.
+        recoloured_from: first row of a pair's face that is drawn anew.
+        jitter: standard deviation of what is added to extrinsic styles, in spreads.
+        style: the generator's objective beside the adversarial one.
+        penalty: on the lengths of the path's tensors.
+        chunk: pictures at a time; gradients of a batch are summed over chunks.
+        refine_from: images after which stage IV begins.
+        refine_lr: of ``structure`` and ``colour`` rows.
+        styles: random styles and doses; see :class:`core.styles.StyleMaker`.
+        dose: how photos are stylised and samples drawn.
+        run: see :class:`Adapter`.
+    """
+
+    paper = "arXiv:2203.13248"
+    g: DualStyleGAN
+    d: Discriminator
+    ema: EMA
+    exemplars: Exemplars
+    spread: Tensor
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        res_index: int,
+        ready: Ready,
+        lr: float,
+        g_optimizer: Optimise,
+        d_optimizer: Optimise,
+        ema: Callable[[nn.Module], EMA],
+        augment: Off | Fixed,
+        r1: R1,
+        path_length: PathLength,
+        mixing_prob: float,
+        paired_every: int,
+        recoloured_from: int,
+        jitter: float,
+        style: StyleLoss,
+        penalty: NormPenalty,
+        chunk: int,
+        refine_from: int,
+        refine_lr: dict[str, float],
+        styles: StyleMaker,
+        dose: Dose,
+        **run: int,
+    ) -> None:
+        super().__init__(source, **run)
+        self.g = self.fresh(res_index)
+        self.d = copy.deepcopy(source.d).train().requires_grad_(True)
+        self.ema, self.augment, self.r1, self.path_length = ema(self.g), augment, r1, path_length
+        self.exemplars = Exemplars(
+            count=0,
+            rows=self.g.num_ws,
+            structure_rows=self.g.structure_rows,
+            z_dim=self.g.z_dim,
+        )
+        self.register_buffer("spread", styles.spread(source.g))
+        self.ready = ready
+        self.lr, self.g_optimizer, self.d_optimizer = lr, g_optimizer, d_optimizer
+        self.mixing_prob, self.paired_every = mixing_prob, paired_every
+        self.recoloured_from, self.jitter, self.chunk = recoloured_from, jitter, chunk
+        self.style, self.penalty = style, penalty
+        self.refine_from, self.refine_lr = refine_from, refine_lr
+        self.styles, self.dose = styles, dose
+
+    def fresh(self, res_index: int) -> DualStyleGAN:
+        """Stage I: an extrinsic path that exchanges colours and leaves structure alone."""
+        with torch.random.fork_rng():
+            torch.manual_seed(0)  # the same in every run, so that stage II can be shared
+            dual = DualStyleGAN.of(self.source.g, res_index=res_index).train()
+        dual.requires_grad_(False)
+        for parameter in dual.extrinsic():
+            parameter.requires_grad_(True)
+        return dual
+
+    def prepare(self, shots: Tensor) -> None:
+        """Stage II and destylisation: read from disk where they are there, else made."""
+        dual = self.fresh(self.g.config["res_index"]).to(self.device)
+        self.take(self.ready.path(self.source, dual, told))
+        codes = self.ready.codes(self.source, shots, self.seed, told)
+        seen = [thumbnails(part).to(self.device) for part in shots.split(self.ready.batch_size)]
+        self.exemplars.fill(codes.extrinsic, codes.intrinsic, torch.cat(seen))
+
+    def take(self, found: dict[str, Tensor]) -> None:
+        """Begin with what stage II has learnt."""
+        for network in (self.g, self.ema.model):
+            path = {k.removeprefix("g."): v for k, v in found.items() if k.startswith("g.")}
+            network.load_state_dict({**network.state_dict(), **path})
+        self.d.load_state_dict({k[2:]: v for k, v in found.items() if k.startswith("d.")})
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        """The players G, D and the shots' codes."""
+        codes = [
+            {"params": [self.exemplars.structure], "lr": self.refine_lr["structure"]},
+            {"params": [self.exemplars.colour], "lr": self.refine_lr["colour"]},
+        ]
+        return [
+            self.g_optimizer(trainable(self.g), lr=self.lr),
+            self.d_optimizer(trainable(self.d), lr=self.lr),
+            self.styles.optimizer(codes, lr=0.0),
+        ]
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """A step of stage III, or of stage IV."""
+        images, ids = batch
+        stage = self.stylise_step if self.images_seen < self.refine_from else self.refine_step
+        self.losses = stage(images, ids)
+        self.images_seen += len(images)
+
+    def stylise_step(self, images: Tensor, ids: Tensor) -> dict[str, Tensor]:
+        """Stage III: D, then G, on faces of random latents or on the shots' own."""
+        step = self.images_seen // self.batch_size
+        paired = step % self.paired_every == self.paired_every - 1
+        if paired:
+            images = self.exemplars.upright(images, ids)
+        loss_d, logits = self.discriminate(images, ids, paired, step)
+        found: dict[str, Tensor] = {}
+        with self.turn(G):
+            ws, ex_ws = self.draw(ids, paired)
+            for part in self.chunks(len(images)):
+                fakes = self.g.synthesis(ws[part], ex_ws[part], self.ones, **self.random)
+                with torch.no_grad():
+                    faces = self.g.synthesis(ws[part])
+                terms = self.style(fakes, images[part], faces, paired=paired)
+                terms["adversarial"] = logistic_g(self.d(self.augment(fakes)))
+                share = len(fakes) / len(images)
+                self.manual_backward(torch.stack(list(terms.values())).sum() * share)
+                for name, term in terms.items():
+                    found[name] = found.get(name, 0) + share * term.detach()
+            self.manual_backward(self.penalty(self.g))
+        self.regularise(ids, paired, step)
+        self.augment.observe(logits)
+        self.ema.update(self.g, len(images))
+        return {"loss_d": loss_d, **found}
+
+    def discriminate(
+        self, images: Tensor, ids: Tensor, paired: bool, step: int
+    ) -> tuple[Tensor, Tensor]:
+        """D's move and its lazy R1; its loss and the logits [N, 1] of the reals."""
+        losses, logits = [], []
+        with self.turn(D):
+            with torch.no_grad():
+                ws, ex_ws = self.draw(ids, paired)
+            for part in self.chunks(len(images)):
+                with torch.no_grad():
+                    fakes = self.g.synthesis(ws[part], ex_ws[part], self.ones, **self.random)
+                real = self.d(self.augment(images[part]))
+                loss = logistic_d(real, self.d(self.augment(fakes)))
+                self.manual_backward(loss * len(fakes) / len(images))
+                losses.append(loss.detach())
+                logits.append(real.detach())
+        if self.r1.due(step):
+            with self.turn(D):
+                for part in self.chunks(len(images)):
+                    cost = self.r1(self.d, images[part], self.augment)
+                    self.manual_backward(cost * len(images[part]) / len(images))
+        return torch.stack(losses).mean(), torch.cat(logits)
+
+    def regularise(self, ids: Tensor, paired: bool, step: int) -> None:
+        """G's lazy path length, along the intrinsic styles."""
+        if not self.path_length.due(step):
+            return
+        with self.turn(G):
+            ids = ids[: self.path_length.batch(len(ids))]
+            ws, ex_ws = self.draw(ids, paired)
+            pictures = partial(self.g.synthesis, ex_ws=ex_ws, weights=self.ones, **self.random)
+            self.manual_backward(self.path_length(pictures, ws, self.rng))
+
+    def refine_step(self, images: Tensor, ids: Tensor) -> dict[str, Tensor]:
+        """Stage IV: the codes of these shots, so that the averaged generator shows them."""
+        images, judged = self.exemplars.upright(images, ids), self.judged()
+        total = images.new_zeros(())
+        with self.turn(CODES):
+            for part in self.chunks(len(images)):
+                ws = rows_mapped(judged.generator, self.exemplars.intrinsic[ids[part]])
+                ex_ws = rows_mapped(judged.generator, self.exemplars.extrinsic[ids[part]])
+                made = judged.synthesis(ws, ex_ws, self.ones)
+                loss = self.style.refining(made, images[part])
+                # A sum over pictures: each has its own optimiser.
+                self.manual_backward(loss * len(made))
+                total += loss.detach() * len(made) / len(images)
+        return {"refining": total}
+
+    def draw(self, ids: Tensor, paired: bool) -> tuple[Tensor, Tensor]:
+        """Intrinsic styles of faces and extrinsic ones of the shots ids [N]: [N, L, W] each."""
+        with torch.no_grad():
+            if paired:
+                codes = self.exemplars.intrinsic[ids].clone()
+                codes[:, self.recoloured_from :] = self.noise_rows(codes[:, self.recoloured_from :])
+                ws = rows_mapped(self.g.generator, codes)
+            else:
+                z, other = self.noise(len(ids)), self.noise(len(ids))
+                ws = mixed_ws(self.g.generator.mapping, z, other, self.mixing_prob, self.rng)
+            ex_ws = rows_mapped(self.g.generator, self.exemplars.extrinsic[ids])
+            return ws, ex_ws + self.jitter * self.spread * self.noise_rows(ex_ws)
+
+    def noise_rows(self, like: Tensor) -> Tensor:
+        """Standard normal numbers in the shape of a tensor, from the run's own stream."""
+        return torch.randn(like.shape, generator=self.rng).to(like)
+
+    def chunks(self, n: int) -> list[slice]:
+        """Parts of a batch of n."""
+        return [slice(at, min(at + self.chunk, n)) for at in range(0, n, self.chunk)]
+
+    @property
+    def ones(self) -> list[float]:
+        """The weights that are trained."""
+        return self.g.weights(1.0, 1.0)
+
+    @property
+    def random(self) -> dict[str, Any]:
+        """How training pictures get their noise."""
+        return {"noise_mode": "random", "generator": self.rng}
+
+    def readings(self) -> dict[str, Tensor]:
+        """The losses and the augmentation probability."""
+        return super().readings() | {"p": self.augment.p}
+
+    def judged(self) -> DualStyleGAN:
+        """The averaged generator."""
+        return cast(DualStyleGAN, self.ema.model)
+
+    def export(self) -> dict[str, nn.Module]:
+        """Generator, discriminator, the shots' codes and what draws random ones."""
+        sampler = self.styles.sampler(self.exemplars, self.device)
+        return {"g_ema": self.judged(), "d": self.d, "exemplars": self.exemplars} | {
+            "sampler": sampler
+        }
+
+    def latents(self, z: Tensor) -> Tensor:
+        """Intrinsic rows of z [N, Z], then extrinsic ones of a random style each: [N, 2 L, W]."""
+        ws = self.judged().mapping(z)
+        codes = self.styles.drawn(z, self.exemplars, self.device)
+        return torch.cat([ws, rows_mapped(self.judged().generator, codes)], dim=1)
+
+    def render(self, ws: Tensor) -> Tensor:
+        """Images [N, 3, R, R] of rows [N, 2 L, W], or of [N, L, W] in the mean style of the shots.
+
+        The yaml's dose says how much of the style there is.
+        """
+        rows = self.judged().num_ws
+        ex_ws = ws[:, rows:] if ws.shape[1] > rows else self.mean_style().expand(len(ws), -1, -1)
+        return self.styled(ws[:, :rows], ex_ws, self.dose)
+
+    def mean_style(self) -> Tensor:
+        """Extrinsic styles [1, L, W] half-way between all shots."""
+        codes = self.exemplars.extrinsic.detach()
+        return rows_mapped(self.judged().generator, codes).mean(dim=0, keepdim=True)
+
+    def style_of(self, which: int) -> Tensor:
+        """Extrinsic styles [1, L, W] of a shot."""
+        codes = self.exemplars.extrinsic.detach()[which : which + 1]
+        return rows_mapped(self.judged().generator, codes)
+
+    def styled(self, ws: Tensor, ex_ws: Tensor, dose: Dose) -> Tensor:
+        """Images [N, 3, R, R] of faces ws [N, L, W] in styles ex_ws [1 or N, L, W]."""
+        return dose(self.judged(), ws, ex_ws.expand(len(ws), -1, -1))

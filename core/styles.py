@@ -1,0 +1,111 @@
+"""Styles at hand: drawn at random, mixed, and given in doses (arXiv:2203.13248)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from core.dualstyle import DualStyleGAN
+from core.encoders.compact import spread
+from core.exemplars import Exemplars
+from core.generator import Generator
+from core.stylesampler import NOISE, StyleSampler, learn
+
+
+class Dose(NamedTuple):
+    """How much of a style a face is given.
+
+    Attributes:
+        structure: weight of all structure rows, 0 to 1.
+        colour: weight of all colour rows, 0 to 1.
+        preserve: share of the face's own colours that pass the colour transforms, 0 or 1 or
+            between; with 1 the palette stays the photo's.
+        psi: truncation of the face towards the average style; 1 leaves it.
+    """
+
+    structure: float
+    colour: float
+    preserve: float
+    psi: float
+
+    def __call__(self, g: DualStyleGAN, ws: Tensor, ex_ws: Tensor) -> Tensor:
+        """Images [N, 3, R, R] of faces ws and styles ex_ws, [N, L, W] both."""
+        average = g.generator.mapping.w_avg
+        ws = average + self.psi * (ws - average)
+        own = ex_ws.lerp(ws, self.preserve)
+        rows = torch.cat([ex_ws[:, : g.structure_rows], own[:, g.structure_rows :]], dim=1)
+        return g.synthesis(ws, rows, g.weights(self.structure, self.colour))
+
+
+class StyleMaker:
+    """The sampling network of a set of exemplars, made when first asked for.
+
+    It is a function of their codes and of these numbers, so it is in no checkpoint.
+
+    Args:
+        sampler_steps: rounds over all codes.
+        copies: codes in all, after repeating with jitter.
+        jitter: standard deviation of the jitter.
+        lr: first learning rate.
+        halve: rounds after which it is halved.
+        seed: of all that is random here.
+        samples: latents from which the spread of styles is taken.
+        optimizer: makes the optimiser of the exemplars' codes.
+    """
+
+    def __init__(
+        self,
+        *,
+        sampler_steps: int,
+        copies: int,
+        jitter: float,
+        lr: float,
+        halve: int,
+        seed: int,
+        samples: int,
+        optimizer: Callable[..., Optimizer],
+    ) -> None:
+        self.how: dict[str, Any] = {"copies": copies, "jitter": jitter, "lr": lr, "halve": halve}
+        self.rounds, self.seed, self.samples = sampler_steps, seed, samples
+        self.optimizer = optimizer
+        self.made: dict[str, StyleSampler] = {}
+
+    def spread(self, g: Generator) -> Tensor:
+        """Standard deviation [W] of a generator's styles."""
+        return spread(g, samples=self.samples, seed=self.seed)
+
+    def sampler(self, exemplars: Exemplars, device: torch.device) -> StyleSampler:
+        """The network that draws codes like those of the exemplars."""
+        codes = exemplars.extrinsic.detach().cpu()
+        name = hashlib.sha256(codes.numpy().tobytes()).hexdigest()
+        if name not in self.made:
+            self.made = {name: self._learnt(exemplars, codes)}
+        return self.made[name].to(device)
+
+    def drawn(self, z: Tensor, exemplars: Exemplars, device: torch.device) -> Tensor:
+        """Codes [N, L, Z] of random styles, the same for the same latents z [N, Z]."""
+        rng = torch.Generator().manual_seed(self.seed)
+        turns = torch.randn(2, z.shape[1], NOISE, generator=rng).to(z) / z.shape[1] ** 0.5
+        return self.sampler(exemplars, device)(z @ turns[0], z @ turns[1])
+
+    def _learnt(self, exemplars: Exemplars, codes: Tensor) -> StyleSampler:
+        config = {k: v for k, v in exemplars.config.items() if k != "count"}
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed)
+            network = StyleSampler(**config)
+        rng = torch.Generator().manual_seed(self.seed)
+        cut = exemplars.structure_rows
+        parts = ((network.structure, codes[:, :cut]), (network.colour, codes[:, cut:]))
+        for part, rows in parts:
+            learn(part, rows.flatten(1), rounds=self.rounds, rng=rng, **self.how)
+        return network.eval().requires_grad_(False)
+
+
+def between(a: Tensor, b: Tensor, share: float) -> Tensor:
+    """The style that is ``share`` of the way from a to b, [N, L, W] each."""
+    return a.lerp(b, share)
