@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -93,13 +94,13 @@ class CDC(FineTune):
     def beside_source(self, n: int) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """As many free fakes, with the trainee's and the source's maps of the same latents."""
         z, start = self.noise(n), self.rng.get_state()
-        with torch.no_grad(), recorded(self.source.g.synthesis) as theirs:
+        with torch.no_grad(), layers(self.source.g) as theirs:
             ws = self.ws(self.source.g, z)
             self.source.g.synthesis(ws, noise_mode="random", generator=self.rng)
         self.rng.set_state(start)
-        with recorded(self.g.synthesis) as ours:
+        with layers(self.g) as ours:
             fakes, _ = self.generate(z)
-        return fakes, ours, theirs
+        return fakes, [*ours.values()], [*theirs.values()]
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """D and its lazy R1, then G and its lazy path length, then the averages."""
@@ -141,9 +142,9 @@ class CDC(FineTune):
             near = self.near_anchors(len(reals))
             free, ws = self.generate(self.noise(len(reals)))
         self.g.mapping.track(ws[:, 0])
-        real_logits = self.d(self.augment(reals))
+        real_logits, real_maps = self.heads.beside(self.d, self.augment(reals))
         image = logistic_d(real_logits, self.d(self.augment(near)))
-        pairs = zip(*(self.patches(self.augment(x)) for x in (reals, free)), strict=True)
+        pairs = zip(real_maps, self.patches(self.augment(free)), strict=True)
         return image + mean([logistic_d(r, f) for r, f in pairs]), real_logits
 
     def roughness(self, reals: Tensor, step: int) -> Tensor:
@@ -229,11 +230,16 @@ class CDCReleased(CDC):
         """G's losses: realism in this step's branch; kept distances of other latents."""
         realism = logistic_g(self.judge(step)(self.augment(self.fakes(n, step))))
         z = self.noise(self.distance_samples)
-        with torch.no_grad(), recorded(self.source.raw.synthesis) as theirs:
+        with torch.no_grad(), layers(self.source.raw) as theirs:
             self.source.raw(z, noise_mode="random", generator=self.rng)
-        with recorded(self.g.synthesis) as ours:
+        with layers(self.g) as ours:
             self.g(z, noise_mode="random", generator=self.rng)
-        return realism, self.consistency(ours, theirs, self.rng)
+        return realism, self.consistency([*ours.values()], [*theirs.values()], self.rng)
+
+
+def layers(g: Generator) -> AbstractContextManager[dict[str, Tensor]]:
+    """What each convolution of a generator gives, of a pass within the context."""
+    return recorded(g.synthesis, g.synthesis.noise_names)
 
 
 def mean(values: Sequence[Tensor]) -> Tensor:

@@ -14,7 +14,7 @@ Departs from the paper in: where the taps lie is taken from the public code.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch.nn.functional as F
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from core.discriminator import Discriminator
 from core.errors import UserError
 from core.layers import SLOPE, Conv, full_precision
-from core.taps import entering
+from core.taps import entering, recorded
 
 SQRT2 = math.sqrt(2)
 
@@ -34,6 +34,11 @@ class Tap(NamedTuple):
     block: int
     layer: str
     side: int
+
+    @property
+    def name(self) -> str:
+        """Of the convolution."""
+        return f"b{self.block}.{self.layer}"
 
 
 def taps(d: Discriminator, sides: Sequence[int]) -> list[Tap]:
@@ -56,23 +61,13 @@ def taps(d: Discriminator, sides: Sequence[int]) -> list[Tap]:
     return found
 
 
-def tapped(d: Discriminator, images: Tensor, wanted: Sequence[Tap]) -> list[Tensor]:
-    """What the taps give, [N, C, side, side] each, of images [N, 3, R, R] in one pass.
+def tapped(found: Mapping[str, Tensor], wanted: Sequence[Tap]) -> list[Tensor]:
+    """What taps give, [N, C, side, side] each, of what was recorded of their convolutions.
 
     A block's first convolution is a tap after its activation, the second before it joins the
     skip, without the division by root two that belongs to the join.
     """
-    found: dict[Tap, Tensor] = {}
-    for r, x in entering(d, images):
-        here = [tap for tap in wanted if tap.block == r]
-        if here:
-            block = getattr(d, f"b{r}")
-            y = block.conv0(x)
-            for tap in here:
-                found[tap] = y if tap.layer == "conv0" else block.conv1(block.blur(y)) * SQRT2
-        if len(found) == len(set(wanted)):
-            break
-    return [found[tap] for tap in wanted]
+    return [found[tap.name] * (SQRT2 if tap.layer == "conv1" else 1) for tap in wanted]
 
 
 class PatchHeads(nn.Module):
@@ -100,8 +95,26 @@ class PatchHeads(nn.Module):
         return Head(channels)
 
     def forward(self, d: Discriminator, images: Tensor, chosen: Sequence[int]) -> list[Tensor]:
-        """Maps of logits [N, 1, side, side] at the chosen taps of images [N, 3, R, R]."""
-        seen = tapped(d, images, [self.taps[i] for i in chosen])
+        """Maps of logits [N, 1, side, side] at the chosen taps of images [N, 3, R, R].
+
+        No block is computed beyond the last of them.
+        """
+        names = {self.taps[i].name for i in chosen}
+        with recorded(d, sorted(names)) as found:
+            for _ in entering(d, images):
+                if len(found) == len(names):
+                    break
+        return self.maps(found, chosen)
+
+    def beside(self, d: Discriminator, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The discriminator's own logits [N, 1], and the maps at all taps, in one pass."""
+        with recorded(d, [tap.name for tap in self.taps]) as found:
+            logits = d(images)
+        return logits, self.maps(found, range(len(self.taps)))
+
+    def maps(self, found: Mapping[str, Tensor], chosen: Sequence[int]) -> list[Tensor]:
+        """Maps of logits at the chosen taps, of what was recorded."""
+        seen = tapped(found, [self.taps[i] for i in chosen])
         return [self.heads[i](x) for i, x in zip(chosen, seen, strict=True)]
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.discriminator import Discriminator
-from core.generator import Synthesis
 
 
 def entering(d: Discriminator, images: Tensor) -> Iterator[tuple[int, Tensor]]:
@@ -26,16 +26,23 @@ def entering(d: Discriminator, images: Tensor) -> Iterator[tuple[int, Tensor]]:
 
 
 @contextmanager
-def recorded(synthesis: Synthesis) -> Iterator[list[Tensor]]:
-    """A list that fills with the features [N, C, r, r] of a pass, while the context lasts.
+def recorded(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+    """What some layers of a network give, by name, in the order in which they give it.
 
-    They are what each convolution gives after its activation: b4.conv1, b8.conv0, b8.conv1, ...
+    The mapping fills during a pass, while the context lasts. Layers of a generator's synthesis are
+    named as in its ``noise_names``: b4.conv1, b8.conv0, b8.conv1, ...
     """
-    maps: list[Tensor] = []
-    layers = [synthesis.get_submodule(name) for name in synthesis.noise_names]
-    handles = [layer.register_forward_hook(lambda *call: maps.append(call[2])) for layer in layers]
+    found: dict[str, Tensor] = {}
+
+    def keep(name: str) -> Callable[..., None]:
+        def hook(layer: nn.Module, given: Any, features: Tensor) -> None:
+            found[name] = features
+
+        return hook
+
+    handles = [network.get_submodule(n).register_forward_hook(keep(n)) for n in layers]
     try:
-        yield maps
+        yield found
     finally:
         for handle in handles:
             handle.remove()

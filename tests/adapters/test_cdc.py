@@ -124,12 +124,14 @@ def test_the_free_fakes_are_those_of_plain_transfer(composed):
 
 def test_a_pass_is_recorded_layer_by_layer_and_no_longer(composed):
     g = build(composed("method=cdc").source).g
-    with recorded(g.synthesis) as found:
+    names = g.synthesis.noise_names
+    with recorded(g.synthesis, names) as found:
         trace = g.synthesis.trace(g.mapping(torch.randn(2, 16)))
-    assert [m.shape[-1] for m in found] == [4, 8, 8, 16, 16, 32, 32, 64, 64]
-    assert torch.equal(found[4], trace.features[16])
+    assert list(found) == names
+    assert [m.shape[-1] for m in found.values()] == [4, 8, 8, 16, 16, 32, 32, 64, 64]
+    assert torch.equal(found["b16.conv1"], trace.features[16])
     g(torch.randn(2, 16))
-    assert len(found) == 9
+    assert torch.equal(found["b16.conv1"], trace.features[16])
 
 
 @pytest.mark.parametrize("resolution", [64, 128, 256, 512, 1024])
@@ -161,9 +163,9 @@ def test_a_logit_sees_a_patch(resolution, sides):
 
 def test_a_patch_teaches_what_lies_before_its_tap():
     d = narrow(64)
-    tap = taps(d, [32])[0]
-    assert tap == (64, "conv1", 32)
-    (found,) = tapped(d, torch.randn(2, 3, 64, 64), [tap])
+    heads = PatchHeads(d, sides=[32], count=1)
+    assert heads.taps == [(64, "conv1", 32)]
+    (found,) = heads(d, torch.randn(2, 3, 64, 64), [0])
     found.sum().backward()
     taught = {name for name, p in d.named_parameters() if p.grad is not None}
     assert {name.rpartition(".")[0] for name in taught} == {"b64.fromrgb", "b64.conv0", "b64.conv1"}
@@ -172,10 +174,25 @@ def test_a_patch_teaches_what_lies_before_its_tap():
 def test_a_tap_of_a_block_is_its_branch_before_the_join():
     d = narrow(32)
     x = torch.randn(2, 3, 32, 32)
-    (found,) = tapped(d, x, [taps(d, [16])[0]])
+    with recorded(d, ["b32.conv1"]) as seen:
+        d(x)
+    (found,) = tapped(seen, taps(d, [16])[:1])
     entered = d.b32.fromrgb(x)
     joined = d.b32(entered) - d.b32.skip(d.b32.skip_blur(entered))
     torch.testing.assert_close(found, joined * 2**0.5)
+
+
+def test_one_pass_gives_the_logits_of_pictures_and_of_patches():
+    d, x = narrow(64), torch.randn(4, 3, 64, 64)
+    heads = PatchHeads(d, sides=[16, 32], count=4)
+    logits, maps = heads.beside(d, x)
+    assert torch.equal(logits, d(x))
+    for i, found in enumerate(maps):
+        assert torch.equal(found, heads(d, x, [i])[0])
+    with recorded(d, ["b32.conv0"]) as beyond:
+        heads(d, x, [2])  # the branch of the first block, so that no other is computed
+    assert heads.taps[2] == (64, "conv1", 32)
+    assert not beyond
 
 
 def test_the_released_head_is_the_rectified_one():

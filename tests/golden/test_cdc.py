@@ -69,9 +69,9 @@ def pair(double):
     found = []
     for g in networks():
         g = copy.deepcopy(g).double() if double else g
-        with recorded(g.synthesis) as maps:
+        with recorded(g.synthesis, g.synthesis.noise_names) as maps:
             g(z)
-        found.append((g, maps))
+        found.append((g, list(maps.values())))
     return found
 
 
