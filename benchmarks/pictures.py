@@ -34,6 +34,7 @@ __all__ = [
     "frame",
     "read",
     "sentences",
+    "upright",
 ]
 
 FRAMINGS = ("crop", "fit")
@@ -114,10 +115,21 @@ def decode(
     data: bytes, name: str, resolution: int, framing: str, sampling: Sampling = WHOLE
 ) -> Picture:
     """The picture in `data`, upright, RGB, square, R px; `name` is what errors call it."""
+    image, changes = upright(data, name)
+    pixels, more = frame(image, resolution, framing, sampling)
+    return Picture(pixels, (*changes, *more))
+
+
+def upright(data: bytes, name: str) -> tuple[Image.Image, list[str]]:
+    """The picture in `data`, upright and RGB, and what was changed.
+
+    Raises:
+        Unreadable: it is none, or not a whole one; the message begins with `name`.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # oddities that lose no pixels, and a lower bomb limit
-            image, changes = _normalised(data)
+            return _normalised(data)
     except Unreadable as fault:
         raise Unreadable(f"{name} {fault}") from fault
     except Image.DecompressionBombError as fault:
@@ -126,8 +138,6 @@ def decode(
         raise Unreadable(f"{name} is not a picture of a known format.") from fault
     except Exception as fault:  # a broken file makes a decoder raise anything, KeyError included
         raise Unreadable(f"{name} cannot be read as a picture ({fault}).") from fault
-    pixels, more = frame(image, resolution, framing, sampling)
-    return Picture(pixels, (*changes, *more))
 
 
 def _normalised(data: bytes) -> tuple[Image.Image, list[str]]:
