@@ -1,0 +1,223 @@
+"""Check and convert a set of pictures: ``python -m benchmarks.prepare data=NAME source=PATH``.
+
+Writes a zip in NVIDIA's layout, a report beside it, and lists of shots where none are committed
+for this copy of the set. With ``data.reference_root=PATH`` the pictures to compare with are looked
+at too, and whether a shot is among them. Other words are those of ``conf/prepare.yaml`` and of the
+set: ``data.framing=fit``, ``data.filter=box``, ``data.skip_broken=true``.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from benchmarks import disk, settings, targets
+from benchmarks.domains import pairs, splits
+from benchmarks.domains.about import About
+from benchmarks.domains.base import power_of_two
+from benchmarks.domains.folder import placed
+from benchmarks.files import files, notes
+from benchmarks.pictures import FRAMINGS, WHOLE, Sampling
+from benchmarks.preparation import findings, shots
+from benchmarks.preparation.archive import Archive, checksum
+from benchmarks.preparation.survey import Survey
+from benchmarks.progress import bar
+from benchmarks.run import refuse
+from core.errors import UserError
+
+MD5 = re.compile(rb"(?<![0-9a-fA-F])[0-9a-f]{32}(?![0-9a-fA-F])")
+PLACES = ("source", "out", "md5", "data.root", "data.reference_root")
+OTHERS = "-reference"
+UNKNOWN = ("_target_", "about", "resolution", "images", "batch_size", "seed")
+"""Of a set's options: those that other groups of a run fill, and what is built here."""
+
+
+class Preparation:
+    """One set on its way from what a person obtained to what a run reads."""
+
+    def __init__(self, cfg: DictConfig) -> None:
+        targets.check(OmegaConf.to_container(cfg.data.about, resolve=True))
+        self.about: About = instantiate(cfg.data.about, _convert_="object")
+        if not cfg.source:
+            raise UserError(f"source must be given: source=PATH. {self.about.obtain}".strip())
+        self.source, self.out = placed(cfg.source), placed(cfg.out)
+        self.resolution = power_of_two("resolution", cfg.resolution)
+        self.data: dict[str, Any] = {key: cfg.data[key] for key in cfg.data if key not in UNKNOWN}
+        if self.data["framing"] not in FRAMINGS:
+            raise UserError(f"data.framing={cfg.data.framing} must be {' or '.join(FRAMINGS)}.")
+        self.name = self.data["splits"] or self.source.stem
+        self.stem = f"{self.name}{self.resolution}"
+        self.md5 = str(cfg.md5)
+        self.lines = findings.heading(self.about, self.name)
+
+    def run(self) -> list[str]:
+        """Look, convert, write the report; the lines of it that are worth a terminal.
+
+        Raises:
+            UserError: there are files that cannot be read, and nothing was converted.
+        """
+        parts = self.parts()
+        surveys = {zipped: self.convert(root, zipped) for zipped, root in parts.items()}
+        main = next(iter(parts))
+        self.lines += findings.checked(surveys[main], *self.published())
+        self.lines += self.shots(surveys, main)
+        broken = sum(len(survey.broken) for survey in surveys.values())
+        report = self.out / f"{self.stem}.md"
+        disk.put(report, ("\n".join(self.lines).rstrip() + "\n").encode())
+        if broken and not self.data["skip_broken"]:
+            raise UserError(
+                f"{broken} of the files cannot be read, so nothing was converted; {report} names "
+                "them, and data.skip_broken=true goes on without them."
+            )
+        return [line for line in self.lines if line.startswith(("#", "- ", "**"))] + [
+            f"report: {report}"
+        ]
+
+    def parts(self) -> dict[Path, Path]:
+        """Every zip to be made and of what; first that with the shots."""
+        if "photographs" in self.data:
+            names = self.data["pictures"], self.data["photographs"]
+            folder = self.out / self.stem
+            return {folder / f"{n}.zip": pairs.inside(str(self.source), n) for n in names}
+        found = {self.out / f"{self.stem}.zip": self.source}
+        if self.data["reference_root"]:
+            found[self.out / f"{self.stem}{OTHERS}.zip"] = placed(self.data["reference_root"])
+        return found
+
+    def convert(self, root: Path, path: Path) -> Survey:
+        """Look at all pictures of a part, and write those that differ into a zip."""
+        box = () if notes(root) else self.data["box"]
+        sampling = Sampling(tuple(box) or WHOLE.box, self.data["filter"])
+        how = {
+            "resolution": self.resolution,
+            "framing": self.data["framing"],
+            "box": list(sampling.box),
+            "filter": sampling.filter,
+        }
+        survey, seen = Survey(), set()
+        members = files(root)
+        with Archive(path, how) as archive, bar("looking", len(members), "pictures") as shown:
+            for done, file in enumerate(members, 1):
+                looked = survey.look(file, self.resolution, self.data["framing"], sampling)
+                if looked and looked[0].pixels not in seen:
+                    row, picture = looked
+                    seen.add(row.pixels)
+                    archive.add(picture.pixels, row.sha256, row.file.name)
+                shown.update(done)
+            if not seen or (survey.broken and not self.data["skip_broken"]):
+                archive.discard()
+        foreign = path.stem.endswith(OTHERS)
+        about = replace(self.about, pictures=0, side=0) if foreign else self.about
+        self.lines += findings.contents(path.stem, survey, about, self.resolution)
+        self.lines += findings.faults(survey)
+        if archive.wanted:
+            self.lines += converted(path, archive, how, survey)
+        return survey
+
+    def shots(self, surveys: dict[Path, Survey], main: Path) -> list[str]:
+        """Lines about the lists of shots, and about shots that are in the reference."""
+        survey = surveys[main]
+        others = [other for path, other in surveys.items() if path != main]
+        candidates = list(survey.found)
+        if "photographs" in self.data and others:
+            candidates = self.drawable(main, survey, others[0])
+            others = []
+        lists = shots.made(self.name, main, survey, candidates)
+        own = not others
+        leaking = shots.leaks(lists, survey, survey if own else others[0], own)
+        return [
+            "## Shots",
+            "",
+            *(f"- {sentence}" for sentence in (*lists.said, *lists.wrong)),
+            "- the reference is " + ("the set less the shots" if own else "a set of its own"),
+            "",
+            *findings.listing("shots are in the reference or nearly", leaking),
+        ]
+
+    def drawable(self, main: Path, survey: Survey, photographs: Survey) -> list[str]:
+        """Checksums of the drawings of those who are not held out."""
+        stems = {pairs.stem(file) for file in photographs.found.values()}
+        paired = [h for h, file in survey.found.items() if pairs.stem(file) in stems]
+        people = pairs.held_out(self.data["splits"], main, paired, self.data["photos"])
+        alone = sorted(f.name for f in survey.found.values() if pairs.stem(f) not in stems)
+        self.lines += findings.listing("pictures have no photograph of the same name", alone)
+        self.lines.append(f"- {len(paired)} pairs, {len(people)} of the people held out")
+        return [sha256 for sha256 in survey.found if sha256 not in set(people)]
+
+    def published(self) -> tuple[frozenset[str], str]:
+        """The checksums of the published list, and what the list is called."""
+        name = self.md5 or self.about.md5
+        near = (self.source, self.source.parent, self.source.parent.parent)
+        places = [placed(self.md5)] if self.md5 else [folder / name for folder in near if name]
+        for place in places:
+            if place.is_file():
+                return frozenset(m.decode() for m in MD5.findall(place.read_bytes())), name
+        if self.md5:
+            raise UserError(f"md5={self.md5} is no file.")
+        return frozenset(), name
+
+
+def converted(path: Path, archive: Archive, how: dict[str, Any], survey: Survey) -> list[str]:
+    """Lines about a zip that was made."""
+    side = how["resolution"]
+    return [
+        f"- converted: {path}, {len(archive.files):,} pictures of {side} px, "
+        f"{path.stat().st_size:,} bytes, sha256 {checksum(path)}",
+        f"- resized by {how['filter']} (Pillow, antialiased), framing {how['framing']}, "
+        f"box {how['box']}",
+        f"- checksum of the list of files: {splits.digest(survey.found)}",
+        "",
+    ]
+
+
+def composed(words: list[str]) -> DictConfig:
+    """The configuration of a command line; what says a place is taken as it stands.
+
+    Raises:
+        UserError: a word is none.
+    """
+    own = {}
+    others = []
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise UserError(f"{word!r} is no word like data=NAME or source=PATH.")
+        if key in PLACES:
+            own[key] = value
+        else:
+            others.append(word)
+    with initialize_config_dir(str(settings.CONF), version_base="1.3"):
+        cfg = compose("prepare", others)
+    for key, value in own.items():
+        OmegaConf.update(cfg, key, value)
+    return cfg
+
+
+def main() -> None:
+    """Prepare one set; what cannot be is refused in one sentence."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(__doc__)
+        return
+    try:
+        cfg = composed(sys.argv[1:])
+        if "style" in cfg.data:
+            raise UserError("ParaFaces are drawn, not obtained: there is nothing to prepare.")
+        for line in Preparation(cfg).run():
+            print(settings.printable(line))
+    except UserError as error:
+        refuse(str(error))
+    except (HydraException, OmegaConfBaseException) as error:
+        refuse(settings.sentence(error))
+
+
+if __name__ == "__main__":
+    main()
