@@ -100,7 +100,7 @@ class Scene:
             with torch.no_grad():
                 parts = [to_uint8(self.source.g(gallery.z()[:LATENTS]))]
             found[SOURCE] = np.concatenate([*parts, *self.people("photos")])
-        if gallery.has("translated"):
+        if gallery.has("translated") and gallery.has("stylised"):
             found[TRUTH] = np.concatenate(self.people("translations"))
         return found
 

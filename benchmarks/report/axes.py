@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+NEAR = 0.3  # of the largest value: what is less is near 0
+HEADS = ((1, 1.5, 2, 3, 4, 5, 6, 8), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,))
 TINY = 1e-9  # below it a value is 0, and a difference none
 
 
@@ -46,7 +48,7 @@ def around(
     if log:
         factor = max((high / low) ** 0.08, 1.15)
         return Axis(low / factor, high * factor, start, end, log=True)
-    if zero and 0 < low < 0.6 * high:
+    if zero and 0 < low < NEAR * high:
         low = 0.0
     size = max(abs(low), abs(high))
     if size < TINY:
@@ -65,9 +67,9 @@ def steps(low: float, high: float) -> list[float]:
 
 
 def decades(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times the powers of ten between two values above 0; fewer where they crowd."""
+    """Few digits times the powers of ten between two values above 0; fewer where they crowd."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for heads in ((1, 2, 5), (1, 3), (1,)):
+    for heads in HEADS:
         found = [h * 10.0**p for p in powers for h in heads if low <= h * 10.0**p <= high]
         if len(found) <= 6:
             return found or [math.sqrt(low * high)]

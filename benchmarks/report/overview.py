@@ -80,7 +80,11 @@ def overview(whole: Table) -> Overview:
         Head(c.data, c.metric, titled(c), c.better, numbering.style(c.metric).says)
         for c in made.columns
     ]
-    heads += [Head("", "rank", f"mean rank, {rank}", "lower")] if made.ranked else []
+    heads += (
+        [Head("", "rank", f"mean rank, {numbering.style(rank).title}", "lower")]
+        if made.ranked
+        else []
+    )
     heads += [Head("", key, word, "lower") for key, word in grid.COSTS]
     papers = {row.label: row.records[0]["paper"] for row in table.rows}
     rows = {row.label: row for row in table.rows}

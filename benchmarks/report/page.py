@@ -69,7 +69,7 @@ def render(folder: Path, *, local: bool) -> str:
         sections=sections,
         ambiguous=len({one.matrix.data for one in sections}) < len(sections),
         spendings=[spending(table) for table in made],
-        entries=[entry(row.label, r) for table in made for row in table.rows for r in row.records],
+        groups=[(row.label, [entry(r) for r in row.records]) for one in made for row in one.rows],
         compare=comparable(sections),
         sprites=sprites,
         local=any(not strips.free(r) and sprites.get(strips.name(r)) for r in records),
@@ -156,23 +156,28 @@ def amount(head: str, value: float) -> str:
     return f"{value:.1f}" if head == "minutes" else numbering.count(value)
 
 
-def entry(label: str, record: Record) -> dict[str, Any]:
+def entry(record: Record) -> dict[str, Any]:
     """What is told of one record."""
     paper = ARXIV.fullmatch(record["paper"])
     return {
         "name": strips.name(record),
-        "label": label,
+        "level": matrix.level(record),
         "record": record,
         "state": state(record),
         "link": f"https://arxiv.org/abs/{paper[1]}" if paper else "",
         "provenance": [(k, shown(v)) for k, v in record["provenance"].items()],
-        "details": {k: shown(m.get("details", {})) for k, m in record["metrics"].items()},
+        "details": {
+            k: ", ".join(f"{name} {shown(v)}" for name, v in m.get("details", {}).items())
+            for k, m in record["metrics"].items()
+        },
         "config": "\n".join(outline(record["config"])),
     }
 
 
 def shown(value: Any) -> str:
     """A JSON value as a short text."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -160,11 +160,23 @@
   }
 
   // --- records ---
-  const runs = all(".run").map((run) => [run, run.textContent.toLowerCase()]);
+  const groups = all(".runs").map((group) => [group, all(".run", group).map((run) =>
+    [run, [group.firstElementChild.textContent, run.firstElementChild.textContent,
+      run.dataset.find].join(" ").toLowerCase()])]);
+  const has = (text, word) =>
+    (/^\d+$/.test(word) ? new RegExp(`\\b${word}\\b`).test(text) : text.includes(word));
   one("filter").addEventListener("input", (event) => {
     const words = event.target.value.toLowerCase().split(/\s+/).filter(Boolean);
-    for (const [run, text] of runs) run.hidden = !words.every((w) => text.includes(w));
-    const left = runs.filter(([run]) => !run.hidden).length;
-    one("filtered").value = words.length ? `${left} of ${runs.length}` : "";
+    let found = 0;
+    let count = 0;
+    for (const [group, runs] of groups) {
+      for (const [run, text] of runs) run.hidden = !words.every((w) => has(text, w));
+      const left = runs.filter(([run]) => !run.hidden).length;
+      group.hidden = left === 0;
+      group.open = words.length > 0 && left > 0;
+      found += left;
+      count += runs.length;
+    }
+    one("filtered").value = words.length ? `${found} of ${count}` : "";
   });
 })();

@@ -1,0 +1,240 @@
+"""The page as text: escaped, whole in itself, made of nothing but records and strips."""
+
+import base64
+import hashlib
+import json
+import re
+from collections import defaultdict
+from html.parser import HTMLParser
+
+import pytest
+
+from benchmarks.report import __main__ as report
+from benchmarks.report import course, scatter, strips
+from benchmarks.report.axes import Axis, around
+from benchmarks.report.page import render
+from benchmarks.report.sprites import Sprites, count
+from benchmarks.report.strips import Strips
+from core.errors import UserError
+from tests.benchmarks import pages
+
+
+class Elements(HTMLParser):
+    """Every element with its attributes, and the text inside scripts and styles."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.inside = [], defaultdict(list)
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        if self.found and self.found[-1][0] in ("script", "style"):
+            self.inside[self.found[-1][0]].append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return pages.write(tmp_path_factory.mktemp("results"), pages.zoo())
+
+
+@pytest.fixture(scope="module")
+def page(folder):
+    return render(folder, local=True)
+
+
+def test_the_page_is_a_pure_function_of_the_folder(folder, page):
+    assert render(folder, local=True) == page
+
+
+def test_nothing_is_fetched_from_anywhere(page):
+    seen = Elements(page)
+    for tag, attributes in seen.found:
+        assert not attributes.keys() & {"src", "srcset", "poster", "data", "background"}, tag
+    for attributes in seen.all("a"):
+        href = attributes["href"]
+        assert href.startswith(("#", "https://arxiv.org/abs/"))
+    assert [a["href"] for a in seen.all("link")] == ["data:,"]
+    style = " ".join(seen.inside["style"])
+    assert "@import" not in style
+    addresses = re.findall(r"url\(([^)]*)\)", style)
+    assert addresses
+    assert all(a.startswith("data:image/webp;base64,") for a in addresses)
+
+
+def test_only_the_script_of_the_page_may_run(page):
+    seen = Elements(page)
+    kinds = [attributes.get("type", "") for attributes in seen.all("script")]
+    assert kinds == ["application/json", ""]
+    (own,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(own.encode()).digest()).decode()
+    (policy,) = [a["content"] for a in seen.all("meta") if "http-equiv" in a]
+    assert f"script-src 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none';")
+    for tag, attributes in seen.found:
+        assert not [name for name in attributes if name.startswith("on")], tag
+
+
+def test_every_picture_and_plot_says_what_it_shows_and_ids_are_unique(page):
+    seen = Elements(page)
+    pictures = [a for tag, a in seen.found if tag == "svg" or "t" in a.get("class", "").split()]
+    assert len(pictures) > 2 * 12 * 5
+    assert all(a.get("role") == "img" and a["aria-label"] for a in pictures)
+    ids = [a["id"] for _, a in seen.found if "id" in a]
+    assert len(ids) == len(set(ids))
+    labels = {a["aria-label"] for a in pictures}
+    assert {"source, latent 1", "good, person 4", "truth, person 1"} <= labels
+    assert "torn, latent 1: the run diverged" in labels
+
+
+def test_whatever_a_record_says_is_shown_as_text(tmp_path):
+    evil = pages.HOSTILE
+    run = pages.made(evil, evil, 0, 0.01, paper=evil, overrides=[f"method.{evil}=1"])
+    more = [pages.made("good", evil, s, 0.02, source=run["source"]) for s in range(3)]
+    text = render(pages.write(tmp_path, [run, *more], pictures=False), local=True)
+    seen = Elements(text)
+    assert len(seen.all("script")) == 2
+    assert not seen.all("img")
+    assert "<script>window" not in text
+    data = json.loads(seen.inside["script"][0])
+    assert data["sections"][0]["data"] == evil
+
+
+def test_a_strip_is_looked_up_and_never_made_into_a_path(tmp_path):
+    (tmp_path / "outside.webp").write_bytes(pages.strip(12, 0))
+    run = pages.made("../../outside", "parafaces_a", 0, 0.01)
+    assert "/" not in strips.scene(run | {"data": "../../x", "source": "/etc"})
+    pages.write(tmp_path / "results", [run], pictures=False)
+    assert "image/webp" not in render(tmp_path / "results", local=True)
+
+
+def test_a_torn_strip_is_named_and_left_out(tmp_path):
+    run = pages.made("good", "parafaces_a", 0, 0.01)
+    folder = pages.write(tmp_path, [run])
+    path = folder / "tiles" / f"{strips.name(run)}.webp"
+    path.write_bytes(path.read_bytes()[:20])
+    assert f"No strips of pictures: {path.name}." in render(folder, local=True)
+    for data in (b"", b"\x89PNG\r\n\x1a\n", pages.strip(3, 0)[:-9][:15]):
+        assert count(data) == 0
+
+
+def test_real_pictures_are_shown_here_and_left_out_of_what_is_public(tmp_path):
+    run = pages.made("good", "metfaces", 0, 0.01)
+    folder = pages.write(tmp_path, [run])
+    assert not list((folder / "tiles").glob("*"))
+    shown, public = (render(folder, local=local) for local in (True, False))
+    assert "made from real data" in shown
+    assert "image/webp" in shown
+    assert "image/webp" not in public
+    assert strips.place(folder, run | {"data": "parafaces_a", "source": "ffhq256"}).parts[-2:] == (
+        "local",
+        "tiles",
+    )
+
+
+def test_equal_strips_are_carried_once_and_a_page_carries_only_what_it_has_room_for(tmp_path):
+    sizes = {}
+    for name, seed in (("a", 0), ("b", 1), ("same as a", 0), ("c", 2)):
+        data = pages.strip(12, seed)
+        (tmp_path / f"{name}.webp").write_bytes(data)
+        sizes[name] = len(data)
+    paths = {path.stem: path for path in tmp_path.glob("*.webp")}
+    sprites = Sprites(Strips(paths), room=sizes["a"] + sizes["b"])
+    sprites.reserve(["a", "b", "same as a", "c", "missing"])
+    assert sprites.get("a") is sprites.get("same as a")
+    assert sprites.get("a").tiles == 12
+    assert [s.index for s in sprites.carried.values()] == [0, 1]
+    assert (sprites.get("c"), sprites.get("missing"), sprites.outside) == (None, None, 1)
+
+
+def test_a_page_of_more_than_120_records_stays_below_10_megabytes(tmp_path):
+    config = {"text": [{"key": "x" * 60} for _ in range(120)]}  # as long as real ones: 8 kB
+    runs = [
+        pages.made(f"m{m}", f"parafaces_{d}", s, 0.01 * (m + 1), config={"method": config})
+        for m in range(9) for d in range(5) for s in range(3)
+    ]  # fmt: skip
+    folder = pages.write(tmp_path, runs)
+    for i, path in enumerate(sorted((folder / "tiles").glob("m*.webp"))):
+        path.write_bytes(pages.strip(12, i) + i.to_bytes(4, "big") * 4000)  # 16 kB each
+    text = render(folder, local=True)
+    assert text.count("image/webp") > 130
+    assert len(text.encode()) < 10e6
+
+
+def test_without_records_one_sentence_says_so(tmp_path, capsys, monkeypatch):
+    with pytest.raises(UserError, match="There are no records"):
+        report.command(["--folder", str(tmp_path)])
+    monkeypatch.setattr("sys.argv", ["report", "--folder", str(tmp_path)])
+    with pytest.raises(SystemExit) as leaving:
+        report.main()
+    assert leaving.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_page_goes_where_it_is_wanted_and_opens(folder, tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    path = report.command(["--folder", str(folder), "--to", str(tmp_path / "a b" / "x.html")])
+    assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
+    report.command(["--folder", str(folder), "--to", str(path), "--open"])
+    assert opened == [path.resolve().as_uri()]
+
+
+# --- plots ----------------------------------------------------------------------------------------
+
+
+def test_an_axis_has_its_ends_where_they_belong_and_round_ticks_between():
+    axis = Axis(0.0, 10.0, 100, 0)
+    assert [axis.at(v) for v in (0, 5, 10, 99)] == [100, 50, 0, 0]
+    assert [text for _, text in axis.ticks] == ["0", "5", "10"]
+    log = Axis(1.0, 100.0, 0, 100, log=True)
+    assert [log.at(v) for v in (1, 10, 100)] == [0, 50, 100]
+
+
+@pytest.mark.parametrize(
+    "values", [[0], [1], [-3, 8], [1e-300], [1e100, -1e100], [1, 1 + 1e-15], [5e-324, 1e-320]]
+)
+@pytest.mark.parametrize("zero", [True, False])
+def test_any_values_make_an_axis_that_holds_them(values, zero):
+    axis = around(values, 0, 100, zero=zero)
+    assert axis.low <= min(values) <= max(values) <= axis.high
+    assert 1 <= len(axis.ticks) <= 11
+    positive = [abs(v) or 1 for v in values]
+    assert 1 <= len(around(positive, 0, 100, log=True).ticks) <= 6
+
+
+def test_names_beside_points_do_not_cover_one_another_where_there_is_room():
+    dots = [scatter.Dot(f"method {i}", 10.0 * i, 5.0 * (i % 3)) for i in range(6)]
+    plot = scatter.plot("", dots, ("x", "y"), ("higher", "lower"))
+    boxes = []
+    for mark in plot.marks:
+        x, y, anchor = mark.label
+        wide = scatter.SIGN * len(mark.name)
+        left = x - {"start": 0, "end": wide, "middle": wide / 2}[anchor]
+        boxes.append((left, y - 10, left + wide, y + 3))
+    assert all(scatter.overlap(a, b) == 0 for a in boxes for b in boxes if a is not b)
+    assert [m.x for m in plot.marks] == sorted(m.x for m in plot.marks)
+
+
+def test_the_tinted_corner_is_the_better_one():
+    right, bottom = scatter.WIDTH - scatter.RIGHT, scatter.HEIGHT - scatter.BOTTOM
+    assert scatter.quarter(True, False).startswith(f"M{right} {bottom}h-")
+    assert scatter.quarter(False, True).startswith(f"M{scatter.LEFT} {scatter.TOP}h{scatter.DISC}A")
+
+
+def test_a_curve_runs_from_its_first_to_its_last_value_on_a_common_scale():
+    runs = {
+        "a": [{"seed": 0, "curves": {"kimg": [1, 2], "loss": [0.0, 4.0], "p": [0, 0]}}],
+        "b": [{"seed": 1, "curves": {"kimg": [1, 2, 4], "loss": [2.0, None, 8.0], "p": [0] * 3}}],
+        "none": [{"seed": 0}],
+    }
+    (loss,) = course.courses(runs)  # p never moves
+    assert (loss.reading, loss.low, loss.high, loss.kimg) == ("loss", "0", "8", "4")
+    assert [panel.name for panel in loss.panels] == ["a", "b"]
+    assert loss.panels[0].lines == (("seed 0", "47,86 90,45"),)
+    assert loss.panels[1].lines == (("seed 1", "47,65.5 176,4"),)

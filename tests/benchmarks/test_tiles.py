@@ -1,0 +1,149 @@
+"""Small pictures of finished runs: from their weights, the same latents and people for all."""
+
+import copy
+import io
+import json
+import os
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+from PIL import Image
+
+from benchmarks import record as records
+from benchmarks import run, seeds, swaps, tiles
+from benchmarks.report import strips
+from benchmarks.sheet import to_uint8
+from core import weights
+from tests.benchmarks import pages
+
+SIDE = strips.SIDE
+
+
+@pytest.fixture
+def finished(composed, tmp_path):
+    """Folder and record of a run as it is left behind, with weights that moved."""
+
+    def make(method="finetune", data="parafaces_webtoon", source="tiny", **changed):
+        small = ["data.reference=2", "data.photos=5", "data.pairs=2", f"machine.cache={tmp_path}"]
+        cfg = composed(f"method={method}", f"data={data}", f"source={source}", *small)
+        given, domain = run.build(cfg.source), run.build(cfg.data)
+        seeds.everything(cfg.seed, deterministic=True)
+        adapter = run.build(cfg.method, given)
+        adapter.prepare(domain.shots)
+        with torch.no_grad():
+            for parameter in adapter.judged().parameters():
+                parameter += 0.05 * torch.randn_like(parameter)
+        plain = records.strict(OmegaConf.to_container(cfg, resolve=True))
+        record = pages.made(method, data, 0, 0.1, source=source, config=plain) | changed
+        record["provenance"] |= {
+            "weights_sha256": given.sha256, "shots_sha256": domain.shots_sha256,
+        }  # fmt: skip
+        folder = tmp_path / "out" / strips.name(record)
+        records.write(folder / swaps.RECORD, record)
+        weights.write(folder / swaps.WEIGHTS, adapter.export(), {})
+        return folder, record, adapter
+
+    return make
+
+
+def pixels(path):
+    with Image.open(path) as picture:
+        assert picture.format == "WEBP"
+        whole = np.asarray(picture.convert("RGB"))
+    return np.stack(np.split(whole, whole.shape[1] // SIDE, axis=1))
+
+
+def near(a, b):
+    """Mean difference in grey levels: a WebP is not exact."""
+    return np.abs(a.astype(float) - b.astype(float)).mean()
+
+
+def test_a_strip_shows_what_the_weights_make_of_the_latents_that_are_judged(finished, tmp_path):
+    _, record, adapter = finished()
+    assert tiles.command(["--folder", str(tmp_path)]) == 0
+    shown = pixels(tmp_path / "tiles" / f"{strips.name(record)}.webp")
+    judged = record["config"]["eval"]
+    generator = torch.Generator().manual_seed(judged["seed"])
+    z = torch.randn(judged["samples"], adapter.source.g.z_dim, generator=generator)
+    with torch.no_grad():
+        expected = to_uint8(adapter.eval().sample(z[: strips.LATENTS]))
+    assert near(shown[: strips.LATENTS], expected) < 12
+    assert near(shown[: strips.LATENTS], expected[::-1]) > 1.5 * near(shown, expected)
+
+
+def test_a_scene_holds_shots_and_truth_and_is_shared(finished, tmp_path):
+    _, record, _ = finished()
+    other = finished("freezed")[1]
+    assert strips.scene(record) == strips.scene(other)
+    tiles.command(["--folder", str(tmp_path)])
+    names = {path.name for path in (tmp_path / "tiles").glob("*")}
+    scene = strips.scene(record)
+    # An untrained source shows nothing that anybody was adapted from.
+    assert names == {f"{strips.name(r)}.webp" for r in (record, other)} | {f"{scene}--shots.webp"}
+    assert len(pixels(tmp_path / "tiles" / f"{scene}--shots.webp")) == 10
+
+
+def test_a_trained_source_gives_its_own_strip_the_stylised_people_and_the_truth(finished, tmp_path):
+    _, record, _ = finished(source="parafaces64")
+    tiles.command(["--folder", str(tmp_path)])
+    scene = tmp_path / "tiles" / strips.scene(record)
+    both = strips.LATENTS + strips.PHOTOS
+    assert len(pixels(tmp_path / "tiles" / f"{strips.name(record)}.webp")) == both
+    assert len(pixels(f"{scene}--source.webp")) == both
+    assert len(pixels(f"{scene}--truth.webp")) == strips.PHOTOS
+
+
+def test_what_is_there_is_left_alone_until_its_weights_are_newer(finished, tmp_path):
+    folder, record, _ = finished()
+    tiles.command(["--folder", str(tmp_path)])
+    path = tmp_path / "tiles" / f"{strips.name(record)}.webp"
+    path.write_bytes(b"mine")
+    tiles.command(["--folder", str(tmp_path)])
+    assert path.read_bytes() == b"mine"
+    later = path.stat().st_mtime + 1
+    os.utime(folder / swaps.WEIGHTS, (later, later))
+    tiles.command(["--folder", str(tmp_path)])
+    assert path.read_bytes() != b"mine"
+
+
+def test_runs_that_failed_or_lost_their_weights_have_no_strip(finished, tmp_path):
+    finished(state="failed", reason="nan", metrics={})
+    folder, _, _ = finished("freezed")
+    (folder / swaps.WEIGHTS).unlink()
+    assert tiles.command(["--folder", str(tmp_path)]) == 0
+    assert not (tmp_path / "tiles").exists()
+
+
+def test_a_run_that_cannot_be_shown_is_said_and_the_others_go_on(finished, tmp_path, capsys):
+    folder, _, _ = finished()
+    (folder / swaps.WEIGHTS).write_bytes(b"torn")
+    other = finished("freezed")[1]
+    assert tiles.command(["--folder", str(tmp_path)]) == 1
+    assert "is left out" in capsys.readouterr().err
+    assert (tmp_path / "tiles" / f"{strips.name(other)}.webp").is_file()
+
+
+def test_a_record_that_names_a_foreign_target_calls_nothing(finished, tmp_path, capsys):
+    folder, record, _ = finished()
+    evil = copy.deepcopy(record)
+    evil["config"]["method"] |= {"_target_": "os.makedirs", "name": str(tmp_path / "called")}
+    (folder / swaps.RECORD).write_text(json.dumps(evil), encoding="utf-8")
+    assert tiles.command(["--folder", str(tmp_path)]) == 1
+    assert "refused" in capsys.readouterr().err
+    assert not (tmp_path / "called").exists()
+
+
+def test_a_strip_is_small_whatever_the_resolution():
+    noise = np.random.default_rng(0).integers(0, 255, (12, 256, 256, 3), dtype=np.uint8)
+    smooth = np.sort(noise, axis=1)
+    data = tiles.webp(smooth)
+    with Image.open(io.BytesIO(data)) as picture:
+        assert picture.size == (12 * SIDE, SIDE)
+    assert len(data) < 20_000
+
+
+def test_infinity_comes_back_from_a_record():
+    plain = {"a": [float("inf"), {"every": float("inf")}], "b": "text", "c": 1}
+    assert tiles.loose(records.strict(plain)) == plain
