@@ -101,7 +101,7 @@ class StyleMaker:
         rng = torch.Generator().manual_seed(self.seed)
         cut = exemplars.structure_rows
         parts = ((network.structure, codes[:, :cut]), (network.colour, codes[:, cut:]))
-        for part, rows in parts:
+        for part, rows in parts if len(codes) else ():
             learn(part, rows.flatten(1), rounds=self.rounds, rng=rng, **self.how)
         return network.eval().requires_grad_(False)
 

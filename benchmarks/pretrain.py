@@ -1,0 +1,79 @@
+"""Make and ship what DualStyleGAN needs of a source: ``python -m benchmarks.pretrain``.
+
+That is stage II of its training, which is the same for all targets, and before it an encoder into
+Z+, where the source has none. Both are found by ``method=dualstylegan`` from then on.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import hydra
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from benchmarks import disk, settings
+from benchmarks.encode import ship
+from benchmarks.progress import bar, console
+from benchmarks.run import build
+from core.inversion import ROOT
+
+LIMIT = 8 * 2**20  # bytes of a shipped stage II
+USUAL = ("method=encoder_zplus", "data=parafaces_photo", "eval=smoke", "existing=replace")
+
+
+@contextmanager
+def told(title: str, total: int) -> Iterator[Callable[[int, int], None]]:
+    """A bar for a stage of so many steps."""
+    with bar(title, total, "steps") as shown:
+        yield lambda done, of: shown.update(done)
+
+
+def encoder(cfg: DictConfig, source: str) -> None:
+    """Train and ship the encoder into Z+, where there is none."""
+    asset = ROOT / cfg.method.ready.destylise.encode.encoder
+    if asset.is_file():
+        return
+    words = [*USUAL, f"source={source}", f"folder={cfg.folder}", f"seed={cfg.seed}"]
+    subprocess.run([sys.executable, "-m", "benchmarks.run", *words], check=True)
+    runs = (Path(cfg.folder) / "out").glob(f"encoder_zplus--*--{source}--*/generator.safetensors")
+    newest = max(runs, key=lambda path: path.stat().st_mtime)
+    ship(newest, asset, {"run": newest.parent.name})
+
+
+@hydra.main(version_base="1.3", config_path=str(settings.CONF), config_name="config")
+def command(cfg: DictConfig) -> None:
+    """Make what is not there, then ship stage II if it is small enough."""
+    torch.set_num_threads(cfg.machine.threads)
+    encoder(cfg, str(HydraConfig.get().runtime.choices["source"]))
+    source = build(cfg.source)
+    adapter = build(cfg.method, source)
+    ready, dual = adapter.ready, adapter.fresh(cfg.method.res_index)
+    name = ready.path_name(source, dual)
+    ready.path(source, dual, told)
+    made = ready.file(name)
+    if not made.is_file():
+        console.print(f"{ready.pretrained} is shipped already.", highlight=False)
+        return
+    data = made.read_bytes()
+    if len(data) > LIMIT:
+        console.print(f"{made} has {len(data):,} bytes, too many to ship.", highlight=False)
+        return
+    disk.put(ready.pretrained, data)
+    console.print(f"{ready.pretrained} ({len(data):,} bytes)", highlight=False)
+
+
+def main() -> None:
+    """Run with DualStyleGAN where the words name no other method."""
+    if not any(word.startswith("method=") for word in sys.argv[1:]):
+        sys.argv.insert(1, "method=dualstylegan")
+    command()
+
+
+if __name__ == "__main__":
+    main()
