@@ -6,14 +6,7 @@ Departs from the paper in: nothing known. The paper leaves open whether the froz
 when pictures are made (here they are, or the trained rows would meet styles never seen) and whether
 the other rows are mixed (here they are, as in StyleGAN2).
 
-| topic | paper | released code (``freezesg_released``) | here |
-|---|---|---|---|
-| frozen styles come from | pretrained, fixed | a random network, never loaded | pretrained |
-| and are used | always | in the steps with two latents | always |
-| other rows | not discussed | the first latent, unmixed | mixed |
-| frozen blocks at 256 px | 4, 8 px | 4, 8, 16 px (``freezeG`` counts the trained) | 4, 8 px |
-| mapping network | not said to be frozen | frozen | trained |
-| at inference | not discussed | all rows from the trained mapping | frozen rows too |
+The table "paper / released code / here" is in conf/method/freezesg.yaml.
 """
 
 from __future__ import annotations

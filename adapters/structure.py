@@ -5,15 +5,7 @@ Paper: "Fine-tuning StyleGAN2 for cartoon face generation" (arXiv:2106.12445), s
 Departs from the paper in: the latents of the loss are its own, not those of the step's fakes, since
 it needs no pictures above the compared resolutions; the expectation is the same.
 
-| topic | paper | released code (``structure_released``) | here |
-|---|---|---|---|
-| source generator | pretrained, fixed | freshly initialised, never loaded | pretrained, fixed |
-| compared | sums of colours ("RGB outputs") | block features before the colours | sums of colours |
-| at | 4, 8, 16 px | 8 to 2^(n+2) px; n = 2 (README), 3 (author) | 4, 8, 16 px |
-| distance | difference (in the text: MSE) | mean squared, summed over sizes | the same |
-| styles of source and trainee | of the same latent | another crossover for each pass | the same |
-| noise | not discussed | another for each pass | the same |
-| weight | 1 | 1 | see the yaml |
+The table "paper / released code / here" is in conf/method/structure.yaml.
 """
 
 from __future__ import annotations
