@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,7 @@ def render(folder: Path, *, local: bool) -> str:
     )  # fmt: skip
 
 
+@cache
 def environment() -> Environment:
     """Templates in which everything is escaped and nothing may be missing."""
     made = Environment(

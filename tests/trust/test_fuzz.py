@@ -5,6 +5,7 @@ import io
 import json
 import struct
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,13 @@ from PIL import Image
 from benchmarks import record as records
 from benchmarks import run, seeds
 from benchmarks import settings as checks
+from benchmarks.leaderboard import __main__ as leaderboard
+from benchmarks.leaderboard import readme
 from benchmarks.pictures import Unreadable, decode
+from benchmarks.report.page import render
 from benchmarks.watch import Diverged, Watch
 from core.errors import UserError
+from tests.benchmarks import pages
 
 CONF = str(checks.CONF)
 RECORDS = sorted((checks.CONF.parent / "results" / "runs").glob("*.json"))
@@ -191,14 +196,13 @@ def places(node, path=()):
 
 
 SOUND = json.loads(RECORDS[0].read_text(encoding="utf-8"))
-PLACES = list(places(SOUND))
 
 
 @st.composite
-def disturbed(draw):
+def disturbed(draw, sound=SOUND):
     """A sound record with entries replaced or taken out."""
-    record = copy.deepcopy(SOUND)
-    for path in draw(st.lists(st.sampled_from(PLACES), min_size=1, max_size=3)):
+    record = copy.deepcopy(sound)
+    for path in draw(st.lists(st.sampled_from(list(places(sound))), min_size=1, max_size=3)):
         node = record
         for key in path[:-1]:
             try:
@@ -253,3 +257,34 @@ def test_a_record_nested_beyond_reason_is_refused(tmp_path):
     path.write_text("[" * 200_000)
     with pytest.raises(UserError, match="not a readable record"):
         records.read(path)
+
+
+SMALL = pages.made("good", "parafaces_a", 0, 0.01, level=8, warnings=["a"])
+FORMATS = ("markdown", "latex", "csv", "json", "html")
+
+
+def torn(data: bytes, at: int, put: bytes) -> bytes:
+    """Bytes with some written over."""
+    at %= len(data)
+    return data[:at] + put + data[at + len(put) :]
+
+
+@settings(QUIET, max_examples=40)
+@given(
+    data=disturbed(SMALL).map(lambda record: json.dumps(record).encode())
+    | st.builds(torn, st.just(json.dumps(SMALL).encode()), st.integers(0), st.binary(max_size=3)),
+)
+def test_a_disturbed_record_never_crashes_leaderboard_or_report(tmp_path, data):
+    (tmp_path / "runs").mkdir(exist_ok=True)
+    for i, kid in enumerate((0.02, 0.03)):
+        other = pages.made("good", "parafaces_a", i + 1, kid, level=8)
+        (tmp_path / "runs" / f"{i}.json").write_text(json.dumps(other), encoding="utf-8")
+    (tmp_path / "runs" / "9.json").write_bytes(data)
+    for form in FORMATS:
+        words = ["--folder", str(tmp_path), "--format", form, "--rank", "kid"]
+        with suppress(UserError):
+            leaderboard.command([*words, "--to", str(tmp_path / f"table.{form}")])
+    with suppress(UserError):
+        assert readme.text(tmp_path)
+    with suppress(UserError):
+        assert render(tmp_path, local=True).endswith("</html>")
