@@ -131,7 +131,7 @@ class Preparation:
         if "photographs" in self.data and others:
             candidates = self.drawable(main, survey, others[0])
             others = []
-        lists = shots.made(self.name, main, survey, candidates)
+        lists = shots.made(self.data["splits"], main, survey, candidates)
         own = not others
         leaking = shots.leaks(lists, survey, survey if own else others[0], own)
         return [

@@ -30,7 +30,7 @@ def made(name: str, place: Path, survey: Survey, candidates: list[str]) -> Lists
     """The committed lists of a set or, where none fits, lists written beside `place`.
 
     Args:
-        name: of the set's lists.
+        name: of the set's committed lists, or empty: then they are called as the zip.
         place: the zip that the set was converted to.
         survey: of the set.
         candidates: checksums of what may become a shot.
@@ -38,6 +38,7 @@ def made(name: str, place: Path, survey: Survey, candidates: list[str]) -> Lists
     kept: dict[str, tuple[str, ...]] = {}
     written: list[str] = []
     wrong: list[str] = []
+    called = name or place.stem
     names = {row.sha256: row.file.name for row in reversed(survey.rows)}
     for draw in range(splits.DRAWS):
         order = survey.usable(splits.drawn(candidates, draw))
@@ -50,12 +51,12 @@ def made(name: str, place: Path, survey: Survey, candidates: list[str]) -> Lists
                 continue
             if not found.hashes and len(order) >= size:
                 found = splits.Split(part, tuple(order[:size]), "")
-                written.append(f"{name}-{part}.txt")
-                title = f"{name}: {size} shots, draw {draw} (drawn by checksum)"
+                written.append(f"{called}-{part}.txt")
+                title = f"{called}: {size} shots, draw {draw} (drawn by checksum)"
                 text = splits.text(title, {sha256: names[sha256] for sha256 in found.hashes})
                 disk.put(place.with_name(written[-1]), text.encode())
             if found.hashes:
-                kept[f"{name}-{part}"] = found.hashes
+                kept[f"{called}-{part}"] = found.hashes
     there = len(kept) - len(written)
     said = [f"{there} lists of shots were there and fit."] if there else []
     if written:

@@ -133,12 +133,12 @@ def test_an_lmdb_of_rosinality_is_read_at_its_largest_size(tmp_path):
     lmdb = pytest.importorskip("lmdb")
     Image.fromarray(PIXELS[0]).save(tmp_path / "0.png")
     data = (tmp_path / "0.png").read_bytes()
-    with lmdb.open(str(tmp_path / "db"), map_size=1 << 20) as environment:
-        with environment.begin(write=True) as transaction:
-            for index in range(2):
-                transaction.put(f"8-{index:05}".encode(), b"small")
-                transaction.put(f"16-{index:05}".encode(), data)
-            transaction.put(b"length", b"3")
+    database = lmdb.open(str(tmp_path / "db"), map_size=1 << 20)
+    with database, database.begin(write=True) as transaction:
+        for index in range(2):
+            transaction.put(f"8-{index:05}".encode(), b"small")
+            transaction.put(f"16-{index:05}".encode(), data)
+        transaction.put(b"length", b"3")
     found = files(tmp_path / "db")
     assert [file.member for file in found] == ["16-00000", "16-00001", "16-00002"]
     assert np.array_equal(read(found[1], 16, "crop").pixels, PIXELS[0])
