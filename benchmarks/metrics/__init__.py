@@ -10,25 +10,50 @@ from benchmarks.metrics.correspondence import Identity, Landmarks, Translation
 from benchmarks.metrics.distances import frechet_distance, moments, polynomial_mmd
 from benchmarks.metrics.distribution import FD, KID, Coverage, Density, Precision, Recall
 from benchmarks.metrics.diversity import IntraCluster, NearestShot
+from benchmarks.metrics.extrapolated import FDInfinity
+from benchmarks.metrics.kernel import CMMD, KIDInterval, gaussian_mmd
 from benchmarks.metrics.manifold import density_coverage, precision_recall, radii
+from benchmarks.metrics.memorisation import AuthPct, authenticity
 from benchmarks.metrics.palette import Palette
+from benchmarks.metrics.path_length import PathLength
+from benchmarks.metrics.perceptual import (
+    IntraClusterMaps,
+    NearestShotMaps,
+    NearestSource,
+    Pairwise,
+)
+from benchmarks.metrics.persons import FoundIdentity
+from benchmarks.metrics.structure import StructureDistance
 
 __all__ = [
+    "CMMD",
     "FD",
     "KID",
+    "AuthPct",
     "Coverage",
     "Density",
+    "FDInfinity",
+    "FoundIdentity",
     "Identity",
     "IntraCluster",
+    "IntraClusterMaps",
+    "KIDInterval",
     "Landmarks",
     "Measure",
     "NearestShot",
+    "NearestShotMaps",
+    "NearestSource",
+    "Pairwise",
     "Palette",
+    "PathLength",
     "Precision",
     "Recall",
+    "StructureDistance",
     "Translation",
+    "authenticity",
     "density_coverage",
     "frechet_distance",
+    "gaussian_mmd",
     "intra_cluster",
     "moments",
     "polynomial_mmd",

@@ -52,7 +52,12 @@ def frechet_distance(mu1: Array, sigma1: Array, mu2: Array, sigma2: Array) -> fl
         raise ValueError("the two means and covariances do not have the same number of features")
     if not all(bool(x.isfinite().all()) for x in (m1, s1, m2, s2)):
         raise ValueError("means and covariances must be finite")
-    overlap = torch.linalg.svdvals(root(s1) @ root(s2)).sum()
+    return frechet(m1, s1, root(s1), m2, s2)
+
+
+def frechet(m1: Tensor, s1: Tensor, half1: Tensor, m2: Tensor, s2: Tensor) -> float:
+    """The same where the root of the first covariance is known, which takes half of the time."""
+    overlap = torch.linalg.svdvals(half1 @ root(s2)).sum()
     return float((m1 - m2).square().sum() + s1.trace() + s2.trace() - 2 * overlap)
 
 

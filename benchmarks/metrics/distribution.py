@@ -8,7 +8,16 @@ from torch import Tensor
 from benchmarks.gallery import Extractor, Gallery
 from benchmarks.measure import Measure
 from benchmarks.metrics.distances import double, frechet_distance, moments, polynomial_mmd
-from benchmarks.metrics.manifold import density_coverage, precision_recall
+from benchmarks.metrics.manifold import (
+    DensityCoverage,
+    PrecisionRecall,
+    density_coverage,
+    precision_recall,
+)
+
+MANY = 10_000
+"""Pictures on one side from which on features stay as they are kept, and what takes the square of
+their number in double precision is left out."""
 
 
 class Distribution:
@@ -21,11 +30,13 @@ class Distribution:
         self.extractors = (extractor,)
 
     def clouds(self, gallery: Gallery) -> tuple[Tensor, Tensor]:
-        """Features of the reals [N, F] and of the fakes [M, F], in float64."""
+        """Features of the reals [N, F] and of the fakes [M, F]; in float64 unless they are many."""
         real, fake = (
             gallery.features(stream, self.extractors[0], "features")
             for stream in ("reference", "fakes")
         )
+        if max(len(real), len(fake)) > MANY:
+            return real, fake
         return double(real), double(fake)
 
 
@@ -70,14 +81,15 @@ class KID(Distribution):
         )
         details = {
             "std": float(draws.std()) if self.subsets > 1 else 0.0,
-            "all_samples": polynomial_mmd(real, fake),
             "subsets": self.subsets,
             "subset_size": size,
             "reference": len(real),
         }
-        if gallery.has("sources"):
-            before = double(gallery.features("sources", self.extractors[0], "features"))
-            details["source"] = polynomial_mmd(real, before)
+        if max(len(real), len(fake)) <= MANY:
+            details["all_samples"] = polynomial_mmd(real, fake)
+            if gallery.has("sources"):
+                before = double(gallery.features("sources", self.extractors[0], "features"))
+                details["source"] = polynomial_mmd(real, before)
         return Measure(float(draws.mean()), self.better, len(fake), details)
 
 
@@ -85,14 +97,20 @@ class Manifold(Distribution):
     """A share by balls of k nearest neighbours."""
 
     better = "higher"
+    share: str
 
     def __init__(self, extractor: Extractor, *, k: int) -> None:
         super().__init__(extractor)
         self.k = k
 
-    def number(self, real: Tensor, fake: Tensor) -> float:
-        """The share itself."""
-        raise NotImplementedError(f"{type(self).__name__} computes no share")
+    def shares(self, real: Tensor, fake: Tensor) -> tuple[float, float]:
+        """All shares that come of the same count of pairs, by name."""
+        raise NotImplementedError(f"{type(self).__name__} counts nothing")
+
+    def number(self, gallery: Gallery, part: str, real: Tensor, fake: Tensor) -> float:
+        """The share itself; two metrics that need the same count let the gallery remember it."""
+        key = (type(self).shares, self.extractors[0].name, self.k, part)
+        return float(getattr(gallery.once(key, lambda: self.shares(real, fake)), self.share))
 
     def __call__(self, gallery: Gallery) -> Measure:
         """Measure the gallery."""
@@ -100,38 +118,48 @@ class Manifold(Distribution):
         details: dict[str, float] = {"k": self.k, "reference": len(real)}
         # What two halves of the reference would score: the ceiling, which is not 1 for few samples.
         half = len(real) // 2
-        if half > self.k:
-            details["real_against_real"] = self.number(real[:half], real[half:])
-        return Measure(self.number(real, fake), self.better, len(fake), details)
+        if half > self.k and len(real) <= MANY:
+            halves = real[:half], real[half:]
+            details["real_against_real"] = self.number(gallery, "halves", *halves)
+        value = self.number(gallery, "all", real, fake)
+        return Measure(value, self.better, len(fake), details)
 
 
-class Precision(Manifold):
+class Precise(Manifold):
+    """Improved precision and recall (arXiv:1904.06991)."""
+
+    def shares(self, real: Tensor, fake: Tensor) -> PrecisionRecall:
+        """Both of them."""
+        return precision_recall(real, fake, self.k)
+
+
+class Precision(Precise):
     """Share of fakes that lie among the reals (arXiv:1904.06991)."""
 
-    def number(self, real: Tensor, fake: Tensor) -> float:
-        """Improved precision."""
-        return precision_recall(real, fake, self.k).precision
+    share = "precision"
 
 
-class Recall(Manifold):
+class Recall(Precise):
     """Share of reals that lie among the fakes (arXiv:1904.06991)."""
 
-    def number(self, real: Tensor, fake: Tensor) -> float:
-        """Improved recall."""
-        return precision_recall(real, fake, self.k).recall
+    share = "recall"
 
 
-class Density(Manifold):
+class Dense(Manifold):
+    """Density and coverage (arXiv:2002.09797)."""
+
+    def shares(self, real: Tensor, fake: Tensor) -> DensityCoverage:
+        """Both of them."""
+        return density_coverage(real, fake, self.k)
+
+
+class Density(Dense):
     """Mean number of real balls around a fake, over k (arXiv:2002.09797); can exceed 1."""
 
-    def number(self, real: Tensor, fake: Tensor) -> float:
-        """Density."""
-        return density_coverage(real, fake, self.k).density
+    share = "density"
 
 
-class Coverage(Manifold):
+class Coverage(Dense):
     """Share of reals that have a fake in their ball (arXiv:2002.09797)."""
 
-    def number(self, real: Tensor, fake: Tensor) -> float:
-        """Coverage."""
-        return density_coverage(real, fake, self.k).coverage
+    share = "coverage"

@@ -2,7 +2,8 @@
 
 Improved precision and recall (arXiv:1904.06991), density and coverage (arXiv:2002.09797). The ball
 of a point reaches to its k-th nearest neighbour in its own set; a point is no neighbour of itself.
-Departs from the papers in: nothing; distance matrices are made in chunks.
+Departs from the papers in: nothing; distance matrices are made in chunks, and for many rows in low
+precision first (:mod:`benchmarks.metrics.neighbours`), which changes no count.
 """
 
 from typing import NamedTuple
@@ -10,10 +11,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from benchmarks.metrics import neighbours
 from benchmarks.metrics.distances import Array
+from benchmarks.metrics.neighbours import Cloud
 
 # Rows of a distance matrix that are held at once: 1024 x 50,000 floats are 200 MB.
 CHUNK = 1024
+# Pairs of float32 rows from which on low precision proposes which of them are near.
+MANY = 1 << 26
 
 
 class PrecisionRecall(NamedTuple):
@@ -44,6 +49,8 @@ def radii(x: Array, k: int) -> Tensor:
 def precision_recall(real: Array, fake: Array, k: int) -> PrecisionRecall:
     """Improved precision and recall of fakes [M, F] against reals [N, F]."""
     real, fake = _centred(real, fake)
+    if _many(real, fake):
+        return precision_recall_of(*balls_of(real, fake, k), k)
     real_radii, fake_radii = _squared_radii(real, k), _squared_radii(fake, k)
     found = torch.zeros(len(real), dtype=torch.bool)
     inside = 0
@@ -54,9 +61,54 @@ def precision_recall(real: Array, fake: Array, k: int) -> PrecisionRecall:
     return PrecisionRecall(inside / len(fake), int(found.sum()) / len(real))
 
 
+def _many(real: Tensor, fake: Tensor) -> bool:
+    return real.dtype == torch.float32 and len(real) * len(fake) >= MANY
+
+
+class Ball(NamedTuple):
+    """Rows and the squared distances [N, most] of each to its nearest others."""
+
+    cloud: Cloud
+    nearest: Tensor
+
+
+def balls_of(real: Tensor, fake: Tensor, most: int) -> tuple[Ball, Ball]:
+    """Reals and fakes with the radii of their balls up to the ``most``-th neighbour."""
+    made = []
+    for rows in (real, fake):
+        _enough(rows, most)
+        cloud = Cloud(rows, neighbours.low_precision())
+        made.append(Ball(cloud, neighbours.nearest(cloud, most)))
+    return made[0], made[1]
+
+
+def precision_recall_of(real: Ball, fake: Ball, k: int) -> PrecisionRecall:
+    """Improved precision and recall where the balls are known."""
+    precise = torch.zeros(len(fake.cloud), dtype=torch.bool)
+    found = torch.zeros(len(real.cloud), dtype=torch.bool)
+    limits = fake.nearest[:, k - 1], real.nearest[:, k - 1]
+    for i, j, in_fake, in_real in neighbours.balls(fake.cloud, real.cloud, *limits):
+        precise[i] |= in_real.any(1)
+        found[j] |= in_fake.any(0)
+    return PrecisionRecall(float(precise.double().mean()), float(found.double().mean()))
+
+
+def density_coverage_of(real: Ball, fake: Ball, k: int) -> DensityCoverage:
+    """Density and coverage where the balls are known."""
+    found = torch.zeros(len(real.cloud), dtype=torch.bool)
+    count = 0
+    limits = torch.full((len(fake.cloud),), -1.0, dtype=torch.float64), real.nearest[:, k - 1]
+    for _, j, _, in_real in neighbours.balls(fake.cloud, real.cloud, *limits):
+        count += int(in_real.count_nonzero())
+        found[j] |= in_real.any(0)
+    return DensityCoverage(count / (k * len(fake.cloud)), float(found.double().mean()))
+
+
 def density_coverage(real: Array, fake: Array, k: int) -> DensityCoverage:
     """Density and coverage of fakes [M, F] against reals [N, F]; only real balls are used."""
     real, fake = _centred(real, fake)
+    if _many(real, fake):
+        return density_coverage_of(*balls_of(real, fake, k), k)
     real_radii = _squared_radii(real, k)
     found = torch.zeros(len(real), dtype=torch.bool)
     balls = 0
@@ -80,14 +132,18 @@ def _centred(real: Array, fake: Array) -> tuple[Tensor, Tensor]:
     return (real - mean).to(dtype), (fake - mean).to(dtype)
 
 
-def _squared_radii(x: Tensor, k: int) -> Tensor:
+def _enough(x: Tensor, k: int) -> None:
     if not 0 < k < len(x):
         raise ValueError(f"k={k} needs more than {k} samples on either side, not {len(x)}")
+
+
+def _squared_radii(x: Tensor, k: int) -> Tensor:
+    _enough(x, k)
     parts = []
     for start in range(0, len(x), CHUNK):
         part = x[start : start + CHUNK]
         distances = squared_distances(part, x)
         rows = torch.arange(len(part))
         distances[rows, rows + start] = torch.inf
-        parts.append(distances.kthvalue(k, dim=1).values)
+        parts.append(distances.topk(k, dim=1, largest=False).values[:, -1])
     return torch.cat(parts)

@@ -1,0 +1,53 @@
+"""Whether fakes are copies of the shots by their features: AuthPct (arXiv:2102.08921).
+
+Departs from the paper in: nothing; with ten shots it says little, so read it beside the nearest
+shot.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from benchmarks.gallery import Extractor, Gallery
+from benchmarks.measure import Measure
+from benchmarks.metrics.distances import Array, double
+from benchmarks.metrics.manifold import CHUNK, radii, squared_distances
+
+
+def authenticity(train: Array, fake: Array) -> float:
+    """Share of fakes [M, F] farther from their nearest training row [N, F] than it from its own.
+
+    1 where nothing is copied, 0 where everything is.
+    """
+    rows, others = double(train), double(fake)
+    own = radii(rows, 1).square()
+    authentic = 0
+    for part in others.split(CHUNK):
+        nearest, where = squared_distances(part, rows).min(1)
+        authentic += int((nearest > own[where]).sum())
+    return authentic / len(others)
+
+
+class AuthPct:
+    """Percentage of fakes that are no copies of shots; needs two shots or more."""
+
+    better = "higher"
+    needs = ("fakes", "shots")
+
+    def __init__(self, extractor: Extractor) -> None:
+        self.extractors = (extractor,)
+
+    def __call__(self, gallery: Gallery) -> Measure:
+        """Measure the gallery; with a single shot nothing can be called a copy: 100."""
+
+        def seen(stream: str) -> torch.Tensor:
+            return gallery.features(stream, self.extractors[0], "features")
+
+        shots, fakes = seen("shots"), seen("fakes")
+        details: dict[str, float] = {"shots": len(shots)}
+        if len(shots) < 2:
+            return Measure(100.0, self.better, len(fakes), details)
+        if gallery.has("reference"):
+            details["reference"] = 100 * authenticity(shots, seen("reference"))
+        value = 100 * authenticity(shots, fakes)
+        return Measure(value, self.better, len(fakes), details)
