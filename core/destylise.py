@@ -1,9 +1,9 @@
 """Facial destylisation: from a stylised picture to the face behind it (arXiv:2203.13248, 3.1).
 
-Three steps: the encoder reads a Z+ code off the picture (the extrinsic code); the code is
-optimised so that a generator which was shortly tuned on the style shows the picture, its rows kept
-alike; what the source's own generator makes of that code is read by the encoder again (the
-intrinsic code). Colour rows stay the encoder's.
+Three steps: a Z+ code is found that the source's generator shows as the picture (the extrinsic
+code); the code is optimised so that a generator which was shortly tuned on the style shows the
+picture, its rows kept alike, and with them what the source makes of it is a face; that face is
+embedded in Z+ (the intrinsic code). Colour rows stay the extrinsic ones.
 
 Departs from the paper in: see the yaml of the method.
 """
@@ -21,7 +21,7 @@ from core import weights
 from core.encoders.compact import CompactZPlus
 from core.generator import Generator
 from core.inversion import ROOT, thumbnails
-from core.noise_maps import Noise
+from core.noise_maps import ConstantNoise, Noise
 
 RAMP, FALL = 0.05, 0.25  # shares of the steps
 
@@ -34,6 +34,15 @@ class Guiding(Protocol):
 
     def identity(self, images: Tensor) -> Tensor:
         """Unit vectors [N, E] that say who it is."""
+
+
+class Embed(Protocol):
+    """What makes the intrinsic code of a face."""
+
+    def __call__(
+        self, encode: ZPlus, g: Generator, codes: Tensor, maps: dict[str, Tensor]
+    ) -> Tensor:
+        """Codes [N, L, Z] of what g makes of codes and noise maps."""
 
 
 class Codes(NamedTuple):
@@ -87,9 +96,36 @@ class ZPlus:
         nearest = torch.cdist(thumbnails(pictures), torch.cat(seen)).argmin(dim=1)
         return z[nearest][:, None].repeat(1, g.num_ws, 1)
 
-    def again(self, g: Generator, pictures: Tensor, codes: Tensor) -> Tensor:
-        """Codes of pictures that were made of ``codes``, which are the answer without encoder."""
-        return self(g, pictures) if self.encoders else codes
+
+class Reread:
+    """Embeds a face by the encoder, after truncation: as published.
+
+    Args:
+        psi: truncation of the styles of the face.
+        towards: styles that truncation leads to: ``average`` or ``zero``.
+    """
+
+    def __init__(self, *, psi: float, towards: str) -> None:
+        self.psi, self.towards = psi, towards
+
+    def __call__(
+        self, encode: ZPlus, g: Generator, codes: Tensor, maps: dict[str, Tensor]
+    ) -> Tensor:
+        """Codes [N, L, Z] of what g makes of ``codes``; these themselves without an encoder."""
+        if not encode.encoders:
+            return codes
+        ws = truncated(g, rows_mapped(g, codes), self.psi, self.towards)
+        return encode(g, g.synthesis.trace(ws, noise=maps).image)
+
+
+class AsItIs:
+    """The optimised code is the embedding: for encoders that lose more than they put right."""
+
+    def __call__(
+        self, encode: ZPlus, g: Generator, codes: Tensor, maps: dict[str, Tensor]
+    ) -> Tensor:
+        """The codes."""
+        return codes
 
 
 class Destylise:
@@ -97,6 +133,9 @@ class Destylise:
 
     Args:
         encode: pictures to Z+ codes.
+        sharpen_steps: of Adam by which the source's generator improves on the encoder; 0 leaves
+            what the encoder said.
+        embed: the face to its code.
         guide: what the losses look through.
         noise: maps that are optimised beside the codes.
         code_steps: of Adam.
@@ -104,15 +143,15 @@ class Destylise:
         perceptual: weight of the perceptual distance.
         identity: weight of one minus the cosine of the identities.
         deviation: weight of the rows' standard deviation.
-        colour_from: first row that stays the encoder's.
-        psi: truncation of what the source makes of the code.
-        towards: styles that truncation leads to: ``average`` or ``zero``.
+        colour_from: first row that stays the extrinsic code's.
     """
 
     def __init__(
         self,
         *,
         encode: ZPlus,
+        sharpen_steps: int,
+        embed: Embed,
         guide: Guiding,
         noise: Noise,
         code_steps: int,
@@ -121,24 +160,23 @@ class Destylise:
         identity: float,
         deviation: float,
         colour_from: int,
-        psi: float,
-        towards: str,
     ) -> None:
-        self.encode, self.guide, self.noise = encode, guide, noise
+        self.encode, self.sharpen_steps, self.embed = encode, sharpen_steps, embed
+        self.guide, self.noise = guide, noise
         self.steps, self.lr = code_steps, lr
         self.perceptual, self.identity, self.deviation = perceptual, identity, deviation
-        self.colour_from, self.psi, self.towards = colour_from, psi, towards
+        self.colour_from = colour_from
 
     def __call__(self, g: Generator, tuned: Generator, pictures: Tensor) -> Codes:
         """Codes of pictures [N, 3, R, R]; ``tuned`` is g after a little training on the style."""
-        extrinsic = self.encode(g, pictures)
-        found, maps = self.optimised(tuned, pictures, extrinsic)
+        extrinsic, _ = self.optimised(
+            g, pictures, self.encode(g, pictures), self.sharpen_steps, ConstantNoise()
+        )
+        found, maps = self.optimised(tuned, pictures, extrinsic, self.steps, self.noise)
         with torch.no_grad():
             codes = self.recoloured(found, extrinsic)
-            ws = truncated(g, rows_mapped(g, codes), self.psi, self.towards)
-            face = g.synthesis.trace(ws, noise=maps).image
-            intrinsic = self.recoloured(self.encode.again(g, face, codes), extrinsic)
-        return Codes(extrinsic, intrinsic)
+            embedded = self.embed(self.encode, g, codes, maps)
+        return Codes(extrinsic, self.recoloured(embedded, extrinsic))
 
     def recoloured(self, codes: Tensor, extrinsic: Tensor) -> Tensor:
         """Codes whose colour rows are the extrinsic ones."""
@@ -146,30 +184,30 @@ class Destylise:
 
     @torch.enable_grad()
     def optimised(
-        self, tuned: Generator, pictures: Tensor, start: Tensor
+        self, g: Generator, pictures: Tensor, start: Tensor, steps: int, noise: Noise
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Codes [N, L, Z] and noise maps with which ``tuned`` shows the pictures."""
+        """Codes [N, L, Z] and noise maps with which g shows the pictures."""
         with torch.no_grad():
             wanted, who = self.guide.embed(pictures), self.guide.identity(pictures)
         codes = start.clone().requires_grad_(True)
-        alike = self.noise.maps(tuned.synthesis, 1)  # whatever stands beside a picture
+        alike = noise.maps(g.synthesis, 1)  # whatever stands beside a picture
         maps = {
-            name: noise.detach().repeat(len(pictures), 1, 1, 1) for name, noise in alike.items()
+            name: drawn.detach().repeat(len(pictures), 1, 1, 1) for name, drawn in alike.items()
         }
-        for noise in maps.values():
-            noise.requires_grad_(True)
+        for drawn in maps.values():
+            drawn.requires_grad_(True)
         adam = torch.optim.Adam([codes, *maps.values()], lr=self.lr)
-        for step in range(self.steps):
-            adam.param_groups[0]["lr"] = rate(step, self.steps, self.lr)
-            shown = tuned.synthesis.trace(rows_mapped(tuned, codes), noise=maps).image
+        for step in range(steps):
+            adam.param_groups[0]["lr"] = rate(step, steps, self.lr)
+            shown = g.synthesis.trace(rows_mapped(g, codes), noise=maps).image
             near = (self.guide.embed(shown) - wanted).square().sum(1)
             other = 1 - (self.guide.identity(shown) * who).sum(1)
-            cost = self.perceptual * near + self.identity * other + self.noise.penalty(maps)
+            cost = self.perceptual * near + self.identity * other + noise.penalty(maps)
             adam.zero_grad()
             (cost + self.deviation * row_deviation(codes)).sum().backward()
             adam.step()
-            self.noise.after_step(maps)
-        return codes.detach(), {name: noise.detach() for name, noise in maps.items()}
+            noise.after_step(maps)
+        return codes.detach(), {name: drawn.detach() for name, drawn in maps.items()}
 
 
 def truncated(g: Generator, ws: Tensor, psi: float, towards: str) -> Tensor:
