@@ -35,8 +35,9 @@ class Axis:
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
-        """Pixel and text of round values, three to six of them."""
-        values = decades(self.low, self.high) if self.log else steps(self.low, self.high)
+        """Pixel and text of round values, a handful of them."""
+        values = decades(self.low, self.high) if self.log else []
+        values = values if len(values) > 2 else steps(self.low, self.high)
         return [(self.at(value), number(value)) for value in values]
 
 
@@ -72,7 +73,7 @@ def decades(low: float, high: float) -> list[float]:
     for heads in HEADS:
         found = [h * 10.0**p for p in powers for h in heads if low <= h * 10.0**p <= high]
         if len(found) <= 6:
-            return found or [math.sqrt(low * high)]
+            return found
     return found[:: len(found) // 4]
 
 

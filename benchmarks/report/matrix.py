@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.leaderboard import board, grid, numbering
+from benchmarks.leaderboard import grid, numbering
 from benchmarks.leaderboard.board import Row, Table, changes, state
 from benchmarks.report import strips
 from benchmarks.report.scatter import titled
@@ -29,7 +28,7 @@ class Column:
     Attributes:
         shown: strips by level and seed.
         failed: why runs failed, by level and seed.
-        numbers: the leading metrics by level.
+        numbers: by level, in the order of the matrix's metrics.
         first: tile of the strip that stands in row 0 (the truth begins with the people).
     """
 
@@ -48,7 +47,7 @@ class Matrix:
         data: its name.
         levels: names of the data set in the table by level of layer swap.
         shots: their strip, or None.
-        metrics: titles of the columns' numbers.
+        metrics: title of each of the columns' numbers, and whether it leads.
         people: row of the first person; rows before are latents.
     """
 
@@ -57,7 +56,7 @@ class Matrix:
     levels: Mapping[str, str]
     seeds: tuple[int, ...]
     shots: Sprite | None
-    metrics: tuple[str, ...]
+    metrics: tuple[tuple[str, bool], ...]
     columns: tuple[Column, ...]
 
     @property
@@ -126,7 +125,9 @@ def matrix(table: Table, rows: Sequence[Row], data: str, sprites: Sprites) -> Ma
         levels=labels,
         seeds=tuple(sorted({record["seed"] for record in every})),
         shots=sprites.get(f"{scene}--{strips.SHOTS}"),
-        metrics=tuple(titled(column) for column in leading(table, data)),
+        metrics=tuple(
+            (titled(column), grid.named(column.metric, grid.LEADING)) for column in table.of(data)
+        ),
         columns=(*source(table, scene, data, sprites), *columns, *truth(scene, sprites)),
     )
 
@@ -143,14 +144,9 @@ def truth(scene: str, sprites: Sprites) -> Iterator[Column]:
         yield Column("truth", {WHOLE: strip}, first=strips.LATENTS)
 
 
-def leading(table: Table, data: str) -> list[board.Column]:
-    """The metrics that stand under the pictures of a data set."""
-    return [column for column in table.of(data) if grid.named(column.metric, grid.LEADING)]
-
-
 def untouched(table: Table, data: str) -> list[grid.Entry]:
     """The source's own numbers."""
-    found = [(column, table.untouched.get(column)) for column in leading(table, data)]
+    found = [(column, table.untouched.get(column)) for column in table.of(data)]
     return [
         grid.Entry(state="left out")
         if value is None
@@ -175,7 +171,12 @@ def method(
             failed[key] = record.get("reason", "")
         elif sprite := sprites.get(strips.name(record)):
             shown[key] = sprite
-    numbers: dict[str, list[grid.Entry]] = defaultdict(list)
-    for at, label in labels.items():
-        numbers[at] += [grid.entry(table, row, column) for column in leading(table, label)]
-    return Column(row.label, shown, failed, dict(numbers))
+    numbers = {at: entries(table, row, labels[""], label) for at, label in labels.items()}
+    return Column(row.label, shown, failed, numbers)
+
+
+def entries(table: Table, row: Row, data: str, label: str) -> list[grid.Entry]:
+    """A row's cells on a data set with swapped layers, one for every metric of the data set."""
+    own = {column.metric: column for column in table.of(label)}
+    wanted = [own.get(column.metric) for column in table.of(data)]
+    return [grid.entry(table, row, column) if column else grid.Entry() for column in wanted]

@@ -219,7 +219,7 @@ def comparable(sections: Sequence[Section]) -> list[dict[str, Any]]:
                 "seeds": one.seeds,
                 "levels": list(one.levels),
                 "rows": [one.describe(i) for i in range(one.rows)],
-                "metrics": one.metrics,
+                "metrics": [title for title, _ in one.metrics],
                 "columns": columns,
             }
         )
