@@ -16,6 +16,7 @@ from benchmarks.report.strips import Strips
 ROOM = 7_000_000
 """Bytes of pictures on one page; what comes later has to stay outside."""
 LARGEST = 500_000  # bytes of one strip; ours have 15,000
+TALLEST, MOST = 256, 64  # pixels and tiles of one strip; ours have 64 and 12
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,11 @@ def content(path: Path) -> bytes:
 
 
 def count(data: bytes) -> int:
-    """How many square tiles lie in a WebP side by side; 0 if it is no such picture."""
+    """How many square tiles lie in a WebP side by side; 0 if it is no such strip."""
     try:
         with Image.open(io.BytesIO(data), formats=["WEBP"]) as picture:
             width, height = picture.size
-    except (UnidentifiedImageError, OSError, ValueError):
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError):
         return 0
-    return width // height if width % height == 0 else 0
+    tiles, rest = divmod(width, height)
+    return tiles if not rest and height <= TALLEST and tiles <= MOST else 0

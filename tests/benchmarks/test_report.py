@@ -5,9 +5,12 @@ import hashlib
 import json
 import re
 from collections import defaultdict
+from html import escape
 from html.parser import HTMLParser
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from benchmarks.report import __main__ as report
 from benchmarks.report import course, scatter, strips
@@ -113,14 +116,24 @@ def test_a_strip_is_looked_up_and_never_made_into_a_path(tmp_path):
     assert "image/webp" not in render(tmp_path / "results", local=True)
 
 
-def test_a_torn_strip_is_named_and_left_out(tmp_path):
-    run = pages.made("good", "parafaces_a", 0, 0.01)
+@pytest.mark.parametrize("method", ["good", "<img src=x onerror=alert(1)>"])
+def test_a_torn_strip_is_named_and_left_out(tmp_path, method):
+    run = pages.made(method, "parafaces_a", 0, 0.01)
     folder = pages.write(tmp_path, [run])
     path = folder / "tiles" / f"{strips.name(run)}.webp"
     path.write_bytes(path.read_bytes()[:20])
-    assert f"No strips of pictures: {path.name}." in render(folder, local=True)
-    for data in (b"", b"\x89PNG\r\n\x1a\n", pages.strip(3, 0)[:-9][:15]):
-        assert count(data) == 0
+    assert f"No strips of pictures: {escape(path.name)}." in render(folder, local=True)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@given(at=st.integers(0, 200), put=st.binary(min_size=1, max_size=6), end=st.integers(0, 400))
+@example(at=0, put=b"\x89PNG\r\n\x1a\n", end=400)
+@example(at=0, put=b"R", end=0)
+@example(at=26, put=b"\xff\x3f\xff\x3f", end=400)  # claims 16,383 pixels on either side
+def test_mutated_bytes_are_a_strip_or_none(at, put, end):
+    whole = pages.strip(12, 0)
+    data = (whole[:at] + put + whole[at + len(put) :])[:end]
+    assert 0 <= count(data) <= 64
 
 
 def test_real_pictures_are_shown_here_and_left_out_of_what_is_public(tmp_path):

@@ -4,6 +4,7 @@ import copy
 import io
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from PIL import Image
 
 from benchmarks import record as records
 from benchmarks import run, seeds, swaps, tiles
-from benchmarks.report import strips
+from benchmarks.report import matrix, strips
 from benchmarks.sheet import to_uint8
 from core import weights
 from tests.benchmarks import pages
@@ -93,6 +94,38 @@ def test_a_trained_source_gives_its_own_strip_the_stylised_people_and_the_truth(
     assert len(pixels(tmp_path / "tiles" / f"{strips.name(record)}.webp")) == both
     assert len(pixels(f"{scene}--source.webp")) == both
     assert len(pixels(f"{scene}--truth.webp")) == strips.PHOTOS
+
+
+def test_a_swapped_row_is_shown_with_its_layers_swapped(finished, tmp_path):
+    _, whole, adapter = finished()
+    config = copy.deepcopy(whole["config"])
+    config["swap"]["resolution"] = 16
+    row = whole | {"recipe": "0" * 8, "of": strips.name(whole), "config": config}
+    row["overrides"] = ["swap.resolution=16"]
+    folder = tmp_path / "out" / strips.name(row)
+    records.write(folder / swaps.RECORD, row)
+    networks = swaps.apply(run.build(OmegaConf.create(config["swap"])), adapter)
+    weights.write(folder / swaps.WEIGHTS, networks, {})
+    tiles.command(["--folder", str(tmp_path)])
+    shown, before = (pixels(tmp_path / "tiles" / f"{strips.name(r)}.webp") for r in (row, whole))
+    judged = config["eval"]
+    generator = torch.Generator().manual_seed(judged["seed"])
+    z = torch.randn(judged["samples"], adapter.source.g.z_dim, generator=generator)
+    with torch.no_grad():
+        expected = to_uint8(networks["g_ema"].eval()(z[: strips.LATENTS]))
+    assert near(shown, expected) < near(before, expected)
+    assert matrix.level(row) == "16 px"
+    assert matrix.base(row) == whole["data"]
+
+
+def test_every_committed_strip_belongs_to_a_committed_record():
+    results = Path(__file__).parents[2] / "results"
+    known = [records.read(path) for path in (results / "runs").glob("*.json")]
+    names = {strips.name(record) for record in known}
+    scenes = tuple(f"{strips.scene(record)}--" for record in known)
+    for path in (results / "tiles").glob("*"):
+        assert path.stem in names or path.stem.startswith(scenes), f"git rm {path}"
+        assert path.stat().st_size < 25_000
 
 
 def test_what_is_there_is_left_alone_until_its_weights_are_newer(finished, tmp_path):
