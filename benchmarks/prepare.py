@@ -57,6 +57,7 @@ class Preparation:
         self.name = self.data["splits"] or self.source.stem
         self.stem = f"{self.name}{self.resolution}"
         self.md5 = str(cfg.md5)
+        self.made: set[Path] = set()
         self.lines = findings.heading(self.about, self.name)
 
     def run(self) -> list[str]:
@@ -120,6 +121,7 @@ class Preparation:
         self.lines += findings.contents(path.stem, survey, about, self.resolution)
         self.lines += findings.faults(survey)
         if archive.wanted:
+            self.made.add(path)
             self.lines += converted(path, archive, how, survey)
         return survey
 
@@ -131,7 +133,7 @@ class Preparation:
         if "photographs" in self.data and others:
             candidates = self.drawable(main, survey, others[0])
             others = []
-        lists = shots.made(self.data["splits"], main, survey, candidates)
+        lists = shots.made(self.data["splits"], main, survey, candidates, write=main in self.made)
         own = not others
         leaking = shots.leaks(lists, survey, survey if own else others[0], own)
         return [
@@ -140,7 +142,7 @@ class Preparation:
             *(f"- {sentence}" for sentence in (*lists.said, *lists.wrong)),
             "- the reference is " + ("the set less the shots" if own else "a set of its own"),
             "",
-            *findings.listing("shots are in the reference or nearly", leaking),
+            *findings.listing("shots that are in the reference or nearly", leaking),
         ]
 
     def drawable(self, main: Path, survey: Survey, photographs: Survey) -> list[str]:
@@ -149,7 +151,7 @@ class Preparation:
         paired = [h for h, file in survey.found.items() if pairs.stem(file) in stems]
         people = pairs.held_out(self.data["splits"], main, paired, self.data["photos"])
         alone = sorted(f.name for f in survey.found.values() if pairs.stem(f) not in stems)
-        self.lines += findings.listing("pictures have no photograph of the same name", alone)
+        self.lines += findings.listing("pictures without a photograph of the same name", alone)
         self.lines.append(f"- {len(paired)} pairs, {len(people)} of the people held out")
         return [sha256 for sha256 in survey.found if sha256 not in set(people)]
 

@@ -53,8 +53,8 @@ def published(found: int, count: int) -> str:
     """How the count of files compares with that of the published set."""
     if found == count:
         return f"the published set has {count:,}: complete"
-    return f"the published set has {count:,}: {abs(count - found):,} " + (
-        "are missing" if found < count else "too many"
+    return f"the published set has {count:,}: {abs(count - found):,} too " + (
+        "few" if found < count else "many"
     )
 
 
@@ -69,18 +69,19 @@ def counted(values: Iterable[str]) -> str:
 def faults(survey: Survey) -> list[str]:
     """Broken files, duplicates and near-duplicates, every one of them."""
     lines = listing(
-        "files cannot be read", (f"{name}: {why}" for name, why in sorted(survey.broken.items()))
+        "files that cannot be read",
+        (f"{name}: {why}" for name, why in sorted(survey.broken.items())),
     )
     lines += listing(
-        "groups of files are the same bit for bit; the first of each is used",
+        "groups of files that are the same bit for bit, of which the first is used",
         (", ".join(names) for names in survey.same_files),
     )
     lines += listing(
-        "groups of files show the same pixels; the first of each is used",
+        "groups of files that show the same pixels, of which the first is used",
         (", ".join(names) for names in survey.same_pixels),
     )
     lines += listing(
-        "pairs are nearly the same and both are used",
+        "pairs that are nearly the same and both used",
         (f"{a}, {b} ({described(pair, False)})" for a, b, pair in survey.alike),
     )
     return lines
@@ -91,7 +92,7 @@ def listing(title: str, entries: Iterable[str]) -> list[str]:
     found = list(entries)
     if not found:
         return []
-    return [f"**{len(found):,} {title}:**", "", *(f"- {entry}" for entry in found), ""]
+    return [f"**{title}: {len(found):,}**", "", *(f"- {entry}" for entry in found), ""]
 
 
 def checked(survey: Survey, known: frozenset[str], name: str) -> list[str]:
@@ -101,4 +102,4 @@ def checked(survey: Survey, known: frozenset[str], name: str) -> list[str]:
     unknown = sorted(row.file.name for row in survey.rows if row.md5 not in known)
     agree = len(survey.rows) - len(unknown)
     lines = [f"- published checksums ({name}): {agree:,} of {len(survey.rows):,} files agree", ""]
-    return lines + listing("files are not as published", unknown)
+    return lines + listing("files that are not as published", unknown)

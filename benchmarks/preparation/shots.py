@@ -26,7 +26,7 @@ class Lists:
     wrong: list[str]
 
 
-def made(name: str, place: Path, survey: Survey, candidates: list[str]) -> Lists:
+def made(name: str, place: Path, survey: Survey, candidates: list[str], *, write: bool) -> Lists:
     """The committed lists of a set or, where none fits, lists written beside `place`.
 
     Args:
@@ -34,6 +34,7 @@ def made(name: str, place: Path, survey: Survey, candidates: list[str]) -> Lists
         place: the zip that the set was converted to.
         survey: of the set.
         candidates: checksums of what may become a shot.
+        write: whether lists that are not there are written.
     """
     kept: dict[str, tuple[str, ...]] = {}
     written: list[str] = []
@@ -52,15 +53,17 @@ def made(name: str, place: Path, survey: Survey, candidates: list[str]) -> Lists
             if not found.hashes and len(order) >= size:
                 found = splits.Split(part, tuple(order[:size]), "")
                 written.append(f"{called}-{part}.txt")
+            if found.hashes and write and found.origin == part:
                 title = f"{called}: {size} shots, draw {draw} (drawn by checksum)"
                 text = splits.text(title, {sha256: names[sha256] for sha256 in found.hashes})
-                disk.put(place.with_name(written[-1]), text.encode())
+                disk.put(place.with_name(f"{called}-{part}.txt"), text.encode())
             if found.hashes:
                 kept[f"{called}-{part}"] = found.hashes
     there = len(kept) - len(written)
     said = [f"{there} lists of shots were there and fit."] if there else []
     if written:
-        said.append(f"{len(written)} lists were written beside the zip: {', '.join(written)}.")
+        done = "were written beside the zip" if write else "are to be written"
+        said.append(f"{len(written)} lists {done}: {', '.join(written)}.")
     short = [size for size in splits.SIZES if not any(f"-{size}-" in key for key in kept)]
     said += [f"Too few pictures for {size} shots." for size in short]
     return Lists(kept, said, wrong)
@@ -87,7 +90,7 @@ def leaks(lists: Lists, survey: Survey, reference: Survey, own: bool) -> list[st
             continue  # the domain leaves it out, and it stands among the duplicates
         how = "the same file" if same else described(pair, shot.pixels == other.pixels)
         found.append(f"{shot.file.name} is {other.file.name} of the reference ({how})")
-    return found
+    return sorted(found)
 
 
 def described(pair: likeness.Pair, equal: bool) -> str:

@@ -122,10 +122,11 @@ def test_broken_files_are_all_named_and_nothing_is_converted(good, prepared, tmp
     assert status == 2
     assert len(said.strip().splitlines()) == 1
     assert said.startswith("styleshift: 2 of the files cannot be read, so nothing was converted")
-    assert "**2 files cannot be read:**" in report
+    assert "**files that cannot be read: 2**" in report
     assert "- cut off.png: " in report
     assert "- empty.jpg: is empty (0 bytes)" in report
-    assert not (tmp_path / "out" / "mine64.zip").exists()
+    assert "9 lists are to be written: mine64-10-0.txt" in report
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine64.md"]
 
 
 def test_every_kind_of_fault_is_counted_and_named(good, prepared, tmp_path):
@@ -140,11 +141,13 @@ def test_every_kind_of_fault_is_counted_and_named(good, prepared, tmp_path):
     assert "1 not square and cut to the central square" in report
     assert "1 smaller than 64 px and enlarged" in report
     assert "1 show no colour" in report
-    assert "**1 groups of files are the same bit for bit" in report
+    assert (
+        "**groups of files that are the same bit for bit, of which the first is used: 1**" in report
+    )
     assert "- 001.png, again.png" in report
-    assert "**1 groups of files show the same pixels" in report
+    assert "**groups of files that show the same pixels, of which the first is used: 1**" in report
     assert "- 002.png, same.bmp" in report
-    assert "**2 pairs are nearly the same" in report
+    assert "**pairs that are nearly the same and both used: 2**" in report
     assert "003.png, saved again.jpg (likeness 0." in report
     assert "004.png, mirror.png (mirrored, likeness 1.000)" in report
     assert len(files(tmp_path / "out" / "mine64.zip")) == 19
@@ -164,7 +167,7 @@ def test_shots_in_the_reference_are_named_however_they_got_there(good, prepared,
     status, _, report = prepared(*words)
     assert status == 0
     assert "the reference is a set of its own" in report
-    assert "**3 shots are in the reference or nearly:**" in report
+    assert "**shots that are in the reference or nearly: 3**" in report
     assert "- 000.png is a.png of the reference (the same file)" in report
     assert "- 001.png is b.bmp of the reference (the same pixels)" in report
     assert "- 002.png is c.jpg of the reference (likeness 0." in report
@@ -200,13 +203,13 @@ def test_published_checksums_are_compared_in_whatever_form_they_come(good, prepa
     (tmp_path / "sums.json").write_text(json.dumps(rows))
     _, _, report = prepared(f"source={good}", f"md5={tmp_path / 'sums.json'}")
     assert "13 of 14 files agree" in report
-    assert "**1 files are not as published:**\n\n- 003.png" in report
+    assert "**files that are not as published: 1**\n\n- 003.png" in report
 
 
 def test_a_published_set_is_compared_with_its_counts_and_says_whose_it_is(good, prepared):
     _, _, report = prepared("data=metfaces", f"source={good}")
     assert report.startswith("# MetFaces\n\n- licence: CC BY-NC 2.0")
-    assert "the published set has 1,336: 1,322 are missing" in report
+    assert "the published set has 1,336: 1,322 too few" in report
     assert "14 are not 1024 x 1024 as published" in report
     assert "published checksums: metfaces.json was not given" in report
     assert "9 lists were written beside the zip: metfaces-10-0.txt" in report
