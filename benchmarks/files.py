@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks.containers import (
     LMDB,
     RENDER,
+    SUFFIXES,
     Container,
     Folder,
     Lmdb,
@@ -62,17 +63,28 @@ class File:
 
 
 def files(root: str | Path) -> list[File]:
-    """All picture files in a folder, zip, LMDB or render, sorted; hidden ones are skipped."""
+    """All picture files in a folder, zip, LMDB or render, sorted; hidden ones are skipped.
+
+    A picture's own path gives that picture alone.
+    """
     path = Path(os.path.expanduser(root))  # leaves ~nobody as it is, where Path would raise
     if not os.path.exists(path):  # False, not an error, for what may not be looked at
         raise UserError(f"The folder {path} does not exist.")
+    if _alone(path):
+        return [File(path.parent, path.name)]
     return [File(path, member) for member in container(path).pictures()]
 
 
 def notes(root: str | Path) -> dict[str, Any]:
     """What `benchmarks.prepare` wrote into a zip, or nothing."""
     path = Path(os.path.expanduser(root))
-    return getattr(container(path), "notes", {}) if os.path.exists(path) else {}
+    holds = os.path.exists(path) and not _alone(path)
+    return getattr(container(path), "notes", {}) if holds else {}
+
+
+def _alone(path: Path) -> bool:
+    """Whether it is a picture itself, by its name."""
+    return path.suffix.lower() in SUFFIXES and path.is_file() and not zipfile.is_zipfile(path)
 
 
 def container(path: Path) -> Container:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from benchmarks.files import notes
 from benchmarks.pictures import Unreadable, as_images, decode, files, frame, read, sentences
 from core.errors import UserError
 
@@ -288,6 +289,15 @@ def test_a_folder_that_is_missing_empty_or_no_folder_is_one_clear_sentence(tmp_p
     (tmp_path / "half.zip").write_bytes(b"PK\x03\x04" + bytes(100))
     with pytest.raises(UserError, match=r"half\.zip is neither a folder nor a zip"):
         files(tmp_path / "half.zip")
+
+
+def test_a_picture_can_be_given_by_itself(tmp_path):
+    for name in ("a.png", "b.png"):
+        Image.fromarray(GRADIENT).save(tmp_path / name)
+    (found,) = files(tmp_path / "b.png")
+    assert str(found) == str(tmp_path / "b.png")
+    assert found == files(tmp_path)[1]
+    assert notes(tmp_path / "b.png") == {}
 
 
 def test_files_that_cannot_be_opened_are_refused_by_name(tmp_path):
