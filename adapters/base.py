@@ -24,9 +24,14 @@ class Adapter(L.LightningModule):
     A method implements four members: ``configure_optimizers`` (the players, in the order G, D),
     ``training_step`` (manual optimisation), ``latents`` and ``render``. The last weights are the
     result. ``images_seen`` is the clock: Lightning's ``global_step`` counts optimiser steps.
+
+    Attributes:
+        paper: that the method is of.
+        purpose: what it makes, where that is no adapted generator: a sweep's glob leaves it out.
     """
 
     paper: str = ""
+    purpose: str = ""
     source: Source
 
     def __init__(self, source: Source, *, seed: int, images: int, batch_size: int) -> None:

@@ -58,6 +58,7 @@ class Encoder(Adapter):
     """
 
     paper = "arXiv:2008.00951"
+    purpose = "it makes the inverter of a source"
     encoder: Compact
     spread: Tensor
 

@@ -165,6 +165,8 @@ class ParaFacesTraining(ParaFacesDomain):
         parafaces: see `ParaFacesDomain`; `shots` of the pictures stand for all where few are shown.
     """
 
+    purpose = "a source is made of it"
+
     def __init__(self, *, people: int, pictures_each: int, shots: int, **parafaces: Any) -> None:
         self.trained = range(TRAINING, TRAINING + whole("data.people", people, least=1))
         self.pictures_each = whole("data.pictures_each", pictures_each, least=1)
