@@ -38,11 +38,13 @@ from core.penalties import R1, PathLength
 from core.ready import Ready
 from core.source import Source
 from core.styleloss import NormPenalty, StyleLoss
-from core.styles import Dose, StyleMaker
+from core.styles import Dose, StyleMaker, unseen
 
 Optimise = Callable[..., Optimizer]
 CODES = 2
 """The third player: the shots' extrinsic codes, in stage IV."""
+SAME = 4 / 127.5
+"""A picture whose thumbnail differs by less from a shot's is that shot."""
 
 
 class ExemplarTransfer(Adapter):
@@ -189,11 +191,12 @@ class ExemplarTransfer(Adapter):
                 self.manual_backward(torch.stack(list(terms.values())).sum() * share)
                 for name, term in terms.items():
                     found[name] = found.get(name, 0) + share * term.detach()
-            self.manual_backward(self.penalty(self.g))
+            lengths = self.penalty(self.g)
+            self.manual_backward(lengths)
         self.regularise(ids, paired, step)
         self.augment.observe(logits)
         self.ema.update(self.g, len(images))
-        return {"loss_d": loss_d, **found}
+        return {"loss_d": loss_d, **found, "lengths": lengths.detach()}
 
     def discriminate(
         self, images: Tensor, ids: Tensor, paired: bool, step: int
@@ -285,9 +288,8 @@ class ExemplarTransfer(Adapter):
     def export(self) -> dict[str, nn.Module]:
         """Generator, discriminator, the shots' codes and what draws random ones."""
         sampler = self.styles.sampler(self.exemplars, self.device)
-        return {"g_ema": self.judged(), "d": self.d, "exemplars": self.exemplars} | {
-            "sampler": sampler
-        }
+        networks: dict[str, nn.Module] = {"g_ema": self.judged(), "d": self.d}
+        return networks | {"exemplars": self.exemplars, "sampler": sampler}
 
     def latents(self, z: Tensor) -> Tensor:
         """Intrinsic rows of z [N, Z], then extrinsic ones of a random style each: [N, 2 L, W]."""
@@ -313,6 +315,18 @@ class ExemplarTransfer(Adapter):
         """Extrinsic styles [1, L, W] of a shot."""
         codes = self.exemplars.extrinsic.detach()[which : which + 1]
         return rows_mapped(self.judged().generator, codes)
+
+    def style_like(self, picture: Tensor) -> Tensor:
+        """Extrinsic styles [1, L, W] of a picture [3, R, R]: a shot's, or of one never seen."""
+        which, gap = self.exemplars.nearest(picture)
+        if gap < SAME:
+            return self.style_of(which)
+        encode = self.ready.destylise
+        return unseen(self.judged(), picture, encode, self.style.refining, self.refine_lr)
+
+    def stylise_as(self, photos: Tensor, style: Tensor, dose: Dose) -> Tensor:
+        """Photos [N, 3, R, R] in a style [1, L, W], in a dose; every method inverts alike."""
+        return self.styled(self.source.invert(photos), style, dose)
 
     def styled(self, ws: Tensor, ex_ws: Tensor, dose: Dose) -> Tensor:
         """Images [N, 3, R, R] of faces ws [N, L, W] in styles ex_ws [1 or N, L, W]."""

@@ -169,14 +169,17 @@ class Destylise:
 
     def __call__(self, g: Generator, tuned: Generator, pictures: Tensor) -> Codes:
         """Codes of pictures [N, 3, R, R]; ``tuned`` is g after a little training on the style."""
-        extrinsic, _ = self.optimised(
-            g, pictures, self.encode(g, pictures), self.sharpen_steps, ConstantNoise()
-        )
+        extrinsic = self.extrinsic(g, pictures)
         found, maps = self.optimised(tuned, pictures, extrinsic, self.steps, self.noise)
         with torch.no_grad():
             codes = self.recoloured(found, extrinsic)
             embedded = self.embed(self.encode, g, codes, maps)
         return Codes(extrinsic, self.recoloured(embedded, extrinsic))
+
+    def extrinsic(self, g: Generator, pictures: Tensor) -> Tensor:
+        """Codes [N, L, Z] that g shows as the pictures, as far as it can."""
+        start = self.encode(g, pictures)
+        return self.optimised(g, pictures, start, self.sharpen_steps, ConstantNoise())[0]
 
     def recoloured(self, codes: Tensor, extrinsic: Tensor) -> Tensor:
         """Codes whose colour rows are the extrinsic ones."""

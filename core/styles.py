@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from core.destylise import Destylise, rows_mapped
 from core.dualstyle import DualStyleGAN
 from core.encoders.compact import spread
 from core.exemplars import Exemplars
@@ -109,3 +110,39 @@ class StyleMaker:
 def between(a: Tensor, b: Tensor, share: float) -> Tensor:
     """The style that is ``share`` of the way from a to b, [N, L, W] each."""
     return a.lerp(b, share)
+
+
+@torch.enable_grad()
+def unseen(
+    g: DualStyleGAN,
+    picture: Tensor,
+    destylise: Destylise,
+    cost: Callable[[Tensor, Tensor], Tensor],
+    lr: Mapping[str, float],
+) -> Tensor:
+    """Extrinsic styles [1, L, W] of a picture [3, R, R] that training has not seen.
+
+    The source's code of the picture is the face, and where the style begins; the style is then
+    refined as the exemplars' are, in as many steps as a code takes.
+
+    Args:
+        g: makes the result.
+        picture: as it should look.
+        destylise: finds the code.
+        cost: of a result and the picture, [1, 3, R, R] each.
+        lr: of ``structure`` and ``colour`` rows.
+    """
+    wanted, steps = picture[None], destylise.steps
+    face = destylise.extrinsic(g.generator, wanted)
+    cut = g.structure_rows
+    structure, colour = (x.clone().requires_grad_(True) for x in (face[:, :cut], face[:, cut:]))
+    groups = [
+        {"params": [x], "lr": lr[n]} for x, n in ((structure, "structure"), (colour, "colour"))
+    ]
+    adam, ws = torch.optim.Adam(groups, lr=0.0), rows_mapped(g.generator, face)
+    for _ in range(steps):
+        styles = rows_mapped(g.generator, torch.cat([structure, colour], dim=1))
+        adam.zero_grad()
+        cost(g.synthesis(ws, styles, g.weights(1.0, 1.0)), wanted).backward()
+        adam.step()
+    return rows_mapped(g.generator, torch.cat([structure, colour], dim=1)).detach()

@@ -135,6 +135,17 @@ def test_faces_and_results_of_a_step_share_their_styles(adapter):
     assert 0.08 < spread < 0.12
 
 
+def test_a_picture_names_its_own_style_and_a_new_one_gets_one(adapter):
+    shots = pictures()
+    assert torch.equal(adapter.style_like(shots[1]), adapter.style_of(1))
+    new = pictures(1, seed=8)[0]
+    style = adapter.style_like(new)
+    assert style.shape == (1, adapter.g.num_ws, 16)
+    assert all(not torch.equal(style, adapter.style_of(k)) for k in range(SHOTS))
+    shown = adapter.stylise_as(shots[:2], style, adapter.dose._replace(structure=0.5))
+    assert shown.shape == (2, 3, SIDE, SIDE)
+
+
 def test_exemplars_take_a_state_of_any_number_of_pictures():
     shape = {"rows": 6, "structure_rows": 3, "z_dim": 4}
     five, none = Exemplars(count=5, **shape), Exemplars(count=0, **shape)
