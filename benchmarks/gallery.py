@@ -277,6 +277,13 @@ class Gallery:
             yield from first_of(getattr(self.domain, named)(), limit)
 
 
+def networks(metrics: Mapping[str, Metric]) -> dict[str, Any]:
+    """For a record: checksums of the optional files that metrics look through, if there are any."""
+    looked = [e for metric in metrics.values() for e in getattr(metric, "extractors", ())]
+    found = {e.name: e.sha256 for e in looked if hasattr(e, "path")}
+    return {"networks": found} if found else {}
+
+
 def identity(extractor: Any) -> dict[str, str]:
     """What decides what an extractor sees: its name, and the checksum of its weights."""
     return {"extractor": extractor.name, "sha256": getattr(extractor, "sha256", "")}

@@ -24,7 +24,7 @@ from benchmarks import record as records
 from benchmarks.cell import Cell
 from benchmarks.checkpoint import Checkpoints
 from benchmarks.disk import Busy, alone, writable
-from benchmarks.gallery import Result
+from benchmarks.gallery import Result, networks
 from benchmarks.leaderboard import protocol
 from benchmarks.measure import NotFinite
 from benchmarks.outcome import BANDS, COLUMNS, console, judge, peak_bytes, publish, show
@@ -53,12 +53,13 @@ def run(
     settings.check(cfg, choices)
     cell = Cell.of(cfg, choices, overrides)
     existing = cfg.existing if cfg.existing != "auto" else ("skip" if many else "compare")
-    if existing == "skip" and cell.published.is_file():
-        console.print(f"{cell.published} is there already.", highlight=False)
+    if existing == "skip" and there(cell):
         return True
     writable(cell.published.parent)
     try:
         with alone(cell.folder):
+            if existing == "skip" and there(cell):  # somebody ended it in between
+                return True
             if not cfg.swap.resolution:
                 return adapt(cell, world(cfg), existing, signals)
             whole = Cell.of(swaps.without(cfg), choices, overrides)
@@ -69,6 +70,14 @@ def run(
             raise
         console.print(str(busy), highlight=False)
         return True
+
+
+def there(cell: Cell) -> bool:
+    """Whether a cell has its record, which is then said."""
+    if not cell.published.is_file():
+        return False
+    console.print(f"{cell.published} is there already.", highlight=False)
+    return True
 
 
 @dataclass(frozen=True)
@@ -121,13 +130,14 @@ def adapt(cell: Cell, given: World, existing: str, signals: Signals) -> bool:
     plain = records.strict(OmegaConf.to_container(cfg, resolve=True))
     logger = build(cfg.logger)
     loggers = logger.open(folder, folder.name, plain, keep.memory, keep.seen)
-    trainer = build(cfg.machine.trainer, callbacks=[watch, keep], logger=loggers)
+    callbacks = [watch, keep, *logger.callbacks]
+    trainer = build(cfg.machine.trainer, callbacks=callbacks, logger=loggers)
     device = trainer.strategy.root_device  # the adapter goes there when training begins
     started = records.provenance(str(device))
     chance = seeds.left_to_chance(device, deterministic=cfg.machine.deterministic)
     operators = ops.active(device)
     console.print(f"Operators: {operators.name} ({operators.reason}).", highlight=False)
-    started |= given.hashes | {"left_to_chance": chance, "ops": operators.name}
+    started |= given.hashes | {"left_to_chance": chance, "ops": operators.name} | networks(metrics)
     started["started"] = keep.memory.setdefault("started", started["started"])
 
     training = time.monotonic()

@@ -7,7 +7,7 @@ come from the list of optional files (``conf/weights.yaml``); a missing one is r
 anything is run, and nothing is ever downloaded.
 """
 
-from benchmarks.extractors.faces import ArcFace, Framed, MobileFaceNet
+from benchmarks.extractors.faces import ArcFace, Detected, Framed, MobileFaceNet
 from benchmarks.extractors.inception import Inception
 from benchmarks.extractors.lpips import LPIPS
 from benchmarks.extractors.parafaces import ParaFaces, ParaFacesMaps, network
@@ -21,6 +21,7 @@ __all__ = [
     "LPIPS",
     "ArcFace",
     "DINOv2",
+    "Detected",
     "Framed",
     "Inception",
     "MobileFaceNet",

@@ -9,16 +9,19 @@ from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
+from benchmarks.alignment import detectors
 from benchmarks.extractors import mobilefacenet
 from benchmarks.extractors.published import Published, fill, read
+from benchmarks.sheet import to_uint8
 from core import convert
 from core.encoders import face_crop
 from core.errors import UserError
 
 Finder = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""Images [N, 3, R, R] to points [N, 2 or 5, 2] in pixels, and whether there is a face [N]."""
+"""Images [N, 3, R, R] to points [N, 2, 4 or 5, 2] in pixels, and whether there is a face [N]."""
 
 
 class Framed:
@@ -41,11 +44,33 @@ class Framed:
         return self.eyes.expand(n, 2, 2) * images.shape[-1], torch.ones(n, dtype=torch.bool)
 
 
+class Detected:
+    """Eyes and mouth where a detector finds them; the surest face of a picture counts.
+
+    Args:
+        detector: ``mtcnn``, or another that is installed (:mod:`benchmarks.alignment.detectors`).
+    """
+
+    def __init__(self, *, detector: str) -> None:
+        self.detector = detectors.detector(detector)
+        self.name = f"found by {detector}"
+
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Points [N, 4, 2], zeros where there is no face."""
+        points = torch.zeros(len(images), 4, 2, dtype=torch.float64)
+        found = torch.zeros(len(images), dtype=torch.bool)
+        for i, pixels in enumerate(to_uint8(images)):
+            faces = self.detector(Image.fromarray(pixels), "")
+            if faces:
+                points[i], found[i] = torch.from_numpy(faces[0]), True
+        return points, found
+
+
 class MobileFaceNet(Published):
     """``identity`` [N, 128] unit vectors, and ``found`` [N]: whether there is a face at all.
 
     Args:
-        finder: says where the eyes, or all five points, are.
+        finder: says where the eyes, and the mouth, are: ``Framed`` or ``Detected``.
     """
 
     def __init__(self, *, finder: Finder) -> None:

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 HEIGHT, WIDTH, EMBEDDING = 112, 96, 128
 TEMPLATE = ((30.29, 51.70), (65.53, 51.50), (48.03, 71.74), (33.55, 92.37), (62.73, 92.20))
 """Eyes, nose and corners of the mouth in the aligned face, in steps from its first pixel."""
+KNOWN = {2: (0, 1), 4: (0, 1, 3, 4), 5: (0, 1, 2, 3, 4)}
+"""Which of these are meant where so many points are given: eyes, eyes and mouth, all."""
 STAGES = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
 """Expansion, width, repeats, first stride of the bottlenecks."""
 
@@ -111,10 +113,10 @@ def similarity(points: Tensor, template: Tensor) -> Tensor:
 def align(images: Tensor, points: Tensor) -> Tensor:
     """Aligned faces [N, 3, 112, 96] of images [N, 3, R, R] with their points [N, P, 2].
 
-    P is 2 (eyes) or 5; points are in pixels, where the centre of the first pixel is at 0.5. What
-    lies outside of a picture repeats its edge.
+    P is 2 (eyes), 4 (and corners of the mouth) or 5; points are in pixels, where the centre of the
+    first pixel is at 0.5. What lies outside of a picture repeats its edge.
     """
-    template = torch.tensor(TEMPLATE[: points.shape[1]], dtype=torch.float64) + 0.5
+    template = torch.tensor([TEMPLATE[i] for i in KNOWN[points.shape[1]]]).double() + 0.5
     there = similarity(points.double(), template)
     scale = float(there[:, :, :2].det().clamp(min=0).sqrt().median())
     if scale < 1:  # reduce first, since sampling alone would skip pixels

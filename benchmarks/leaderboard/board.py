@@ -17,8 +17,10 @@ Record = dict[str, Any]
 ENOUGH = 3
 """Seeds from which on a mean is no longer provisional."""
 SCHEDULE = ("images", "batch_size", "seed", "xflip")
-IDLE = {("data", "cache"), ("eval", "batch_size"), ("eval", "tolerance")}
+IDLE = {("data", "cache"), ("eval", "batch_size"), ("eval", "keep"), ("eval", "tolerance")}
 """Of the data: what belongs to the training. Of everything: what changes no number."""
+RANDOM = "@random-"
+"""In the name of a metric by an untrained network: it proves the harness and is never printed."""
 
 
 @dataclass(frozen=True, order=True)
@@ -229,6 +231,8 @@ def columns_of(records: list[Record]) -> tuple[Column, ...]:
     found = {}
     for record in records:
         for metric, measured in record["metrics"].items():
+            if RANDOM in metric:
+                continue
             key = data_label(record), metric
             known = protocol.facts(record, metric)
             first, facts = seen.setdefault(key, (record, known))

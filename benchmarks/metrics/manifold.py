@@ -6,6 +6,8 @@ Departs from the papers in: nothing; distance matrices are made in chunks, and f
 precision first (:mod:`benchmarks.metrics.neighbours`), which changes no count.
 """
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import torch
@@ -50,7 +52,7 @@ def precision_recall(real: Array, fake: Array, k: int) -> PrecisionRecall:
     """Improved precision and recall of fakes [M, F] against reals [N, F]."""
     real, fake = _centred(real, fake)
     if _many(real, fake):
-        return precision_recall_of(*balls_of(real, fake, k), k)
+        return precision_recall_of(Ball.of(real, k), Ball.of(fake, k), k)
     real_radii, fake_radii = _squared_radii(real, k), _squared_radii(fake, k)
     found = torch.zeros(len(real), dtype=torch.bool)
     inside = 0
@@ -71,44 +73,40 @@ class Ball(NamedTuple):
     cloud: Cloud
     nearest: Tensor
 
-
-def balls_of(real: Tensor, fake: Tensor, most: int) -> tuple[Ball, Ball]:
-    """Reals and fakes with the radii of their balls up to the ``most``-th neighbour."""
-    made = []
-    for rows in (real, fake):
+    @classmethod
+    def of(cls, rows: Tensor, most: int) -> Ball:
+        """Rows [N, F] with the radii of their balls up to the ``most``-th neighbour."""
         _enough(rows, most)
         cloud = Cloud(rows, neighbours.low_precision())
-        made.append(Ball(cloud, neighbours.nearest(cloud, most)))
-    return made[0], made[1]
+        return cls(cloud, neighbours.nearest(cloud, most))
 
 
 def precision_recall_of(real: Ball, fake: Ball, k: int) -> PrecisionRecall:
     """Improved precision and recall where the balls are known."""
     precise = torch.zeros(len(fake.cloud), dtype=torch.bool)
     found = torch.zeros(len(real.cloud), dtype=torch.bool)
-    limits = fake.nearest[:, k - 1], real.nearest[:, k - 1]
-    for i, j, in_fake, in_real in neighbours.balls(fake.cloud, real.cloud, *limits):
+    limits = real.nearest[:, k - 1], fake.nearest[:, k - 1]
+    for i, j, in_real, in_fake in neighbours.both_balls(fake.cloud, real.cloud, *limits):
         precise[i] |= in_real.any(1)
         found[j] |= in_fake.any(0)
     return PrecisionRecall(float(precise.double().mean()), float(found.double().mean()))
 
 
-def density_coverage_of(real: Ball, fake: Ball, k: int) -> DensityCoverage:
-    """Density and coverage where the balls are known."""
+def density_coverage_of(real: Ball, fake: Cloud, k: int) -> DensityCoverage:
+    """Density and coverage where the reals' balls are known."""
     found = torch.zeros(len(real.cloud), dtype=torch.bool)
     count = 0
-    limits = torch.full((len(fake.cloud),), -1.0, dtype=torch.float64), real.nearest[:, k - 1]
-    for _, j, _, in_real in neighbours.balls(fake.cloud, real.cloud, *limits):
-        count += int(in_real.count_nonzero())
-        found[j] |= in_real.any(0)
-    return DensityCoverage(count / (k * len(fake.cloud)), float(found.double().mean()))
+    for _, j, inside in neighbours.balls(fake, real.cloud, real.nearest[:, k - 1]):
+        count += int(inside.count_nonzero())
+        found[j] |= inside.any(0)
+    return DensityCoverage(count / (k * len(fake)), float(found.double().mean()))
 
 
 def density_coverage(real: Array, fake: Array, k: int) -> DensityCoverage:
     """Density and coverage of fakes [M, F] against reals [N, F]; only real balls are used."""
     real, fake = _centred(real, fake)
     if _many(real, fake):
-        return density_coverage_of(*balls_of(real, fake, k), k)
+        return density_coverage_of(Ball.of(real, k), Cloud(fake, neighbours.low_precision()), k)
     real_radii = _squared_radii(real, k)
     found = torch.zeros(len(real), dtype=torch.bool)
     balls = 0

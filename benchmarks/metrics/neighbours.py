@@ -147,12 +147,20 @@ def within(a: Cloud, i: slice, b: Cloud, j: slice, low: Tensor, limit: Tensor) -
     return inside
 
 
-def balls(
-    a: Cloud, b: Cloud, a_limits: Tensor, b_limits: Tensor
+def balls(a: Cloud, b: Cloud, limits: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
+    """Block by block: rows i of a, rows j of b, and which pairs lie in the ball of b's row."""
+    for i in a.blocks:
+        for j in b.blocks:
+            low = lower_bounds(a, i, b, j)
+            yield i, j, within(a, i, b, j, low, limits[None, j])
+
+
+def both_balls(
+    a: Cloud, b: Cloud, b_limits: Tensor, a_limits: Tensor
 ) -> Iterator[tuple[slice, slice, Tensor, Tensor]]:
-    """Block by block: rows i, j, and which pairs lie in the ball of a's row, and of b's row."""
+    """The same, and which pairs lie in the ball of a's row, from one product."""
     for i in a.blocks:
         for j in b.blocks:
             low = lower_bounds(a, i, b, j)
             own = within(a, i, b, j, low, a_limits[i, None])
-            yield i, j, own, within(a, i, b, j, low, b_limits[None, j])
+            yield i, j, within(a, i, b, j, low, b_limits[None, j]), own

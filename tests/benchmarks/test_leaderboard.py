@@ -106,6 +106,19 @@ def test_the_cache_and_the_schedule_are_no_part_of_the_protocol():
     assert board.build([made("good", "d", 0, 0.1), made("good", "d", 1, 0.1)])
 
 
+def test_metrics_by_untrained_networks_are_never_printed(capsys, folder):
+    runs = zoo()
+    for run in runs:
+        if run["metrics"]:
+            proof = {
+                "fd@random-resnet18": {"value": 3.25, "better": "lower", "n": 9, "details": {}}
+            }
+            run["metrics"] = run["metrics"] | proof
+    (table,) = board.build(runs)
+    assert {column.metric for column in table.columns} == {"kid@net", "identity@net"}
+    assert "random" not in printed(capsys, folder(runs), "--metric", "fd", "--metric", "kid")
+
+
 def test_another_recipe_of_one_name_is_another_row_and_never_pooled():
     old = made("good", "d", 0, 0.9, recipe="0ldcafe0")
     new = [made("good", "d", s, 0.1) for s in range(3)]
