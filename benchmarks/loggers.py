@@ -8,11 +8,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from benchmarks import disk
+from benchmarks import disk, sheet
 from benchmarks.progress import console
+from core.errors import UserError
+
+PICTURES = ("made", "all", "none")
 
 
 class Curves(Logger):
@@ -60,7 +64,13 @@ class Curves(Logger):
 
 
 class Csv:
-    """``curves/metrics.csv`` in the run's folder."""
+    """``curves/metrics.csv`` in the run's folder.
+
+    Attributes:
+        callbacks: that the trainer gets besides those of every run.
+    """
+
+    callbacks: tuple[Callback, ...] = ()
 
     def open(
         self, folder: Path, name: str, config: dict[str, Any], memory: dict[str, Any], seen: int
@@ -76,32 +86,43 @@ class Csv:
 
 
 class Wandb(Csv):
-    """Weights & Biases beside the CSV: kimg axis, the sheet, the record's numbers as summary.
+    """Weights & Biases beside the CSV: curves over kimg, the record's numbers as summary, pictures.
+
+    The configuration goes there under the names of the command line (``method``, ``method.lr``),
+    which are those of a sweep's parameters as well.
 
     Args:
         project: of the W&B workspace.
         mode: offline, online or disabled; the environment's ``WANDB_MODE`` wins.
-        pictures: whether the sheet, which shows the shots, is uploaded.
+        pictures: what is uploaded: ``none``; ``made``, what networks made, and the sheet with the
+            shots only where this project rendered them; ``all``, the sheet whatever it shows.
+        probes: callbacks that log beside the curves.
     """
 
-    def __init__(self, *, project: str, mode: str, pictures: bool) -> None:
+    def __init__(self, *, project: str, mode: str, pictures: str, probes: list[Callback]) -> None:
+        if pictures not in PICTURES:
+            raise UserError(f"logger.pictures={pictures} must be {', '.join(PICTURES)}.")
         self.project, self.mode, self.pictures = project, mode, pictures
+        self.callbacks = tuple(probes)
 
     def open(
         self, folder: Path, name: str, config: dict[str, Any], memory: dict[str, Any], seen: int
     ) -> list[Logger]:
         """The CSV, and a W&B run grouped by method and data: after a break, the same one."""
-        method, data = name.split("--")[:2]
+        method, data, source, recipe = name.split("--")[:4]
         os.environ.setdefault("WANDB_MODE", self.mode)
         os.environ.setdefault("WANDB_SILENT", "true")
+        # The words of an agent's sweep name its run; a checkpoint knows that of an earlier process.
+        known = {} if "WANDB_SWEEP_ID" in os.environ else memory
+        chosen = {"method": method, "data": data, "source": source, "recipe": recipe}
         self.logger = WandbLogger(
             project=self.project,
             name=name,
             group=f"{method}--{data}",
-            tags=[method, data],
+            tags=[method, data, source],
             save_dir=folder,
-            config=config,
-            id=memory.get("wandb"),
+            config=dotted(config) | chosen,
+            id=known.get("wandb"),
             resume="allow",
         )
         run = self.logger.experiment
@@ -110,15 +131,43 @@ class Wandb(Csv):
         run.define_metric("*", step_metric="kimg")
         return [*super().open(folder, name, config, memory, seen), self.logger]
 
+    @rank_zero_only
     def finish(self, record: dict[str, Any], picture: Path) -> None:
-        """The record's numbers as summary, the sheet as a picture."""
+        """The record's numbers as summary, and the pictures that may be shown."""
         import wandb
 
         run = self.logger.experiment
+        state = record.get("state", "finished")
+        run.summary["state"] = state
         for key, metric in record["metrics"].items():
             run.summary[f"metrics/{key}"] = metric["value"]
         for key, value in record["cost"].items():
             run.summary[f"cost/{key}"] = value
-        if self.pictures:
-            run.log({"sheet": wandb.Image(str(picture)), "kimg": record["cost"]["images"] / 1000})
-        wandb.finish()
+        kimg = {"kimg": record["cost"]["images"] / 1000}
+        for name, shown in self.shown(record, picture).items():
+            run.log({name: shown} | kimg)
+        wandb.finish(exit_code=int(state != "finished"))
+
+    def shown(self, record: dict[str, Any], picture: Path) -> dict[str, Any]:
+        """What of the sheet may leave the machine: of what networks made, and of the shots."""
+        import wandb
+
+        if self.pictures == "none":
+            return {}
+        rendered = bool(record["config"]["data"].get("style"))  # ParaFaces, nobody's face
+        whole = {"sheet": wandb.Image(str(picture))} if rendered or self.pictures == "all" else {}
+        if not whole and record.get("state") == "failed":  # shots may stand for what is missing
+            return {}
+        rows = sheet.cut(picture)[1]  # below the shots
+        columns = ["latent", *(["source"] if len(rows) > 1 else []), "adapted"]
+        pairs = [[i, *map(wandb.Image, pair)] for i, pair in enumerate(zip(*rows, strict=True))]
+        return whole | {"pictures": wandb.Table(columns=columns, data=pairs)}
+
+
+def dotted(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested configuration under the names that the command line has for its values."""
+    out: dict[str, Any] = {}
+    for key, value in node.items():
+        name = f"{prefix}{key}"
+        out |= dotted(value, f"{name}.") if isinstance(value, dict) else {name: value}
+    return out

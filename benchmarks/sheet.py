@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 from torch import Tensor
 
 from benchmarks import disk
 from core.errors import UserError
 
 GAP, MARGIN, LABEL = 2, 14, 22
+STRIPS = "strips"  # text chunk of the PNG: where each picture stands
 PAPER, INK = (255, 255, 255), (60, 60, 60)
 
 
@@ -40,14 +42,32 @@ def stack(bands: list[tuple[str, list[np.ndarray]]], tile: int) -> Image.Image:
     out = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(out)
     y = MARGIN
-    for title, rows in strips:
+    places: list[list[tuple[int, int]]] = []
+    for (title, rows), (_, pictures) in zip(strips, bands, strict=True):
         draw.text((MARGIN, y), title, fill=INK, font=ImageFont.load_default(13))
         y += LABEL
-        for row in rows:
+        places.append([])
+        for row, shown in zip(rows, pictures, strict=True):
             out.paste(row, (MARGIN, y))
+            places[-1].append((y, len(shown)))
             y += tile + GAP
         y += MARGIN
+    out.info[STRIPS] = json.dumps({"tile": tile, "bands": places})
     return out
+
+
+def cut(path: Path) -> list[list[list[Image.Image]]]:
+    """The pictures of a sheet's file again: bands of rows; the first band shows the shots."""
+    with Image.open(path) as sheet:
+        sheet.load()
+    told = json.loads(sheet.info[STRIPS])
+    tile = int(told["tile"])
+
+    def picture(y: int, i: int) -> Image.Image:
+        left = MARGIN + i * (tile + GAP)
+        return sheet.crop((left, y, left + tile, y + tile))
+
+    return [[[picture(y, i) for i in range(n)] for y, n in rows] for rows in told["bands"]]
 
 
 def of_run(
@@ -81,8 +101,9 @@ def of_run(
 
 def save(path: Path, picture: Image.Image) -> None:
     """Write a PNG, moved into place."""
-    png = io.BytesIO()
-    picture.save(png, format="PNG")
+    png, about = io.BytesIO(), PngImagePlugin.PngInfo()
+    about.add_text(STRIPS, str(picture.info.get(STRIPS, "")))
+    picture.save(png, format="PNG", pnginfo=about)
     try:
         disk.put(path, png.getvalue())
     except OSError as error:
