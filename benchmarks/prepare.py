@@ -73,13 +73,14 @@ class Preparation:
         self.lines += self.shots(surveys, main)
         broken = sum(len(survey.broken) for survey in surveys.values())
         report = self.out / f"{self.stem}.md"
-        disk.put(report, ("\n".join(self.lines).rstrip() + "\n").encode())
+        lines = [splits.plain(line) for line in self.lines]
+        disk.put(report, ("\n".join(lines).rstrip() + "\n").encode())
         if broken and not self.data["skip_broken"]:
             raise UserError(
                 f"{broken} of the files cannot be read, so nothing was converted; {report} names "
                 "them, and data.skip_broken=true goes on without them."
             )
-        return [line for line in self.lines if line.startswith(("#", "- ", "**"))] + [
+        return [line for line in lines if line.startswith(("#", "- ", "**"))] + [
             f"report: {report}"
         ]
 

@@ -100,5 +100,11 @@ def read(path: Path) -> dict[str, str]:
 
 
 def text(title: str, files: Mapping[str, str]) -> str:
-    """A list as a file has it."""
-    return "\n".join([f"# {title}", *(f"{h}  {name}" for h, name in files.items())]) + "\n"
+    """A list as a file has it; names are for people and may be of any kind."""
+    lines = [f"# {title}", *(f"{sha256}  {plain(name)}" for sha256, name in files.items())]
+    return "\n".join(lines) + "\n"
+
+
+def plain(name: str) -> str:
+    """A file's name in one line that any text can hold."""
+    return name if name.isprintable() else name.encode("unicode_escape").decode()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sys
 import zipfile
 
@@ -232,6 +233,27 @@ def test_pairs_become_two_zips_and_the_domain_reads_them(prepared, tmp_path):
     assert sorted(p.name for p in (tmp_path / "out" / "cufs64").glob("*.zip")) == [
         "photos.zip", "sketches.zip",
     ]  # fmt: skip
+
+
+def test_names_of_any_kind_stay_in_one_line_and_inside(prepared, tmp_path):
+    root = fill(tmp_path / "mine", range(10))
+    names = [os.fsdecode(b"\xff.png"), "a\nb.png", "[bold].png"]
+    for seed, name in enumerate(names, 50):
+        scene(seed).save(root / name)
+        (root / f"x{name}").write_bytes((root / name).read_bytes())
+    status, _, report = prepared(f"source={root}")
+    assert status == 0
+    assert "- x\\udcff.png, \\udcff.png" in report
+    assert "- a\\nb.png, xa\\nb.png" in report
+    assert len(files(tmp_path / "out" / "mine64.zip")) == 13
+    assert domain(tmp_path / "out" / "mine64.zip").split.origin == "list mine64-10-0"
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
+        for i, name in enumerate(("../a.png", "/b.png", "c/../../d.png")):
+            archive.writestr(name, (root / f"00{i}.png").read_bytes())
+    before = {path for path in tmp_path.rglob("*") if "out" not in path.parts}
+    assert prepared(f"source={tmp_path / 'evil.zip'}")[0] == 0
+    assert {path for path in tmp_path.rglob("*") if "out" not in path.parts} == before
+    assert not (tmp_path.parent / "a.png").exists()
 
 
 def test_too_few_pictures_for_ten_shots_is_said(prepared, tmp_path):

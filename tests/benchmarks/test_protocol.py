@@ -4,7 +4,8 @@ import copy
 
 import pytest
 
-from benchmarks.leaderboard import protocol
+from benchmarks import record as records
+from benchmarks.leaderboard import board, protocol
 
 RECORD = {
     "method": "freezesg",
@@ -87,6 +88,25 @@ def test_two_copies_of_a_set_cannot_share_a_column():
     assert protocol.differences(a, b) == ["lists.data_sha256 (d and e)"]
     moved = protocol.facts(changed("config", "data", "root", to="/there"), "kid@a")
     assert moved == a
+
+
+def test_a_published_set_is_one_column_wherever_it_lies_and_a_folder_is_not():
+    here = {**RECORD, "data": "metfaces", "overrides": ["data.root=/here", "data.shots=5"]}
+    assert board.data_label(here) == "metfaces data.shots=5"
+    mine = changed("config", "data", "splits", to="")
+    mine |= {"data": "folder", "overrides": ["data.root=/here"]}
+    assert board.data_label(mine) == "folder data.root=/here"
+
+
+def test_the_recipe_of_a_published_set_knows_no_places(composed):
+    def recipe(name, *words):
+        choices = {"method": "finetune", "data": name, "source": "tiny", "eval": "smoke"}
+        return records.recipe(composed(f"data={name}", *words), choices)
+
+    plain = recipe("metfaces", "data.root=/here")
+    assert recipe("metfaces", "data.root=/there", "data.about.pictures=3") == plain
+    assert recipe("metfaces", "data.root=/here", "data.box=[0,0,1,0.5]") != plain
+    assert recipe("folder", "data.root=/here") != recipe("folder", "data.root=/there")
 
 
 def test_drawn_people_have_no_lists_and_keep_the_facts_they_had():
