@@ -155,8 +155,7 @@ class Studio:
     def recalled(self, cfg: DictConfig, record: dict[str, Any], scene: Scene) -> Any:
         """The adapter as it was at the end of the run."""
         seeds.everything(cfg.seed, deterministic=True)
-        adapter = build(cfg.method, scene.source)
-        adapter.prepare(scene.domain.shots)
+        adapter = build(cfg.method, scene.source)  # never prepared: the weights say all
         swaps.recall(adapter, self.runs / str(record.get("of", strips.name(record))))
         if cfg.swap.resolution:
             swaps.apply(build(cfg.swap), adapter)
