@@ -26,6 +26,7 @@ from torch.optim import Optimizer
 
 from adapters.base import D, G
 from adapters.finetune import FineTune
+from core import parallel
 from core.correspondence import Consistency, ConsistencyReleased
 from core.freeze import trainable
 from core.generator import Generator
@@ -229,12 +230,14 @@ class CDCReleased(CDC):
     def wanted(self, n: int, step: int) -> tuple[Tensor, Tensor]:
         """G's losses: realism in this step's branch; kept distances of other latents."""
         realism = logistic_g(self.judge(step)(self.augment(self.fakes(n, step))))
-        z = self.noise(self.distance_samples)
-        with torch.no_grad(), layers(self.source.raw) as theirs:
-            self.source.raw(z, noise_mode="random", generator=self.rng)
-        with layers(self.g) as ours:
-            self.g(z, noise_mode="random", generator=self.rng)
-        return realism, self.consistency([*ours.values()], [*theirs.values()], self.rng)
+        with parallel.alike():  # so many latents a step, however many processes there are
+            z = self.noise(self.distance_samples)
+            with torch.no_grad(), layers(self.source.raw) as theirs:
+                self.source.raw(z, noise_mode="random", generator=self.rng)
+            with layers(self.g) as ours:
+                self.g(z, noise_mode="random", generator=self.rng)
+            distance = self.consistency([*ours.values()], [*theirs.values()], self.rng)
+        return realism, distance
 
 
 def layers(g: Generator) -> AbstractContextManager[dict[str, Tensor]]:

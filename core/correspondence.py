@@ -18,18 +18,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core import parallel
 from core.layers import full_precision
 
 
 def log_likeness(features: Tensor) -> Tensor:
     """Log-probabilities [N, N - 1]: row i says which of the others, in order, is like sample i.
 
+    Of several processes each compares the samples of all, so N is the whole batch.
+
     Args:
         features: [N, C, r, r]; flattened and compared by their cosines, at least in float32.
     """
     with full_precision(features):
         wide = features.to(torch.promote_types(features.dtype, torch.float32))
-        unit = F.normalize(wide.flatten(1))
+        unit = parallel.gather(F.normalize(wide.flatten(1)))
         return F.log_softmax(others(unit @ unit.t()), dim=1)
 
 

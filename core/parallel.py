@@ -8,7 +8,8 @@ standard deviation are made of every so-manieth picture, so they are the same gr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -19,14 +20,35 @@ from torch.overrides import TorchFunctionMode
 DRAWS: tuple[Callable[..., Any], ...] = (torch.rand, torch.randn, torch.randint)
 
 
+class State:
+    """What this process is doing: ``alike`` counts the blocks of :func:`alike` around it."""
+
+    alike = 0
+
+
 def world() -> int:
-    """How many processes train together."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    """How many processes train together; 1 inside :func:`alike`."""
+    if State.alike or not dist.is_available() or not dist.is_initialized():
+        return 1
+    return dist.get_world_size()
 
 
 def rank() -> int:
     """Which of them this is, from 0."""
     return dist.get_rank() if world() > 1 else 0
+
+
+@contextmanager
+def alike() -> Iterator[None]:
+    """A block that all processes go through with the same numbers: nothing is shared out.
+
+    For what belongs to the step and not to its pictures: a fixed number of latents, say.
+    """
+    State.alike += 1
+    try:
+        yield
+    finally:
+        State.alike -= 1
 
 
 class Mean(torch.autograd.Function):
@@ -48,6 +70,40 @@ class Mean(torch.autograd.Function):
 def mean(value: Tensor) -> Tensor:
     """The mean of a value over all processes, which can be differentiated."""
     return value if world() == 1 else Mean.apply(value)
+
+
+class Gather(torch.autograd.Function):
+    """Everybody's rows, in the order in which one process would have them."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        """[n, ...] of each of W processes to [n W, ...]."""
+        parts = [torch.empty_like(rows) for _ in range(world())]
+        dist.all_gather(parts, rows.contiguous())
+        return torch.stack(parts, 1).flatten(0, 1)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Tensor:
+        """A row counts in the losses of all."""
+        total = slope.clone()
+        dist.all_reduce(total)
+        return total[rank() :: world()]
+
+
+def gather(rows: Tensor) -> Tensor:
+    """Rows [n, ...] of all W processes, [n W, ...], which can be differentiated.
+
+    For losses of the whole batch, which every process then computes as a whole.
+    """
+    return rows if world() == 1 else Gather.apply(rows)
+
+
+@torch.no_grad()
+def agree(tensors: Iterable[Tensor]) -> None:
+    """Replace tensors by those of the first process."""
+    if world() > 1:
+        for tensor in tensors:
+            dist.broadcast(tensor, 0)
 
 
 @torch.no_grad()
@@ -79,7 +135,7 @@ class Rows(TorchFunctionMode):
         named = dict(kwargs or {})
         if func not in DRAWS or named.get("generator") is None or world() == 1:
             return func(*args, **named)
-        bounds, sizes = (args[:2], args[2:]) if func is torch.randint else ((), args)
+        bounds, sizes = (args[:-1], args[-1:]) if func is torch.randint else ((), args)
         size = tuple(sizes[0]) if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
         if not size:
             return func(*args, **named)
