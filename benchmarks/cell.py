@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from benchmarks import record as records
 
@@ -36,6 +36,11 @@ class Cell:
         }
         root = Path(cfg.folder)
         return cls(cfg, head, root / "out" / name, root / "runs" / f"{name}.json")
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The resolved configuration as JSON has it."""
+        return records.strict(OmegaConf.to_container(self.cfg, resolve=True))
 
     @property
     def title(self) -> str:

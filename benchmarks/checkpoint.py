@@ -152,9 +152,15 @@ class Checkpoints(L.Callback):
     def write(self, pl_module: Any) -> None:
         """Write the state; a disk that does not take it is no reason to lose the run."""
         self.watch.sound()
-        if parallel.rank() > 0:  # all processes hold the same
+        # All processes hold the same; none goes on, or leaves, before the first one wrote it.
+        there = parallel.rank() > 0 or self.put(pl_module)
+        said = torch.tensor(float(there), device=pl_module.device)
+        parallel.agree([said])
+        if said:
             self.saved = pl_module.images_seen
-            return
+
+    def put(self, pl_module: Any) -> bool:
+        """Write the file of the state as it is now; whether it is there."""
         self.memory["seconds"] = time.monotonic() - self.begun
         state = {
             "identity": self.identity,
@@ -175,12 +181,12 @@ class Checkpoints(L.Callback):
                 f"{self.folder}: {error.strerror}; {last}. The run goes on.",
                 markup=False,
             )
-            return
-        self.saved = pl_module.images_seen
+            return False
         self.kept = [*self.kept, path][-KEPT:]
         for old in self.files():
             if old not in self.kept:
                 old.unlink(missing_ok=True)
+        return True
 
     def clear(self) -> None:
         """A finished run needs no checkpoint."""

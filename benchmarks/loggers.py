@@ -81,6 +81,9 @@ class Csv:
         """
         return [Curves(folder / "curves" / "metrics.csv", seen)]
 
+    def leave(self) -> None:
+        """The process ends before the run does; another one opens it again."""
+
     def finish(self, record: dict[str, Any], picture: Path) -> None:
         """Nothing more to say: the record and the picture are files already."""
 
@@ -130,6 +133,12 @@ class Wandb(Csv):
         run.define_metric("kimg")
         run.define_metric("*", step_metric="kimg")
         return [*super().open(folder, name, config, memory, seen), self.logger]
+
+    def leave(self) -> None:
+        """Send what there is."""
+        import wandb
+
+        wandb.finish()
 
     @rank_zero_only
     def finish(self, record: dict[str, Any], picture: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +11,60 @@ import torch
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
+from torch import nn
 
 from benchmarks import bank, sheet
 from benchmarks import record as records
+from benchmarks.cell import Cell
 from benchmarks.gallery import Gallery, Result, measure
+from benchmarks.leaderboard import protocol
 from benchmarks.progress import bar
 from benchmarks.watch import Diverged, Watch, flat
+from core import weights
 
 COLUMNS, BANDS = 10, 3
+WEIGHTS, RECORD, PICTURE = "generator.safetensors", "record.json", "sheet.png"
 LOOKED_AT = 1000  # pictures, to see whether they differ at all
 
 console = Console(markup=False)  # file names may look like markup
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to: its numbers and its picture, or what it failed of.
+
+    Attributes:
+        reason: of the failure; empty for a finished run.
+    """
+
+    result: Result
+    picture: Any
+    reason: str = ""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has not failed."""
+        return not self.reason
+
+    def described(self, cell: Cell) -> dict[str, Any]:
+        """Its part of the record."""
+        state = {"state": "finished"}
+        if self.reason:
+            state = {"state": "failed", "reason": self.reason}
+        return {
+            **cell.head,
+            **state,
+            "metrics": {key: m.as_dict() for key, m in self.result.measures.items()},
+            "left_out": self.result.left_out,
+            "tolerance": cell.cfg.eval.tolerance,
+            "config": cell.plain,
+        }
+
+
 def judge(
     cfg: DictConfig, adapter: Any, domain: Any, metrics: Any, watch: Watch, title: str
-) -> tuple[Result, Any]:
-    """The numbers and the picture of a finished adapter.
+) -> Outcome:
+    """The numbers and the picture of a finished adapter, on the device that it is on.
 
     Raises:
         Diverged: the pictures are not finite.
@@ -58,7 +96,36 @@ def judge(
         raise Diverged(adapter.images_seen, "the pictures of the finished run are not finite.")
     for sentence in (*gallery.notes, *flat(gallery.pictures("fakes")[:LOOKED_AT])):
         watch.warn(sentence)
-    return result, sheet.of_run(domain.shots, sources, fakes, title, COLUMNS, BANDS)
+    return Outcome(result, sheet.of_run(domain.shots, sources, fakes, title, COLUMNS, BANDS))
+
+
+def failed(cell: Cell, adapter: Any, domain: Any, reason: str) -> Outcome:
+    """No numbers, and the picture of the adapter as it was when it was last sound."""
+    adapter.eval()
+    source = adapter.source
+    generator = torch.Generator().manual_seed(cell.cfg.eval.seed)
+    z = torch.randn(COLUMNS * BANDS, source.g.z_dim, generator=generator).to(adapter.device)
+    with torch.no_grad():
+        fakes, sources = adapter.sample(z), source.g(z) if source.trained else None
+    title = f"{cell.title}, failed; at {adapter.images_seen:,} images"
+    picture = sheet.of_run(domain.shots, sources, fakes, title, COLUMNS, BANDS)
+    return Outcome(Result(), picture, reason)
+
+
+def deliver(
+    cell: Cell,
+    outcome: Outcome,
+    made: dict[str, Any],
+    networks: dict[str, nn.Module],
+    existing: str,
+) -> None:
+    """Write what a run leaves, its record among the results last: who finds that finds all."""
+    made["protocol"] = protocol.summary(made)
+    records.write(cell.folder / RECORD, made)
+    if networks:
+        weights.write(cell.folder / WEIGHTS, networks, {"run": cell.folder.name})
+    sheet.save(cell.folder / PICTURE, outcome.picture)
+    publish(made, cell.published, existing)
 
 
 def publish(made: dict[str, Any], path: Path, existing: str) -> None:
@@ -86,24 +153,22 @@ def peak_bytes(device: torch.device) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def show(
-    made: dict[str, Any], result: Result, folder: Path, published: Path, seconds: float
-) -> None:
+def show(cell: Cell, outcome: Outcome, seconds: float) -> None:
     """The small table at the end, and where things lie; or what a failed run failed of."""
-    table = Table(title=f"{folder.name}  ({seconds:.0f} s)")
+    table = Table(title=f"{cell.folder.name}  ({seconds:.0f} s)")
     table.add_column("metric")
     table.add_column("value", justify="right")
     table.add_column("source", justify="right")
     table.add_column("better")
     table.add_column("n", justify="right")
-    for key, m in result.measures.items():
+    for key, m in outcome.result.measures.items():
         before = f"{m.details['source']:.4f}" if "source" in m.details else ""
         table.add_row(key, f"{m.value:.4f}", before, m.better, str(m.n))
-    if made["state"] == "failed":
-        console.print(f"{folder.name} failed: {made['reason']}", highlight=False)
-    else:
+    if outcome.finished:
         console.print(table)
-    for key, why in result.left_out.items():
+    else:
+        console.print(f"{cell.folder.name} failed: {outcome.reason}", highlight=False)
+    for key, why in outcome.result.left_out.items():
         console.print(f"left out: {key}: {why}", highlight=False)
-    for what, path in (("picture", folder / "sheet.png"), ("record", published)):
+    for what, path in (("picture", cell.folder / PICTURE), ("record", cell.published)):
         console.print(f"{what}: {path}", highlight=False, soft_wrap=True)

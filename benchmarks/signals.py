@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -20,12 +19,13 @@ class Stopped(BaseException):
 
     Attributes:
         number: of the signal.
+        where: what the run had reached, and how to go on.
         status: with which the process exits, as a shell counts.
     """
 
     def __init__(self, number: int, where: str) -> None:
         super().__init__(f"Stopped by {signal.Signals(number).name}{where}.")
-        self.number, self.status = number, 128 + number
+        self.number, self.where, self.status = number, where, 128 + number
 
 
 class Signals:
@@ -59,9 +59,6 @@ class Signals:
             if sys.stderr.isatty():
                 os.write(2, b"\x1b[?25h\n")  # a live bar hides the cursor
             os._exit(128 + number)
-        if number == signal.SIGTERM:  # a terminal sends SIGINT to all processes, nobody SIGTERM
-            for child in multiprocessing.active_children():
-                child.terminate()
         first, self.asked = not self.asked, self.asked or number
         if first and not self.holding:
             raise Stopped(number, ANEW)

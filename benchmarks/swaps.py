@@ -9,12 +9,11 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from benchmarks import record as records
+from benchmarks.outcome import RECORD, WEIGHTS
 from core import weights
 from core.errors import UserError
 from core.generator import Generator, Synthesis
 from core.swap import Swap, install
-
-WEIGHTS, RECORD = "generator.safetensors", "record.json"
 
 
 def without(cfg: DictConfig) -> DictConfig:

@@ -1,7 +1,11 @@
 import logging
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -67,19 +71,43 @@ def styleshift(monkeypatch, capsys, words):
 
 @pytest.fixture
 def started(words):
-    """Starts the command line as a process of its own; what is left running is ended."""
+    """Starts the command line as a process of its own; what is left of it and its own is ended."""
     processes = []
 
     def start(*more, **how):
         line = [sys.executable, "-m", "benchmarks.run", *words(*more)]
         pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         env = os.environ | {"OMP_NUM_THREADS": "1"}
-        process = subprocess.Popen(line, cwd=ROOT, **({"env": env} | pipe | how))
+        how = {"env": env, "start_new_session": True} | pipe | how
+        process = subprocess.Popen(line, cwd=ROOT, **how)
         processes.append(process)
         return process
 
     yield start
     for process in processes:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=60)
+
+
+@pytest.fixture
+def once_there(tmp_path):
+    """Does something, in a thread, as soon as the run has written a checkpoint."""
+    threads = []
+
+    def begin(act, seconds=300):
+        def wait():
+            deadline = time.monotonic() + seconds
+            while not list(tmp_path.glob("results/out/*/checkpoint-*.pt")):
+                if time.monotonic() > deadline:
+                    return
+                time.sleep(0.02)
+            act()
+
+        threads.append(threading.Thread(target=wait, daemon=True))
+        threads[-1].start()
+
+    yield begin
+    for thread in threads:
+        thread.join(timeout=10)

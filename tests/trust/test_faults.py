@@ -56,7 +56,7 @@ def kept(folder, shots="three", resume="auto"):
 class Small(torch.nn.Linear):
     """As much of an adapter as a checkpoint needs."""
 
-    images_seen, gradients = 0, {}
+    images_seen, gradients, device = 0, {}, torch.device("cpu")
 
     def __init__(self):
         super().__init__(2, 2)

@@ -1,12 +1,15 @@
 """Real processes and real signals: what is left behind, what is said, and how it goes on."""
 
 import json
+import os
 import random
 import signal
 import time
 
 import pytest
 from safetensors.torch import load_file
+
+from benchmarks import disk
 
 LONG = ("method.images=6000", "checkpoint.every_kimg=0.04", "eval.samples=8")
 MEASURED = ("seconds", "peak_bytes", "started")  # of the world, not of the run
@@ -66,13 +69,13 @@ def test_three_kills_at_random_moments_change_nothing(started, styleshift, tmp_p
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_writes_a_checkpoint_and_says_how_to_go_on(started, tmp_path, number, status):
-    process = started(*LONG)
-    wait_for(process, tmp_path / "results", "out/*/checkpoint-*.pt")
-    process.send_signal(number)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == status
-    last = said.strip().splitlines()[-1]
+def test_a_signal_writes_a_checkpoint_and_says_how_to_go_on(
+    styleshift, once_there, tmp_path, number, status
+):
+    once_there(lambda: os.kill(os.getpid(), number))
+    left, said = styleshift(*LONG)
+    assert left == status
+    last = said[said.index("styleshift: ") :]
     assert last.startswith(f"styleshift: Stopped by {number.name} after ")
     assert "Traceback" not in said
     newest = max(path.stem for path in (tmp_path / "results").glob("out/*/checkpoint-*.pt"))
@@ -92,19 +95,18 @@ def test_a_second_ctrl_c_ends_at_once(started, tmp_path):
     assert process.returncode == 130
 
 
-@pytest.mark.slow
-def test_a_cell_that_runs_already_is_refused_and_a_sweep_goes_past_it(
-    started, styleshift, tmp_path
-):
-    process = started(*LONG)
-    wait_for(process, tmp_path / "results", "out/*/checkpoint-*.pt")
-    process.send_signal(signal.SIGSTOP)
-    status, said = styleshift(*LONG)
-    assert status == 2
-    assert "is being run by another process already" in said
-    status, said = styleshift("-m", *LONG)
-    assert status == 0
-    assert "is being run by another process already" in said
-    process.kill()
-    process.wait()
-    assert not list((tmp_path / "results").glob("runs/*.json"))
+def test_a_cell_that_runs_already_is_refused_and_a_sweep_goes_past_it(styleshift, tmp_path):
+    line = ("method.images=4", "eval.samples=8")
+    assert styleshift(*line)[0] == 0
+    record = only(tmp_path / "results", "runs/*.json")
+    record.unlink()
+    with disk.alone(only(tmp_path / "results", "out/*")):
+        status, said = styleshift(*line)
+        assert status == 2
+        assert "is being run by another process already" in said
+        status, said = styleshift("-m", *line)
+        assert status == 0
+        assert "is being run by another process already" in said
+    assert not record.exists()
+    assert styleshift("-m", *line)[0] == 0
+    assert record.exists()
