@@ -103,8 +103,13 @@ def overview(whole: Table) -> Overview:
         metrics=tuple(metrics.items()),
         data=table.data,
         legend=made.legend,
-        comparison=Markup(html.contest_text(hold(table, rank, ""))) if several else "",
+        comparison=compared(table, rank) if several else "",
     )
+
+
+def compared(table: Table, rank: str) -> Markup:
+    """Paired differences and ranks, a heading lower than on a page of its own."""
+    return Markup(html.contest_text(hold(table, rank, "")).replace("h2>", "h4>"))
 
 
 def fields(line: grid.Line, made: grid.Grid, row: Row | None) -> list[Field]:

@@ -153,6 +153,18 @@
       const box = event.target.closest(".wipe")?.getBoundingClientRect();
       if (box) wipe(Math.round(100 * Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1)));
     });
+    for (const section of all("section.data")) {
+      for (const button of all(".matrix thead button", section)) {
+        button.addEventListener("click", () => {
+          data.value = section.dataset.section;
+          choose();
+          right.value = button.textContent;
+          draw();
+          one("compare").scrollIntoView();
+          right.focus({ preventScroll: true });
+        });
+      }
+    }
     data.addEventListener("change", choose);
     for (const s of [left, right, seed, level]) s.addEventListener("change", draw);
     choose();

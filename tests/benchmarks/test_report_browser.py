@@ -136,6 +136,13 @@ def test_two_methods_are_compared_tile_by_tile_with_a_wipe(page):
     assert texts(page, "#wipe .ends span") == ["fair", "weak"]
 
 
+def test_the_name_over_a_column_leads_to_its_comparison_with_the_source(page):
+    keys(page, "#data-1 .matrix thead th:nth-of-type(3) button", "ENTER")
+    assert texts(page, "#wipe .ends span") == ["source", "fair"]
+    assert script(page, "document.querySelector('#compare-data').value") == "1"
+    assert script(page, "document.activeElement.id") == "compare-right"
+
+
 def test_records_are_found_by_words(page):
     one(page, "#filter").send_keys(f"good {pages.DATA[1]} seed 2")
     assert texts(page, "#filtered") == ["1 of 25"]
