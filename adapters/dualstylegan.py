@@ -71,7 +71,8 @@ class ExemplarTransfer(Adapter):
         refine_from: images after which stage IV begins.
         refine_lr: of ``structure`` and ``colour`` rows.
         styles: random styles and doses; see :class:`core.styles.StyleMaker`.
-        dose: how photos are stylised and samples drawn.
+        dose: of a style that is named or drawn.
+        unnamed_dose: of the shots' mean style, which photos get where no style is named.
         run: see :class:`Adapter`.
     """
 
@@ -106,6 +107,7 @@ class ExemplarTransfer(Adapter):
         refine_lr: dict[str, float],
         styles: StyleMaker,
         dose: Dose,
+        unnamed_dose: Dose,
         **run: int,
     ) -> None:
         super().__init__(source, **run)
@@ -125,7 +127,7 @@ class ExemplarTransfer(Adapter):
         self.recoloured_from, self.jitter, self.chunk = recoloured_from, jitter, chunk
         self.style, self.penalty = style, penalty
         self.refine_from, self.refine_lr = refine_from, refine_lr
-        self.styles, self.dose = styles, dose
+        self.styles, self.dose, self.unnamed_dose = styles, dose, unnamed_dose
 
     def fresh(self, res_index: int) -> DualStyleGAN:
         """Stage I: an extrinsic path that exchanges colours and leaves structure alone."""
@@ -300,11 +302,12 @@ class ExemplarTransfer(Adapter):
     def render(self, ws: Tensor) -> Tensor:
         """Images [N, 3, R, R] of rows [N, 2 L, W], or of [N, L, W] in the mean style of the shots.
 
-        The yaml's dose says how much of the style there is.
+        The yaml's doses say how much of the style there is.
         """
         rows = self.judged().num_ws
-        ex_ws = ws[:, rows:] if ws.shape[1] > rows else self.mean_style().expand(len(ws), -1, -1)
-        return self.styled(ws[:, :rows], ex_ws, self.dose)
+        if ws.shape[1] == rows:
+            return self.styled(ws, self.mean_style(), self.unnamed_dose)
+        return self.styled(ws[:, :rows], ws[:, rows:], self.dose)
 
     def mean_style(self) -> Tensor:
         """Extrinsic styles [1, L, W] half-way between all shots."""
