@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     add = made.add_argument
     add("run", metavar="RUN", help="run folder, name of a record, or weights (.safetensors)")
     add("photos", metavar="PHOTO", nargs="+", help="picture files, folders or zips")
-    add("--to", type=Path, default=Path("stylized"), metavar="DIR", help="default: stylized")
+    add("--to", type=Path, default=Path("stylised"), metavar="DIR", help="default: stylised")
     add("--strip", action="store_true", help="also photo, inversion and result side by side")
     add("--size", type=int, metavar="N", help="save N x N px (Lanczos; default: the generator's)")
     choices = ("auto", "none", "landmarks", *DETECTORS)

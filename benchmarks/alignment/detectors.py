@@ -8,6 +8,7 @@ which pictures had none.
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -87,7 +88,9 @@ class FaceAlignment:
 
     def __init__(self) -> None:
         package: Any = installed("face_alignment", "face-alignment")
-        self.network = package.FaceAlignment(package.LandmarksType.TWO_D, device="cpu")
+        known = inspect.signature(package.FaceAlignment).parameters
+        plain = {"compile": False} if "compile" in known else {}  # for few pictures it never pays
+        self.network = package.FaceAlignment(package.LandmarksType.TWO_D, device="cpu", **plain)
 
     def __call__(self, image: Image.Image, file: str) -> list[np.ndarray]:
         """Faces in the order of its detector."""
@@ -138,7 +141,10 @@ def detector(name: str, landmarks: str | Path = "") -> Detector:
             f"There is no alignment {name!r}: the choices are none, landmarks, "
             f"{', '.join(DETECTORS)}."
         )
-    return DETECTORS[name](OmegaConf.load(NUMBERS))
+    try:
+        return DETECTORS[name](OmegaConf.load(NUMBERS))
+    except (RuntimeError, OSError) as fault:  # of a package, about its model
+        raise UserError(f"The detector {name} cannot be used: {fault}.") from fault
 
 
 def installed(module: str, package: str) -> ModuleType:
