@@ -9,6 +9,7 @@ by the order of a folder, and the shots of draw 0 with 5 shots are the first fiv
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def listed(name: str, part: str, beside: Path, found: Container[str]) -> Split:
     own = beside.with_name(f"{name or beside.stem}-{part}.txt")
     note = ""
     for place in (path,) * bool(name) + (own,):
-        if not place.is_file():
+        if not os.path.isfile(place):  # False, not an error, for what cannot be a name
             continue
         wanted = read(place)
         lacking = [label for sha256, label in wanted.items() if sha256 not in found]

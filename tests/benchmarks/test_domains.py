@@ -160,8 +160,9 @@ def test_every_published_set_says_what_it_is_and_how_it_is_had(name):
 
 @pytest.mark.parametrize("name", [name for name in SETS if not name.startswith("cufs")])
 def test_every_published_set_is_built_from_a_folder(name, twelve):
-    domain = instantiate(settings(name, root=str(twelve)), _convert_="object")
-    assert domain.shots.shape == (10, 3, 32, 32)
+    data = settings(name, root=str(twelve))
+    domain = instantiate(data, _convert_="object")
+    assert domain.shots.shape == (data.shots, 3, 32, 32)
     assert any(domain.about.licence in note for note in domain.notes)
 
 
