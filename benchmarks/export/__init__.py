@@ -1,0 +1,1 @@
+"""A finished run as a folder that can be uploaded to the Hugging Face Hub."""
