@@ -128,14 +128,17 @@ def matrix(table: Table, rows: Sequence[Row], data: str, sprites: Sprites) -> Ma
         metrics=tuple(
             (titled(column), grid.named(column.metric, grid.LEADING)) for column in table.of(data)
         ),
-        columns=(*source(table, scene, data, sprites), *columns, *truth(scene, sprites)),
+        columns=(*source(table, scene, labels, sprites), *columns, *truth(scene, sprites)),
     )
 
 
-def source(table: Table, scene: str, data: str, sprites: Sprites) -> Iterator[Column]:
-    """The source, where there is a strip of it."""
+def source(
+    table: Table, scene: str, labels: Mapping[str, str], sprites: Sprites
+) -> Iterator[Column]:
+    """The source, where there is a strip of it; it is the same at every level."""
     if strip := sprites.get(f"{scene}--{strips.SOURCE}"):
-        yield Column("source", {WHOLE: strip}, numbers={"": untouched(table, data)})
+        own = untouched(table, labels[""])
+        yield Column("source", {WHOLE: strip}, numbers=dict.fromkeys(labels, own))
 
 
 def truth(scene: str, sprites: Sprites) -> Iterator[Column]:

@@ -54,9 +54,12 @@
     const found = strip(column, level, seed);
     const at = row - column.first;
     const there = found !== undefined && at >= 0 && at < tiles[found];
-    tile.className = `t ${there ? `s${found}` : "none"}`;
+    const whole = there && level !== "" && !("/-1" in column.strips)
+      && !(`${level}/${seed}` in column.strips);
+    tile.className = `t ${there ? `s${found}` : "none"}${whole ? " whole" : ""}`;
     tile.style.setProperty("--i", there ? at : 0);
-    tile.setAttribute("aria-label", `${column.name}, ${what}${there ? "" : ": no picture"}`);
+    const but = there ? (whole ? ", no layer swapped" : "") : ": no picture";
+    tile.setAttribute("aria-label", `${column.name}, ${what}${but}`);
   };
 
   // --- pictures of a data set: seed and level of layer swap ---

@@ -104,7 +104,7 @@ def test_the_slider_over_layer_swap_changes_pictures_and_numbers_of_what_was_swa
     after = tiles(page, 0, 2), tiles(page, 0, 3)
     assert before[0] != after[0]
     assert "none" not in after[0]
-    assert before[1] == after[1]  # was never swapped, and stays as it is
+    assert after[1] == f"{before[1]} whole"  # was never swapped: stays as it is, and is told apart
     assert (kid, texts(page, number)[0]) == ("10.1", "15.0")
 
 
