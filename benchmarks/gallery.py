@@ -194,8 +194,13 @@ class Gallery:
 
     def _bytes(self, stream: str, start: int) -> Iterator[Rows]:
         """Pictures from one on, as rows of the bank."""
+        made = self.bank.streams and stream in MADE
+        if made:
+            self._advance(start, f"{stream} to be made")
         for batch in self._make(stream, start):
             yield {"pixels": to_uint8(batch)}
+            if made:
+                self._advance(len(batch), f"{stream} to be made")
 
     def _given(self, stream: str, first: int, start: int) -> Iterator[Tensor]:
         """The domain's pictures in batches of ours, without ever holding them all."""
@@ -238,6 +243,8 @@ class Gallery:
         }
         self.done = 0
         self.total = sum(self._size(stream, first) for (stream, _), first in jobs.items())
+        if self.bank.streams:  # many pictures: making them is worth telling as well
+            self.total += sum(self._size(s, 0) for s in {stream for stream, _ in jobs} & set(MADE))
 
     def _size(self, stream: str, first: int) -> int:
         sizes = {"shots": len(self.domain.shots)}

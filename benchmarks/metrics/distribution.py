@@ -7,7 +7,13 @@ from torch import Tensor
 
 from benchmarks.gallery import Extractor, Gallery
 from benchmarks.measure import Measure
-from benchmarks.metrics.distances import double, frechet_distance, moments, polynomial_mmd
+from benchmarks.metrics.distances import (
+    double,
+    frechet_distance,
+    kernel_distance,
+    moments,
+    polynomial_mmd,
+)
 from benchmarks.metrics.manifold import (
     DensityCoverage,
     PrecisionRecall,
@@ -76,7 +82,7 @@ class KID(Distribution):
             return rows[torch.randperm(len(rows), generator=generator)[:size]]
 
         draws = torch.tensor(
-            [polynomial_mmd(subset(real), subset(fake)) for _ in range(self.subsets)],
+            [kernel_distance(subset(real), subset(fake)) for _ in range(self.subsets)],
             dtype=torch.float64,
         )
         details = {

@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.gallery import Extractor, Gallery
 from benchmarks.measure import Measure
-from benchmarks.metrics.distances import double, frechet, moments, root
+from benchmarks.metrics.distances import Spread
 from benchmarks.metrics.distribution import Distribution
 
 
@@ -48,13 +48,12 @@ class FDInfinity(Distribution):
     def __call__(self, gallery: Gallery) -> Measure:
         """Measure the gallery."""
         real, fake = self.clouds(gallery)
-        mean, sigma = moments(real)
-        half = root(double(sigma))
+        reference = Spread.of(real)
         generator = torch.Generator().manual_seed(self.seed)
         values, sizes = [], self.sizes(len(fake))
         for size in sizes:
             drawn = torch.randperm(len(fake), generator=generator)[:size]
-            values.append(frechet(mean, sigma, half, *moments(fake[drawn])))
+            values.append(reference.distance(Spread.of(fake[drawn])))
         at_infinity, slope = intercept(sizes, values)
         details = {"all_fakes": values[-1], "slope": slope, "points": len(sizes)}
         details |= {"least": sizes[0], "reference": len(real)}

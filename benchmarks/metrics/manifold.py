@@ -85,10 +85,15 @@ def precision_recall_of(real: Ball, fake: Ball, k: int) -> PrecisionRecall:
     """Improved precision and recall where the balls are known."""
     precise = torch.zeros(len(fake.cloud), dtype=torch.bool)
     found = torch.zeros(len(real.cloud), dtype=torch.bool)
-    limits = real.nearest[:, k - 1], fake.nearest[:, k - 1]
-    for i, j, in_real, in_fake in neighbours.both_balls(fake.cloud, real.cloud, *limits):
-        precise[i] |= in_real.any(1)
-        found[j] |= in_fake.any(0)
+    a, b = fake.cloud, real.cloud
+    limits, own = real.nearest[None, :, k - 1], fake.nearest[:, k - 1, None]
+    for i in a.blocks:
+        for j in b.blocks:  # a picture that lies in one ball need not be looked for in another
+            low = neighbours.lower_bounds(a, i, b, j)
+            sought = ~precise[i, None]
+            precise[i] |= neighbours.within(a, i, b, j, low, limits[:, j], sought).any(1)
+            sought = ~found[None, j]
+            found[j] |= neighbours.within(a, i, b, j, low, own[i], sought).any(0)
     return PrecisionRecall(float(precise.double().mean()), float(found.double().mean()))
 
 
@@ -96,9 +101,13 @@ def density_coverage_of(real: Ball, fake: Cloud, k: int) -> DensityCoverage:
     """Density and coverage where the reals' balls are known."""
     found = torch.zeros(len(real.cloud), dtype=torch.bool)
     count = 0
-    for _, j, inside in neighbours.balls(fake, real.cloud, real.nearest[:, k - 1]):
-        count += int(inside.count_nonzero())
-        found[j] |= inside.any(0)
+    limits, all_of_them = real.nearest[None, :, k - 1], torch.ones(1, 1, dtype=torch.bool)
+    for i in fake.blocks:
+        for j in real.cloud.blocks:
+            low = neighbours.lower_bounds(fake, i, real.cloud, j)
+            inside = neighbours.within(fake, i, real.cloud, j, low, limits[:, j], all_of_them)
+            count += int(inside.count_nonzero())
+            found[j] |= inside.any(0)
     return DensityCoverage(count / (k * len(fake)), float(found.double().mean()))
 
 

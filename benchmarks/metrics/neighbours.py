@@ -7,14 +7,12 @@ does not depend on the proposals: a machine without fast low precision is slower
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 
-BLOCK = 4096  # rows on either side of a block of distances
+BLOCK = 2048  # rows on either side of a block of distances: it stays in the cache
 PAIRS = 512  # pairs whose difference is held at once: more would leave the cache
-SPARE = 13  # neighbours that are proposed beyond those wanted
+SPARE = 9  # neighbours that are proposed beyond those wanted
 TIE = 1e-12  # two roundings of one distance: a k-th neighbour lies in its ball
 DIFFERENCE = 1e-6  # of a squared distance by a difference in float32
 ROUNDING = 1e-9  # of a squared distance by a product in float64, over the two norms
@@ -60,14 +58,17 @@ def slack(a: Cloud, b: Cloud) -> float:
 
 
 def lower_bounds(a: Cloud, i: slice, b: Cloud, j: slice) -> Tensor:
-    """Numbers [n, m] that no squared distance of rows i of a and rows j of b is below."""
+    """Numbers [n, m] that no squared distance of rows i of a and rows j of b is below.
+
+    Where a product is negative it counts as zero: rows so far apart are near in no case.
+    """
     c = slack(a, b)
     one, other = torch.ones(i.stop - i.start), torch.ones(j.stop - j.start)
     left = torch.stack([a.squared[i].float(), one, -c * a.norm[i].float()], 1)
     right = torch.stack([other, b.squared[j].float(), b.norm[j].float()])
-    product = a.low[i] @ b.low[j].mT
-    bounds = (left @ right).sub_(product, alpha=2)
-    return bounds.sub_(product.abs_(), alpha=1.01 * torch.finfo(product.dtype).eps)
+    product = (a.low[i] @ b.low[j].mT).relu_()
+    # Written in the type of the rows, a product is rounded once more.
+    return (left @ right).sub_(product, alpha=2 + 1.01 * torch.finfo(product.dtype).eps)
 
 
 def pair_distances(a: Cloud, i: Tensor, b: Cloud, j: Tensor) -> Tensor:
@@ -104,7 +105,7 @@ def nearest(cloud: Cloud, most: int) -> Tensor:
     found = exact.sort(1).values[:, :most]
     if kept < n - 1:  # a row that was not proposed may be nearer than the last one found
         unsure = (found[:, -1] > bound.amax(1)).nonzero()[:, 0]
-        for rows in unsure.split(BLOCK // 4):
+        for rows in unsure.split(BLOCK):
             found[rows] = searched(cloud, rows, most)
     return found
 
@@ -132,9 +133,14 @@ def merge(bound: Tensor, place: Tensor, low: Tensor, start: int) -> None:
     place[:] = origin.gather(1, chosen)
 
 
-def within(a: Cloud, i: slice, b: Cloud, j: slice, low: Tensor, limit: Tensor) -> Tensor:
-    """Which squared distances [n, m] are at most ``limit`` ([n, 1] or [1, m], float64)."""
-    maybe = low <= limit.float() * (1 + 1e-6)
+def within(
+    a: Cloud, i: slice, b: Cloud, j: slice, low: Tensor, limit: Tensor, asked: Tensor
+) -> Tensor:
+    """Which squared distances [n, m] are at most ``limit`` ([n, 1] or [1, m], float64).
+
+    Where ``asked`` (one of the same shapes) is False, nobody wants to know.
+    """
+    maybe = (low <= limit.float() * (1 + 1e-6)).logical_and_(asked)
     inside = maybe
     row, column = maybe.nonzero(as_tuple=True)
     if len(row) > DENSE * maybe.numel():
@@ -145,22 +151,3 @@ def within(a: Cloud, i: slice, b: Cloud, j: slice, low: Tensor, limit: Tensor) -
     limits = limit.expand(inside.shape)[row, column] * (1 + TIE)
     inside[row, column] = pair_distances(a, row + i.start, b, column + j.start) <= limits
     return inside
-
-
-def balls(a: Cloud, b: Cloud, limits: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
-    """Block by block: rows i of a, rows j of b, and which pairs lie in the ball of b's row."""
-    for i in a.blocks:
-        for j in b.blocks:
-            low = lower_bounds(a, i, b, j)
-            yield i, j, within(a, i, b, j, low, limits[None, j])
-
-
-def both_balls(
-    a: Cloud, b: Cloud, b_limits: Tensor, a_limits: Tensor
-) -> Iterator[tuple[slice, slice, Tensor, Tensor]]:
-    """The same, and which pairs lie in the ball of a's row, from one product."""
-    for i in a.blocks:
-        for j in b.blocks:
-            low = lower_bounds(a, i, b, j)
-            own = within(a, i, b, j, low, a_limits[i, None])
-            yield i, j, within(a, i, b, j, low, b_limits[None, j]), own
