@@ -6,7 +6,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from benchmarks import likes
+from benchmarks import exemplars, likes
 from benchmarks.run import build
 from benchmarks.settings import flat
 from core.destylise import rows_mapped
@@ -22,10 +22,9 @@ def pictures(n=SHOTS, seed=7):
     return torch.rand(n, 3, SIDE, SIDE, generator=rng) * 2 - 1
 
 
-@pytest.fixture
-def adapter(composed, tmp_path):
-    """An adapter that is ready to train, in a cache of its own."""
-    cfg = composed("method=dualstylegan", f"machine.cache={tmp_path}")
+def ready(composed, cache):
+    """An adapter that is ready to train."""
+    cfg = composed("method=dualstylegan", f"machine.cache={cache}")
     for key, value in flat(cfg).items():
         if key.startswith("method.") and key.endswith("_steps") and value:
             OmegaConf.update(cfg, key, 2)
@@ -34,21 +33,38 @@ def adapter(composed, tmp_path):
     return made
 
 
-def test_what_is_made_once_is_not_made_again(adapter, tmp_path):
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def adapter(composed, cache):
+    """Of a cache that all tests share."""
+    return ready(composed, cache)
+
+
+@pytest.fixture
+def alone(composed, tmp_path):
+    """Of a cache of its own."""
+    return ready(composed, tmp_path)
+
+
+def test_what_is_made_once_is_not_made_again(alone, tmp_path):
     files = {path: path.stat().st_mtime_ns for path in (tmp_path / "dualstylegan").iterdir()}
     assert len(files) == 2 + SHOTS  # stage II, the tuned generator, and every picture
-    codes = adapter.exemplars.extrinsic.clone()
-    adapter.prepare(pictures())
+    codes = alone.exemplars.extrinsic.clone()
+    alone.prepare(pictures())
     now = {path: path.stat().st_mtime_ns for path in (tmp_path / "dualstylegan").iterdir()}
     assert now == files
-    assert torch.equal(adapter.exemplars.extrinsic, codes)
+    assert torch.equal(alone.exemplars.extrinsic, codes)
 
 
-def test_one_more_shot_shares_stage_two_but_no_codes(adapter, tmp_path):
+def test_one_more_shot_shares_stage_two_but_no_codes(alone, tmp_path):
     before = set((tmp_path / "dualstylegan").iterdir())
-    adapter.prepare(pictures(SHOTS + 1))
+    alone.prepare(pictures(SHOTS + 1))
     assert len(set((tmp_path / "dualstylegan").iterdir()) - before) == 1 + SHOTS + 1
-    assert len(adapter.exemplars) == SHOTS + 1
+    assert len(alone.exemplars) == SHOTS + 1
 
 
 def test_codes_do_not_depend_on_the_pictures_beside(adapter):
@@ -144,6 +160,17 @@ def test_a_picture_names_its_own_style_and_a_new_one_gets_one(adapter):
     assert all(not torch.equal(style, adapter.style_of(k)) for k in range(SHOTS))
     shown = adapter.stylise_as(shots[:2], style, adapter.dose._replace(structure=0.5))
     assert shown.shape == (2, 3, SIDE, SIDE)
+
+
+def test_a_matrix_has_a_row_for_each_photo_and_a_strip_begins_without_structure(adapter):
+    ws = adapter.source.g.mapping(torch.randn(2, 16))
+    with torch.no_grad():
+        assert exemplars.matrix(adapter, ws, SHOTS).shape == (2, SHOTS, 3, SIDE, SIDE)
+        doses = exemplars.strip(adapter, ws, 1)
+    flat_dose = adapter.dose._replace(structure=0.0)
+    first = adapter.styled(ws, adapter.style_of(1), flat_dose).clamp(-1, 1)
+    assert torch.equal(doses[:, 0], first)
+    assert not torch.equal(doses[:, 0], doses[:, -1])
 
 
 def test_exemplars_take_a_state_of_any_number_of_pictures():
