@@ -7,7 +7,9 @@ from typing import Any
 from core.errors import UserError
 
 LARGEST_SEED = 2**32 - 1  # numpy's
-PATHS = ("root", "reference_root", "photos_root", "folder", "cache", "weights")  # a folder may be named 2024
+PATHS = ("root", "reference_root", "photos_root", "folder", "cache", "weights")
+"""Last words of options that are places: a folder may be named 2024."""
+
 WHOLE = (
     "seed", "images", "batch_size", "samples", "photos", "shots", "draw", "reference",
     "reference_minimum", "levels", "frozen_ws", "trained_blocks", "threads", "devices",
