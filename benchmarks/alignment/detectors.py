@@ -144,7 +144,8 @@ def detector(name: str, landmarks: str | Path = "") -> Detector:
     try:
         return DETECTORS[name](OmegaConf.load(NUMBERS))
     except (RuntimeError, OSError) as fault:  # of a package, about its model
-        raise UserError(f"The detector {name} cannot be used: {fault}.") from fault
+        reason = str(fault).rstrip(".")
+        raise UserError(f"The detector {name} cannot be used: {reason}.") from fault
 
 
 def installed(module: str, package: str) -> ModuleType:

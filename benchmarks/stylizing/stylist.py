@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
 from benchmarks import seeds, swaps
-from benchmarks.run import build
+from benchmarks.build import build
 from benchmarks.stylizing.runs import Run
 from core import weights
 from core.discriminator import Discriminator

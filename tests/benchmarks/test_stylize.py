@@ -13,8 +13,8 @@ from PIL import Image
 from benchmarks import record as records
 from benchmarks import stylize
 from benchmarks.alignment import align
+from benchmarks.build import build
 from benchmarks.pictures import as_images
-from benchmarks.run import build
 from benchmarks.sheet import to_uint8
 from benchmarks.stylizing.runs import Run, found
 from benchmarks.stylizing.stylist import Once
