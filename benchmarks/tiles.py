@@ -1,6 +1,6 @@
 """Small pictures of finished runs for the report: ``python -m benchmarks.tiles``.
 
-Reads the weights in ``results/out`` and writes one strip a run, and what its scene needs, into
+Reads the weights in ``results/out`` and writes one strip a published run, and its scene's, into
 ``results/tiles``; of real pictures into ``results/local/tiles``, which git does not know.
 """
 
@@ -170,11 +170,12 @@ def put(path: Path, data: bytes) -> None:
         raise UserError(f"The strip cannot be written to {path}: {error.strerror}.") from error
 
 
-def finished(runs: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """Folders and records of the runs that ended well and whose weights are there."""
+def finished(results: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """Folders and records of the published runs that ended well and whose weights are there."""
     found = []
-    for path in sorted(runs.glob(f"*/{swaps.RECORD}")):
-        if (path.parent / swaps.WEIGHTS).is_file():
+    for path in sorted((results / "out").glob(f"*/{swaps.RECORD}")):
+        published = results / "runs" / f"{path.parent.name}.json"
+        if published.is_file() and (path.parent / swaps.WEIGHTS).is_file():
             record = records.read(path)
             if record.get("state", "finished") == "finished":
                 found.append((path.parent, record))
@@ -191,7 +192,7 @@ def command(words: list[str]) -> int:
     studio = Studio(asked.folder / "out", asked.to or asked.folder, asked.again)
     torch.set_num_threads(1)
     failed = 0
-    for folder, record in finished(studio.runs):
+    for folder, record in finished(asked.folder):
         if not studio.wanted(folder, record):
             continue
         try:

@@ -22,6 +22,15 @@ from tests.benchmarks import pages
 SIDE = strips.SIDE
 
 
+def left(results, record, networks):
+    """The folder of a run as it is left behind; its record is published."""
+    folder = results / "out" / strips.name(record)
+    for path in (folder / swaps.RECORD, results / "runs" / f"{folder.name}.json"):
+        records.write(path, record)
+    weights.write(folder / swaps.WEIGHTS, networks, {})
+    return folder
+
+
 @pytest.fixture
 def finished(composed, tmp_path):
     """Folder and record of a run as it is left behind, with weights that moved."""
@@ -41,10 +50,7 @@ def finished(composed, tmp_path):
         record["provenance"] |= {
             "weights_sha256": given.sha256, "shots_sha256": domain.shots_sha256,
         }  # fmt: skip
-        folder = tmp_path / "out" / strips.name(record)
-        records.write(folder / swaps.RECORD, record)
-        weights.write(folder / swaps.WEIGHTS, adapter.export(), {})
-        return folder, record, adapter
+        return left(tmp_path, record, adapter.export()), record, adapter
 
     return make
 
@@ -102,10 +108,8 @@ def test_a_swapped_row_is_shown_with_its_layers_swapped(finished, tmp_path):
     config["swap"]["resolution"] = 16
     row = whole | {"recipe": "0" * 8, "of": strips.name(whole), "config": config}
     row["overrides"] = ["swap.resolution=16"]
-    folder = tmp_path / "out" / strips.name(row)
-    records.write(folder / swaps.RECORD, row)
     networks = swaps.apply(run.build(OmegaConf.create(config["swap"])), adapter)
-    weights.write(folder / swaps.WEIGHTS, networks, {})
+    left(tmp_path, row, networks)
     tiles.command(["--folder", str(tmp_path)])
     shown, before = (pixels(tmp_path / "tiles" / f"{strips.name(r)}.webp") for r in (row, whole))
     judged = config["eval"]
@@ -141,10 +145,12 @@ def test_what_is_there_is_left_alone_until_its_weights_are_newer(finished, tmp_p
     assert path.read_bytes() != b"mine"
 
 
-def test_runs_that_failed_or_lost_their_weights_have_no_strip(finished, tmp_path):
+def test_runs_that_failed_lost_their_weights_or_are_not_published_have_no_strip(finished, tmp_path):
     finished(state="failed", reason="nan", metrics={})
     folder, _, _ = finished("freezed")
     (folder / swaps.WEIGHTS).unlink()
+    folder, _, _ = finished("freezeg")
+    (tmp_path / "runs" / f"{folder.name}.json").unlink()
     assert tiles.command(["--folder", str(tmp_path)]) == 0
     assert not (tmp_path / "tiles").exists()
 
