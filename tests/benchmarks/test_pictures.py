@@ -10,7 +10,17 @@ import torch
 from PIL import Image
 
 from benchmarks.files import notes
-from benchmarks.pictures import Unreadable, as_images, decode, files, frame, read, sentences
+from benchmarks.pictures import (
+    FILTERS,
+    Sampling,
+    Unreadable,
+    as_images,
+    decode,
+    files,
+    frame,
+    read,
+    sentences,
+)
 from core.errors import UserError
 
 GRADIENT = np.linspace(0, 255, 16 * 16 * 3).reshape(16, 16, 3).astype(np.uint8)
@@ -340,3 +350,24 @@ def test_images_are_pixels_in_minus_one_to_one():
     images = as_images(pixels)
     assert images.shape == (2, 3, 4, 4)
     assert torch.allclose(images[0, :, 1, 2], torch.tensor([1.0, -0.6, -1.0]))
+
+
+def test_a_box_cuts_shares_of_the_sides_before_anything_else():
+    image = Image.fromarray((np.arange(20 * 40 * 3) % 251).astype(np.uint8).reshape(20, 40, 3))
+    pixels, changes = frame(image, 8, "crop", Sampling((0.25, 0.2, 0.45, 0.6), "lanczos"))
+    assert np.array_equal(pixels, np.asarray(image)[4:12, 10:18])
+    assert changes == []
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_the_named_filter_resizes(name):
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
+    pixels, _ = frame(image, 16, "crop", Sampling((0, 0, 1, 1), name))
+    expected = image.resize((16, 16), Image.Resampling[name.upper()])
+    assert np.array_equal(pixels, np.asarray(expected))
+
+
+@pytest.mark.parametrize("box", [(0, 0, 1), (0.5, 0, 0.5, 1), (0, 0, 1.1, 1), (0, 0.9, 1, 0.1), ()])
+def test_a_box_that_is_none_is_refused(box):
+    with pytest.raises(UserError, match=r"\[left, top, right, bottom\] between 0 and 1"):
+        Sampling(box, "lanczos")
