@@ -168,7 +168,7 @@ class Wandb(Csv):
         if not whole and record.get("state") == "failed":  # shots may stand for what is missing
             return {}
         rows = sheet.cut(picture)[1]  # below the shots
-        columns = ["latent", *(["source"] if len(rows) > 1 else []), "adapted"]
+        columns: list[str | int] = ["latent", *(["source"] if len(rows) > 1 else []), "adapted"]
         pairs = [[i, *map(wandb.Image, pair)] for i, pair in enumerate(zip(*rows, strict=True))]
         return whole | {"pictures": wandb.Table(columns=columns, data=pairs)}
 
