@@ -24,7 +24,8 @@ from benchmarks import optional
 from benchmarks.disk import alone, put
 from core.errors import UserError
 
-S, T = TypeVar("S"), TypeVar("T")
+S = TypeVar("S")
+T = TypeVar("T")
 Rows = dict[str, np.ndarray]
 Make = Callable[[int], Iterable[Rows]]
 """Parts of the rows from one on, in order."""
@@ -172,5 +173,7 @@ def state_digest(module: torch.nn.Module) -> str:
     for name, value in sorted(module.state_dict().items()):
         if isinstance(value, torch.Tensor):
             found.update(f"{name} {value.dtype} {list(value.shape)}".encode())
-            found.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+            found.update(
+                value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
+            )
     return found.hexdigest()
