@@ -150,6 +150,7 @@ def broken(folder):
     (folder / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
     picture(folder / "tiny.png", 8, 8)
     picture(folder / "wide.png", 64, 96)
+    (folder / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic")
 
 
 def test_what_is_wrong_with_a_photo_is_one_sentence_and_the_others_go_on(
@@ -163,7 +164,7 @@ def test_what_is_wrong_with_a_photo_is_one_sentence_and_the_others_go_on(
     assert status == 1
     assert sorted(p.name for p in (tmp_path / "to").iterdir()) == ["ok.png", "whole.png"]
     sentences = said.err.splitlines()
-    assert len(sentences) == 7
+    assert len(sentences) == 8
     for name, what in {
         "truncated.jpg": "cannot be read as a picture",
         "empty.jpg": "is empty",
@@ -172,6 +173,7 @@ def test_what_is_wrong_with_a_photo_is_one_sentence_and_the_others_go_on(
         "tiny.png": "too small for a face",
         "wide.png": "benchmarks.fetch mtcnn-p mtcnn-r mtcnn-o",
         "missing.png": "does not exist",
+        "phone.heic": "not a picture",
     }.items():
         (sentence,) = (s for s in sentences if name in s)
         assert sentence.startswith("styleshift: ")
@@ -186,12 +188,13 @@ def test_odd_pictures_are_made_and_what_was_done_is_said(tmp_path, results, caps
     photo.convert("CMYK").save(folder / "cmyk.jpg")
     photo.convert("L").point(lambda v: v * 257, "I").convert("I;16").save(folder / "deep.png")
     photo.save(folder / "moving.webp", save_all=True, append_images=[photo.rotate(90)])
+    photo.save(folder / "moving.gif", save_all=True, append_images=[photo.rotate(90)])
     photo.resize((32, 32)).save(folder / "small.png")
     assert call(results, folder, "--to", tmp_path / "to") == 0
     said = capsys.readouterr().out
     for what in ("CMYK", "16 bits", "only the first frame", "smaller than 64 px"):
         assert what in said
-    assert "5 stylised" in said
+    assert "6 stylised" in said
 
 
 def test_a_face_is_cut_out_where_the_landmarks_are(tmp_path, results, source):
