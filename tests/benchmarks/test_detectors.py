@@ -8,6 +8,7 @@ from PIL import Image
 
 from benchmarks import optional
 from benchmarks.alignment import DETECTORS, align, detector
+from benchmarks.alignment.__main__ import command
 from benchmarks.alignment.detectors import installed
 from benchmarks.alignment.landmarks_file import LandmarksFile
 from benchmarks.alignment.mtcnn import MTCNN, squared, suppressed, window
@@ -123,6 +124,25 @@ def test_a_file_of_landmarks_is_read_in_every_layout_and_has_nothing_for_others(
     blank = Image.new("RGB", (8, 8))
     np.testing.assert_allclose(find(blank, "some/where/in/a.png")[0], FACE)
     assert find(blank, "b.png") == []
+
+
+def test_faces_are_cut_out_and_every_missed_file_is_listed(tmp_path, capsys):
+    folder, to = tmp_path / "in", tmp_path / "to"
+    folder.mkdir()
+    Image.fromarray(smooth(260, 300)).save(folder / "a.png")
+    Image.fromarray(smooth(90, 90)).save(folder / "b.png")
+    (folder / "c.jpg").write_bytes(b"")
+    marks = written(tmp_path, {"a.png": (FACE + 70).tolist()})
+    words = [str(folder), "--to", str(to), "--size", "64", "--landmarks", str(marks)]
+    assert command(words) == 1
+    wanted = align(Image.open(folder / "a.png"), FACE + 70, 64, 256)
+    assert (np.asarray(Image.open(to / "a.png")) == wanted).all()
+    assert sorted(path.name for path in to.iterdir()) == ["a.png", "missed.txt"]
+    missed = (to / "missed.txt").read_text().splitlines()
+    assert missed[0] == f"{folder / 'b.png'}: no face found."
+    assert missed[1].startswith(f"{folder / 'c.jpg'} is empty")
+    assert len(missed) == 2
+    assert "faces cut out: 1, missed: 2" in capsys.readouterr().out
 
 
 def test_two_files_of_one_name_are_told_apart_by_their_folders_only(tmp_path):
