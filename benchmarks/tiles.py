@@ -17,16 +17,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
 from benchmarks import disk, seeds, swaps
 from benchmarks import record as records
+from benchmarks.build import build
 from benchmarks.gallery import Gallery, first_of
 from benchmarks.progress import console
 from benchmarks.report import strips
 from benchmarks.report.strips import LATENTS, PHOTOS, SHOTS, SIDE, SOURCE, TRUTH
-from benchmarks.run import build
+from benchmarks.run import cause
 from benchmarks.sheet import to_uint8
 from core.errors import UserError
 
@@ -140,7 +142,7 @@ class Studio:
         cfg = OmegaConf.create(loose(record["config"]))
         key = strips.scene(record)
         scene = self.scenes.setdefault(key, Scene(cfg))
-        adapter = self.recalled(cfg, record, scene)
+        adapter = self.rebuilt(cfg, record, scene)
         shown = {
             f"{key}--{part}": pixels
             for part, pixels in scene.own(adapter).items()
@@ -152,8 +154,23 @@ class Studio:
         put(self.path(record, strips.name(record)), made)
         return len(made)
 
+    def rebuilt(self, cfg: DictConfig, record: dict[str, Any], scene: Scene) -> Any:
+        """The adapter as it was at the end of the run.
+
+        Raises:
+            UserError: the run is of another version, whose configuration does not fit any more.
+        """
+        try:
+            return self.recalled(cfg, record, scene)
+        except (InstantiationException, TypeError, KeyError, RuntimeError) as error:
+            first = cause(error)
+            if isinstance(first, UserError):
+                raise first from error
+            said = " ".join(str(first).split())[:200]
+            raise UserError(f"this version cannot build it: {said}") from error
+
     def recalled(self, cfg: DictConfig, record: dict[str, Any], scene: Scene) -> Any:
-        """The adapter as it was at the end of the run."""
+        """The adapter with the networks of its run."""
         seeds.everything(cfg.seed, deterministic=True)
         adapter = build(cfg.method, scene.source)  # never prepared: the weights say all
         swaps.recall(adapter, self.runs / str(record.get("of", strips.name(record))))

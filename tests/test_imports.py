@@ -31,6 +31,14 @@ def test_imports_point_down_only(package):
 
 def test_only_the_command_line_imports_hydra():
     users = {p.name for p in (ROOT / "benchmarks").rglob("*.py") if "hydra" in imported(p)}
-    commands = {"run.py", "perceive.py", "codes.py", "encode.py", "prepare.py"}
+    commands = {
+        "run.py",
+        "build.py",
+        "tiles.py",
+        "perceive.py",
+        "codes.py",
+        "encode.py",
+        "prepare.py",
+    }
     commands |= {"exemplars.py", "pretrain.py", "stylize.py", "plan.py", "__main__.py"}
     assert users <= commands | {"settings.py", "targets.py"}

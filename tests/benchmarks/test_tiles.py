@@ -164,6 +164,18 @@ def test_a_run_that_cannot_be_shown_is_said_and_the_others_go_on(finished, tmp_p
     assert (tmp_path / "tiles" / f"{strips.name(other)}.webp").is_file()
 
 
+@pytest.mark.parametrize("change", [{"no_such_number": 1}, {"ema": {"_target_": "core.ema.No"}}])
+def test_a_run_of_another_version_is_left_out_in_one_sentence(finished, tmp_path, capsys, change):
+    folder, record, _ = finished()
+    old = copy.deepcopy(record)
+    old["config"]["method"] |= change
+    (folder / swaps.RECORD).write_text(json.dumps(old), encoding="utf-8")
+    assert tiles.command(["--folder", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert f"{folder.name} is left out" in said
+    assert "Traceback" not in said
+
+
 def test_a_record_that_names_a_foreign_target_calls_nothing(finished, tmp_path, capsys):
     folder, record, _ = finished()
     evil = copy.deepcopy(record)
