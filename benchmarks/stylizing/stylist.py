@@ -116,12 +116,12 @@ def stylist(run: Run, cfg: DictConfig, *, refine: int, swap: tuple[int, ...], se
     Raises:
         UserError: the run cannot be rebuilt, or cannot do what is asked.
     """
-    given = [swap[0]] if swap else [of_row(run, cfg)]
+    resolution = swap[0] if swap else of_row(run, cfg)
     inverted(cfg, refine, seed, run.name)
     seeds.everything(seed, deterministic=True)
     made = built(cfg, run)
     made.source.inverter = Once(made.source.inverter)
-    for resolution in filter(None, given):
+    if resolution:
         swaps.apply(partial(by_weights, resolution=resolution), made)
     made.eval()
     reason = run.record.get("reason", "")
