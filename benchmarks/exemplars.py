@@ -37,10 +37,7 @@ def matrix(adapter: Any, ws: Tensor, styles: int) -> Tensor:
 
 def strip(adapter: Any, ws: Tensor, style: int) -> Tensor:
     """Faces ws [P, L, W] in one style at growing structure weights: [P, DOSES, 3, R, R]."""
-    doses = [
-        adapter.dose._replace(structure=float(w))
-        for w in torch.linspace(0, 1, DOSES)
-    ]
+    doses = [adapter.dose._replace(structure=float(w)) for w in torch.linspace(0, 1, DOSES)]
     columns = [adapter.styled(ws, adapter.style_of(style), dose) for dose in doses]
     return torch.stack(columns, dim=1).clamp(-1, 1)
 

@@ -158,6 +158,7 @@ def test_a_picture_names_its_own_style_and_a_new_one_gets_one(adapter):
     style = adapter.style_like(new)
     assert style.shape == (1, adapter.g.num_ws, 16)
     assert all(not torch.equal(style, adapter.style_of(k)) for k in range(SHOTS))
+    adapter.source.inverter = lambda g, photos: g.mapping(photos.flatten(1)[:, : g.z_dim])
     shown = adapter.stylise_as(shots[:2], style, adapter.dose._replace(structure=0.5))
     assert shown.shape == (2, 3, SIDE, SIDE)
 
