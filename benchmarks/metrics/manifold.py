@@ -19,8 +19,8 @@ from benchmarks.metrics.neighbours import Cloud
 
 # Rows of a distance matrix that are held at once: 1024 x 50,000 floats are 200 MB.
 CHUNK = 1024
-# Pairs of float32 rows from which on low precision proposes which of them are near.
-MANY = 1 << 26
+# Rows in float32 from which on low precision proposes which of them are near.
+MANY = 8192
 
 
 class PrecisionRecall(NamedTuple):
@@ -64,7 +64,7 @@ def precision_recall(real: Array, fake: Array, k: int) -> PrecisionRecall:
 
 
 def _many(real: Tensor, fake: Tensor) -> bool:
-    return real.dtype == torch.float32 and len(real) * len(fake) >= MANY
+    return real.dtype == torch.float32 and max(len(real), len(fake)) >= MANY
 
 
 class Ball(NamedTuple):
@@ -77,8 +77,10 @@ class Ball(NamedTuple):
     def of(cls, rows: Tensor, most: int) -> Ball:
         """Rows [N, F] with the radii of their balls up to the ``most``-th neighbour."""
         _enough(rows, most)
-        cloud = Cloud(rows, neighbours.low_precision())
-        return cls(cloud, neighbours.nearest(cloud, most))
+        proposed = neighbours.low_precision()
+        # Around their own mean rows are short, and what is proposed of them is sharp.
+        own = Cloud(_centred(rows, rows)[0], proposed)
+        return cls(Cloud(rows, proposed), neighbours.nearest(own, most))
 
 
 def precision_recall_of(real: Ball, fake: Ball, k: int) -> PrecisionRecall:

@@ -13,8 +13,8 @@ from torch import Tensor
 BLOCK = 2048  # rows on either side of a block of distances: it stays in the cache
 PAIRS = 512  # pairs whose difference is held at once: more would leave the cache
 SPARE = 9  # neighbours that are proposed beyond those wanted
-TIE = 1e-12  # two roundings of one distance: a k-th neighbour lies in its ball
-DIFFERENCE = 1e-6  # of a squared distance by a difference in float32
+TIE = 1e-6  # two roundings of one distance in float32: a k-th neighbour lies in its ball
+DIFFERENCE = 3e-6  # of squared distances by differences in float32, and their ties
 ROUNDING = 1e-9  # of a squared distance by a product in float64, over the two norms
 DENSE = 0.02  # share of open pairs from which on a whole block is computed in double precision
 
