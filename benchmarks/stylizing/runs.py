@@ -54,7 +54,8 @@ def found(text: str, results: Path, *, whole: bool) -> Run:
 def of_name(text: str, results: Path, *, whole: bool) -> Run:
     """The run of this name, or the only one whose name begins so."""
     runs = {p.stem for p in (results / "runs").glob("*.json")}
-    names = runs | {p.parent.name for p in (results / "out").glob(f"*/{WEIGHTS}")}
+    made = [p for kind in (WEIGHTS, RECORD) for p in (results / "out").glob(f"*/{kind}")]
+    names = runs | {p.parent.name for p in made}
     meant = [name for name in sorted(names) if name == text] or [
         name for name in sorted(names) if text and name.startswith(text)
     ]

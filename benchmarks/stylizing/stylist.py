@@ -20,7 +20,7 @@ from core.discriminator import Discriminator
 from core.errors import UserError
 from core.generator import Generator
 from core.source import Invert, Source
-from core.swap import by_weights
+from core.swap import Swap, by_weights
 
 REFINED = "source.invert.invert.refine.steps"
 DRAWN = "source.invert.invert.otherwise.seed"
@@ -116,23 +116,23 @@ def stylist(run: Run, cfg: DictConfig, *, refine: int, swap: tuple[int, ...], se
     Raises:
         UserError: the run cannot be rebuilt, or cannot do what is asked.
     """
-    resolution = swap[0] if swap else of_row(run, cfg)
+    wanted = [partial(by_weights, resolution=r) for r in swap] or of_row(run, cfg)
     inverted(cfg, refine, seed, run.name)
     seeds.everything(seed, deterministic=True)
     made = built(cfg, run)
     made.source.inverter = Once(made.source.inverter)
-    if resolution:
-        swaps.apply(partial(by_weights, resolution=resolution), made)
+    for exchange in wanted:
+        swaps.apply(exchange, made)
     made.eval()
     reason = run.record.get("reason", "")
     notes = (f"{run.name} failed: {reason}",) if run.record.get("state") == "failed" else ()
     return Stylist(run.name, made.source, made.stylise, notes)
 
 
-def of_row(run: Run, cfg: DictConfig) -> int:
-    """Up to how many pixels layers must be swapped yet, to make a record's row of the weights."""
+def of_row(run: Run, cfg: DictConfig) -> list[Swap]:
+    """What makes a record's row of the whole run's weights; its own weights need nothing more."""
     whole = run.weights.parent.name == run.record.get("of")
-    return int(OmegaConf.select(cfg, "swap.resolution") or 0) if whole else 0
+    return [build(cfg.swap)] if whole and cfg.swap.resolution else []
 
 
 def inverted(cfg: DictConfig, refine: int, seed: int, name: str) -> None:

@@ -20,6 +20,7 @@ from benchmarks.stylizing.runs import Run, found
 from benchmarks.stylizing.stylist import Once
 from core import weights
 from core.errors import UserError
+from core.swap import by_features, by_weights
 
 NAME = "finetune--parafaces_webtoon--parafaces64--00000000--s0"
 FACE = [[120.0, 90.0], [165.0, 92.0], [125.0, 140.0], [162.0, 141.0]]
@@ -276,6 +277,28 @@ def test_a_row_with_swapped_layers_takes_its_own_weights_or_the_whole_runs(resul
     (row / "generator.safetensors").write_bytes(whole.read_bytes())
     assert found(str(row), results, whole=False).weights == row / "generator.safetensors"
     assert found(str(row), results, whole=True).weights == whole
+
+
+def test_a_row_of_swapped_features_is_made_of_the_whole_run_as_it_was_judged(
+    tmp_path, results, cfg, source
+):
+    pixels = picture(tmp_path / "a.png")
+    own = recorded(cfg, of=NAME)
+    own["config"]["swap"] = {
+        "_target_": "core.swap.by_features",
+        "_partial_": True,
+        "resolution": 32,
+    }
+    records.write(results / "out" / "row" / "record.json", own)
+    assert call(results, tmp_path / "a.png", "--to", tmp_path / "to", run="row") == 0
+    g = weights.read(results / "out" / NAME / "generator.safetensors")[0]["g_ema"].eval()
+    encoded = source.inverter.invert
+    with torch.no_grad():
+        ws = encoded.encode(encoded.encoders[0], source.g, as_images(pixels[None]))
+        wanted = to_uint8(by_features(source.g, g, resolution=32).synthesis(ws))[0]
+        other = to_uint8(by_weights(source.g, g, resolution=32).synthesis(ws))[0]
+    assert near(read(tmp_path / "to" / "a.png"), wanted)
+    assert not near(wanted, other)
 
 
 def test_weights_without_a_record_are_shown_with_the_source_that_is_named(
