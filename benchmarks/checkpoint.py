@@ -135,14 +135,17 @@ class Checkpoints(L.Callback):
         self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Write when it is time, or when the process is to end."""
-        seen = pl_module.images_seen
-        if trainer.world_size > 1:  # all of them stop at the same step
-            asked = trainer.strategy.reduce_boolean_decision(bool(self.signals.asked), all=False)
-            self.signals.asked = self.signals.asked or asked * signal.SIGTERM
-        if self.signals.asked or seen - max(self.saved, 0) >= self.every:
+        seen, stop = pl_module.images_seen, bool(self.signals.asked)
+        if trainer.world_size > 1:
+            # All stop at the same step or none: a signal that comes from here on is for the next
+            # one, or this process would leave while another waits for it.
+            stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
+            self.signals.asked = self.signals.asked or stop * signal.SIGTERM
+        if stop or seen - max(self.saved, 0) >= self.every:
             self.write(pl_module)
-        what = f" from {self.saved:,} on" if self.saved > 0 else ", from the beginning"
-        self.signals.check(f" after {seen:,} images; the same command goes on{what}")
+        if stop:
+            what = f" from {self.saved:,} on" if self.saved > 0 else ", from the beginning"
+            self.signals.check(f" after {seen:,} images; the same command goes on{what}")
 
     def on_train_end(self, trainer: L.Trainer, pl_module: Any) -> None:
         """What was trained is safe before it is measured."""

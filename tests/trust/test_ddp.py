@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
-from torch.testing import assert_close
 
 from benchmarks import record as records
 
@@ -76,8 +75,11 @@ def assert_alike(one, two):
             assert value == pytest.approx(b[key], rel=digits[key], abs=1e-6), (one.name, key)
     weights = [load_file(folder / "generator.safetensors") for folder in (one, two)]
     for key, value in weights[0].items():
-        where = f"{one.name}: {key}"
-        assert_close(value, weights[1][key], rtol=1e-2, atol=2e-4, msg=lambda m, w=where: f"{w}{m}")
+        # Adam takes a whole step, 0.002, for any gradient: of those that are next to nothing, the
+        # order of a sum decides. They are few; half a batch too little would move all.
+        apart = (value - weights[1][key]).float().abs()
+        assert apart.mean() < 1e-5, (one.name, key)
+        assert apart.max() < 1e-2, (one.name, key)
     made = [records.read(folder / "record.json") for folder in (one, two)]
     assert made[0]["cost"]["images"] == made[1]["cost"]["images"] == 40
     assert made[0]["recipe"] == made[1]["recipe"]

@@ -5,6 +5,7 @@ import os
 import pwd
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ from benchmarks.checkpoint import Checkpoints
 from benchmarks.domains.parafaces import home
 from benchmarks.memory import Portions
 from benchmarks.pictures import File, Unreadable, read
-from benchmarks.signals import Signals
+from benchmarks.signals import Signals, Stopped
 from benchmarks.watch import Watch
 from core.errors import UserError
 
@@ -74,6 +75,30 @@ def left(tmp_path):
         keep.write(module)
     assert [path.stem[-3:] for path in keep.files()] == ["080", "040"]
     return tmp_path
+
+
+class Late:
+    """A trainer of two processes: this one's signal comes just after they have agreed."""
+
+    world_size = 2
+
+    def __init__(self, signals):
+        self.strategy, self.signals = self, signals
+
+    def reduce_boolean_decision(self, decision, all):
+        self.signals.asked = signal.SIGTERM
+        return decision
+
+
+def test_processes_that_agreed_to_go_on_go_on_whatever_signal_one_has_got_since(left):
+    keep, module = kept(left), Small()
+    keep.watch.module, keep.saved = module, 80
+    module.images_seen = 84
+    trainer = Late(keep.signals)
+    keep.on_train_batch_end(trainer, module, None, None, 0)
+    assert max(path.name for path in keep.files()).endswith("080.pt")
+    with pytest.raises(Stopped, match=r"SIGTERM after 84 images; .* goes on from 84 on"):
+        keep.on_train_batch_end(trainer, module, None, None, 1)
 
 
 DAMAGES = {
