@@ -44,6 +44,7 @@ VALUES = ["0", "1", "2", "3", "7", "-1", "0.5", "1e-9", "1e30", ".nan", ".inf", 
           "null", "''", "word", "[]", "[1]", "['*']", "{a: 1}", "${seed}", "${nothing}",
           "99999999999999999999"]  # fmt: skip
 # They decide where and on what a run computes, or how much it takes; not what is fuzzed here.
+INVERSION = "source.invert.invert.otherwise"
 FIXED = ("hydra", "folder", "machine", "logger", "source", "data.root", "data.photos_root")
 
 
@@ -67,7 +68,8 @@ def first_step(root: Path, folder: Path, words: list[str]) -> str:
     """Takes one step as the command line would; the sentence of what is refused, or nothing."""
     GlobalHydra.instance().clear()
     line = ["source=tiny", "eval=smoke", "method.images=4", "method.batch_size=4", "data=folder",
-            f"data.root={root}", "data.shots=5", f"folder={folder}", *words]  # fmt: skip
+            f"data.root={root}", "data.shots=5", f"folder={folder}", f"{INVERSION}.steps=5",
+            f"{INVERSION}.candidates=16", *words]  # fmt: skip
     choices = {"method": words[0].split("=")[1], "data": "folder", "source": "tiny",
                "swap": "weights", "eval": "smoke", "machine": "cpu", "logger": "csv"}  # fmt: skip
     try:

@@ -18,6 +18,7 @@ from benchmarks.watch import Watch
 
 STEPS, BATCH = 6, 4
 IMAGES = STEPS * BATCH
+QUICK = "source.invert.invert.otherwise"  # how photos are inverted: no matter of resuming
 SOON = {"r1.every": 2, "path_length.every": 3, "augment.every": 2, "path_length.shrink": 1}
 
 
@@ -60,7 +61,8 @@ class Kill(Watch):
 
 def shortened(composed, method):
     """The method's configuration with all that happens now and then happening soon."""
-    cfg = composed(f"method={method}", f"method.images={IMAGES}", f"method.batch_size={BATCH}")
+    run = (f"method.images={IMAGES}", f"method.batch_size={BATCH}")
+    cfg = composed(f"method={method}", *run, f"{QUICK}.steps=5", f"{QUICK}.candidates=16")
     values = flat(cfg)
     for key, every in SOON.items():
         usual = values.get(f"method.{key}")
