@@ -124,7 +124,7 @@ def test_another_array_is_refused(tmp_path, array):
     np.save(tmp_path / "images.npy", array)
     with pytest.raises(UserError, match=r"no array of pictures"):
         files(tmp_path)
-    np.save(tmp_path / "b.npy", np.array([{}], dtype=object), allow_pickle=True)
+    np.save(tmp_path / "b.npy", np.array([{}], dtype=object))
     with pytest.raises(UserError, match=r"no array of pictures"):
         files(tmp_path / "b.npy")
 

@@ -16,16 +16,20 @@ FILES = sorted(
     p for d in ("core", "adapters", "benchmarks", "tests") for p in (ROOT / d).rglob("*.py")
 )
 PICKLES = {"pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
-# The inert reader of published checkpoints walks through a pickle's opcodes and calls nothing; two
-# modules of its tests write such files, and one pickle of their own is read to show that it bites.
+# The inert reader of published checkpoints walks through opcodes and calls nothing; three
+# modules of tests write such files, one of which reads its own to show that it bites. Elsewhere the
+# module is only asked for the name of the error that torch.load raises.
 EXCEPT = {
+    ROOT / "benchmarks" / "extractors" / "published.py": {"pickle"},
+    ROOT / "tests" / "benchmarks" / "test_detectors.py": {"pickle"},
     ROOT / "core" / "convert" / "machine.py": {"pickletools"},
     ROOT / "tests" / "core" / "checkpoints.py": {"pickle"},
-    ROOT / "tests" / "core" / "hostile.py": {"pickle"},
+    ROOT / "tests" / "core" / "hostile.py": {"pickle", "pickle.loads"},
 }
 CALLS = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "yaml.load",
          "yaml.unsafe_load", "torch.hub.load", "subprocess.getoutput",
-         "subprocess.getstatusoutput"}  # fmt: skip
+         "subprocess.getstatusoutput", "pickle.load", "pickle.loads",
+         "pickle.Unpickler"}  # fmt: skip
 RUNS = ("run", "Popen", "call", "check_call", "check_output")
 
 
@@ -50,7 +54,7 @@ def faults(tree, allowed=()):
         found += [(node.lineno, name) for name in names if name in CALLS]
         if isinstance(node, ast.Call):
             name, words = dotted(node.func), {k.arg: k.value for k in node.keywords}
-            found += [(node.lineno, name)] if name in CALLS else []
+            found += [(node.lineno, name)] if name in CALLS - set(allowed) else []
             for key, must in (("shell", False), ("allow_pickle", False)):
                 value = words.get(key)
                 if value is not None and getattr(value, "value", None) is not must:
