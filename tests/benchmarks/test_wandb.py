@@ -141,10 +141,10 @@ def test_a_run_that_is_killed_and_resumed_is_one_run_of_wandb(tmp_path):
         process.communicate()
     folders = sorted(tmp_path.glob("out/*/wandb/offline-run-*"))
     assert len(folders) == 2
-    assert len({folder.name.rsplit("-", 1)[1] for folder in folders}) == 1
-    one, two = (journal.read(only(folder, "*.wandb")) for folder in folders)
-    assert one["run"].run_id == two["run"].run_id
-    assert two["history"][0]["kimg"] >= 0.02
+    first, second = (folder.name.rsplit("-", 1)[1] for folder in folders)
+    resumed = journal.read(only(folders[1], "*.wandb"))
+    assert first == second == resumed["run"].run_id
+    assert resumed["history"][0]["kimg"] > 0.02  # it goes on behind the first checkpoint
 
 
 def finished(tmp_path, data, state="finished"):
