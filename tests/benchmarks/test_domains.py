@@ -139,7 +139,7 @@ def test_every_parafaces_yaml_builds_its_domain(name):
 
 
 def test_the_folder_yaml_builds_a_domain_once_it_has_a_root(twelve):
-    with pytest.raises(InstantiationException, match="data.root must be given"):
+    with pytest.raises(InstantiationException, match=r"data\.root must be given"):
         instantiate(settings("folder"), _convert_="object")
     domain = instantiate(settings("folder", root=str(twelve)), _convert_="object")
     assert len(domain.shots) == 10
