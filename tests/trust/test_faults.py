@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from benchmarks import disk, parafaces, watch
+from benchmarks import disk, parafaces, sheet, watch
 from benchmarks import record as records
 from benchmarks.checkpoint import Checkpoints
 from benchmarks.domains.parafaces import home
@@ -216,6 +217,28 @@ def test_a_cache_file_that_was_overwritten_is_rendered_again(tmp_path, name):
     victim.write_bytes(raw)
     assert np.array_equal(rendered(tmp_path).images, pixels)
     assert victim.read_bytes() != bytes(raw)
+
+
+@pytest.mark.parametrize("name", ["images.npy", "landmarks.npy", "sha256.json"])
+def test_a_cache_file_that_was_cut_off_is_rendered_again(tmp_path, name):
+    pixels = np.array(rendered(tmp_path).images)
+    victim = only(tmp_path, f"*/{name}")
+    whole = victim.read_bytes()
+    victim.write_bytes(whole[: len(whole) // 2])
+    assert np.array_equal(rendered(tmp_path).images, pixels)
+    assert victim.read_bytes() == whole
+
+
+def test_a_full_disk_leaves_no_half_of_a_record_or_picture(tmp_path, nearly_full):
+    (path,) = (ROOT / "results" / "runs").glob("paired--*.json")
+    record = records.read(path)
+    record["warnings"] = ["x" * FULL]
+    with pytest.raises(UserError, match=r"The record cannot be written to .*File too large"):
+        records.write(tmp_path / "record.json", record)
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
+    with pytest.raises(UserError, match=r"sheet.png.*File too large"):
+        sheet.save(tmp_path / "sheet.png", Image.fromarray(noise))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_cache_without_checksums_is_taken_and_gets_them(tmp_path):
