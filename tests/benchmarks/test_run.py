@@ -86,7 +86,7 @@ def test_a_finished_cell_of_a_sweep_is_skipped(monkeypatch, root, tmp_path, caps
 
 @pytest.mark.slow
 def test_wandb_works_offline_without_an_account(root, tmp_path):
-    line = words(root, tmp_path / "r", "logger=wandb")
+    line = words(root, tmp_path / "r", "logger=wandb", "logger.pictures=all")
     env = {k: v for k, v in os.environ.items() if not k.startswith("WANDB")}
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.run", *line],
