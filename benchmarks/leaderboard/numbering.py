@@ -44,6 +44,7 @@ STYLES = {
     "intra": Style("intra-cluster", 1, 3, "distance between pictures that share a nearest shot"),
     "identity": Style("identity", 1, 3, "likeness to the source's picture of the same latent"),
     "nearest_shot": Style("nearest shot", 1, 3, "distance to the nearest shot: low is a copy"),
+    "palette": Style("palette ΔE", 1, 1, "distance from the shots' colours; 2 is just seen"),
     "landmarks": Style("landmarks px", 1, 2, "error of the face's geometry after the true map"),
     "translation": Style("translation", 1, 3, "distance to the true picture of a person's photo"),
 }
