@@ -114,6 +114,10 @@ class Checkpoints(L.Callback):
             self.generators = self.state["generators"]
             self.state = {}
 
+    def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Lightning has put its handlers by now."""
+        self.signals.alone()
+
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int
     ) -> None:

@@ -63,6 +63,14 @@ class Signals:
         if first and not self.holding:
             raise Stopped(number, ANEW)
 
+    def alone(self) -> None:
+        """Take SIGTERM back from Lightning, which asks the other processes within the handler.
+
+        They may be in the middle of a step, and both sides would wait for ever.
+        """
+        if self.before:
+            signal.signal(signal.SIGTERM, self.handle)
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """A block that looks at :attr:`asked` itself, at moments of its own choice."""
