@@ -285,9 +285,12 @@ class Gallery:
 
 
 def networks(metrics: Mapping[str, Metric]) -> dict[str, Any]:
-    """For a record: checksums of the optional files that metrics look through, if there are any."""
-    looked = [e for metric in metrics.values() for e in getattr(metric, "extractors", ())]
-    found = {e.name: e.sha256 for e in looked if hasattr(e, "path")}
+    """For a record: by metric, checksums of the optional files that it looks through, if any."""
+    found: dict[str, dict[str, str]] = {}
+    for name, metric in metrics.items():
+        looked = (e for e in getattr(metric, "extractors", ()) if hasattr(e, "path"))
+        found[name] = {extractor.name: extractor.sha256 for extractor in looked}
+    found = {name: files for name, files in found.items() if files}
     return {"networks": found} if found else {}
 
 

@@ -39,6 +39,7 @@ def facts(record: dict[str, Any], metric: str) -> Facts:
             "data": {k: v for k, v in config.get("data", {}).items() if k not in NEUTRAL},
             "shots": where.get("shots_sha256", ""),
             "lists": {key: where[key] for key in LISTS if key in where},
+            "networks": where.get("networks", {}).get(metric, {}),
             "source": where["weights_sha256"],
         }
     )
@@ -61,11 +62,12 @@ def summary(record: dict[str, Any]) -> dict[str, Any]:
         "reals": int(where.get("reals", data.get("reference", 0))),
         "resizer": where.get("resizer", "none: drawn at this size"),
         "metrics": judged["metrics"],
+        "networks": where.get("networks", {}),
         "seed": judged["seed"],
         "selection": SELECTION,
     }
     extractors = {key: _extractor(node) for key, node in judged["metrics"].items()}
-    shown = {k: v for k, v in known.items() if k not in ("data", "metrics", "seed")}
+    shown = {k: v for k, v in known.items() if k not in ("data", "metrics", "networks", "seed")}
     return {"id": identify(flat(known)), **shown, "extractors": extractors}
 
 

@@ -13,6 +13,7 @@ RECORD = {
     "provenance": {
         "weights_sha256": "w", "shots_sha256": "s", "data_sha256": "d", "reference_sha256": "r",
         "split": "list mine-10-0", "reals": "50", "resizer": "pillow lanczos",
+        "networks": {"kid@a": {"file": "f"}},
     },
     "config": {
         "method": {"lr": 1},
@@ -44,6 +45,7 @@ def changed(*path, to):
     [
         ("provenance", "data_sha256"), ("provenance", "reference_sha256"),
         ("provenance", "shots_sha256"), ("provenance", "split"), ("provenance", "resizer"),
+        ("provenance", "networks", "kid@a", "file"),
         ("config", "eval", "metrics", "kid@a", "extractor", "weights"),
         ("config", "eval", "metrics", "kid@a", "subsets"), ("config", "data", "box"),
     ],
@@ -88,6 +90,17 @@ def test_two_copies_of_a_set_cannot_share_a_column():
     assert protocol.differences(a, b) == ["lists.data_sha256 (d and e)"]
     moved = protocol.facts(changed("config", "data", "root", to="/there"), "kid@a")
     assert moved == a
+
+
+def test_two_files_of_one_network_cannot_share_a_column():
+    other = changed("provenance", "networks", "kid@a", "file", to="e")
+    a, b = protocol.facts(RECORD, "kid@a"), protocol.facts(other, "kid@a")
+    assert protocol.differences(a, b) == ["networks.file (f and e)"]
+
+
+def test_what_another_metric_looks_through_is_nothing_to_this_one():
+    other = changed("provenance", "networks", to={"kid@a": {"file": "f"}, "fd@b": {"file": "g"}})
+    assert protocol.facts(RECORD, "kid@a") == protocol.facts(other, "kid@a")
 
 
 def test_a_published_set_is_one_column_wherever_it_lies_and_a_folder_is_not():
