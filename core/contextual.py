@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core import parallel
+
 EPS = 1e-5
 
 
@@ -21,7 +23,7 @@ def contextual(x: Tensor, y: Tensor, bandwidth: float) -> Tensor:
 
     0 for equal ones. Every feature of y looks for the one of x that prefers it to all others.
     """
-    centre = y.mean(dim=(0, 2, 3), keepdim=True)
+    centre = parallel.mean(y.mean(dim=(0, 2, 3), keepdim=True))
     ours = F.normalize((x - centre).flatten(2), dim=1)  # [N, C, P]
     theirs = F.normalize((y - centre).flatten(2), dim=1)
     apart = 1 - ours.mT @ theirs  # [N, P of x, P of y]

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import signal
 import time
 from multiprocessing import active_children
@@ -26,12 +27,22 @@ PATHS = (
 )
 SOON = "method.r1.every=2"
 ADA = tuple(f"method.augment.{word}" for word in ("every=2", "kimg=0.1", "target=0"))
+STAGES = (
+    *(f"method.{place}_steps=2" for place in (
+        "ready.transfer.phase", "ready.transfer.last", "ready.tuning.tuning",
+        "ready.destylise.sharpen", "ready.destylise.code", "styles.sampler")),
+    "method.ready.destylise.encode.candidates=16",
+    "method.chunk=8",
+    "method.refine_from=24",
+)  # fmt: skip
 LINES = {
     "finetune": (SOON, *PATHS),
     "freezed": (SOON, "method.lr=0.005", "method.frozen_d=[]", *ADA),
     "freezesg": (SOON,),
     "ewc": (SOON, "method.fisher_images=8", "method.fisher_batch=8"),
     "cdc": (SOON,),
+    "cdc_released": (SOON, "method.path_length.every=2"),
+    "dualstylegan": (SOON, *STAGES),
     "jojogan": ("source.invert.invert.otherwise.steps=5",),
 }
 
@@ -62,7 +73,17 @@ def only(folder, pattern):
 
 def curves(folder):
     with (folder / "curves" / "metrics.csv").open(newline="") as file:
-        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+
+
+def trained(folder):
+    """What the processes made together.
+
+    The sampler of random styles is not: one process trains it at the end, on codes whose last bits
+    decide how its many steps go.
+    """
+    everything = load_file(folder / "generator.safetensors")
+    return {key: value for key, value in everything.items() if not key.startswith("sampler.")}
 
 
 def assert_alike(one, two):
@@ -71,10 +92,10 @@ def assert_alike(one, two):
     assert len(rows[0]) == len(rows[1]) == 5
     for a, b in zip(*rows, strict=True):
         # A divergence of nearly equal rows has few digits.
-        digits = {key: 1e-3 if key == "distance" else 1e-5 for key in a}
+        digits = {key: 3e-3 if key == "distance" else 1e-5 for key in a}
         for key, value in a.items():
             assert value == pytest.approx(b[key], rel=digits[key], abs=1e-6), (one.name, key)
-    weights = [load_file(folder / "generator.safetensors") for folder in (one, two)]
+    weights = [trained(folder) for folder in (one, two)]
     assert weights[0].keys() == weights[1].keys()
     apart = torch.cat([(v - weights[1][key]).abs().flatten() for key, v in weights[0].items()])
     # Adam takes a whole step, 0.002, for any gradient: of those that are next to nothing, the order
@@ -84,7 +105,8 @@ def assert_alike(one, two):
     made = [records.read(folder / "record.json") for folder in (one, two)]
     assert made[0]["cost"]["images"] == made[1]["cost"]["images"] == 40
     assert made[0]["recipe"] == made[1]["recipe"]
-    assert max(records.disagreement(*made).values()) < 0.02
+    if made[0]["method"] != "dualstylegan":  # whose random styles are the sampler's
+        assert max(records.disagreement(*made).values()) < 0.02
     assert made[0]["curves"].keys() == made[1]["curves"].keys()
 
 
@@ -153,11 +175,16 @@ def test_a_signal_stops_all_of_them_with_a_checkpoint(styleshift, once_there, tm
     once_there(lambda: os.kill(os.getpid(), number))
     status, said = styleshift(*LONG)
     assert status == 128 + number
-    # Now and then no process has told how far it came; the checkpoint is there all the same.
-    assert f"styleshift: Stopped by {number.name}" in said
-    assert "the same command goes on " in said
+    stopped = re.search(
+        rf"styleshift: Stopped by {number.name} after ([\d,]+) images; "
+        r"the same command goes on from ([\d,]+) on",
+        said,
+    )
+    assert stopped, said
+    seen, saved = (int(number.replace(",", "")) for number in stopped.groups())
+    assert seen == saved
+    assert f"checkpoint-{saved:012d}.pt" in [path.name for path in tmp_path.rglob("checkpoint-*")]
     assert "Traceback" not in said
-    assert list(tmp_path.glob("results/out/*/checkpoint-*.pt"))
 
 
 @pytest.mark.slow
