@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -73,7 +73,7 @@ MISSING = Cell({})
 
 @dataclass(frozen=True)
 class Row:
-    """A method with what was changed in it, and every run of it."""
+    """A method with what was changed in it or whose layers were swapped, and every run of it."""
 
     method: str
     changes: tuple[str, ...]
@@ -83,7 +83,21 @@ class Row:
     @property
     def label(self) -> str:
         """How the row is called: method, changed numbers, the recipe where it is an earlier one."""
-        words = [change.lstrip("+~").removeprefix("method.") for change in self.changes]
+        return self.called(self.changes)
+
+    @property
+    def whole(self) -> str:
+        """How the row is called whose layers are swapped here: itself where none are."""
+        return self.called([word for word in self.changes if word not in self.swapped])
+
+    @property
+    def swapped(self) -> tuple[str, ...]:
+        """Which layers are the source's, as it was asked for; () for a run as it was trained."""
+        return tuple(word for word in self.changes if is_swap(word))
+
+    def called(self, changes: Sequence[str]) -> str:
+        """The method's name with some changes."""
+        words = [change.lstrip("+~").removeprefix("method.") for change in changes]
         words += [f"recipe {self.recipe}"] if self.recipe else []
         return f"{self.method} ({', '.join(words)})" if words else self.method
 
@@ -155,15 +169,20 @@ def state(record: Record) -> str:
 
 
 def changes(record: Record) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What was changed on the command line: of the method's training, and of what it was asked."""
+    """What was changed on the command line: of the method, its training or its layers; the rest."""
     trained, asked = [], []
     for word in sorted(record.get("overrides", [])):
         group, _, name = word.lstrip("+~").partition("=")[0].partition(".")
-        if group == "method" or (group == "data" and name in SCHEDULE):
+        if group in ("method", "swap") or (group == "data" and name in SCHEDULE):
             trained.append(word)
         elif (group, name) not in IDLE and not placed(record, group, name):
             asked.append(word)
     return tuple(trained), tuple(asked)
+
+
+def is_swap(word: str) -> bool:
+    """Whether an override is about layer swap."""
+    return word.lstrip("+~").partition("=")[0].partition(".")[0] == "swap"
 
 
 def placed(record: Record, group: str, name: str) -> bool:

@@ -10,6 +10,7 @@ from functools import cached_property
 from benchmarks import statistics
 from benchmarks.leaderboard import grid, numbering
 from benchmarks.leaderboard.board import MISSING, Cell, Column, Table
+from benchmarks.leaderboard.ranking import Ranking
 from benchmarks.statistics import Difference
 from core.errors import UserError
 
@@ -29,19 +30,24 @@ class Contest:
     Attributes:
         metric: with its extractor.
         against: label of the row that the others are compared with.
-        ranks: mean rank of every row that has a number on all data sets.
+        data: data sets of the differences; the ranks may be over fewer.
     """
 
     metric: str
     against: str
     data: tuple[str, ...]
     rivals: tuple[Rival, ...]
-    ranks: Mapping[str, float]
+    ranking: Ranking
+
+    @property
+    def ranks(self) -> Mapping[str, float]:
+        """Mean ranks of the methods that are compared."""
+        return self.ranking.ranks
 
     @cached_property
     def critical(self) -> float:
         """The critical difference of the mean ranks; infinite where it cannot be said."""
-        return statistics.critical_difference(len(self.ranks), len(self.data))
+        return statistics.critical_difference(len(self.ranks), len(self.ranking.data))
 
     @property
     def comparable(self) -> bool:
@@ -80,8 +86,14 @@ class Contest:
         """Why there is no diagram."""
         return (
             "No critical-difference diagram: it needs two methods with numbers on all of two data "
-            f"sets or more; there are {len(self.ranks)} methods on {len(self.data)} data sets."
+            f"sets or more; there are {len(self.ranks)} methods on {len(self.ranking.data)} data "
+            "sets."
         )
+
+    def ranked(self) -> str:
+        """Which methods are compared in the ranks, over what, and which are not."""
+        said = f"{'; '.join(self.ranking.says)}."
+        return f"{said[0].upper()}{said[1:]}" if self.ranks else ""
 
 
 def signed(shown: numbering.Style, value: float) -> str:
@@ -97,24 +109,21 @@ def hold(table: Table, metric: str, against: str) -> Contest:
         UserError: the metric or the row is not there.
     """
     columns = grid.chosen(table.columns, (metric,))
-    names = sorted({column.metric for column in columns})
-    if len(names) != 1:
-        raise UserError(f"{metric} may be {' or '.join(names)}: name its extractor.")
-    places = grid.ranking(table, names[0])
-    labels = [row.label for row in table.rows]
-    first = against or min(places, key=lambda name: places[name], default=labels[0])
+    ranking = grid.ranking(table, metric)
+    labels = [row.label for row in sorted(table.rows, key=lambda r: grid.place(r, ranking.ranks))]
+    first = against or labels[0]
     if first not in labels:
         raise UserError(f"No row is called {first}; there are {', '.join(labels)}.")
-    others = sorted((n for n in labels if n != first), key=lambda n: (places.get(n, math.inf), n))
+    others = [name for name in labels if name != first]
     return Contest(
-        metric=names[0],
+        metric=ranking.metric,
         against=first,
         data=tuple(column.data for column in columns),
         rivals=tuple(
             Rival(name, tuple(difference(table, c, name, first) for c in columns))
             for name in others
         ),
-        ranks=places,
+        ranking=ranking,
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from benchmarks import statistics
 from benchmarks.leaderboard import numbering
+from benchmarks.leaderboard import ranking as ranks
 from benchmarks.leaderboard.board import Cell, Column, Row, Table
+from benchmarks.leaderboard.ranking import Ranking
 from core.errors import UserError
 
 LEADING = ("kid", "landmarks", "identity", "intra")
@@ -69,6 +71,7 @@ class Grid:
     Attributes:
         ranked: metric of the rank column, or empty for none.
         legend: what the marks in it mean, and what the minutes are of.
+        costs: names of the cost columns.
     """
 
     table: Table
@@ -76,12 +79,29 @@ class Grid:
     lines: tuple[Line, ...]
     ranked: str
     legend: tuple[str, ...]
+    costs: tuple[str, ...]
 
     @property
     def groups(self) -> tuple[tuple[str, tuple[Column, ...]], ...]:
         """Data sets with their columns."""
         names = dict.fromkeys(column.data for column in self.columns)
         return tuple((n, tuple(c for c in self.columns if c.data == n)) for n in names)
+
+    @property
+    def metric(self) -> str:
+        """Heading of the only metric, with its arrow; empty where there are several."""
+        names = {column.metric: column.better for column in self.columns}
+        ((name, better),) = names.items() if len(names) == 1 else (("", "lower"),)
+        return f"{numbering.style(name).heading()} {numbering.ARROWS[better]}" if name else ""
+
+    def part(self, columns: Sequence[Column]) -> Grid:
+        """The same rows with some of the columns, without ranks and costs."""
+        at = [self.columns.index(column) for column in columns]
+        lines = (
+            replace(one, entries=tuple(one.entries[i] for i in at), costs=(), rank="")
+            for one in self.lines
+        )
+        return replace(self, columns=tuple(columns), lines=tuple(lines), ranked="", costs=())
 
 
 def chosen(columns: Sequence[Column], metrics: Sequence[str]) -> tuple[Column, ...]:
@@ -102,23 +122,13 @@ def named(metric: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(metric, p) or fnmatchcase(numbering.base(metric), p) for p in patterns)
 
 
-def ranking(table: Table, metric: str) -> dict[str, float]:
-    """Mean rank over the data sets of every row that has a whole number on each of them."""
-    columns = [c for c in table.columns if named(c.metric, (metric,))]
-    scores = {}
-    for row in table.rows:
-        cells = [table.cell(row, column) for column in columns]
-        if cells and all(cell.state in ("sound", "provisional") for cell in cells):
-            scores[row.label] = [cell.mean for cell in cells]
-    return statistics.mean_ranks(scores, columns[0].better) if scores else {}
-
-
 def arrange(table: Table, metrics: Sequence[str], rank: str) -> Grid:
     """A table with the chosen metrics, its rows ordered by mean rank in one of them."""
     columns = chosen(table.columns, metrics)
-    places = ranking(table, rank) if rank else {}
+    ranked = ranking(table, rank)
+    places = ranked.ranks
     several = len(table.data) > 1
-    ordered = sorted(table.rows, key=lambda row: (places.get(row.label, float("inf")), row.label))
+    ordered = sorted(table.rows, key=lambda row: place(row, places))
     lines = [line(table, row, columns, places) for row in ordered]
     before = [table.untouched.get(c) for c in columns]
     if any(value is not None for value in before):
@@ -129,10 +139,41 @@ def arrange(table: Table, metrics: Sequence[str], rank: str) -> Grid:
             for c, v in zip(columns, before, strict=True)
         )
         lines.append(Line("unadapted source", False, entries, ("0", "0", "0")))
-    return Grid(table, columns, tuple(lines), rank if several else "", legend(table, lines))
+    said = legend(table, lines) + (ranked.says if several else ())
+    names = tuple(name for _, name in COSTS)
+    return Grid(table, columns, tuple(lines), rank if several else "", said, names)
 
 
-def line(table: Table, row: Row, columns: Sequence[Column], places: dict[str, float]) -> Line:
+def ranking(table: Table, metric: str) -> Ranking:
+    """Mean ranks in a metric that is named with or without its extractor; none for no name.
+
+    Raises:
+        UserError: the name fits several metrics.
+    """
+    names = sorted({c.metric for c in table.columns if metric and named(c.metric, (metric,))})
+    if len(names) > 1:
+        raise UserError(f"{metric} may be {' or '.join(names)}: name its extractor.")
+    return ranks.rank(table, names[0]) if names else Ranking(metric)
+
+
+def place(row: Row, places: Mapping[str, float]) -> tuple[float, str, tuple[int, str]]:
+    """Sorts rows by mean rank, and those of swapped layers behind the row that they are of."""
+    return places.get(row.whole, float("inf")), row.whole, natural(layers(row.swapped))
+
+
+def layers(swapped: Sequence[str]) -> str:
+    """The words of a layer swap as a reader says them; "" for none."""
+    words = sorted((word.partition("=")[2] for word in swapped), key=natural)
+    return " ".join(f"{w} px" if w.isdigit() else w for w in words)
+
+
+def natural(text: str) -> tuple[int, str]:
+    """Sorts numbers by their size and before words."""
+    found = re.match(r"\d{1,9}", text)
+    return (int(found[0]) if found else 10**9, text) if text else (-1, text)
+
+
+def line(table: Table, row: Row, columns: Sequence[Column], places: Mapping[str, float]) -> Line:
     """The printed row of a method."""
     return Line(
         label=row.label,

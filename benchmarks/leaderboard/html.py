@@ -7,7 +7,7 @@ from html import escape
 
 from benchmarks.leaderboard import numbering
 from benchmarks.leaderboard.contest import Contest
-from benchmarks.leaderboard.grid import COSTS, Entry, Grid, Line, title
+from benchmarks.leaderboard.grid import Entry, Grid, Line, title
 from benchmarks.leaderboard.published import Figure, by_protocol
 
 PAGE = """<!doctype html>
@@ -39,7 +39,7 @@ def document(grids: Sequence[Grid], contests: Sequence[Contest], figures: Sequen
 def table(grid: Grid) -> str:
     """One table with a spanning heading a data set."""
     extra = [f"mean rank, {grid.ranked}"] if grid.ranked else []
-    extra += [name for _, name in COSTS]
+    extra += grid.costs
     tops = "".join(
         f'<th colspan="{len(columns)}" scope="colgroup">{escape(name)}</th>'
         for name, columns in grid.groups
@@ -92,7 +92,8 @@ def contest_text(contest: Contest) -> str:
         f"<h2>{escape(contest.metric)} against {escape(contest.against)}</h2>\n"
         '<div class="wide" tabindex="0"><table><thead><tr><th scope="col">method</th>'
         f"{heads}</tr></thead>\n<tbody>{rows}</tbody></table></div>\n"
-        f"<p>{escape(contest.legend())}</p>\n{diagram(contest)}"
+        f"<p>{escape(contest.legend())}</p>\n{diagram(contest)}\n"
+        f"<p>{escape(contest.ranked())}</p>"
     )
 
 

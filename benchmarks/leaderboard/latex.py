@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from benchmarks.leaderboard import numbering
 from benchmarks.leaderboard.contest import Contest
-from benchmarks.leaderboard.grid import COSTS, Entry, Grid, Line, title
+from benchmarks.leaderboard.grid import Entry, Grid, Line, title
 from benchmarks.leaderboard.published import Figure, by_protocol
 
 HEAD = r"""\documentclass[10pt]{article}
@@ -73,7 +73,7 @@ def document(grids: Sequence[Grid], contests: Sequence[Contest], figures: Sequen
 def table(grid: Grid) -> str:
     """One table with a spanning heading a data set."""
     extra = [f"rank, {grid.ranked}"] if grid.ranked else []
-    extra += [name for _, name in COSTS]
+    extra += grid.costs
     tops, rules, at = [""], [], 2
     for name, columns in grid.groups:
         tops.append(rf"\multicolumn{{{len(columns)}}}{{c}}{{{escape(name)}}}")
@@ -154,6 +154,8 @@ def contest_text(contest: Contest) -> str:
         rf"\smallskip\noindent{{\small {escape(contest.legend())}}}",
         "",
         r"\bigskip\noindent" + diagram(contest),
+        "",
+        rf"\noindent{{\small {escape(contest.ranked())}}}",
         "",
     ]
     return "\n".join(lines)

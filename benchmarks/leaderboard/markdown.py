@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from benchmarks.leaderboard import numbering
 from benchmarks.leaderboard.contest import Contest
-from benchmarks.leaderboard.grid import COSTS, Entry, Grid, Line, title
+from benchmarks.leaderboard.grid import Entry, Grid, Line, title
 from benchmarks.leaderboard.published import Figure, by_protocol
 
 SPECIAL = "\\`*_{}[]<>()#+!|~$&@"
@@ -35,7 +35,7 @@ def table(grid: Grid) -> str:
         head = f"{escape(shown.heading())} {numbering.ARROWS[column.better]}"
         heads.append(f"{escape(column.data)}<br>{head}" if several else head)
     heads += [f"mean rank<br>{escape(grid.ranked)}"] if grid.ranked else []
-    heads += [name for _, name in COSTS]
+    heads += grid.costs
     rule = [":--"] + ["--:"] * (len(heads) - 1)
     rows = [heads, rule, *(cells(grid, line) for line in grid.lines)]
     over = (
@@ -44,7 +44,7 @@ def table(grid: Grid) -> str:
         else f"{grid.groups[0][0]}, {title(grid)[0].lower()}{title(grid)[1:]}"
     )
     body = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return f"**{escape(over)}**\n\n{body}\n\n{'; '.join(grid.legend)}."
+    return f"**{escape(over)}**\n\n{body}\n\n{escape('; '.join(grid.legend))}."
 
 
 def cells(grid: Grid, line: Line) -> list[str]:
@@ -71,7 +71,8 @@ def contest_text(contest: Contest) -> str:
     for rival in contest.rivals:
         rows.append([escape(rival.label), *(contest.text(d) for d in rival.differences)])
     body = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return f"{body}\n\n{escape(contest.legend())}\n\n{diagram(contest)}"
+    parts = [body, escape(contest.legend()), diagram(contest), escape(contest.ranked())]
+    return "\n\n".join(part for part in parts if part)
 
 
 def diagram(contest: Contest) -> str:

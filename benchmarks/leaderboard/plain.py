@@ -147,6 +147,8 @@ def compared(contest: Contest) -> dict[str, Any]:
         "against": contest.against,
         "differences": found,
         "mean_ranks": dict(contest.ranks),
+        "ranked_over": list(contest.ranking.data),
+        "without_rank": dict(contest.ranking.left_out),
         **critical,
         "cliques": [list(group) for group in contest.cliques] if contest.comparable else [],
     }

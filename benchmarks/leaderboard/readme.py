@@ -40,7 +40,7 @@ def text(folder: Path) -> str:
 def section(table: Table) -> Iterator[str]:
     """The overview of one source, comparisons, and all metrics of each data set."""
     yield f"## {markdown.escape(table.source)}, {markdown.escape(table.judged)}"
-    rank = table.columns[0].metric if table.columns else ""
+    rank = min(table.columns, key=lambda c: c.place).metric if table.columns else ""
     if rank and len(table.data) > 1:
         yield markdown.table(grid.arrange(table, leading(table, ()), rank))
     if len(table.rows) > 1 and has(table, (rank,)):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.leaderboard import grid, numbering
-from benchmarks.leaderboard.board import Row, Table, changes, state
+from benchmarks.leaderboard.board import Row, Table, changes, data_label, is_swap, state
 from benchmarks.report import strips
 from benchmarks.report.scatter import titled
 from benchmarks.report.sprites import Sprite, Sprites
@@ -45,7 +44,7 @@ class Matrix:
 
     Attributes:
         data: its name.
-        levels: names of the data set in the table by level of layer swap.
+        levels: of layer swap, "" for none first.
         shots: their strip, or None.
         metrics: title of each of the columns' numbers, and whether it leads.
         people: row of the first person; rows before are latents.
@@ -53,7 +52,7 @@ class Matrix:
 
     data: str
     table: Table
-    levels: Mapping[str, str]
+    levels: tuple[str, ...]
     seeds: tuple[int, ...]
     shots: Sprite | None
     metrics: tuple[tuple[str, bool], ...]
@@ -74,26 +73,9 @@ class Matrix:
         return f"latent {row + 1}" if row < self.people else f"person {row - self.people + 1}"
 
 
-def base(record: Record) -> str:
-    """The data set with what was changed in it, whatever layers are swapped."""
-    return " ".join((record["data"], *(w for w in changes(record)[1] if not is_swap(w))))
-
-
-def is_swap(word: str) -> bool:
-    """Whether an override is about layer swap."""
-    return word.lstrip("+~").partition("=")[0].partition(".")[0] == "swap"
-
-
 def level(record: Record) -> str:
     """Up to which resolution layers are the source's, and how, in words; "" for none."""
-    words = [word.partition("=")[2] for word in changes(record)[1] if is_swap(word)]
-    return " ".join(f"{w} px" if w.isdigit() else w for w in sorted(words, key=natural))
-
-
-def natural(text: str) -> tuple[int, str]:
-    """Sorts numbers by their size and before words."""
-    found = re.match(r"\d{1,9}", text)
-    return (int(found[0]) if found else 10**9, text) if text else (-1, text)
+    return grid.layers([word for word in changes(record)[0] if is_swap(word)])
 
 
 def matrices(table: Table, order: Sequence[str], sprites: Sprites) -> list[Matrix]:
@@ -101,44 +83,53 @@ def matrices(table: Table, order: Sequence[str], sprites: Sprites) -> list[Matri
 
     Args:
         table: whose records are shown.
-        order: labels of its rows, the best first.
+        order: labels of its methods, the best first; swapped layers stand with their method.
         sprites: where strips are taken from.
     """
-    places = {label: i for i, label in enumerate(order)}
-    rows = sorted(table.rows, key=lambda row: places.get(row.label, len(places)))
-    names = sorted({base(record) for row in rows for record in row.records})
-    return [matrix(table, rows, name, sprites) for name in names]
+    names = sorted({data_label(record) for row in table.rows for record in row.records})
+    return [matrix(table, order, name, sprites) for name in names]
 
 
-def matrix(table: Table, rows: Sequence[Row], data: str, sprites: Sprites) -> Matrix:
+def matrix(table: Table, order: Sequence[str], data: str, sprites: Sprites) -> Matrix:
     """The pictures of one data set."""
-    own = [(row, [r for r in row.records if base(r) == data]) for row in rows]
-    own = [(row, records) for row, records in own if records]
-    every = [record for _, records in own for record in records]
-    labels = {level(r): " ".join((r["data"], *changes(r)[1])) for r in every}
-    labels = {"": data} | dict(sorted(labels.items(), key=lambda item: natural(item[0])))
-    columns = [method(table, row, records, labels, sprites) for row, records in own]
+    own: dict[str, list[Row]] = {label: [] for label in order}
+    for row in table.rows:
+        if any(data_label(record) == data for record in row.records):
+            own[row.whole].append(row)
+    own = {label: rows for label, rows in own.items() if rows}
+    every = [r for rows in own.values() for row in rows for r in on(row, data)]
+    levels = tuple(sorted({"", *map(level, every)}, key=grid.natural))
+    columns = [method(table, rows, data, levels, sprites) for rows in own.values()]
     scene = strips.scene(max(every, key=lambda r: r["provenance"]["started"]))
     return Matrix(
         data=data,
         table=table,
-        levels=labels,
+        levels=levels,
         seeds=tuple(sorted({record["seed"] for record in every})),
         shots=sprites.get(f"{scene}--{strips.SHOTS}"),
         metrics=tuple(
             (titled(column), grid.named(column.metric, grid.LEADING)) for column in table.of(data)
         ),
-        columns=(*source(table, scene, labels, sprites), *columns, *truth(scene, sprites)),
+        columns=(
+            *source(table, scene, data, levels, sprites),
+            *columns,
+            *truth(scene, sprites),
+        ),
     )
 
 
+def on(row: Row, data: str) -> list[Record]:
+    """The runs of a row on a data set."""
+    return [record for record in row.records if data_label(record) == data]
+
+
 def source(
-    table: Table, scene: str, labels: Mapping[str, str], sprites: Sprites
+    table: Table, scene: str, data: str, levels: Sequence[str], sprites: Sprites
 ) -> Iterator[Column]:
     """The source, where there is a strip of it; it is the same at every level."""
     if strip := sprites.get(f"{scene}--{strips.SOURCE}"):
-        own = untouched(table, labels[""])
-        yield Column("source", {WHOLE: strip}, numbers=dict.fromkeys(labels, own))
+        own = untouched(table, data)
+        yield Column("source", {WHOLE: strip}, numbers=dict.fromkeys(levels, own))
 
 
 def truth(scene: str, sprites: Sprites) -> Iterator[Column]:
@@ -159,27 +150,22 @@ def untouched(table: Table, data: str) -> list[grid.Entry]:
 
 
 def method(
-    table: Table,
-    row: Row,
-    records: Sequence[Record],
-    labels: Mapping[str, str],
-    sprites: Sprites,
+    table: Table, rows: Sequence[Row], data: str, levels: Sequence[str], sprites: Sprites
 ) -> Column:
-    """The column of a method."""
+    """The column of a method: its own row, and those of its swapped layers."""
     shown: dict[Key, Sprite] = {}
     failed: dict[Key, str] = {}
-    for record in records:
+    for record in (record for row in rows for record in on(row, data)):
         key = level(record), record["seed"]
         if state(record) == "failed":
             failed[key] = record.get("reason", "")
         elif sprite := sprites.get(strips.name(record)):
             shown[key] = sprite
-    numbers = {at: entries(table, row, labels[""], label) for at, label in labels.items()}
-    return Column(row.label, shown, failed, numbers)
+    found = {grid.layers(row.swapped): row for row in rows}
+    numbers = {at: entries(table, found.get(at), data) for at in levels}
+    return Column(rows[0].whole, shown, failed, numbers)
 
 
-def entries(table: Table, row: Row, data: str, label: str) -> list[grid.Entry]:
-    """A row's cells on a data set with swapped layers, one for every metric of the data set."""
-    own = {column.metric: column for column in table.of(label)}
-    wanted = [own.get(column.metric) for column in table.of(data)]
-    return [grid.entry(table, row, column) if column else grid.Entry() for column in wanted]
+def entries(table: Table, row: Row | None, data: str) -> list[grid.Entry]:
+    """A row's cells on a data set, one for every metric; empty ones where there is no such row."""
+    return [grid.entry(table, row, c) if row else grid.Entry() for c in table.of(data)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from markupsafe import Markup
@@ -13,7 +12,6 @@ from benchmarks.leaderboard import grid, html, numbering
 from benchmarks.leaderboard.board import Row, Table
 from benchmarks.leaderboard.contest import hold
 from benchmarks.leaderboard.selection import has
-from benchmarks.report.matrix import base
 from benchmarks.report.scatter import QUALITY, first, titled
 
 
@@ -66,15 +64,14 @@ class Overview:
 
 
 def unswapped(table: Table) -> Table:
-    """The table without the columns of swapped layers, which stand beside their pictures."""
-    names = {base(record) for row in table.rows for record in row.records}
-    return replace(table, columns=tuple(c for c in table.columns if c.data in names))
+    """The table without the rows of swapped layers, which stand beside their pictures."""
+    return replace(table, rows=tuple(row for row in table.rows if not row.swapped))
 
 
 def overview(whole: Table) -> Overview:
     """The table with all its metrics, the best row first."""
     table = unswapped(whole)
-    rank = table.columns[0].metric if table.columns else ""
+    rank = min(table.columns, key=lambda c: c.place).metric if table.columns else ""
     made = grid.arrange(table, (), rank)
     heads = [
         Head(c.data, c.metric, titled(c), c.better, numbering.style(c.metric).says)
@@ -123,14 +120,15 @@ def fields(line: grid.Line, made: grid.Grid, row: Row | None) -> list[Field]:
 
 
 def order(table: Table) -> list[str]:
-    """Labels of the rows by their mean place in quality, over the data sets they were run on."""
+    """Labels of the methods by their mean place in quality, over the data sets they were run on."""
     shares: dict[str, list[float]] = defaultdict(list)
-    for data in unswapped(table).data:
+    rows = unswapped(table).rows
+    for data in table.data:
         column = first(table.of(data), QUALITY)
         if column is None:
             continue
-        means = {r.label: c.mean for r in table.rows if (c := table.cell(r, column)).values}
+        means = {r.label: c.mean for r in rows if (c := table.cell(r, column)).values}
         for label, mean in means.items():
             shares[label].append(sum(other < mean for other in means.values()) / len(means))
-    labels: Sequence[str] = [row.label for row in table.rows]
+    labels = dict.fromkeys([row.whole for row in table.rows])
     return sorted(labels, key=lambda at: (statistics.fmean(shares.get(at, [2.0])), at))

@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from benchmarks.leaderboard import numbering, plain
-from benchmarks.leaderboard.board import Table, data_label, state
+from benchmarks.leaderboard.board import Table, state
 from benchmarks.leaderboard.selection import Selection, tables
 from benchmarks.report import course, matrix, overview, scatter, strips
 from benchmarks.report.matrix import Matrix
@@ -115,10 +115,8 @@ def sections_of(table: Table, sprites: Sprites) -> Iterator[Section]:
     order = overview.order(table)
     for one in matrix.matrices(table, order, sprites):
         rows = {row.label: row for row in table.rows}
-        runs = {
-            label: [r for r in rows[label].records if data_label(r) == one.data] for label in order
-        }
-        yield Section(one, scatter.plots(table, one.levels), course.courses(runs))
+        runs = {label: matrix.on(rows[label], one.data) for label in order if label in rows}
+        yield Section(one, scatter.plots(table, one.data), course.courses(runs))
 
 
 def facts(records: Sequence[Record]) -> dict[str, Any]:
@@ -140,8 +138,8 @@ def spending(table: Table) -> Spending:
     heads = ("minutes", "images", "trainable")
     found = []
     for label in overview.order(table):
-        (row,) = (row for row in table.rows if row.label == label)
-        costs = [plain.costs(row.records, data) for data in overview.unswapped(table).data]
+        own = [record for row in table.rows if row.label == label for record in row.records]
+        costs = [plain.costs(own, data) for data in table.data]
         costs = [cost for cost in costs if cost]
         if costs:
             found.append((label, [sum(c[h] for c in costs) / len(costs) for h in heads]))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks.leaderboard import numbering, plain
+from benchmarks.leaderboard import grid, numbering, plain
 from benchmarks.leaderboard.board import Cell, Column, Table
 from benchmarks.report.axes import Axis, around, number
 
@@ -86,22 +86,17 @@ def first(columns: Sequence[Column], names: Sequence[str]) -> Column | None:
     return next((known[name] for name in names if name in known), None)
 
 
-def plots(table: Table, levels: Mapping[str, str]) -> list[Plot]:
-    """Quality against diversity, structure and cost on one data set, as far as it is measured.
-
-    Args:
-        table: with the numbers.
-        levels: the data set's name in the table by level of layer swap, "" for whole runs.
-    """
-    quality = first(table.of(levels[""]), QUALITY) if "" in levels else None
+def plots(table: Table, data: str) -> list[Plot]:
+    """Quality against diversity, structure and cost on one data set, as far as it is measured."""
+    quality = first(table.of(data), QUALITY)
     if quality is None:
         return []
     made = []
     for word, names in (("diversity", DIVERSITY), ("structure", STRUCTURE)):
-        other = first(table.of(levels[""]), names)
+        other = first(table.of(data), names)
         if other is None:
             continue
-        dots = [dot for at in levels for dot in against(table, levels[at], at, quality, other)]
+        dots = list(against(table, quality, other))
         if len(dots) >= FEWEST:
             titles, best = (titled(other), titled(quality)), (other.better, quality.better)
             made.append(plot(f"Quality against {word}", dots, titles, best))
@@ -118,21 +113,18 @@ def titled(column: Column) -> str:
     return f"{shown.heading()} {numbering.ARROWS[column.better]}"
 
 
-def against(table: Table, data: str, level: str, quality: Column, other: Column) -> Iterator[Dot]:
-    """The methods that have a number in the columns of both metrics on a data set."""
-    own = {column.metric: column for column in table.of(data)}
-    if not {quality.metric, other.metric} <= own.keys():
-        return
+def against(table: Table, quality: Column, other: Column) -> Iterator[Dot]:
+    """The rows that have a number in both columns."""
     for row in table.rows:
-        x, y = (scaled(table.cell(row, own[c.metric]), c) for c in (other, quality))
+        x, y = (scaled(table.cell(row, c), c) for c in (other, quality))
         if x and y:
-            name = f"{row.label} {level}" if level else row.label
-            yield Dot(name, x[0], y[0], x[1], y[1], whole=not level)
+            name = f"{row.whole} {grid.layers(row.swapped)}".strip()
+            yield Dot(name, x[0], y[0], x[1], y[1], whole=not row.swapped)
 
 
 def costs(table: Table, quality: Column) -> Iterator[Dot]:
-    """The methods that have a number and took time."""
-    for row in table.rows:
+    """The methods that have a number and took time; swapping layers takes none."""
+    for row in (row for row in table.rows if not row.swapped):
         y = scaled(table.cell(row, quality), quality)
         minutes = plain.costs(row.records, quality.data).get("minutes", 0.0)
         if y and minutes > 0:
