@@ -64,21 +64,25 @@ class Contest:
         """How many differences have an interval."""
         return sum(d.n > 1 for rival in self.rivals for d in rival.differences)
 
-    def text(self, d: Difference) -> str:
-        """A difference with its interval, and a verdict only where the interval excludes 0."""
+    def parts(self, d: Difference) -> tuple[str, str]:
+        """A difference with a verdict only where its interval excludes 0, and the interval."""
         shown = numbering.style(self.metric)
         if d.n < 2:
-            return f"{signed(shown, d.mean)} (n = 1)" if d.n else grid.SIGNS["missing"]
-        ends = f"{signed(shown, d.low)}, {signed(shown, d.high)}"
+            return (signed(shown, d.mean), "(n = 1)") if d.n else (grid.SIGNS["missing"], "")
+        ends = f"[{signed(shown, d.low)}, {signed(shown, d.high)}]"
         verdict = "" if d.verdict == "open" else f" {d.verdict}"
-        return f"{signed(shown, d.mean)} [{ends}]{verdict}"
+        return f"{signed(shown, d.mean)}{verdict}", ends
+
+    def text(self, d: Difference) -> str:
+        """A difference with its verdict and its interval, on one line."""
+        return " ".join(self.parts(d)).strip()
 
     def legend(self) -> str:
         """How the differences are to be read."""
         return (
             f"Differences of {numbering.style(self.metric).heading()} over the same seeds with "
             "95 % intervals, the wider of bootstrap and Student; better or worse is said only "
-            f"where the interval excludes 0. {self.made} comparisons, "
+            f"where the interval excludes 0. Intervals: {self.made}, "
             "not corrected for their number."
         )
 
@@ -91,9 +95,9 @@ class Contest:
         )
 
     def ranked(self) -> str:
-        """Which methods are compared in the ranks, over what, and which are not."""
+        """Over what the ranks of the diagram are, and who has none; nothing without a diagram."""
         said = f"{'; '.join(self.ranking.says)}."
-        return f"{said[0].upper()}{said[1:]}" if self.ranks else ""
+        return f"{said[0].upper()}{said[1:]}" if self.comparable else ""
 
 
 def signed(shown: numbering.Style, value: float) -> str:

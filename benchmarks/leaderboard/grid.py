@@ -63,22 +63,29 @@ class Line:
     costs: tuple[str, ...]
     rank: str = ""
 
+    @property
+    def told(self) -> bool:
+        """Whether it says anything: the source has a number in few metrics."""
+        return self.measured or any(entry.mean for entry in self.entries)
+
 
 @dataclass(frozen=True)
 class Grid:
     """A printed table.
 
     Attributes:
-        ranked: metric of the rank column, or empty for none.
-        legend: what the marks in it mean, and what the minutes are of.
+        ranking: what the rank column shows.
+        ranked: whether there is such a column.
+        marks: what the marks in it mean.
         costs: names of the cost columns.
     """
 
     table: Table
     columns: tuple[Column, ...]
     lines: tuple[Line, ...]
-    ranked: str
-    legend: tuple[str, ...]
+    ranking: Ranking
+    ranked: bool
+    marks: tuple[str, ...]
     costs: tuple[str, ...]
 
     @property
@@ -88,11 +95,10 @@ class Grid:
         return tuple((n, tuple(c for c in self.columns if c.data == n)) for n in names)
 
     @property
-    def metric(self) -> str:
-        """Heading of the only metric, with its arrow; empty where there are several."""
-        names = {column.metric: column.better for column in self.columns}
-        ((name, better),) = names.items() if len(names) == 1 else (("", "lower"),)
-        return f"{numbering.style(name).heading()} {numbering.ARROWS[better]}" if name else ""
+    def legend(self) -> tuple[str, ...]:
+        """What a reader has to know, in clauses."""
+        ranks = self.ranking.says if self.ranked else ()
+        return (*self.marks, *ranks, *(spent(self.table) if self.costs else ()))
 
     def part(self, columns: Sequence[Column]) -> Grid:
         """The same rows with some of the columns, without ranks and costs."""
@@ -101,7 +107,24 @@ class Grid:
             replace(one, entries=tuple(one.entries[i] for i in at), costs=(), rank="")
             for one in self.lines
         )
-        return replace(self, columns=tuple(columns), lines=tuple(lines), ranked="", costs=())
+        return replace(self, columns=tuple(columns), lines=tuple(lines), ranked=False, costs=())
+
+    def bands(self, widest: int) -> list[Grid]:
+        """The grid cut between data sets, so that no band has more columns, where that is possible.
+
+        Ranks and costs stand in the last band.
+        """
+        cuts: list[list[Column]] = [[]]
+        for _, columns in self.groups:
+            if cuts[-1] and len(cuts[-1]) + len(columns) > widest:
+                cuts.append([])
+            cuts[-1] += columns
+        *first, last = (self.part(columns) for columns in cuts)
+        lines = tuple(
+            replace(cut, costs=whole.costs, rank=whole.rank)
+            for cut, whole in zip(last.lines, self.lines, strict=True)
+        )
+        return [*first, replace(last, lines=lines, ranked=self.ranked, costs=self.costs)]
 
 
 def chosen(columns: Sequence[Column], metrics: Sequence[str]) -> tuple[Column, ...]:
@@ -139,9 +162,9 @@ def arrange(table: Table, metrics: Sequence[str], rank: str) -> Grid:
             for c, v in zip(columns, before, strict=True)
         )
         lines.append(Line("unadapted source", False, entries, ("0", "0", "0")))
-    said = legend(table, lines) + (ranked.says if several else ())
     names = tuple(name for _, name in COSTS)
-    return Grid(table, columns, tuple(lines), rank if several else "", said, names)
+    shown = bool(several and ranked.metric)
+    return Grid(table, columns, tuple(lines), ranked, shown, marks(lines), names)
 
 
 def ranking(table: Table, metric: str) -> Ranking:
@@ -209,25 +232,23 @@ def cost(row: Row, key: str) -> str:
     return texts[0] if texts[0] == texts[1] else "–".join(texts)
 
 
-def legend(table: Table, lines: Sequence[Line]) -> tuple[str, ...]:
-    """Sentences under a table: seeds, marks that occur, devices."""
+def marks(lines: Sequence[Line]) -> tuple[str, ...]:
+    """What the numbers and the marks that occur mean, in clauses."""
     entries = [e for line in lines if line.measured for e in line.entries]
     counts = sorted({e.n for e in entries if e.n})
-    seeds = (
-        f"n = {counts[0]}"
-        if len(counts) == 1
-        else f"n = {counts[0]} to {counts[-1]}"
-        if counts
-        else ""
-    )
-    said = [f"Mean ± sample standard deviation over seeds ({seeds})"] if seeds else []
+    ends = dict.fromkeys([counts[0], counts[-1]]) if counts else {}
+    seeds = f"n = {' to '.join(map(str, ends))}"
+    said = [f"Mean ± sample standard deviation over seeds ({seeds})"] if counts else []
     said += ["bold: best, underlined: second, of cells with three seeds or more"]
     occurring = {e.state for e in entries}
-    said += [text for state, text in LEGEND.items() if state in occurring]
-    devices = ", ".join(table.devices)
+    return (*said, *(text for state, text in LEGEND.items() if state in occurring))
+
+
+def spent(table: Table) -> tuple[str, ...]:
+    """What the costs are of, in clauses."""
     mixed = "; of different devices, not comparable" if len(table.devices) > 1 else ""
-    said.append(f"minutes of training on {devices}{mixed}")
-    return tuple(said)
+    devices = ", ".join(table.devices)
+    return (f"minutes of training on {devices}, least–most of the data sets{mixed}",)
 
 
 def title(grid: Grid) -> str:

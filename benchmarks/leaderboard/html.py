@@ -38,7 +38,7 @@ def document(grids: Sequence[Grid], contests: Sequence[Contest], figures: Sequen
 
 def table(grid: Grid) -> str:
     """One table with a spanning heading a data set."""
-    extra = [f"mean rank, {grid.ranked}"] if grid.ranked else []
+    extra = [f"mean rank, {grid.ranking.metric}"] if grid.ranked else []
     extra += grid.costs
     tops = "".join(
         f'<th colspan="{len(columns)}" scope="colgroup">{escape(name)}</th>'

@@ -24,6 +24,8 @@ HEAD = r"""\documentclass[10pt]{article}
 \begin{document}
 """
 TAIL = "\\end{document}\n"
+WIDEST = 12
+"""Columns with numbers that can be read beside one another on a page."""
 SIGNS = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -57,6 +59,11 @@ def escape(text: str) -> str:
     return "".join(SIGNS.get(sign) or spelt(sign) for sign in " ".join(text.split()))
 
 
+def number(text: str) -> str:
+    """A text of numbers, whose hyphens are minus signs."""
+    return escape(text.replace("-", "−"))
+
+
 def spelt(sign: str) -> str:
     """A letter as itself where pdflatex knows it."""
     return sign if (sign.isascii() and sign.isprintable()) or "À" <= sign <= "ÿ" else "?"
@@ -71,19 +78,28 @@ def document(grids: Sequence[Grid], contests: Sequence[Contest], figures: Sequen
 
 
 def table(grid: Grid) -> str:
-    """One table with a spanning heading a data set."""
-    extra = [f"rank, {grid.ranked}"] if grid.ranked else []
+    """One table with a spanning heading a data set; below one another where it is too wide."""
+    bands = "\n\n\\medskip\n".join(band(part) for part in grid.bands(WIDEST))
+    under = escape(f"{title(grid)}. {'; '.join(grid.legend)}.")
+    return "\n".join([bands, "", rf"\smallskip\noindent{{\small {under}}}", ""])
+
+
+def band(grid: Grid) -> str:
+    """One tabular."""
+    shown = numbering.style(grid.ranking.metric).title
+    extra = [f"rank, {shown}"] if grid.ranked else []
     extra += grid.costs
     tops, rules, at = [""], [], 2
     for name, columns in grid.groups:
         tops.append(rf"\multicolumn{{{len(columns)}}}{{c}}{{{escape(name)}}}")
         rules.append(rf"\cmidrule(lr){{{at}-{at + len(columns) - 1}}}")
         at += len(columns)
-    tops.append(rf"\multicolumn{{{len(extra)}}}{{c}}{{}}")
+    tops += [rf"\multicolumn{{{len(extra)}}}{{c}}{{}}"] if extra else []
     heads = ["method", *(head(c.metric, c.better) for c in grid.columns), *map(escape, extra)]
     body = [row(grid, line) for line in grid.lines if line.measured]
-    source = [row(grid, line) for line in grid.lines if not line.measured]
+    source = [row(grid, line) for line in grid.lines if line.told and not line.measured]
     lines = [
+        r"\noindent\begin{fit}",
         rf"\begin{{tabular}}{{l{'r' * (len(grid.columns) + len(extra))}}}",
         r"\toprule",
         f"{' & '.join(tops)} \\\\",
@@ -94,18 +110,9 @@ def table(grid: Grid) -> str:
         *([r"\midrule", *source] if source else []),
         r"\bottomrule",
         r"\end{tabular}",
+        r"\end{fit}",
     ]
-    under = escape(f"{title(grid)}. {'; '.join(grid.legend)}.")
-    return "\n".join(
-        [
-            r"\noindent\begin{fit}",
-            *lines,
-            r"\end{fit}",
-            "",
-            rf"\smallskip\noindent{{\small {under}}}",
-            "",
-        ]
-    )
+    return "\n".join(lines)
 
 
 def head(metric: str, better: str) -> str:
@@ -137,7 +144,7 @@ def contest_text(contest: Contest) -> str:
     """Differences to one method over the same seeds, and the diagram of mean ranks."""
     heads = [escape(f"against {contest.against}"), *map(escape, contest.data)]
     rows = [
-        f"{escape(r.label)} & {' & '.join(escape(contest.text(d)) for d in r.differences)} \\\\"
+        f"{escape(r.label)} & {' & '.join(number(contest.text(d)) for d in r.differences)} \\\\"
         for r in contest.rivals
     ]
     lines = [

@@ -27,24 +27,40 @@ def document(grids: Sequence[Grid], contests: Sequence[Contest], figures: Sequen
 
 
 def table(grid: Grid) -> str:
+    """One table with its title and legend."""
+    several = len(grid.groups) > 1
+    said = f"{title(grid)[0].lower()}{title(grid)[1:]}"
+    over = f"{grid.groups[0][0]}, {said}" if not several else title(grid)
+    return f"**{escape(over)}**\n\n{bare(grid)}\n\n{legend(grid)}"
+
+
+def legend(grid: Grid) -> str:
+    """What a reader has to know."""
+    return f"{escape('; '.join(grid.legend))}."
+
+
+def bare(grid: Grid) -> str:
     """One table; data set and metric share a heading, for Markdown has no spanning cells."""
     several = len(grid.groups) > 1
+    alone = several and len({column.metric for column in grid.columns}) == 1
     heads = ["method"]
     for column in grid.columns:
         shown = numbering.style(column.metric)
         head = f"{escape(shown.heading())} {numbering.ARROWS[column.better]}"
-        heads.append(f"{escape(column.data)}<br>{head}" if several else head)
-    heads += [f"mean rank<br>{escape(grid.ranked)}"] if grid.ranked else []
+        name = broken(column.data)
+        heads.append(name if alone else f"{name}<br>{head}" if several else head)
+    heads[0] = f"{head}" if alone else heads[0]
+    heads += [f"mean rank<br>{escape(grid.ranking.metric)}"] if grid.ranked else []
     heads += grid.costs
     rule = [":--"] + ["--:"] * (len(heads) - 1)
-    rows = [heads, rule, *(cells(grid, line) for line in grid.lines)]
-    over = (
-        title(grid)
-        if several
-        else f"{grid.groups[0][0]}, {title(grid)[0].lower()}{title(grid)[1:]}"
-    )
-    body = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return f"**{escape(over)}**\n\n{body}\n\n{escape('; '.join(grid.legend))}."
+    rows = [heads, rule, *(cells(grid, line) for line in grid.lines if line.told)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def broken(name: str) -> str:
+    """A name of two words on two lines: a heading need not be wider than its numbers."""
+    first, sign, rest = name.partition("_")
+    return f"{escape(first + sign)}<br>{escape(rest)}" if rest else escape(name)
 
 
 def cells(grid: Grid, line: Line) -> list[str]:
@@ -65,11 +81,12 @@ def cell(entry: Entry) -> str:
 
 def contest_text(contest: Contest) -> str:
     """Differences to one method over the same seeds, and the diagram of mean ranks."""
-    heads = [f"{escape(contest.metric)} against {escape(contest.against)}"]
-    heads += [escape(name) for name in contest.data]
+    heads = [f"{escape(contest.metric)}<br>against {escape(contest.against)}"]
+    heads += map(broken, contest.data)
     rows = [heads, [":--"] + ["--:"] * len(contest.data)]
     for rival in contest.rivals:
-        rows.append([escape(rival.label), *(contest.text(d) for d in rival.differences)])
+        parts = (filter(None, contest.parts(d)) for d in rival.differences)
+        rows.append([escape(rival.label), *map("<br>".join, parts)])
     body = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     parts = [body, escape(contest.legend()), diagram(contest), escape(contest.ranked())]
     return "\n\n".join(part for part in parts if part)

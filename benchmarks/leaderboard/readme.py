@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.leaderboard import grid, markdown, numbering, published
 from benchmarks.leaderboard.board import Table
 from benchmarks.leaderboard.contest import hold
+from benchmarks.leaderboard.grid import Grid
 from benchmarks.leaderboard.selection import Selection, has, leading, tables
 
 INTRODUCTION = """# Results
@@ -16,6 +17,8 @@ Written by `python -m benchmarks.leaderboard --readme` from the {count} records 
 holds it to them. Other shapes (LaTeX, CSV, JSON, HTML) and selections:
 `python -m benchmarks.leaderboard --help`.
 """
+WIDEST = 6
+"""Metrics beside one another that fit on a screen."""
 REPORTED = """## Reported by papers
 
 Other data, other extractors, other protocols: nothing here may be compared with a number above, nor
@@ -42,16 +45,40 @@ def section(table: Table) -> Iterator[str]:
     yield f"## {markdown.escape(table.source)}, {markdown.escape(table.judged)}"
     rank = min(table.columns, key=lambda c: c.place).metric if table.columns else ""
     if rank and len(table.data) > 1:
-        yield markdown.table(grid.arrange(table, leading(table, ()), rank))
+        yield from overview(table, rank)
     if len(table.rows) > 1 and has(table, (rank,)):
         yield markdown.contest_text(hold(table, rank, ""))
     for data in table.data:
         yield f"### {markdown.escape(data)}"
-        yield markdown.table(grid.arrange(only(table, data), (), rank))
+        made = grid.arrange(only(table, data), (), rank)
+        if len(table.data) > 1:  # what they cost stands in the overview
+            made = made.part(made.columns)
+        yield from (markdown.bare(part) for part in cut(made))
+        yield markdown.legend(made)
     told = sorted({column.metric for column in table.columns}, key=numbering.order)
     sentences = [f"`{m}`: {numbering.style(m).says}" for m in told if numbering.style(m).says]
     if sentences:
         yield "; ".join(sentences) + "."
+
+
+def overview(table: Table, rank: str) -> Iterator[str]:
+    """One table for each leading metric, the same rows in the same order; ranks and costs once."""
+    made = grid.arrange(table, leading(table, ()), rank)
+    metrics = sorted({column.metric for column in made.columns}, key=numbering.order)
+    for metric in metrics:
+        own = [column for column in made.columns if column.metric == metric]
+        part = grid.arrange(table, (rank,), rank) if metric == rank else made.part(own)
+        yield markdown.bare(part)
+    yield markdown.legend(made)
+
+
+def cut(made: Grid) -> Iterator[Grid]:
+    """A grid of many metrics as several of a width that can be read."""
+    if len(made.columns) <= WIDEST:
+        yield made
+        return
+    for start in range(0, len(made.columns), WIDEST):
+        yield made.part(made.columns[start : start + WIDEST])
 
 
 def only(table: Table, data: str) -> Table:

@@ -3,6 +3,7 @@ import csv
 import io
 import itertools
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,7 +14,16 @@ from hypothesis import strategies as st
 
 from benchmarks import record as records
 from benchmarks.leaderboard import __main__ as leaderboard
-from benchmarks.leaderboard import board, latex, markdown, published, ranking, readme
+from benchmarks.leaderboard import (
+    board,
+    grid,
+    latex,
+    markdown,
+    numbering,
+    published,
+    ranking,
+    readme,
+)
 from benchmarks.leaderboard.contest import hold
 from core.errors import UserError
 
@@ -151,9 +161,9 @@ def test_runs_of_uncommitted_code_are_left_out_and_counted(capsys, folder):
 def test_rank_orders_rows_and_says_better_only_where_the_interval_excludes_zero(capsys, folder):
     text = printed(capsys, folder(zoo()), "--rank", "kid", "--metric", "kid")
     rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
-    assert rows[:1] == ["method"]
+    assert rows[0] == "KID ×1000 ↓"
     assert rows[2:5] == ["good", "fair", "weak"]
-    assert "| fair | +10.0 [+10.0, +10.0] worse | +10.0 [+10.0, +10.0] worse |" in text
+    assert "| fair | +10.0 worse<br>[+10.0, +10.0] | +10.0 worse<br>[+10.0, +10.0] |" in text
     assert "critical difference 2.34" in text
 
 
@@ -285,6 +295,46 @@ def test_the_latex_compiles_even_with_hostile_names(folder, tmp_path, capsys):
     )
     assert done.returncode == 0, done.stdout[-2000:]
     assert (tmp_path / "t.pdf").stat().st_size > 10_000
+
+
+def wide():
+    """A table of two metrics on seven data sets."""
+    runs = [made(m, f"set_{i}", s, 0.1) for m in "ab" for i in range(7) for s in range(3)]
+    return board.build(runs)[0]
+
+
+def test_a_wide_table_is_cut_between_data_sets_and_loses_nothing():
+    whole = grid.arrange(wide(), (), "kid")
+    bands = whole.bands(4)
+    assert [len(band.columns) for band in bands] == [4, 4, 4, 2]
+    assert sum((band.columns for band in bands), ()) == whole.columns
+    for i, line in enumerate(whole.lines):
+        assert sum((band.lines[i].entries for band in bands), ()) == line.entries
+    assert [band.ranked for band in bands] == [False, False, False, True]
+    assert [band.costs for band in bands] == [(), (), (), whole.costs]
+    assert [len(band.columns) for band in whole.bands(1)] == [2] * 7  # never within a data set
+    assert whole.bands(14) == [whole]
+
+
+def test_latex_sets_no_more_columns_beside_one_another_than_can_be_read():
+    text = latex.document([grid.arrange(wide(), (), "kid")], [], [])
+    widths = [len(found) for found in re.findall(r"begin\{tabular\}\{l(r+)\}", text)]
+    assert widths == [12, 2 + 4]  # a rank and three costs stand in the last
+
+
+def test_the_page_of_all_tables_has_no_table_too_wide_for_a_screen(folder):
+    runs = [made(m, f"set_{i}", s, 0.1) for m in "ab" for i in range(5) for s in range(3)]
+    for run in runs:
+        more = {f"{name}@net": run["metrics"]["kid@net"] for name in numbering.STYLES}
+        run["metrics"] = more | run["metrics"]
+    text = readme.text(folder(runs))
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert max(row.count(" | ") for row in rows) <= 9
+    assert max(len(re.sub("<br>[^|]*", "", row)) for row in rows) <= 150
+    for metric in ("KID", "intra", "identity", "landmarks"):  # one table each, over all data
+        (head,) = (row for row in rows if row.startswith(f"| {metric}"))
+        assert head.count("set") == 5
+    assert text.count("mean rank<br>") == 1
 
 
 def test_every_special_sign_of_latex_is_escaped():
