@@ -10,15 +10,12 @@ from functools import cached_property
 from typing import Any
 
 from benchmarks.leaderboard import numbering, protocol
-from benchmarks.record import PLACES
+from benchmarks.leaderboard.wording import changes, data_label, is_swap, state
 from core.errors import UserError
 
 Record = dict[str, Any]
 ENOUGH = 3
 """Seeds from which on a mean is no longer provisional."""
-SCHEDULE = ("images", "batch_size", "seed", "xflip")
-IDLE = {("data", "cache"), ("eval", "batch_size"), ("eval", "keep"), ("eval", "tolerance")}
-"""Of the data: what belongs to the training. Of everything: what changes no number."""
 RANDOM = "@random-"
 """In the name of a metric by an untrained network: it proves the harness and is never printed."""
 
@@ -161,39 +158,6 @@ class Table:
     def devices(self) -> tuple[str, ...]:
         """What the finished runs ran on: minutes of different devices are not comparable."""
         return tuple(sorted({r["provenance"]["device"] for row in self.rows for r in row.records}))
-
-
-def state(record: Record) -> str:
-    """Finished or failed."""
-    return str(record.get("state", "finished"))
-
-
-def changes(record: Record) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What was changed on the command line: of the method, its training or its layers; the rest."""
-    trained, asked = [], []
-    for word in sorted(record.get("overrides", [])):
-        group, _, name = word.lstrip("+~").partition("=")[0].partition(".")
-        if group in ("method", "swap") or (group == "data" and name in SCHEDULE):
-            trained.append(word)
-        elif (group, name) not in IDLE and not placed(record, group, name):
-            asked.append(word)
-    return tuple(trained), tuple(asked)
-
-
-def is_swap(word: str) -> bool:
-    """Whether an override is about layer swap."""
-    return word.lstrip("+~").partition("=")[0].partition(".")[0] == "swap"
-
-
-def placed(record: Record, group: str, name: str) -> bool:
-    """Whether a word only says where a published set lies: its checksums are in the protocol."""
-    own = record.get("config", {}).get("data", {})
-    return group == "data" and name in PLACES and bool(own.get("splits"))
-
-
-def data_label(record: Record) -> str:
-    """The data set, with what was changed in it, in the source or in the evaluation."""
-    return " ".join((record["data"], *changes(record)[1]))
 
 
 def rows_of(records: Iterable[Record]) -> list[Row]:

@@ -85,8 +85,8 @@ def contest_text(contest: Contest) -> str:
     heads += map(broken, contest.data)
     rows = [heads, [":--"] + ["--:"] * len(contest.data)]
     for rival in contest.rivals:
-        parts = (filter(None, contest.parts(d)) for d in rival.differences)
-        rows.append([escape(rival.label), *map("<br>".join, parts)])
+        texts = ["<br>".join(filter(None, contest.parts(d))) for d in rival.differences]
+        rows.append([escape(rival.label), *texts])
     body = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     parts = [body, escape(contest.legend()), diagram(contest), escape(contest.ranked())]
     return "\n\n".join(part for part in parts if part)

@@ -9,10 +9,10 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from benchmarks.leaderboard.board import data_label, state
 from benchmarks.leaderboard.contest import Contest
 from benchmarks.leaderboard.grid import Grid
 from benchmarks.leaderboard.published import Figure
+from benchmarks.leaderboard.wording import data_label, state
 
 COLUMNS = (
     "kind",

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.leaderboard import grid, numbering
-from benchmarks.leaderboard.board import Row, Table, changes, data_label, is_swap, state
+from benchmarks.leaderboard.board import Row, Table
+from benchmarks.leaderboard.wording import changes, data_label, is_swap, state
 from benchmarks.report import strips
 from benchmarks.report.scatter import titled
 from benchmarks.report.sprites import Sprite, Sprites

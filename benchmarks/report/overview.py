@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -71,7 +72,7 @@ def unswapped(table: Table) -> Table:
 def overview(whole: Table) -> Overview:
     """The table with all its metrics, the best row first."""
     table = unswapped(whole)
-    rank = min(table.columns, key=lambda c: c.place).metric if table.columns else ""
+    rank = leading(table)
     made = grid.arrange(table, (), rank)
     heads = [
         Head(c.data, c.metric, titled(c), c.better, numbering.style(c.metric).says)
@@ -120,7 +121,7 @@ def fields(line: grid.Line, made: grid.Grid, row: Row | None) -> list[Field]:
 
 
 def order(table: Table) -> list[str]:
-    """Labels of the methods by their mean place in quality, over the data sets they were run on."""
+    """Labels of the methods: by mean rank, then those without by their mean place in quality."""
     shares: dict[str, list[float]] = defaultdict(list)
     rows = unswapped(table).rows
     for data in table.data:
@@ -130,5 +131,14 @@ def order(table: Table) -> list[str]:
         means = {r.label: c.mean for r in rows if (c := table.cell(r, column)).values}
         for label, mean in means.items():
             shares[label].append(sum(other < mean for other in means.values()) / len(means))
+    ranks = grid.ranking(table, leading(table)).ranks
     labels = dict.fromkeys([row.whole for row in table.rows])
-    return sorted(labels, key=lambda at: (statistics.fmean(shares.get(at, [2.0])), at))
+    return sorted(
+        labels,
+        key=lambda at: (ranks.get(at, math.inf), statistics.fmean(shares.get(at, [2.0])), at),
+    )
+
+
+def leading(table: Table) -> str:
+    """The metric that methods are ranked in; empty where there is none."""
+    return min(table.columns, key=lambda c: c.place).metric if table.columns else ""

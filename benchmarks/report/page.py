@@ -15,9 +15,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from benchmarks.leaderboard import numbering, plain
-from benchmarks.leaderboard.board import Table, state
+from benchmarks.leaderboard import grid, numbering, plain
+from benchmarks.leaderboard.board import Table
 from benchmarks.leaderboard.selection import Selection, tables
+from benchmarks.leaderboard.wording import state
 from benchmarks.report import course, matrix, overview, scatter, strips
 from benchmarks.report.matrix import Matrix
 from benchmarks.report.sprites import Sprites
@@ -70,7 +71,11 @@ def render(folder: Path, *, local: bool) -> str:
         sections=sections,
         ambiguous=len({one.matrix.data for one in sections}) < len(sections),
         spendings=[spending(table) for table in made],
-        groups=[(row.label, [entry(r) for r in row.records]) for one in made for row in one.rows],
+        groups=[
+            (row.label, [entry(r) for r in row.records])
+            for one in made
+            for row in sorted(one.rows, key=lambda row: grid.place(row, {}))
+        ],
         compare=comparable(sections),
         sprites=sprites,
         local=any(not strips.free(r) and sprites.get(strips.name(r)) for r in records),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -30,7 +31,25 @@ PLACES = (
 )
 """Of a label beside its point: shift to the right, shift down, anchor."""
 
+RINGS = (24, 38, 54)  # pixels from a point to places further away, which need a line to it
+NEAR = 0.3  # share of a ring's radius within which a label stands above or below its point
+FAR = 30  # square pixels of cover that a place further away is worth
+LOOSE = 40  # square pixels that the label of a swapped level may cover; it is left out otherwise
+
 Box = tuple[float, float, float, float]
+Spot = tuple[float, float]
+Label = tuple[float, float, str]
+
+
+def ring(radius: int) -> Iterator[Label]:
+    """Twelve places around a point."""
+    for hour in range(12):
+        right, down = (f(math.tau * hour / 12) for f in (math.cos, math.sin))
+        anchor = "start" if right > NEAR else "end" if right < -NEAR else "middle"
+        yield round(radius * right), round(radius * down) + 4, anchor
+
+
+EVERYWHERE = (*PLACES, *(place for radius in RINGS for place in ring(radius)))
 
 
 @dataclass(frozen=True)
@@ -38,7 +57,7 @@ class Dot:
     """A method: name, value and deviation on both axes, in printed units.
 
     Attributes:
-        whole: whether no layer is swapped.
+        level: up to which layers are the source's; empty for a run as it was trained.
     """
 
     name: str
@@ -46,12 +65,23 @@ class Dot:
     y: float
     dx: float = 0.0
     dy: float = 0.0
-    whole: bool = True
+    level: str = ""
+
+    @property
+    def label(self) -> str:
+        """What stands beside the point; a swapped level is joined to its method by a line."""
+        name = self.level or self.name
+        return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A drawn point: pixels of its middle, of the ends of its bars, and of its label."""
+    """A drawn point: pixels of its middle, of the ends of its bars, and of its label.
+
+    Attributes:
+        name: beside the point; empty where there is no room for it.
+        leader: path from the point to a label that is further away, or empty.
+    """
 
     name: str
     says: str
@@ -59,6 +89,7 @@ class Mark:
     y: float
     bars: tuple[float, float, float, float]
     label: tuple[float, float, str]
+    leader: str
     whole: bool
 
 
@@ -68,6 +99,7 @@ class Plot:
 
     Attributes:
         corner: path of the quarter of a disc in which the better points lie.
+        trails: paths from a method through its swapped levels.
     """
 
     title: str
@@ -78,6 +110,7 @@ class Plot:
     y: Axis
     marks: tuple[Mark, ...]
     corner: str
+    trails: tuple[str, ...]
 
 
 def first(columns: Sequence[Column], names: Sequence[str]) -> Column | None:
@@ -114,12 +147,11 @@ def titled(column: Column) -> str:
 
 
 def against(table: Table, quality: Column, other: Column) -> Iterator[Dot]:
-    """The rows that have a number in both columns."""
-    for row in table.rows:
+    """The rows that have a number in both columns, swapped levels behind their method."""
+    for row in sorted(table.rows, key=lambda row: grid.place(row, {})):
         x, y = (scaled(table.cell(row, c), c) for c in (other, quality))
         if x and y:
-            name = f"{row.whole} {grid.layers(row.swapped)}".strip()
-            yield Dot(name, x[0], y[0], x[1], y[1], whole=not row.swapped)
+            yield Dot(row.whole, x[0], y[0], x[1], y[1], grid.layers(row.swapped))
 
 
 def costs(table: Table, quality: Column) -> Iterator[Dot]:
@@ -148,25 +180,35 @@ def plot(
     log: bool = False,
 ) -> Plot:
     """The drawn plot of some dots."""
-    x = around([d.x for d in dots], LEFT, WIDTH - RIGHT, log=log)
-    y = around([d.y for d in dots], HEIGHT - BOTTOM, TOP, zero=True)
+    x = around([d.x + sign * d.dx for d in dots for sign in (-1, 1)], LEFT, WIDTH - RIGHT, log=log)
+    y = around(
+        [d.y + sign * d.dy for d in dots for sign in (-1, 1)], HEIGHT - BOTTOM, TOP, zero=True
+    )
     spots = [(x.at(d.x), y.at(d.y)) for d in dots]
-    labels = labelled(dots, spots)
     marks = [
         Mark(
-            name=shortened(d.name),
-            says=f"{d.name}: {titles[0]} {number(d.x)}, {titles[1]} {number(d.y)}",
+            name=d.label if label else "",
+            says=f"{d.name} {d.level}".strip()
+            + f": {titles[0]} {number(d.x)}, {titles[1]} {number(d.y)}",
             x=at[0],
             y=at[1],
             bars=(x.at(d.x - d.dx) if d.dx else at[0], x.at(d.x + d.dx), *ends(y, d)),
-            label=label,
-            whole=d.whole,
+            label=label or (*at, "middle"),
+            leader=leader(at, label) if label else "",
+            whole=not d.level,
         )
-        for d, at, label in zip(dots, spots, labels, strict=True)
+        for d, at, label in zip(dots, spots, labelled(dots, spots), strict=True)
     ]
     corner = quarter(best[0] == "higher", best[1] == "higher")
     says = f"{title}: " + "; ".join(mark.says for mark in marks) + "."
-    return Plot(title, says, *titles, x, y, tuple(marks), corner)
+    return Plot(title, says, *titles, x, y, tuple(marks), corner, tuple(trails(dots, spots)))
+
+
+def trails(dots: Sequence[Dot], spots: Sequence[Spot]) -> Iterator[str]:
+    """A path through the points of each method that has swapped levels."""
+    for name in dict.fromkeys(dot.name for dot in dots if dot.level):
+        own = [at for dot, at in zip(dots, spots, strict=True) if dot.name == name]
+        yield "M" + "L".join(f"{x:g} {y:g}" for x, y in own)
 
 
 def quarter(right: bool, top: bool) -> str:
@@ -181,30 +223,49 @@ def ends(axis: Axis, dot: Dot) -> tuple[float, float]:
     return axis.at(dot.y - dot.dy), axis.at(dot.y + dot.dy)
 
 
-def labelled(
-    dots: Sequence[Dot], spots: Sequence[tuple[float, float]]
-) -> list[tuple[float, float, str]]:
-    """A place for every name: beside its point, where it covers least of what is there."""
+def labelled(dots: Sequence[Dot], spots: Sequence[Spot]) -> list[Label | tuple[()]]:
+    """A place for every name: beside its point, where it covers least of what is there.
+
+    The most crowded points choose first; levels last, and they go without where there is no room.
+    """
     taken: list[Box] = [(x - 5, y - 5, x + 5, y + 5) for x, y in spots]
-    found = []
-    for dot, (x, y) in zip(dots, spots, strict=True):
-        wide = SIGN * len(shortened(dot.name))
-        tries = []
-        for rank, (shift, lift, anchor) in enumerate(PLACES):
-            left = x + shift - {"start": 0.0, "end": wide, "middle": wide / 2}[anchor]
-            box = (left, y + lift - LINE + 3, left + wide, y + lift + 3)
-            outside = max(0.0, LEFT - box[0]) + max(0.0, box[2] - WIDTH)
-            cover = sum(overlap(box, other) for other in taken)
-            tries.append((cover + 40 * outside + rank, box, (x + shift, y + lift, anchor)))
-        _, box, label = min(tries)
+    found: list[Label | tuple[()]] = [()] * len(dots)
+
+    def turn(i: int) -> tuple[bool, int, int]:
+        (x, y), near = spots[i], 4 * LINE
+        crowd = sum(abs(x - a) < 2 * near and abs(y - b) < near for a, b in spots)
+        return bool(dots[i].level), -crowd, i
+
+    for i in sorted(range(len(dots)), key=turn):
+        tries = [tried(dots[i], spots[i], rank, taken) for rank in range(len(EVERYWHERE))]
+        cost, box, label = min(tries)
+        if dots[i].level and cost > LOOSE:
+            continue
         taken.append(box)
-        found.append(label)
+        found[i] = label
     return found
 
 
-def shortened(name: str) -> str:
-    """A name as a label has room for it."""
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+def tried(dot: Dot, spot: Spot, rank: int, taken: Sequence[Box]) -> tuple[float, Box, Label]:
+    """What a label costs in one of the places, the box that it fills, and where it is anchored."""
+    (x, y), (shift, lift, anchor) = spot, EVERYWHERE[rank]
+    wide = SIGN * len(dot.label)
+    left = x + shift - {"start": 0.0, "end": wide, "middle": wide / 2}[anchor]
+    box = (left, y + lift - LINE + 3, left + wide, y + lift + 3)
+    outside = max(0.0, LEFT - box[0]) + max(0.0, box[2] - WIDTH)
+    outside += max(0.0, TOP - LINE - box[1]) + max(0.0, box[3] - (HEIGHT - BOTTOM))
+    cover = sum(overlap(box, other) for other in taken)
+    far = FAR if rank >= len(PLACES) else 0
+    return cover + 40 * outside + far + rank, box, (x + shift, y + lift, anchor)
+
+
+def leader(spot: Spot, label: Label) -> str:
+    """A path from a point to a label that is further away; empty for a near one."""
+    (x, y), (to_x, to_y, anchor) = spot, label
+    if (round(to_x - x), round(to_y - y), anchor) in PLACES:
+        return ""
+    end = to_y - 4 if anchor != "middle" else (to_y + 3 if to_y < y else to_y - LINE + 3)
+    return f"M{x:g} {y:g}L{to_x:g} {end:g}"
 
 
 def overlap(a: Box, b: Box) -> float:

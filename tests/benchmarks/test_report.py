@@ -12,10 +12,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.leaderboard.selection import Selection, tables
 from benchmarks.report import __main__ as report
-from benchmarks.report import course, scatter, strips
+from benchmarks.report import course, overview, scatter, strips
 from benchmarks.report.axes import Axis, around
-from benchmarks.report.page import render
+from benchmarks.report.matrix import matrices
+from benchmarks.report.page import environment, render
 from benchmarks.report.sprites import Sprites, count
 from benchmarks.report.strips import Strips
 from core.errors import UserError
@@ -221,17 +223,79 @@ def test_any_values_make_an_axis_that_holds_them(values, zero):
     assert 1 <= len(around(positive, 0, 100, log=True).ticks) <= 6
 
 
-def test_names_beside_points_do_not_cover_one_another_where_there_is_room():
-    dots = [scatter.Dot(f"method {i}", 10.0 * i, 5.0 * (i % 3)) for i in range(6)]
-    plot = scatter.plot("", dots, ("x", "y"), ("higher", "lower"))
-    boxes = []
+def boxes(plot):
+    """The boxes of all names of a plot."""
+    found = []
     for mark in plot.marks:
         x, y, anchor = mark.label
         wide = scatter.SIGN * len(mark.name)
         left = x - {"start": 0, "end": wide, "middle": wide / 2}[anchor]
-        boxes.append((left, y - 10, left + wide, y + 3))
-    assert all(scatter.overlap(a, b) == 0 for a in boxes for b in boxes if a is not b)
+        found += [(left, y - 10, left + wide, y + 3)] if mark.name else []
+    return found
+
+
+def test_names_beside_points_do_not_cover_one_another_where_there_is_room():
+    dots = [scatter.Dot(f"method {i}", 10.0 * i, 5.0 * (i % 3)) for i in range(6)]
+    plot = scatter.plot("", dots, ("x", "y"), ("higher", "lower"))
+    found = boxes(plot)
+    assert len(found) == 6
+    assert all(scatter.overlap(a, b) == 0 for a in found for b in found if a is not b)
     assert [m.x for m in plot.marks] == sorted(m.x for m in plot.marks)
+
+
+def test_eleven_methods_close_together_beside_one_far_away_are_told_apart():
+    dots = [scatter.Dot(f"freeze{i}", 0.40 + 0.01 * (i % 4), 30 + 3.0 * i) for i in range(10)]
+    dots.append(scatter.Dot("outlier", 0.6, 110.0))
+    plot = scatter.plot("", dots, ("x", "y"), ("higher", "lower"))
+    found = boxes(plot)
+    assert len(found) == 11
+    assert all(scatter.overlap(a, b) < 5 for a in found for b in found if a is not b)  # of 600
+    assert all(a >= scatter.LEFT and c <= scatter.WIDTH for a, _, c, _ in found)
+
+
+def test_a_name_further_away_is_joined_to_its_point():
+    dots = [scatter.Dot(f"same place {i}", 1.0, 1.0) for i in range(9)]
+    plot = scatter.plot("", [*dots, scatter.Dot("other", 2, 2)], ("x", "y"), ("higher", "lower"))
+    (far, *_) = [mark for mark in plot.marks if mark.leader]
+    assert far.leader.startswith(f"M{far.x:g} {far.y:g}L{far.label[0]:g} ")
+    assert "leader" in scatter_svg(plot)
+
+
+def test_swapped_levels_are_joined_to_their_method_and_unnamed_where_there_is_no_room():
+    levels = [scatter.Dot("good", 1 + 0.3 * i, 1.0 * i, level=f"{4 << i} px") for i in (1, 2, 3)]
+    dots = [scatter.Dot("good", 1.0, 0.0), *levels, scatter.Dot("fair", 3.0, 5.0)]
+    plot = scatter.plot("", dots, ("x", "y"), ("higher", "lower"))
+    assert [mark.name for mark in plot.marks] == ["good", "8 px", "16 px", "32 px", "fair"]
+    ends = [f"{mark.x:g} {mark.y:g}" for mark in plot.marks[:4]]
+    assert plot.trails == ("M" + "L".join(ends),)
+    assert "good 8 px: x 1.3, y 1" in plot.says
+    crowd = [scatter.Dot("good", 1.0, 0.0, level=f"{i} px") for i in range(40)]
+    crowded = scatter.plot("", [*dots, *crowd], ("x", "y"), ("higher", "lower"))
+    names = [mark.name for mark in crowded.marks]
+    assert names.count("") > 20
+    assert {"good", "fair"} <= set(names)
+
+
+def scatter_svg(plot):
+    """The picture of a plot."""
+    return str(environment().get_template("plots.html").module.scatter(plot))
+
+
+def test_a_bar_of_deviation_lies_within_its_plot():
+    dots = [scatter.Dot("wide", 1.0, 1.0, 5.0, 7.0), scatter.Dot("narrow", 1.1, 1.1)]
+    (wide, _) = scatter.plot("", dots, ("x", "y"), ("higher", "lower")).marks
+    assert scatter.LEFT < wide.bars[0] < wide.x < wide.bars[1] < scatter.WIDTH - scatter.RIGHT
+    assert scatter.TOP < wide.bars[3] < wide.y < wide.bars[2] < scatter.HEIGHT - scatter.BOTTOM
+
+
+def test_methods_stand_by_mean_rank_and_those_without_behind_them(tmp_path):
+    runs = [*pages.zoo(), *(pages.made("quick", pages.DATA[0], s, 0.001) for s in range(3))]
+    made, _ = tables(Selection(folder=pages.write(tmp_path, runs, pictures=False)))
+    (one,) = made
+    assert overview.order(one) == ["good", "fair", "weak", "quick", "torn"]
+    assert [c.name for c in matrices(one, overview.order(one), Sprites(Strips()))[0].columns] == [
+        "good", "fair", "weak", "quick", "torn"
+    ]  # fmt: skip
 
 
 def test_the_tinted_corner_is_the_better_one():

@@ -14,7 +14,7 @@ from PIL import Image
 
 from benchmarks import record as records
 from benchmarks import run, seeds, swaps, tiles
-from benchmarks.leaderboard import board
+from benchmarks.leaderboard.wording import data_label
 from benchmarks.report import matrix, strips
 from benchmarks.sheet import to_uint8
 from core import weights
@@ -120,7 +120,7 @@ def test_a_swapped_row_is_shown_with_its_layers_swapped(finished, tmp_path):
         expected = to_uint8(networks["g_ema"].eval()(z[: strips.LATENTS]))
     assert near(shown, expected) < near(before, expected)
     assert matrix.level(row) == "16 px"
-    assert board.data_label(row) == whole["data"]
+    assert data_label(row) == whole["data"]
 
 
 def test_every_committed_strip_belongs_to_a_committed_record():
