@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from benchmarks.leaderboard import numbering, protocol
-from benchmarks.leaderboard.wording import changes, data_label, is_swap, state
+from benchmarks.leaderboard.wording import changes, costs, data_label, is_swap, state
 from core.errors import UserError
 
 Record = dict[str, Any]
@@ -99,13 +99,10 @@ class Row:
         return f"{self.method} ({', '.join(words)})" if words else self.method
 
     def spread(self, cost: str) -> tuple[float, float]:
-        """Least and largest mean cost of finished runs over the data sets; (0, 0) without any."""
-        by_data = defaultdict(list)
-        for record in self.records:
-            if state(record) == "finished":
-                by_data[data_label(record)].append(record["cost"][cost])
-        means = [statistics.fmean(costs) for costs in by_data.values()] or [0.0]
-        return min(means), max(means)
+        """Least and largest cost over the data sets; (0, 0) without a finished run."""
+        names = dict.fromkeys(data_label(record) for record in self.records)
+        found = [usual[cost] for name in names if (usual := costs(self.records, name))]
+        return min(found, default=0.0), max(found, default=0.0)
 
 
 @dataclass(frozen=True)

@@ -248,7 +248,9 @@ def spent(table: Table) -> tuple[str, ...]:
     """What the costs are of, in clauses."""
     mixed = "; of different devices, not comparable" if len(table.devices) > 1 else ""
     devices = ", ".join(table.devices)
-    return (f"minutes of training on {devices}, least–most of the data sets{mixed}",)
+    return (
+        f"minutes of training on {devices}: median over seeds, least–most of the data sets{mixed}",
+    )
 
 
 def title(grid: Grid) -> str:

@@ -9,10 +9,10 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from benchmarks.leaderboard import wording
 from benchmarks.leaderboard.contest import Contest
 from benchmarks.leaderboard.grid import Grid
 from benchmarks.leaderboard.published import Figure
-from benchmarks.leaderboard.wording import data_label, state
 
 COLUMNS = (
     "kind",
@@ -91,13 +91,12 @@ def lines(grids: Sequence[Grid], figures: Sequence[Figure]) -> Iterator[dict[str
 
 
 def costs(records: Sequence[dict[str, Any]], data: str) -> dict[str, float]:
-    """Mean costs of the finished runs on one data set."""
-    own = [r["cost"] for r in records if data_label(r) == data and state(r) == "finished"]
-    if not own:
+    """Median costs of the finished runs on one data set, the time in minutes; or nothing."""
+    found = wording.costs(records, data)
+    if not found:
         return {}
-    mean = {key: sum(c[key] for c in own) / len(own) for key in ("images", "seconds", "trainable")}
-    minutes = round(mean.pop("seconds") / 60, 3)
-    return mean | {"minutes": minutes}
+    minutes = round(found.pop("seconds") / 60, 3)
+    return found | {"minutes": minutes}
 
 
 def as_csv(grids: Sequence[Grid], figures: Sequence[Figure]) -> str:

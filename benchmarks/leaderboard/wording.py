@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from statistics import median
 from typing import Any
 
 from benchmarks.record import PLACES
 
 Record = dict[str, Any]
+COSTS = ("images", "seconds", "trainable")
 SCHEDULE = ("images", "batch_size", "seed", "xflip")
 IDLE = {("data", "cache"), ("eval", "batch_size"), ("eval", "keep"), ("eval", "tolerance")}
 """Of the data: what belongs to the training. Of everything: what changes no number."""
@@ -43,3 +46,12 @@ def placed(record: Record, group: str, name: str) -> bool:
 def data_label(record: Record) -> str:
     """The data set, with what was changed in it, in the source or in the evaluation."""
     return " ".join((record["data"], *changes(record)[1]))
+
+
+def costs(records: Iterable[Record], data: str) -> dict[str, float]:
+    """What the finished runs on a data set cost, the median over them; empty without any.
+
+    Whatever else a machine does only ever adds to the time of a run: one slow run says nothing.
+    """
+    own = [r["cost"] for r in records if data_label(r) == data and state(r) == "finished"]
+    return {key: float(median(cost[key] for cost in own)) for key in COSTS} if own else {}

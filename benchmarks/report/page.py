@@ -139,7 +139,7 @@ def facts(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def spending(table: Table) -> Spending:
-    """Means over data sets of what the finished runs of each method cost."""
+    """What a run of each method cost: the median over its seeds, the mean over the data sets."""
     heads = ("minutes", "images", "trainable")
     found = []
     for label in overview.order(table):

@@ -135,7 +135,7 @@ def plots(table: Table, data: str) -> list[Plot]:
             made.append(plot(f"Quality against {word}", dots, titles, best))
     dots = list(costs(table, quality))
     if len(dots) >= FEWEST:
-        titles, best = ("minutes of training ↓", titled(quality)), ("lower", quality.better)
+        titles, best = ("minutes of training, median ↓", titled(quality)), ("lower", quality.better)
         made.append(plot("Quality against cost", dots, titles, best, log=True))
     return made
 

@@ -17,7 +17,7 @@ from benchmarks.report import __main__ as report
 from benchmarks.report import course, overview, scatter, strips
 from benchmarks.report.axes import Axis, around
 from benchmarks.report.matrix import matrices
-from benchmarks.report.page import environment, render
+from benchmarks.report.page import environment, render, spending
 from benchmarks.report.sprites import Sprites, count
 from benchmarks.report.strips import Strips
 from core.errors import UserError
@@ -286,6 +286,20 @@ def test_a_bar_of_deviation_lies_within_its_plot():
     (wide, _) = scatter.plot("", dots, ("x", "y"), ("higher", "lower")).marks
     assert scatter.LEFT < wide.bars[0] < wide.x < wide.bars[1] < scatter.WIDTH - scatter.RIGHT
     assert scatter.TOP < wide.bars[3] < wide.y < wide.bars[2] < scatter.HEIGHT - scatter.BOTTOM
+
+
+def test_minutes_on_the_page_are_the_median_over_seeds(tmp_path):
+    runs = pages.zoo()
+    for run in runs:
+        run["cost"] = run["cost"] | {"seconds": 6000.0 if run["seed"] == 1 else 60.0}
+    made, _ = tables(Selection(folder=pages.write(tmp_path, runs, pictures=False)))
+    spent = dict(spending(made[0]).rows)
+    assert spent["good"][0] == ("1.0", 1.0)
+    (*_, cost) = scatter.plots(made[0], pages.DATA[0])
+    assert cost.x_title == "minutes of training, median ↓"
+    assert {mark.says.partition(", KID")[0] for mark in cost.marks} == {
+        f"{name}: minutes of training, median ↓ 1" for name in pages.METHODS
+    }
 
 
 def test_methods_stand_by_mean_rank_and_those_without_behind_them(tmp_path):
