@@ -38,13 +38,11 @@ from core.penalties import R1, PathLength
 from core.ready import Ready
 from core.source import Source
 from core.styleloss import NormPenalty, StyleLoss
-from core.styles import Dose, StyleMaker, unseen
+from core.styles import Dose, StyleMaker, Styles, unseen
 
 Optimise = Callable[..., Optimizer]
 CODES = 2
 """The third player: the shots' extrinsic codes, in stage IV."""
-SAME = 4 / 127.5
-"""A picture whose thumbnail differs by less from a shot's is that shot."""
 
 
 class ExemplarTransfer(Adapter):
@@ -111,7 +109,7 @@ class ExemplarTransfer(Adapter):
         **run: int,
     ) -> None:
         super().__init__(source, **run)
-        self.g = self.fresh(res_index)
+        self.g = DualStyleGAN.untrained(source.g, res_index=res_index)
         self.d = copy.deepcopy(source.d).train().requires_grad_(True)
         self.ema, self.augment, self.r1, self.path_length = ema(self.g), augment, r1, path_length
         self.exemplars = Exemplars(
@@ -127,22 +125,14 @@ class ExemplarTransfer(Adapter):
         self.recoloured_from, self.jitter, self.chunk = recoloured_from, jitter, chunk
         self.style, self.penalty = style, penalty
         self.refine_from, self.refine_lr = refine_from, refine_lr
-        self.styles, self.dose, self.unnamed_dose = styles, dose, unnamed_dose
-
-    def fresh(self, res_index: int) -> DualStyleGAN:
-        """Stage I: an extrinsic path that exchanges colours and leaves structure alone."""
-        with torch.random.fork_rng():
-            torch.manual_seed(0)  # the same in every run, so that stage II can be shared
-            dual = DualStyleGAN.of(self.source.g, res_index=res_index).train()
-        dual.requires_grad_(False)
-        for parameter in dual.extrinsic():
-            parameter.requires_grad_(True)
-        return dual
+        self.maker, self.dose, self.unnamed_dose = styles, dose, unnamed_dose
+        find = partial(unseen, destylise=ready.destylise, cost=style.refining, lr=refine_lr)
+        self.styles = Styles(self.judged(), self.exemplars, styles, find)
 
     def prepare(self, shots: Tensor) -> None:
         """Stage II and destylisation: read from disk where they are there, else made."""
-        dual = self.fresh(self.g.config["res_index"]).to(self.device)
-        self.take(self.ready.path(self.source, dual, told))
+        dual = DualStyleGAN.untrained(self.source.g, res_index=self.g.config["res_index"])
+        self.take(self.ready.path(self.source, dual.to(self.device), told))
         codes = self.ready.codes(self.source, shots, self.seed, told)
         seen = [thumbnails(part).to(self.device) for part in shots.split(self.ready.batch_size)]
         self.exemplars.fill(codes.extrinsic, codes.intrinsic, torch.cat(seen))
@@ -163,7 +153,7 @@ class ExemplarTransfer(Adapter):
         return [
             self.g_optimizer(trainable(self.g), lr=self.lr),
             self.d_optimizer(trainable(self.d), lr=self.lr),
-            self.styles.optimizer(codes, lr=0.0),
+            self.maker.optimizer(codes, lr=0.0),
         ]
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
@@ -289,15 +279,13 @@ class ExemplarTransfer(Adapter):
 
     def export(self) -> dict[str, nn.Module]:
         """Generator, discriminator, the shots' codes and what draws random ones."""
-        sampler = self.styles.sampler(self.exemplars, self.device)
+        sampler = self.maker.sampler(self.exemplars, self.device)
         networks: dict[str, nn.Module] = {"g_ema": self.judged(), "d": self.d}
         return networks | {"exemplars": self.exemplars, "sampler": sampler}
 
     def latents(self, z: Tensor) -> Tensor:
         """Intrinsic rows of z [N, Z], then extrinsic ones of a random style each: [N, 2 L, W]."""
-        ws = self.judged().mapping(z)
-        codes = self.styles.drawn(z, self.exemplars, self.device)
-        return torch.cat([ws, rows_mapped(self.judged().generator, codes)], dim=1)
+        return torch.cat([self.judged().mapping(z), self.styles.drawn(z)], dim=1)
 
     def render(self, ws: Tensor) -> Tensor:
         """Images [N, 3, R, R] of rows [N, 2 L, W], or of [N, L, W] in the mean style of the shots.
@@ -306,31 +294,5 @@ class ExemplarTransfer(Adapter):
         """
         rows = self.judged().num_ws
         if ws.shape[1] == rows:
-            return self.styled(ws, self.mean_style(), self.unnamed_dose)
-        return self.styled(ws[:, :rows], ws[:, rows:], self.dose)
-
-    def mean_style(self) -> Tensor:
-        """Extrinsic styles [1, L, W] half-way between all shots."""
-        codes = self.exemplars.extrinsic.detach()
-        return rows_mapped(self.judged().generator, codes).mean(dim=0, keepdim=True)
-
-    def style_of(self, which: int) -> Tensor:
-        """Extrinsic styles [1, L, W] of a shot."""
-        codes = self.exemplars.extrinsic.detach()[which : which + 1]
-        return rows_mapped(self.judged().generator, codes)
-
-    def style_like(self, picture: Tensor) -> Tensor:
-        """Extrinsic styles [1, L, W] of a picture [3, R, R]: a shot's, or of one never seen."""
-        which, gap = self.exemplars.nearest(picture)
-        if gap < SAME:
-            return self.style_of(which)
-        encode = self.ready.destylise
-        return unseen(self.judged(), picture, encode, self.style.refining, self.refine_lr)
-
-    def stylise_as(self, photos: Tensor, style: Tensor, dose: Dose) -> Tensor:
-        """Photos [N, 3, R, R] in a style [1, L, W], in a dose; every method inverts alike."""
-        return self.styled(self.source.invert(photos), style, dose)
-
-    def styled(self, ws: Tensor, ex_ws: Tensor, dose: Dose) -> Tensor:
-        """Images [N, 3, R, R] of faces ws [N, L, W] in styles ex_ws [1 or N, L, W]."""
-        return dose(self.judged(), ws, ex_ws.expand(len(ws), -1, -1))
+            return self.styles.on(ws, self.styles.mean(), self.unnamed_dose)
+        return self.styles.on(ws[:, :rows], ws[:, rows:], self.dose)

@@ -126,6 +126,20 @@ class DualStyleGAN(nn.Module):
         dual.generator.load_state_dict(g.state_dict())
         return dual
 
+    @classmethod
+    def untrained(cls, g: Generator, *, res_index: int) -> DualStyleGAN:
+        """Stage I: a path that exchanges colours, leaves structure alone, and alone trains.
+
+        Its numbers are the same in every run, so that what it learns first can be shared.
+        """
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            dual = cls.of(g, res_index=res_index).train()
+        dual.requires_grad_(False)
+        for parameter in dual.extrinsic():
+            parameter.requires_grad_(True)
+        return dual
+
     def extrinsic(self) -> list[nn.Parameter]:
         """What DualStyleGAN trains: all but the generator."""
         parts = (self.residuals, self.colours, self.structure)

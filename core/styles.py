@@ -1,9 +1,9 @@
-"""Styles at hand: drawn at random, mixed, and given in doses (arXiv:2203.13248)."""
+"""Styles at hand: picked, drawn at random, mixed, and given in doses (arXiv:2203.13248)."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -16,6 +16,9 @@ from core.encoders.compact import spread
 from core.exemplars import Exemplars
 from core.generator import Generator
 from core.stylesampler import NOISE, StyleSampler, learn
+
+SAME = 4 / 127.5
+"""A picture whose thumbnail differs by less from an exemplar's is that exemplar."""
 
 
 class Dose(NamedTuple):
@@ -74,18 +77,23 @@ class StyleMaker:
         self.how: dict[str, Any] = {"copies": copies, "jitter": jitter, "lr": lr, "halve": halve}
         self.rounds, self.seed, self.samples = sampler_steps, seed, samples
         self.optimizer = optimizer
-        self.made: dict[str, StyleSampler] = {}
+        self.made: dict[str, StyleSampler] = {}  # one at most, by the codes that it has learnt
 
     def spread(self, g: Generator) -> Tensor:
         """Standard deviation [W] of a generator's styles."""
         return spread(g, samples=self.samples, seed=self.seed)
 
     def sampler(self, exemplars: Exemplars, device: torch.device) -> StyleSampler:
-        """The network that draws codes like those of the exemplars."""
+        """The network that draws codes like those of the exemplars.
+
+        A state that it has been given since, it has learnt from the exemplars that came with it.
+        """
         codes = exemplars.extrinsic.detach().cpu()
         name = hashlib.sha256(codes.numpy().tobytes()).hexdigest()
-        if name not in self.made:
-            self.made = {name: self._learnt(exemplars, codes)}
+        given = [network for network in self.made.values() if network.given]
+        if given or name not in self.made:
+            self.made = {name: given[0] if given else self._learnt(exemplars, codes)}
+            self.made[name].given = False
         return self.made[name].to(device)
 
     def drawn(self, z: Tensor, exemplars: Exemplars, device: torch.device) -> Tensor:
@@ -107,9 +115,70 @@ class StyleMaker:
         return network.eval().requires_grad_(False)
 
 
-def between(a: Tensor, b: Tensor, share: float) -> Tensor:
-    """The style that is ``share`` of the way from a to b, [N, L, W] each."""
-    return a.lerp(b, share)
+class Styles:
+    """The styles that a generator's exemplars lend to faces: extrinsic rows [1, L, W].
+
+    Args:
+        g: shows faces in them.
+        exemplars: the shots as codes.
+        maker: draws styles like theirs.
+        unknown: finds the style of a picture [3, R, R] that is no exemplar; see :func:`unseen`.
+    """
+
+    def __init__(
+        self,
+        g: DualStyleGAN,
+        exemplars: Exemplars,
+        maker: StyleMaker,
+        unknown: Callable[[DualStyleGAN, Tensor], Tensor],
+    ) -> None:
+        self.g, self.exemplars, self.maker, self.unknown = g, exemplars, maker, unknown
+
+    def __len__(self) -> int:
+        """How many exemplars there are."""
+        return len(self.exemplars)
+
+    @property
+    def average_face(self) -> Tensor:
+        """Intrinsic styles [1, L, W] of nobody in particular."""
+        return self.g.generator.mapping.w_avg.expand(1, self.g.num_ws, -1)
+
+    def all(self) -> Tensor:
+        """Styles [K, L, W] of the exemplars."""
+        return rows_mapped(self.g.generator, self.exemplars.extrinsic.detach())
+
+    def of(self, which: int) -> Tensor:
+        """An exemplar's style."""
+        codes = self.exemplars.extrinsic.detach()[which : which + 1]
+        return rows_mapped(self.g.generator, codes)
+
+    def mean(self) -> Tensor:
+        """The style half-way between all exemplars."""
+        return self.all().mean(dim=0, keepdim=True)
+
+    def like(self, picture: Tensor) -> Tensor:
+        """The style of a picture [3, R, R]: an exemplar's, or of one never seen."""
+        which, gap = self.exemplars.nearest(picture)
+        return self.of(which) if gap < SAME else self.unknown(self.g, picture)
+
+    def drawn(self, z: Tensor) -> Tensor:
+        """Random styles [N, L, W], the same for the same latents z [N, Z]."""
+        codes = self.maker.drawn(z, self.exemplars, self.exemplars.structure.device)
+        return rows_mapped(self.g.generator, codes)
+
+    def on(self, ws: Tensor, style: Tensor, dose: Dose) -> Tensor:
+        """Images [N, 3, R, R] of faces ws [N, L, W] in styles [1 or N, L, W]."""
+        return dose(self.g, ws, style.expand(len(ws), -1, -1))
+
+    def remembered(self, which: int, dose: Dose) -> Tensor:
+        """Image [1, 3, R, R] of an exemplar: its own face in its own style."""
+        face = self.exemplars.intrinsic[which : which + 1]
+        return self.on(rows_mapped(self.g.generator, face), self.of(which), dose)
+
+
+def mixed(styles: Sequence[Tensor]) -> Tensor:
+    """Styles [1, L, W] in equal parts; one that is there twice counts twice."""
+    return torch.cat(list(styles)).mean(dim=0, keepdim=True)
 
 
 @torch.enable_grad()
@@ -137,7 +206,8 @@ def unseen(
     cut = g.structure_rows
     structure, colour = (x.clone().requires_grad_(True) for x in (face[:, :cut], face[:, cut:]))
     groups = [
-        {"params": [x], "lr": lr[n]} for x, n in ((structure, "structure"), (colour, "colour"))
+        {"params": [structure], "lr": lr["structure"]},
+        {"params": [colour], "lr": lr["colour"]},
     ]
     adam, ws = torch.optim.Adam(groups, lr=0.0), rows_mapped(g.generator, face)
     for _ in range(steps):

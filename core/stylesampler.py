@@ -47,6 +47,9 @@ class StyleSampler(nn.Module):
         rows: L.
         structure_rows: how many of them are structure.
         z_dim: Z.
+
+    Attributes:
+        given: whether a state has been loaded into it, until somebody says otherwise.
     """
 
     def __init__(self, *, rows: int, structure_rows: int, z_dim: int) -> None:
@@ -56,7 +59,7 @@ class StyleSampler(nn.Module):
             "structure_rows": structure_rows,
             "z_dim": z_dim,
         }
-        self.rows, self.z_dim = rows, z_dim
+        self.rows, self.z_dim, self.given = rows, z_dim, False
         self.structure = CodeSampler(structure_rows * z_dim)
         self.colour = CodeSampler((rows - structure_rows) * z_dim)
 
@@ -64,6 +67,10 @@ class StyleSampler(nn.Module):
         """Codes [N, L, Z] of two noises [N, 128]."""
         codes = torch.cat([self.structure(structure), self.colour(colour)], dim=1)
         return codes.unflatten(1, (self.rows, self.z_dim))
+
+    def _load_from_state_dict(self, *state: Any) -> None:
+        self.given = True
+        super()._load_from_state_dict(*state)
 
 
 @torch.enable_grad()

@@ -6,12 +6,11 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from benchmarks import exemplars, likes
 from benchmarks.run import build
 from benchmarks.settings import flat
 from core.destylise import rows_mapped
 from core.exemplars import Exemplars
-from core.styles import Dose, between
+from core.styles import Dose, mixed
 from core.stylesampler import NOISE, CodeSampler, learn
 
 SIDE, SHOTS = 64, 3
@@ -91,29 +90,53 @@ def test_a_mirrored_shot_is_turned_back(adapter):
 
 def test_no_style_is_the_sources_picture_and_a_mean_style_is_the_default(adapter):
     ws = adapter.source.g.mapping(torch.randn(2, 16))
-    nothing = adapter.styled(ws, adapter.style_of(0), Dose(0.0, 0.0, 0.0, 1.0))
+    nothing = adapter.styles.on(ws, adapter.styles.of(0), Dose(0.0, 0.0, 0.0, 1.0))
     assert torch.equal(nothing, adapter.source.g.synthesis(ws))
-    mean = torch.cat([adapter.style_of(k) for k in range(SHOTS)]).mean(0, keepdim=True)
-    unnamed = adapter.styled(ws, mean, adapter.unnamed_dose)
+    mean = torch.cat([adapter.styles.of(k) for k in range(SHOTS)]).mean(0, keepdim=True)
+    unnamed = adapter.styles.on(ws, mean, adapter.unnamed_dose)
     torch.testing.assert_close(adapter.render(ws), unnamed)
     both = torch.cat([ws, mean.expand(2, -1, -1)], dim=1)
-    torch.testing.assert_close(adapter.render(both), adapter.styled(ws, mean, adapter.dose))
+    torch.testing.assert_close(adapter.render(both), adapter.styles.on(ws, mean, adapter.dose))
 
 
 def test_with_preserved_colours_the_styles_colours_do_nothing(adapter):
     ws = adapter.source.g.mapping(torch.randn(2, 16))
-    one, other = adapter.style_of(0), adapter.style_of(0).clone()
+    one, other = adapter.styles.of(0), adapter.styles.of(0).clone()
     other[:, adapter.g.structure_rows :] += 1
     keep = Dose(1.0, 1.0, 1.0, 1.0)
-    assert torch.equal(adapter.styled(ws, one, keep), adapter.styled(ws, other, keep))
+    assert torch.equal(adapter.styles.on(ws, one, keep), adapter.styles.on(ws, other, keep))
     take = Dose(1.0, 1.0, 0.0, 1.0)
-    assert not torch.equal(adapter.styled(ws, one, take), adapter.styled(ws, other, take))
+    assert not torch.equal(adapter.styles.on(ws, one, take), adapter.styles.on(ws, other, take))
 
 
-def test_two_styles_are_mixed(adapter):
-    a, b = adapter.style_of(0), adapter.style_of(1)
-    assert torch.equal(between(a, b, 0.0), a)
-    torch.testing.assert_close(between(a, b, 0.5), (a + b) / 2)
+def test_styles_are_mixed_in_equal_parts(adapter):
+    a, b = adapter.styles.of(0), adapter.styles.of(1)
+    assert torch.equal(mixed([a]), a)
+    torch.testing.assert_close(mixed([a, b]), (a + b) / 2)
+    torch.testing.assert_close(mixed([a, a, b]), (2 * a + b) / 3)
+
+
+def test_an_exemplar_is_remembered_with_its_own_face(adapter):
+    whole = Dose(1.0, 1.0, 0.0, 1.0)
+    ws = rows_mapped(adapter.source.g, adapter.exemplars.intrinsic[1:2])
+    shown = adapter.styles.remembered(1, whole)
+    assert torch.equal(shown, adapter.styles.on(ws, adapter.styles.of(1), whole))
+    assert len(adapter.styles) == SHOTS
+
+
+def test_random_styles_are_those_of_the_sampler_that_was_read_with_the_codes(adapter, composed):
+    cfg = composed("method=dualstylegan", "method.styles.sampler_steps=2")
+    other, z = build(cfg.method, build(cfg.source)), torch.randn(2, 16)
+    drawn, networks = adapter.styles.drawn(z), adapter.export()
+    with torch.no_grad():
+        networks["sampler"].colour.lin_out.weight.add_(1)  # as only the file knows it
+    for name, network in other.export().items():
+        network.load_state_dict(networks[name].state_dict())
+    assert torch.equal(other.styles.drawn(z), adapter.styles.drawn(z))
+    assert not torch.allclose(other.styles.drawn(z), drawn)
+    with torch.no_grad():
+        other.exemplars.colour.add_(1)  # as training would
+    assert not torch.equal(other.styles.drawn(z), adapter.styles.drawn(z))
 
 
 def test_the_result_of_a_run_is_read_back_without_making_anything(adapter, composed, tmp_path):
@@ -153,25 +176,11 @@ def test_faces_and_results_of_a_step_share_their_styles(adapter):
 
 def test_a_picture_names_its_own_style_and_a_new_one_gets_one(adapter):
     shots = pictures()
-    assert torch.equal(adapter.style_like(shots[1]), adapter.style_of(1))
+    assert torch.equal(adapter.styles.like(shots[1]), adapter.styles.of(1))
     new = pictures(1, seed=8)[0]
-    style = adapter.style_like(new)
+    style = adapter.styles.like(new)
     assert style.shape == (1, adapter.g.num_ws, 16)
-    assert all(not torch.equal(style, adapter.style_of(k)) for k in range(SHOTS))
-    adapter.source.inverter = lambda g, photos: g.mapping(photos.flatten(1)[:, : g.z_dim])
-    shown = adapter.stylise_as(shots[:2], style, adapter.dose._replace(structure=0.5))
-    assert shown.shape == (2, 3, SIDE, SIDE)
-
-
-def test_a_matrix_has_a_row_for_each_photo_and_a_strip_begins_without_structure(adapter):
-    ws = adapter.source.g.mapping(torch.randn(2, 16))
-    with torch.no_grad():
-        assert exemplars.matrix(adapter, ws, SHOTS).shape == (2, SHOTS, 3, SIDE, SIDE)
-        doses = exemplars.strip(adapter, ws, 1)
-    flat_dose = adapter.dose._replace(structure=0.0)
-    first = adapter.styled(ws, adapter.style_of(1), flat_dose).clamp(-1, 1)
-    assert torch.equal(doses[:, 0], first)
-    assert not torch.equal(doses[:, 0], doses[:, -1])
+    assert all(not torch.equal(style, adapter.styles.of(k)) for k in range(SHOTS))
 
 
 def test_exemplars_take_a_state_of_any_number_of_pictures():
@@ -194,14 +203,3 @@ def test_a_sampler_forgets_none_of_its_codes_and_draws_between_them():
     assert gaps.max() < 0.3 * torch.pdist(codes).min()
     alone = network(torch.zeros(1, NOISE))
     torch.testing.assert_close(network(torch.zeros(3, NOISE))[:1], alone)
-
-
-def test_results_that_follow_their_exemplars_are_found_again():
-    rng = torch.Generator().manual_seed(0)
-    styles, photos = torch.randn(5, 8, generator=rng), torch.randn(7, 1, 8, generator=rng)
-    assert likes.found_again(10 * photos + 0.3 * styles, styles) == 1.0
-    same = photos.expand(7, 5, 8)
-    assert likes.found_again(same, styles) == pytest.approx(1 / 5)
-    assert likes.apart(same) == 0.0
-    two = torch.tensor([[[0.0], [2.0]]])
-    assert likes.apart(two) == 4.0
