@@ -1,8 +1,13 @@
-"""What the exemplars of a finished DualStyleGAN do: pictures and numbers.
+"""What single exemplars do in a finished run: pictures and numbers.
 
-``python -m benchmarks.exemplars data=parafaces_clay seed=0`` reads the run of the same words and
-writes into its folder ``matrix.png`` (rows photos, columns styles), ``strip.png`` (structure weight
-0 to 1), ``destylised.png`` and ``exemplars.json``.
+``python -m benchmarks.exemplars data=parafaces_clay seed=0`` reads the run of DualStyleGAN of the
+same words and writes into its folder ``matrix.png`` (rows photos, columns styles), ``strip.png``
+(structure weight 0 to 1), ``destylised.png`` and ``exemplars.json``.
+
+With ``method=finetune`` or another the numbers have the same names. Where a method makes one style
+of all exemplars, a photo's result is the same for each of them: distance 0, and the nearest
+exemplar is the right one by chance. The honest rival is what such a generator can do all the same,
+exchange rows for those of the exemplar's inversion; its numbers begin with ``rows_``.
 """
 
 from __future__ import annotations
@@ -23,27 +28,39 @@ from benchmarks.cell import Cell
 from benchmarks.pictures import as_images
 from benchmarks.progress import console
 from benchmarks.run import build, cause, refuse
+from benchmarks.stylizing.matrix import STYLES, TILE, in_doses, in_styles, table
+from benchmarks.stylizing.styles import Exemplary
 from core import perception
 from core.errors import UserError
 
-PHOTOS, STYLES, DOSES = 8, 10, 6
+PHOTOS = 8  # rows of the pictures
 
 
-def matrix(adapter: Any, ws: Tensor, styles: int) -> Tensor:
-    """Faces ws [P, L, W] in each of the first styles: [P, K, 3, R, R]."""
-    columns = [adapter.styled(ws, adapter.style_of(k), adapter.dose) for k in range(styles)]
+def alike(adapter: Any, ws: Tensor, count: int) -> Tensor:
+    """Faces ws [P, L, W] as a method without styles shows them whatever the exemplar."""
+    return adapter.render(ws).clamp(-1, 1)[:, None].expand(-1, count, -1, -1, -1)
+
+
+def exchanged(adapter: Any, ws: Tensor, theirs: Tensor) -> Tensor:
+    """Faces ws [P, L, W] with the finer half of their rows from each exemplar's inversion.
+
+    What can be had of any StyleGAN without training for it (style mixing, arXiv:1812.04948).
+    Exemplars are [K, L, W], the images [P, K, 3, R, R].
+    """
+    cut = ws.shape[1] // 2
+    columns = [
+        adapter.render(torch.cat([ws[:, :cut], one[cut:].expand(len(ws), -1, -1)], dim=1))
+        for one in theirs
+    ]
     return torch.stack(columns, dim=1).clamp(-1, 1)
 
 
-def strip(adapter: Any, ws: Tensor, style: int) -> Tensor:
-    """Faces ws [P, L, W] in one style at growing structure weights: [P, DOSES, 3, R, R]."""
-    doses = [adapter.dose._replace(structure=float(w)) for w in torch.linspace(0, 1, DOSES)]
-    columns = [adapter.styled(ws, adapter.style_of(style), dose) for dose in doses]
-    return torch.stack(columns, dim=1).clamp(-1, 1)
+def numbers(results: Tensor, photos: Tensor, shots: Tensor) -> dict[str, float]:
+    """How well results [P, K, 3, R, R] of photos follow their shots, and what it costs them.
 
-
-def numbers(results: Tensor, shots: Tensor) -> dict[str, float]:
-    """How far the styles of results [P, K, 3, R, R] are apart, and whether they are their own."""
+    ``distance`` is between the results of one photo, ``found_again`` the share of results whose
+    nearest shot is their own (1 / K by chance), ``identity`` that of a result and its photo.
+    """
     measure = perception.load("measure")
     flat, shape = results.flatten(0, 1), results.shape[:2]
 
@@ -56,7 +73,9 @@ def numbers(results: Tensor, shots: Tensor) -> dict[str, float]:
     for name, features in ours.items():
         again = likes.found_again(features.unflatten(0, shape), theirs[name])
         found[f"{name}_found_again"] = again
-    return found | {"chance": 1 / shape[1]}
+    who = measure.identity(photos).repeat_interleave(shape[1], dim=0)
+    found["identity"] = float((measure.identity(flat) * who).sum(1).mean())
+    return found
 
 
 def destylised(adapter: Any, domain: Any) -> tuple[dict[str, float], list[Tensor]]:
@@ -91,33 +110,48 @@ def show(cfg: DictConfig, cell: Cell) -> dict[str, Any]:
     adapter = build(cfg.method, source)
     swaps.recall(adapter, cell.folder)
     adapter.eval()
-    photos = torch.cat(list(domain.photos()))[: cfg.eval.photos]
+    photos = torch.cat([domain.shots[:0], *domain.photos()])[: cfg.eval.photos]
     if not len(photos):
         photos = domain.shots
-    ws = source.invert(photos)
-    count = min(len(adapter.exemplars), STYLES)
-    results = matrix(adapter, ws, count)
-    found: dict[str, Any] = numbers(results, domain.shots)
-    truth, rows = destylised(adapter, domain)
+    shots = domain.shots[:STYLES]
+    found: dict[str, Any] = {"photos": len(photos), "styles": len(shots), "chance": 1 / len(shots)}
+    told = lending if isinstance(adapter, Exemplary) else lacking
+    return found | told(cell, adapter, domain, photos, shots)
+
+
+def lending(cell: Cell, adapter: Any, domain: Any, photos: Tensor, shots: Tensor) -> dict[str, Any]:
+    """Of a method whose exemplars are styles: photos in each, in doses, and the faces behind."""
+    styles, ws = adapter.styles, adapter.source.invert(photos)
+    rows = [styles.of(k) for k in range(len(shots))]
+    results = in_styles(styles, ws, rows, adapter.dose)
     title = f"{cell.title}: photos, then each in the styles above"
-    write(cell.folder / "matrix.png", title, domain.shots[:count], photos, results[:PHOTOS])
-    doses = strip(adapter, ws[:PHOTOS], 0)
-    steps = f"{cell.title}: photos, then weights 0 to 1 of the first style"
-    write(cell.folder / "strip.png", steps, domain.shots[:1], photos, doses)
-    bands = [(t, [sheet.to_uint8(x[:STYLES])]) for t, x in zip(ROWS, rows, strict=False)]
-    sheet.save(cell.folder / "destylised.png", sheet.stack(bands, 96))
-    return found | truth | {"dose": adapter.dose._asdict(), "photos": len(photos), "styles": count}
+    write(cell.folder / "matrix.png", title, shots, photos, results)
+    doses = in_doses(styles, ws[:PHOTOS], rows[0], adapter.dose)
+    title = f"{cell.title}: photos, then weights 0 to 1 of the first style"
+    write(cell.folder / "strip.png", title, shots[:1], photos, doses)
+    truth, pictures = destylised(adapter, domain)
+    bands = [(t, [sheet.to_uint8(x[:STYLES])]) for t, x in zip(ROWS, pictures, strict=False)]
+    sheet.save(cell.folder / "destylised.png", sheet.stack(bands, TILE))
+    return {"dose": adapter.dose._asdict()} | numbers(results, photos, shots) | truth
+
+
+def lacking(cell: Cell, adapter: Any, domain: Any, photos: Tensor, shots: Tensor) -> dict[str, Any]:
+    """Of any other method: one result whatever the exemplar, and what exchanging rows brings."""
+    ws = adapter.source.invert(photos)
+    mixed = exchanged(adapter, ws, adapter.source.invert(shots))
+    title = f"{cell.title}: photos, then with the finer rows of the exemplars above"
+    write(cell.folder / "matrix.png", title, shots, photos, mixed)
+    rows = {f"rows_{name}": value for name, value in numbers(mixed, photos, shots).items()}
+    return numbers(alike(adapter, ws, len(shots)), photos, shots) | rows
 
 
 ROWS = ("shots", "the source's inversions", "destylised", "the same people as photos")
 
 
-def write(path: Path, title: str, styles: Tensor, photos: Tensor, results: Tensor) -> None:
-    """Save styles above results [P, K, 3, R, R], which have their photos before them."""
-    blank = torch.ones_like(photos[:1])
-    rows = [torch.cat([photo[None], row]) for photo, row in zip(photos, results, strict=False)]
-    top = torch.cat([blank, styles])
-    sheet.save(path, sheet.stack([(title, [sheet.to_uint8(x) for x in (top, *rows)])], 96))
+def write(path: Path, title: str, shots: Tensor, photos: Tensor, results: Tensor) -> None:
+    """Save shots above results [P, K, 3, R, R], which have their photos before them."""
+    first = (photos[:PHOTOS], results[:PHOTOS])
+    sheet.save(path, table(title, shots, *first, TILE))
 
 
 @hydra.main(version_base="1.3", config_path=str(settings.CONF), config_name="config")

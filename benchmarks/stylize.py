@@ -2,40 +2,40 @@
 
 RUN is a folder of results/out, the name of a record or its beginning, or a file of weights. Photos
 are files of any size, folders or zips. Each becomes a picture of its name in the folder --to.
+
+Where a method keeps the style of every shot (dualstylegan), --style picks one, or that of any other
+picture, which takes half a minute to find. --matrix shows several styles side by side.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from hydra import compose, initialize_config_dir
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
-from PIL import Image
-from rich.console import Console
-from torch import Tensor
 
 from benchmarks import settings
 from benchmarks.alignment import DETECTORS
 from benchmarks.disk import writable
-from benchmarks.pictures import File, as_images
 from benchmarks.run import cause
 from benchmarks.settings import printable
-from benchmarks.sheet import save, stack, to_uint8
-from benchmarks.stylizing.framing import SHOWN, Framing, Photo, framing, photo
-from benchmarks.stylizing.places import Places, listed, strip_of
+from benchmarks.stylizing.framing import Framing, framing
+from benchmarks.stylizing.matrix import STYLES, TILE
+from benchmarks.stylizing.places import Places, listed
 from benchmarks.stylizing.runs import Run, found
+from benchmarks.stylizing.studio import Comparison, Studio, said
+from benchmarks.stylizing.styles import exemplary, lent, wearing
 from benchmarks.stylizing.stylist import Stylist, stylist
 from benchmarks.tiles import loose
 from core.errors import UserError
+from core.styles import Dose
 
-BATCH = 16  # photos inverted side by side
 LARGEST = 8192  # pixels of a saved picture
+WIDEST = 256  # pixels of a picture among others
 HONEST = """\
 A square picture is taken as a face that is aligned already; in others MTCNN looks for it
 (python -m benchmarks.fetch mtcnn-p mtcnn-r mtcnn-o). --align mtcnn looks in square ones too, and
@@ -48,8 +48,6 @@ ParaFaces: a real person comes out as one of those heads at 64 px, and not as a 
 it takes a source that was trained on photographs.
 
 Exit status: 0 if every photo went, 1 if some did not, 2 for a command that cannot be run."""
-
-console = Console(markup=False)  # file names may look like markup
 
 
 def parser() -> argparse.ArgumentParser:
@@ -66,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     add("--to", type=Path, default=Path("stylised"), metavar="DIR", help="default: stylised")
     add("--strip", action="store_true", help="also photo, inversion and result side by side")
     add("--size", type=int, metavar="N", help="save N x N px (Lanczos; default: the generator's)")
+    styled(made.add_argument_group("styles, where the method keeps those of its shots"))
     choices = ("auto", "none", "landmarks", *DETECTORS)
     add("--align", choices=choices, default="auto", help="how faces are found (default: auto)")
     add("--landmarks", metavar="FILE", default="", help="JSON of landmarks, for --align landmarks")
@@ -79,15 +78,55 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def styled(group: argparse._ArgumentGroup) -> None:
+    """The options of styles; a weight that is not given is the method's own."""
+    add = group.add_argument
+    unless: dict[str, Any] = {"default": argparse.SUPPRESS}
+    add(
+        "--style",
+        action="append",
+        default=[],
+        metavar="STYLE",
+        help="a shot's number (from 0), a picture file, or random (by --seed); said more than "
+        "once, they are mixed in equal parts (default: the mean of all shots)",
+    )
+    add("--structure", type=float, metavar="W", help="weight of its shapes, 0 to 1", **unless)
+    add("--colour", "--color", type=float, metavar="W", help="of its colours, 0 to 1", **unless)
+    add(
+        *("--preserve-colour", "--preserve-color"),
+        dest="preserve",
+        action=argparse.BooleanOptionalAction,
+        help="keep the photo's palette, as is done where no style is named",
+        **unless,
+    )
+    add(
+        "--matrix",
+        action="store_true",
+        help="instead: matrix.png, of all photos in each --style (default: in the first "
+        f"{STYLES} shots'), and doses.png, of the first of them at structure weights 0 to 1",
+    )
+
+
+def dosed(asked: argparse.Namespace) -> dict[str, float]:
+    """What is asked of the dose, by the names of its parts."""
+    return {part: float(getattr(asked, part)) for part in Dose._fields if hasattr(asked, part)}
+
+
 def checked(words: list[str]) -> argparse.Namespace:
     """The options, with numbers that can be meant; argparse itself leaves with status 2."""
     asked = parser().parse_args(words)
-    if asked.size is not None and not 1 <= asked.size <= LARGEST:
-        raise UserError(f"--size {asked.size} is not from 1 to {LARGEST}.")
+    largest = WIDEST if asked.matrix else LARGEST
+    if asked.size is not None and not 1 <= asked.size <= largest:
+        raise UserError(f"--size {asked.size} is not from 1 to {largest}.")
     if not 0 <= asked.refine <= 10_000:
         raise UserError(f"--refine {asked.refine} is not from 0 to 10000.")
     if asked.swap is not None and asked.swap < 4:
         raise UserError(f"--swap {asked.swap} is no resolution of a generator, which begins at 4.")
+    for part, weight in dosed(asked).items():
+        if not 0 <= weight <= 1:
+            raise UserError(f"--{part} {weight:g} is not from 0 to 1.")
+    if asked.matrix and asked.strip:
+        raise UserError("--matrix makes no single pictures that --strip could show.")
     if not 0 <= asked.seed < 2**32:
         raise UserError(f"--seed {asked.seed} is not from 0 to {2**32 - 1}.")
     if asked.landmarks:
@@ -95,78 +134,6 @@ def checked(words: list[str]) -> argparse.Namespace:
             raise UserError(f"--landmarks FILE and --align {asked.align} contradict each other.")
         asked.align = "landmarks"
     return asked
-
-
-class Studio:
-    """Stylises photos one batch after the other, and says what became of each.
-
-    Args:
-        artist: the run.
-        framed: how photos are framed.
-        size: of the pictures that are saved.
-        strips: whether a strip is saved with each.
-    """
-
-    def __init__(self, artist: Stylist, framed: Framing, size: int, *, strips: bool) -> None:
-        self.artist, self.framed, self.size, self.strips = artist, framed, size, strips
-        self.made, self.failed = 0, 0
-
-    def fail(self, sentence: str) -> None:
-        """One photo that did not go."""
-        self.failed += 1
-        print(f"styleshift: {printable(sentence)}", file=sys.stderr, flush=True)
-
-    def run(self, photos: list[tuple[File, str]], places: Places) -> None:
-        """All photos; what is wrong with one does not keep the others."""
-        ready = self.ready(photos, places)
-        while batch := list(islice(ready, BATCH)):
-            pixels = as_images(np.stack([seen.pixels for seen, _ in batch]))
-            shown = self.artist(pixels)
-            for index, (seen, path) in enumerate(batch):
-                one = slice(index, index + 1)
-                self.save(seen, path, shown.inversions[one], shown.results[one])
-
-    def ready(self, photos: list[tuple[File, str]], places: Places) -> Iterator[tuple[Photo, Path]]:
-        """Those that can be read and have a face, and where their results go."""
-        for file, name in photos:
-            try:
-                seen = photo(file, self.framed, self.artist.resolution)
-            except UserError as fault:
-                self.fail(str(fault))
-            else:
-                yield seen, places.of(name)
-
-    def save(self, seen: Photo, path: Path, inversion: Tensor, result: Tensor) -> None:
-        """One photo's files; pictures [1, 3, R, R]."""
-        if not result.isfinite().all():
-            self.fail(f"{seen.file}: its picture is not finite.")
-            return
-        picture = sized(to_uint8(result)[0], self.size)
-        try:
-            if self.strips:
-                parts = [seen.shown, to_uint8(inversion)[0], np.asarray(picture)]
-                save(strip_of(path), strip(parts, self.artist.name))
-            save(path, picture)
-        except UserError as fault:
-            self.fail(str(fault))
-            return
-        self.made += 1
-        notes = f" ({'; '.join(seen.notes)})" if seen.notes else ""
-        line = printable(f"{seen.file} -> {path}{notes}")
-        console.print(line, highlight=False, soft_wrap=True)
-
-
-def sized(pixels: np.ndarray, side: int) -> Image.Image:
-    """A picture uint8 [R, R, 3] of ``side`` pixels."""
-    picture = Image.fromarray(pixels)
-    return picture.resize((side, side), Image.Resampling.LANCZOS)
-
-
-def strip(parts: list[np.ndarray], name: str) -> Image.Image:
-    """Photo, inversion and result side by side, uint8 [., ., 3] each, under the run's name."""
-    tile = max(SHOWN, *(len(part) for part in parts[1:]))
-    row = [np.asarray(sized(part, tile)) for part in parts]
-    return stack([(f"photo, its inversion, {name}", [np.stack(row)])], tile)
 
 
 def configuration(run: Run, source: str) -> DictConfig:
@@ -184,6 +151,19 @@ def configuration(run: Run, source: str) -> DictConfig:
         return compose("config", [f"source={source}"])
 
 
+def studio_of(asked: argparse.Namespace, artist: Stylist, framed: Framing) -> Studio:
+    """What shows the photos as they are wanted."""
+    changes, words = dosed(asked), asked.style
+    if asked.matrix:
+        words = words or [str(k) for k in range(min(STYLES, len(exemplary(artist).styles)))]
+        tile = asked.size or max(TILE, min(WIDEST, artist.resolution))
+        columns = lent(words, artist, framed, asked.seed, said)
+        return Comparison(artist, framed, tile, columns, changes)
+    if words or changes:
+        artist = wearing(artist, lent(words, artist, framed, asked.seed, said), changes)
+    return Studio(artist, framed, asked.size or artist.resolution, strips=asked.strip)
+
+
 def command(words: list[str]) -> int:
     """One call; the exit status."""
     asked = checked(words)
@@ -198,16 +178,15 @@ def command(words: list[str]) -> int:
         if isinstance(first, UserError):
             raise first from error
         raise UserError(f"{run.name} cannot be built by this version: {first}.") from error
-    photos, wrong = listed(asked.photos)
-    writable(asked.to)
-    studio = Studio(artist, framed, asked.size or artist.resolution, strips=asked.strip)
     for sentence in artist.notes:
-        console.print(printable(sentence), highlight=False)
+        said(sentence)
+    photos, wrong = listed(asked.photos)
+    studio = studio_of(asked, artist, framed)
+    writable(asked.to)
     for sentence in wrong:
         studio.fail(sentence)
     studio.run(list(photos.values()), Places(asked.to, set(photos)))
-    went = f"{studio.made} stylised by {artist.name}, {studio.failed} not"
-    console.print(f"{went}; see {asked.to}.", highlight=False, soft_wrap=True)
+    said(f"{studio.made} stylised by {artist.name}, {studio.failed} not; see {asked.to}.")
     return 1 if studio.failed else 0
 
 

@@ -80,13 +80,14 @@ class Stylist:
     Attributes:
         name: of the run.
         source: inverts the photos.
-        make: images [N, 3, R, R] in the style, of photos [N, 3, R, R]. An adapter may be able to
-            do more than its ``stylise``: anything that fits here will do.
+        adapter: what the run has made, which may be able to do more than its ``stylise``.
+        make: images [N, 3, R, R] in the style, of photos [N, 3, R, R].
         notes: what should be said of it, in sentences.
     """
 
     name: str
     source: Source
+    adapter: Any
     make: Callable[[Tensor], Tensor]
     notes: tuple[str, ...]
 
@@ -126,7 +127,7 @@ def stylist(run: Run, cfg: DictConfig, *, refine: int, swap: tuple[int, ...], se
     made.eval()
     reason = run.record.get("reason", "")
     notes = (f"{run.name} failed: {reason}",) if run.record.get("state") == "failed" else ()
-    return Stylist(run.name, made.source, made.stylise, notes)
+    return Stylist(run.name, made.source, made, made.stylise, notes)
 
 
 def of_row(run: Run, cfg: DictConfig) -> list[Swap]:
