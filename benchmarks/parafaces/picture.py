@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.parafaces.kernels import compiled
 from benchmarks.parafaces.march import BLOCK, CHANNELS, DEPTH, trace
 from benchmarks.parafaces.paint import LAYERS, paint
 from benchmarks.parafaces.parameters import Array
@@ -91,6 +92,7 @@ def fill(
     result: Rendering, params: Array, domain: str, *, supersample: int, workers: int | None = None
 ) -> Iterator[int]:
     """Render into the arrays of a `Rendering`, yielding the number of pictures done."""
+    compiled(domain)
     style = STYLES[domain]
     records = shapes(style.deform(np.asarray(params, np.float32)))
     size = result.images.shape[1] * supersample

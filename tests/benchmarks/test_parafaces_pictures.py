@@ -1,5 +1,8 @@
 """ParaFaces: the same bytes every time, exact pairs across domains, and the cache."""
 
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -10,6 +13,8 @@ from benchmarks import parafaces as pf
 from benchmarks.parafaces import cache
 from benchmarks.parafaces.cache import cache_key
 from benchmarks.parafaces.styles.deform import affine, exaggerated
+
+ROOT = Path(__file__).parents[2]
 
 
 def people(n: int) -> np.ndarray:
@@ -189,3 +194,27 @@ def test_the_distance_field_is_compiled_to_vector_instructions() -> None:
     pf.render(params, "photo", 64)
     # About 9 ms of processor time each; without vector instructions 45.
     assert (time.process_time() - start) / len(params) < 0.025
+
+
+DRAWN = """\
+import hashlib
+import numpy as np
+from benchmarks import parafaces as pf
+people = np.arange(20_000_000, 20_000_040)
+images = pf.render(pf.parameters(people, 0 * people), "clay", 64).images
+print(hashlib.sha256(images.tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_who_finds_nothing_compiled_draws_what_later_processes_draw(tmp_path: Path) -> None:
+    def process() -> str:
+        env = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, "-c", DRAWN], env=env, cwd=ROOT, capture_output=True, check=True
+        )
+        return done.stdout.decode()
+
+    first, second = process(), process()
+    assert first
+    assert first == second
