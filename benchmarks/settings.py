@@ -83,6 +83,9 @@ def check(cfg: DictConfig, choices: dict[str, str]) -> None:
 def sentence(error: Exception) -> str:
     """One clear sentence from what Hydra or OmegaConf say of a bad command line."""
     text = str(error)
+    if found := re.search(r"Could not (?:find|load) 'hydra/launcher/((ray|submitit)\w*)'", text):
+        name, extra = found[1], {"ray": "ray", "submitit": "slurm"}[found[2]]
+        return f"hydra/launcher={name} needs a package more: pip install -e '.[{extra}]'."
     if found := re.search(r"Could not find '(\w+)/([^']*)'", text):
         group, name = found.groups()
         return f"There is no {group} {name!r}; the choices are {', '.join(choices_of(group))}."
