@@ -18,6 +18,7 @@ Array: TypeAlias = np.ndarray | Tensor
 
 # Rows of a kernel matrix that are held at once: 4096 x 50,000 doubles are 1.6 GB.
 CHUNK = 4096
+SYMMETRIC = 1e-4  # of the largest number: rounding of a covariance that was kept in float32
 PANEL = 512  # columns that are multiplied at once
 
 
@@ -26,11 +27,62 @@ def double(x: Array) -> Tensor:
     return torch.as_tensor(x).detach().to(device="cpu", dtype=torch.float64)
 
 
+def numbers(name: str, x: Array) -> Tensor:
+    """Real numbers on the CPU as they are.
+
+    Raises:
+        ValueError: they are anything else.
+    """
+    try:
+        found = torch.as_tensor(x).detach().cpu()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{name} must be an array of numbers, not {type(x).__name__}") from error
+    if found.is_complex():
+        raise ValueError(f"{name} must be real numbers, not {found.dtype}")
+    return found
+
+
+def features(name: str, x: Array) -> Tensor:
+    """Features [N, F] on the CPU as they are: in float32 or, what does not fit there, in float64.
+
+    Raises:
+        ValueError: there are none, they have another shape, or one is NaN or infinite.
+    """
+    rows = numbers(name, x)
+    if rows.ndim != 2 or 0 in rows.shape:
+        raise ValueError(
+            f"{name} must be features [N, F] with N and F of at least 1, not {list(rows.shape)}"
+        )
+    if not rows.is_floating_point():
+        rows = rows.double()
+    rows = rows.to(torch.promote_types(rows.dtype, torch.float32))
+    if not all(bool(part.isfinite().all()) for part in rows.split(CHUNK)):
+        raise ValueError(f"{name} must be finite, but holds NaN or infinity")
+    return rows
+
+
+def same_width(**sets: Tensor) -> None:
+    """Refuse two sets whose features cannot be compared.
+
+    Raises:
+        ValueError: they are [N, F] and [M, G].
+    """
+    (one, a), (other, b) = sets.items()
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(
+            f"{one} and {other} must have the same number of features, "
+            f"not {a.shape[1]} and {b.shape[1]}"
+        )
+
+
 def moments(features: Array) -> tuple[Tensor, Tensor]:
     """Mean [F] and covariance [F, F] (n - 1) of features [N, F], summed in double precision."""
     rows = torch.as_tensor(features)
-    if rows.ndim != 2 or len(rows) < 2:
-        raise ValueError(f"features must be [N, F] with N of at least 2, not {list(rows.shape)}")
+    if rows.ndim != 2 or len(rows) < 2 or not rows.shape[1]:
+        raise ValueError(
+            f"features must be [N, F] with N of at least 2 and F of at least 1, "
+            f"not {list(rows.shape)}"
+        )
     mean = sum(double(part).sum(0) for part in rows.split(CHUNK)) / len(rows)
     scatter = torch.zeros(rows.shape[1], rows.shape[1], dtype=torch.float64)
     for part in rows.split(CHUNK):
@@ -50,23 +102,62 @@ def add_products(scatter: Tensor, rows: Tensor) -> None:
 
 
 def root(sigma: Tensor) -> Tensor:
-    """Symmetric square root of a positive semidefinite [F, F]; rounding noise counts as zero."""
+    """Symmetric square root of a positive semidefinite [F, F]; rounding noise counts as zero.
+
+    Raises:
+        ValueError: an eigenvalue is negative beyond what rounding explains.
+    """
     values, vectors = torch.linalg.eigh((sigma + sigma.mT) / 2)
+    largest = values.abs().max()
+    if values[0] < -SYMMETRIC * largest:
+        raise ValueError(
+            f"a covariance has no negative eigenvalue, but this one has {float(values[0]):.3g}"
+        )
     # Below this an eigenvalue is rounding; its square root would be 1e8 times larger than it.
-    floor = values.abs().max() * len(values) * torch.finfo(values.dtype).eps
+    floor = largest * len(values) * torch.finfo(values.dtype).eps
     return (vectors * values.where(values > floor, values.new_zeros(())).sqrt()) @ vectors.mT
 
 
+def normal(which: int, mu: Array, sigma: Array) -> tuple[Tensor, Tensor]:
+    """Mean [F] and covariance [F, F] in float64.
+
+    Raises:
+        ValueError: they are of other shapes, not finite, or the second is no covariance.
+    """
+    mean = torch.atleast_1d(double(numbers(f"mu{which}", mu)))
+    cov = torch.atleast_2d(double(numbers(f"sigma{which}", sigma)))
+    f = len(mean)
+    if mean.ndim != 1 or not f or cov.shape != (f, f):
+        raise ValueError(
+            f"mu{which} and sigma{which} must be [F] and [F, F] with F of at least 1, "
+            f"not {list(mean.shape)} and {list(cov.shape)}"
+        )
+    if not bool(mean.isfinite().all() and cov.isfinite().all()):
+        raise ValueError(f"mu{which} and sigma{which} must be finite, but hold NaN or infinity")
+    if (cov - cov.mT).abs().max() > SYMMETRIC * cov.abs().max():
+        raise ValueError(f"sigma{which} is not symmetric, so it is no covariance")
+    return mean, cov
+
+
 def frechet_distance(mu1: Array, sigma1: Array, mu2: Array, sigma2: Array) -> float:
-    """Squared Fréchet distance of two normal distributions: means [F], covariances [F, F]."""
-    m1, m2 = double(mu1).reshape(-1), double(mu2).reshape(-1)
-    s1, s2 = torch.atleast_2d(double(sigma1), double(sigma2))
-    if len(m1) != len(m2) or not s1.shape == s2.shape == (len(m1), len(m1)):
-        raise ValueError("the two means and covariances do not have the same number of features")
-    if not all(bool(x.isfinite().all()) for x in (m1, s1, m2, s2)):
-        raise ValueError("means and covariances must be finite")
+    """Squared Fréchet distance of two normal distributions: means [F], covariances [F, F].
+
+    Raises:
+        ValueError: the shapes do not fit, a number is not finite, or a sigma is no covariance.
+    """
+    (m1, s1), (m2, s2) = normal(1, mu1, sigma1), normal(2, mu2, sigma2)
+    if len(m1) != len(m2):
+        raise ValueError(
+            "the two means and covariances do not have the same number of features, "
+            f"but {len(m1)} and {len(m2)}"
+        )
     overlap = torch.linalg.svdvals(root(s1) @ root(s2)).sum()
-    return float((m1 - m2).square().sum() + s1.trace() + s2.trace() - 2 * overlap)
+    return _distance((m1 - m2).square().sum() + s1.trace() + s2.trace() - 2 * overlap)
+
+
+def _distance(squared: Tensor) -> float:
+    """A squared distance, which rounding may have put below zero."""
+    return max(float(squared), 0.0)
 
 
 class Spread(NamedTuple):
@@ -94,7 +185,7 @@ class Spread(NamedTuple):
         """Squared Fréchet distance."""
         overlap = torch.linalg.svdvals(self.half @ other.half.mT).sum()
         traces = self.half.square().sum() + other.half.square().sum()
-        return float((self.mean - other.mean).square().sum() + traces - 2 * overlap)
+        return _distance((self.mean - other.mean).square().sum() + traces - 2 * overlap)
 
 
 def _kernel_sums(x: Tensor, y: Tensor) -> Iterator[Tensor]:
@@ -106,17 +197,22 @@ def polynomial_mmd(x: Array, y: Array) -> float:
     """Unbiased squared MMD of features [N, F] and [M, F] under the kernel (x.y / F + 1)^3.
 
     It estimates zero for two samples of one distribution and can therefore be negative.
+
+    Raises:
+        ValueError: a set is not [N, F] with N of at least 2, not finite, or wider than the other.
     """
+    x, y = features("x", x), features("y", y)
+    same_width(x=x, y=y)
     return kernel_distance(double(x), double(y))
 
 
 def kernel_distance(x: Tensor, y: Tensor) -> float:
     """The same with products in the precision of the features; their sums are in float64."""
-    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
-        raise ValueError("both sets must be [N, F] with the same F")
     n, m = len(x), len(y)
     if min(n, m) < 2:
-        raise ValueError("an unbiased kernel distance needs at least 2 samples on either side")
+        raise ValueError(
+            f"an unbiased kernel distance needs at least 2 samples on either side, not {n} and {m}"
+        )
 
     def within(z: Tensor) -> Tensor:
         own = (z.square().sum(1) / z.shape[1] + 1).pow(3).sum(dtype=torch.float64)

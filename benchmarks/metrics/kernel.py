@@ -14,7 +14,7 @@ from torch import Tensor
 
 from benchmarks.gallery import Extractor, Gallery
 from benchmarks.measure import Measure
-from benchmarks.metrics.distances import CHUNK, Array, double
+from benchmarks.metrics.distances import CHUNK, Array, double, features, same_width
 from benchmarks.metrics.distribution import KID, Distribution
 
 AT_MOST = 2000
@@ -87,10 +87,14 @@ class KIDInterval(KID):
 
 
 def gaussian_mmd(x: Array, y: Array, sigma: float) -> float:
-    """Biased squared MMD of features [N, F], [M, F] under exp(-|x - y|^2 / (2 sigma^2))."""
+    """Biased squared MMD of features [N, F], [M, F] under exp(-|x - y|^2 / (2 sigma^2)).
+
+    Raises:
+        ValueError: a set is empty, not [N, F], not finite, or wider than the other.
+    """
+    x, y = features("x", x), features("y", y)
+    same_width(x=x, y=y)
     x, y = double(x), double(y)
-    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or not len(x) or not len(y):
-        raise ValueError("both sets must be [N, F] with the same F, and not empty")
 
     def mean(a: Tensor, b: Tensor) -> Tensor:
         norms = b.square().sum(1)

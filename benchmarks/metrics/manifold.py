@@ -1,9 +1,9 @@
 """Which fakes lie among the reals, and which reals among the fakes, by balls of nearest neighbours.
 
 Improved precision and recall (arXiv:1904.06991), density and coverage (arXiv:2002.09797). The ball
-of a point reaches to its k-th nearest neighbour in its own set; a point is no neighbour of itself.
-Departs from the papers in: nothing; distance matrices are made in chunks, and for many rows in low
-precision first (:mod:`benchmarks.metrics.neighbours`), which changes no count.
+of a point reaches to its k-th nearest neighbour in its own set, rim included; a point is no
+neighbour of itself. Departs from the papers in: nothing; every count is that of all distances by
+differences in float64, most of which are never computed (:mod:`benchmarks.metrics.neighbours`).
 """
 
 from __future__ import annotations
@@ -14,13 +14,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.metrics import neighbours
-from benchmarks.metrics.distances import Array
+from benchmarks.metrics.distances import Array, features, same_width
 from benchmarks.metrics.neighbours import Cloud
-
-# Rows of a distance matrix that are held at once: 1024 x 50,000 floats are 200 MB.
-CHUNK = 1024
-# Rows in float32 from which on low precision proposes which of them are near.
-MANY = 8192
 
 
 class PrecisionRecall(NamedTuple):
@@ -38,121 +33,99 @@ class DensityCoverage(NamedTuple):
 
 
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
-    """Squared Euclidean distances [N, M] of rows [N, F] and [M, F]."""
+    """Squared Euclidean distances [N, M] of rows [N, F] and [M, F], by a product of them."""
     norms = x.square().sum(1, keepdim=True) + y.square().sum(1)
     return torch.addmm(norms, x, y.mT, alpha=-2).clamp_(min=0)
 
 
 def radii(x: Array, k: int) -> Tensor:
-    """Distance [N] of every row of x [N, F] to its k-th nearest other row."""
-    return _squared_radii(_centred(x, x)[0], k).sqrt()
+    """Distance [N] of every row of x [N, F] to its k-th nearest other row, in float64."""
+    return squared_radii(x, k).sqrt()
+
+
+def squared_radii(x: Array, k: int) -> Tensor:
+    """The same squared: what is compared where equal distances must stay equal."""
+    rows = features("x", x)
+    return _squared_radii(_clouds(rows)[0], neighbour(k, x=rows))
 
 
 def precision_recall(real: Array, fake: Array, k: int) -> PrecisionRecall:
-    """Improved precision and recall of fakes [M, F] against reals [N, F]."""
-    real, fake = _centred(real, fake)
-    if _many(real, fake):
-        return precision_recall_of(Ball.of(real, k), Ball.of(fake, k), k)
-    real_radii, fake_radii = _squared_radii(real, k), _squared_radii(fake, k)
-    found = torch.zeros(len(real), dtype=torch.bool)
-    inside = 0
-    for part, own in zip(fake.split(CHUNK), fake_radii.split(CHUNK), strict=True):
-        distances = squared_distances(part, real)
-        inside += int((distances <= real_radii).any(1).sum())
-        found |= (distances <= own[:, None]).any(0)
-    return PrecisionRecall(inside / len(fake), int(found.sum()) / len(real))
+    """Improved precision and recall of fakes [M, F] against reals [N, F].
 
-
-def _many(real: Tensor, fake: Tensor) -> bool:
-    return real.dtype == torch.float32 and max(len(real), len(fake)) >= MANY
-
-
-class Ball(NamedTuple):
-    """Rows and the squared distances [N, most] of each to its nearest others."""
-
-    cloud: Cloud
-    nearest: Tensor
-
-    @classmethod
-    def of(cls, rows: Tensor, most: int) -> Ball:
-        """Rows [N, F] with the radii of their balls up to the ``most``-th neighbour."""
-        _enough(rows, most)
-        proposed = neighbours.low_precision()
-        # Around their own mean rows are short, and what is proposed of them is sharp.
-        own = Cloud(_centred(rows, rows)[0], proposed)
-        return cls(Cloud(rows, proposed), neighbours.nearest(own, most))
-
-
-def precision_recall_of(real: Ball, fake: Ball, k: int) -> PrecisionRecall:
-    """Improved precision and recall where the balls are known."""
-    precise = torch.zeros(len(fake.cloud), dtype=torch.bool)
-    found = torch.zeros(len(real.cloud), dtype=torch.bool)
-    a, b = fake.cloud, real.cloud
-    limits, own = real.nearest[None, :, k - 1], fake.nearest[:, k - 1, None]
+    Raises:
+        ValueError: a set is not [N, F] with more than k rows, or not finite; k is no such number.
+    """
+    real, fake = features("real", real), features("fake", fake)
+    same_width(real=real, fake=fake)
+    k = neighbour(k, real=real, fake=fake)
+    b, a = _clouds(real, fake)
+    real_radii = _squared_radii(b, k)
+    fake_radii = _squared_radii(_clouds(fake)[0], k)
+    precise = torch.zeros(len(a), dtype=torch.bool)
+    found = torch.zeros(len(b), dtype=torch.bool)
+    real_limits, fake_limits = neighbours.limit(real_radii, b), neighbours.limit(fake_radii, a)
     for i in a.blocks:
         for j in b.blocks:  # a picture that lies in one ball need not be looked for in another
-            low = neighbours.lower_bounds(a, i, b, j)
-            sought = ~precise[i, None]
-            precise[i] |= neighbours.within(a, i, b, j, low, limits[:, j], sought).any(1)
-            sought = ~found[None, j]
-            found[j] |= neighbours.within(a, i, b, j, low, own[i], sought).any(0)
+            if precise[i].all() and found[j].all():
+                continue
+            seen = neighbours.nearness(a, i, b, j)
+            row, column = neighbours.at_least(seen, fake_limits[i, None], real_limits[j])
+            near = seen[row, column]
+            sought = (near >= real_limits[j][column]) & ~precise[i][row]
+            r, c = row[sought], column[sought]
+            inside = neighbours.within(a, i, b, j, r, c, real_radii[j][c])
+            precise[r[inside] + i.start] = True
+            sought = (near >= fake_limits[i][row]) & ~found[j][column]
+            r, c = row[sought], column[sought]
+            inside = neighbours.within(a, i, b, j, r, c, fake_radii[i][r])
+            found[c[inside] + j.start] = True
     return PrecisionRecall(float(precise.double().mean()), float(found.double().mean()))
 
 
-def density_coverage_of(real: Ball, fake: Cloud, k: int) -> DensityCoverage:
-    """Density and coverage where the reals' balls are known."""
-    found = torch.zeros(len(real.cloud), dtype=torch.bool)
-    count = 0
-    limits, all_of_them = real.nearest[None, :, k - 1], torch.ones(1, 1, dtype=torch.bool)
-    for i in fake.blocks:
-        for j in real.cloud.blocks:
-            low = neighbours.lower_bounds(fake, i, real.cloud, j)
-            inside = neighbours.within(fake, i, real.cloud, j, low, limits[:, j], all_of_them)
-            count += int(inside.count_nonzero())
-            found[j] |= inside.any(0)
-    return DensityCoverage(count / (k * len(fake)), float(found.double().mean()))
-
-
 def density_coverage(real: Array, fake: Array, k: int) -> DensityCoverage:
-    """Density and coverage of fakes [M, F] against reals [N, F]; only real balls are used."""
-    real, fake = _centred(real, fake)
-    if _many(real, fake):
-        return density_coverage_of(Ball.of(real, k), Cloud(fake, neighbours.low_precision()), k)
-    real_radii = _squared_radii(real, k)
-    found = torch.zeros(len(real), dtype=torch.bool)
-    balls = 0
-    for part in fake.split(CHUNK):
-        inside = squared_distances(part, real) <= real_radii
-        balls += int(inside.sum())
-        found |= inside.any(0)
-    return DensityCoverage(balls / (k * len(fake)), int(found.sum()) / len(real))
+    """Density and coverage of fakes [M, F] against reals [N, F]; only real balls are used.
 
-
-def _centred(real: Array, fake: Array) -> tuple[Tensor, Tensor]:
-    """Both sets in one precision, shifted so that the reals' mean is zero.
-
-    |x|^2 + |y|^2 - 2 x.y loses its digits where a common offset dwarfs the distances.
+    Raises:
+        ValueError: as :func:`precision_recall`; one fake is enough.
     """
-    real, fake = torch.as_tensor(real).detach().cpu(), torch.as_tensor(fake).detach().cpu()
-    if real.ndim != 2 or fake.ndim != 2 or real.shape[1] != fake.shape[1]:
-        raise ValueError("reals and fakes must be [N, F] with the same F")
-    dtype = torch.promote_types(torch.promote_types(real.dtype, fake.dtype), torch.float32)
-    mean = real.double().mean(0)
-    return (real - mean).to(dtype), (fake - mean).to(dtype)
+    real, fake = features("real", real), features("fake", fake)
+    same_width(real=real, fake=fake)
+    k = neighbour(k, real=real)
+    b, a = _clouds(real, fake)
+    reach = _squared_radii(b, k)
+    limits = neighbours.limit(reach, b)
+    found = torch.zeros(len(b), dtype=torch.bool)
+    count = 0
+    for i in a.blocks:
+        for j in b.blocks:
+            seen = neighbours.nearness(a, i, b, j)
+            row, column = neighbours.hits(seen >= limits[j])
+            inside = neighbours.within(a, i, b, j, row, column, reach[j][column])
+            count += int(inside.count_nonzero())
+            found[column[inside] + j.start] = True
+    return DensityCoverage(count / (k * len(a)), float(found.double().mean()))
 
 
-def _enough(x: Tensor, k: int) -> None:
-    if not 0 < k < len(x):
-        raise ValueError(f"k={k} needs more than {k} samples on either side, not {len(x)}")
+def neighbour(k: int, **sets: Tensor) -> int:
+    """Which neighbour a ball reaches to, if every set has so many beside the point itself.
+
+    Raises:
+        ValueError: it is no whole number of at least 1, or a set is too small.
+    """
+    if isinstance(k, bool) or not hasattr(k, "__index__") or k < 1:
+        raise ValueError(f"k={k!r} must be a whole number of at least 1")
+    for name, rows in sets.items():
+        if len(rows) <= k:
+            raise ValueError(f"k={k} needs more than {k} samples, and {name} has {len(rows)}")
+    return int(k)
 
 
-def _squared_radii(x: Tensor, k: int) -> Tensor:
-    _enough(x, k)
-    parts = []
-    for start in range(0, len(x), CHUNK):
-        part = x[start : start + CHUNK]
-        distances = squared_distances(part, x)
-        rows = torch.arange(len(part))
-        distances[rows, rows + start] = torch.inf
-        parts.append(distances.topk(k, dim=1, largest=False).values[:, -1])
-    return torch.cat(parts)
+def _clouds(rows: Tensor, *others: Tensor) -> list[Cloud]:
+    """Rows and others about the mean of the rows, in one unit."""
+    about, unit = neighbours.centre(rows), neighbours.unit(rows, *others)
+    kind = neighbours.low_precision()
+    return [Cloud(part, about, unit, kind) for part in (rows, *others)]
+
+
+def _squared_radii(cloud: Cloud, k: int) -> Tensor:
+    return neighbours.nearest(cloud, k)[:, -1]

@@ -10,20 +10,26 @@ import torch
 
 from benchmarks.gallery import Extractor, Gallery
 from benchmarks.measure import Measure
-from benchmarks.metrics.distances import Array, double
-from benchmarks.metrics.manifold import CHUNK, radii, squared_distances
+from benchmarks.metrics.distances import CHUNK, Array, features, same_width
+from benchmarks.metrics.manifold import squared_distances, squared_radii
 
 
 def authenticity(train: Array, fake: Array) -> float:
     """Share of fakes [M, F] farther from their nearest training row [N, F] than it from its own.
 
     1 where nothing is copied, 0 where everything is.
+
+    Raises:
+        ValueError: a set is not [N, F], not finite, or there are fewer than two training rows.
     """
-    rows, others = double(train), double(fake)
-    own = radii(rows, 1).square()
-    authentic = 0
+    rows, others = features("train", train), features("fake", fake)
+    same_width(train=rows, fake=others)
+    own = squared_radii(rows, 1)
+    middle = rows.double().mean(0)
+    about, authentic = rows - middle, 0
     for part in others.split(CHUNK):
-        nearest, where = squared_distances(part, rows).min(1)
+        where = squared_distances(part - middle, about).argmin(1)
+        nearest = (part.double() - rows[where]).square().sum(1)
         authentic += int((nearest > own[where]).sum())
     return authentic / len(others)
 

@@ -1,22 +1,26 @@
-"""Nearest neighbours among many rows: low precision proposes, exact distances decide.
+"""Nearest neighbours, exactly: low precision proposes, differences in float64 decide.
 
-A product of rows in low precision, with a bound on its error, gives a lower bound of every distance
-at a fraction of the cost. Only the few pairs that it leaves open are measured exactly. The result
-does not depend on the proposals: a machine without fast low precision is slower, not different.
+A product of rows in low precision, with a bound on its error, excludes most pairs at a fraction of
+the cost. The distance of every pair that it leaves open is the sum of squared differences of the
+rows as they were given, in float64: what brute force computes, so that equal distances stay equal.
+The result does not depend on the proposals: a machine without fast low precision is slower, not
+different.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
 
 BLOCK = 2048  # rows on either side of a block of distances: it stays in the cache
-PAIRS = 512  # pairs whose difference is held at once: more would leave the cache
+PAIRS = 128  # pairs whose difference is held at once: more would leave the cache
 SPARE = 9  # neighbours that are proposed beyond those wanted
-TIE = 1e-6  # two roundings of one distance in float32: a k-th neighbour lies in its ball
-DIFFERENCE = 3e-6  # of squared distances by differences in float32, and their ties
-ROUNDING = 1e-9  # of a squared distance by a product in float64, over the two norms
+SEARCHED = 512  # rows that are compared with all others at once: 512 x 50,000 doubles are 200 MB
+MEASURED = 512  # others of a row, out of which more are told apart by a product in float64
 DENSE = 0.02  # share of open pairs from which on a whole block is computed in double precision
+VANISHING = 1e-30  # squared distance under which low precision flushes to zero; unit 1
 
 
 def low_precision() -> torch.dtype:
@@ -25,19 +29,57 @@ def low_precision() -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
-class Cloud:
-    """Rows [N, F] in float32, best with the mean at zero, and what bounds products of them."""
+def centre(rows: Tensor) -> Tensor:
+    """Mean [F] of rows [N, F] in float64."""
+    return torch.stack([part.double().sum(0) for part in rows.split(BLOCK)]).sum(0) / len(rows)
 
-    def __init__(self, rows: Tensor, proposed_in: torch.dtype) -> None:
-        self.rows = rows
-        self.low = rows.to(proposed_in)
-        self.squared = torch.cat([part.double().square().sum(1) for part in rows.split(BLOCK)])
-        self.norm = self.squared.sqrt()
-        lost = torch.cat([
-            torch.linalg.vector_norm((part - low.float()).double(), dim=1)
-            for part, low in zip(rows.split(BLOCK), self.low.split(BLOCK), strict=True)
-        ])  # fmt: skip
-        self.lost = float((lost / self.norm.clamp(min=1e-300)).max()) if len(rows) else 0.0
+
+def unit(*clouds: Tensor) -> float:
+    """A power of two that no number of the rows is twice as large as."""
+    most = max(float(part.abs().max()) for rows in clouds for part in rows.split(BLOCK))
+    return 2.0 ** (math.frexp(most)[1] - 1) if most else 1.0
+
+
+class Cloud:
+    """Rows [N, F] as they were given, and in low precision what bounds products of them.
+
+    Args:
+        rows: in float32 or float64.
+        about: a point [F]; near it, what is proposed is sharp.
+        scale: what numbers are divided by, a power of two; of two clouds the same.
+        proposed_in: the type of products.
+    """
+
+    def __init__(self, rows: Tensor, about: Tensor, scale: float, proposed_in: torch.dtype) -> None:
+        self.rows, self.about, self.scale = rows, about, scale
+        self.low = torch.empty(rows.shape, dtype=proposed_in)
+        self.squared = torch.empty(len(rows), dtype=torch.float64)
+        lost, short = torch.empty_like(self.squared), torch.empty_like(self.squared)
+        for i in self.blocks:
+            exact = self.centred(i)
+            self.low[i] = exact
+            lost[i] = torch.linalg.vector_norm(self.low[i].double().sub_(exact), dim=1)
+            short[i] = torch.linalg.vector_norm(self.low[i].double(), dim=1)
+            self.squared[i] = exact.square_().sum(1)
+        self.left, self.right = self._margins(lost, short)
+
+    def _margins(self, lost: Tensor, short: Tensor) -> tuple[Tensor, Tensor]:
+        """Columns [N, 8] beside those of the rows, which make a product an upper bound.
+
+        With rounded rows a, b of errors e, f and with g for the rounding of sums in float32, they
+        add -(|x|^2 + |y|^2) / 2 (1 - 2g) + e|b| + |a|f + ef, where g|a| is part of e.
+        """
+        kind = self.low.dtype
+        summed = (self.rows.shape[1] + 8) * torch.finfo(torch.float32).eps / 2
+        half, parts = self.squared * (summed - 0.5), []
+        for _ in range(3):  # 24 bits in three numbers of 8
+            parts.append(half.to(kind))
+            half = half - parts[-1].double()
+        one = torch.ones_like(parts[0])
+        off = lost + summed * short
+        error, length, both = (raised(x, kind) for x in (off, short, short + off))
+        left = torch.stack([*parts, one, one, one, error, both], 1)
+        return left, torch.stack([one, one, one, *parts, length, error], 1)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -47,107 +89,157 @@ class Cloud:
         """Slices of at most BLOCK rows."""
         return [slice(i, min(i + BLOCK, len(self))) for i in range(0, len(self), BLOCK)]
 
+    def centred(self, i: slice | Tensor) -> Tensor:
+        """Rows i about the point, in units, in float64."""
+        return (self.rows[i] - self.about).div_(self.scale)
 
-def slack(a: Cloud, b: Cloud) -> float:
-    """Error of a squared distance by rounded rows, over the product of the two norms.
 
-    Rounding of the rows and of sums in float32; that of the written product is not in it.
+def raised(numbers: Tensor, kind: torch.dtype) -> Tensor:
+    """Numbers in low precision, of which none is smaller than it was."""
+    low = numbers.to(kind)
+    up = torch.full_like(low, torch.inf)
+    return torch.where(low.double() < numbers, torch.nextafter(low, up), low)
+
+
+def nearness(a: Cloud, i: slice | Tensor, b: Cloud, j: slice) -> Tensor:
+    """An upper bound [n, m] of minus half the squared distances of rows i of a and rows j of b.
+
+    It is rounded to the nearest number of its type; compare it with :func:`limit`.
     """
-    summed = a.rows.shape[1] * torch.finfo(torch.float32).eps
-    return 2.01 * (a.lost + b.lost + a.lost * b.lost + summed)
+    left = torch.cat([a.low[i], a.left[i]], 1)
+    return left @ torch.cat([b.low[j], b.right[j]], 1).mT
 
 
-def lower_bounds(a: Cloud, i: slice, b: Cloud, j: slice) -> Tensor:
-    """Numbers [n, m] that no squared distance of rows i of a and rows j of b is below.
+def limit(squared: Tensor, cloud: Cloud) -> Tensor:
+    """The least nearness that a pair can have whose squared distance is at most ``squared``.
 
-    Where a product is negative it counts as zero: rows so far apart are near in no case.
+    Rounding is monotone: a bound that is not less before it is not less after it.
     """
-    c = slack(a, b)
-    one, other = torch.ones(i.stop - i.start), torch.ones(j.stop - j.start)
-    left = torch.stack([a.squared[i].float(), one, -c * a.norm[i].float()], 1)
-    right = torch.stack([other, b.squared[j].float(), b.norm[j].float()])
-    product = (a.low[i] @ b.low[j].mT).relu_()
-    # Written in the type of the rows, a product is rounded once more.
-    return (left @ right).sub_(product, alpha=2 + 1.01 * torch.finfo(product.dtype).eps)
+    return (squared / cloud.scale / cloud.scale / -2 - VANISHING).to(cloud.low.dtype)
 
 
 def pair_distances(a: Cloud, i: Tensor, b: Cloud, j: Tensor) -> Tensor:
-    """Squared distances [P] of pairs of rows; differences in float32, their sum in float64."""
+    """Squared distances [P] of pairs of rows; equal for equal pairs, in either order."""
     parts = [torch.empty(0, dtype=torch.float64)]
     for p, q in zip(i.split(PAIRS), j.split(PAIRS), strict=True):
-        apart = (a.rows[p] - b.rows[q]).double()
-        parts.append(torch.linalg.vecdot(apart, apart))
+        parts.append(a.rows[p].double().sub_(b.rows[q]).square_().sum(1))
     return torch.cat(parts)
 
 
-def whole_distances(a: Cloud, i: Tensor | slice, b: Cloud, j: slice) -> Tensor:
-    """Squared distances [n, m] of rows i of a and rows j of b, by a product in float64."""
-    squares = a.squared[i, None] + b.squared[None, j]
-    return torch.addmm(squares, a.rows[i].double(), b.rows[j].double().mT, alpha=-2)
+def whole_distances(a: Cloud, i: slice | Tensor, b: Cloud, j: slice) -> tuple[Tensor, Tensor]:
+    """Squared distances [n, m] in units, by a product in float64, and how far each may be off."""
+    squares = a.squared[i, None] + b.squared[j]
+    found = torch.addmm(squares, a.centred(i), b.centred(j).mT, alpha=-2)
+    rounding = 4 * (a.rows.shape[1] + 8) * torch.finfo(torch.float64).eps
+    return found, squares.mul_(rounding)
 
 
 def nearest(cloud: Cloud, most: int) -> Tensor:
     """Squared distances [N, most] of every row to its nearest other rows, in rising order."""
     n = len(cloud)
     kept = min(most + SPARE, n - 1)
-    bound = torch.full((n, kept), torch.inf)
-    place = torch.zeros(n, kept, dtype=torch.long)
-    for number, i in enumerate(cloud.blocks):
-        for j in cloud.blocks[number:]:
-            low = lower_bounds(cloud, i, cloud, j)
-            if i == j:
-                low.fill_diagonal_(torch.inf)
-            else:
-                merge(bound[j], place[j], low.mT.contiguous(), i.start)
-            merge(bound[i], place[i], low, j.start)
+    near, place = proposed(cloud, kept)
     row = torch.arange(n)[:, None].expand(n, kept)
     exact = pair_distances(cloud, row.flatten(), cloud, place.flatten()).view(n, kept)
     found = exact.sort(1).values[:, :most]
     if kept < n - 1:  # a row that was not proposed may be nearer than the last one found
-        unsure = (found[:, -1] > bound.amax(1)).nonzero()[:, 0]
-        for rows in unsure.split(BLOCK):
-            found[rows] = searched(cloud, rows, most)
+        last = found[:, -1]
+        unsure = ((near.amin(1) >= limit(last, cloud)) & (last > 0)).nonzero()[:, 0]
+        for rows in unsure.split(SEARCHED) if len(unsure) else ():
+            found[rows] = searched(cloud, rows, most, last[rows])
     return found
 
 
-def searched(cloud: Cloud, rows: Tensor, most: int) -> Tensor:
-    """What :func:`nearest` gives for some rows [n], by looking at all others in float64."""
-    best = torch.full((len(rows), most), torch.inf, dtype=torch.float64)
-    place = torch.zeros(len(rows), most, dtype=torch.long)
-    for j in cloud.blocks:
-        apart = whole_distances(cloud, rows, cloud, j)
-        here = ((rows >= j.start) & (rows < j.stop)).nonzero()[:, 0]
-        apart[here, rows[here] - j.start] = torch.inf
-        merge(best, place, apart, j.start)
-    # The same two rows are equally far apart wherever they are measured.
-    pairs = rows.repeat_interleave(most), place.flatten()
-    return pair_distances(cloud, pairs[0], cloud, pairs[1]).view(-1, most).sort(1).values
+def proposed(cloud: Cloud, kept: int) -> tuple[Tensor, Tensor]:
+    """The greatest nearness [N, kept] of every row to others, unordered, and which they are."""
+    near = torch.full((len(cloud), kept), -torch.inf, dtype=cloud.low.dtype)
+    place = torch.zeros(near.shape, dtype=torch.long)
+    for i in cloud.blocks:  # first what fills the lists, so that little has to enter them later
+        seen = nearness(cloud, i, cloud, i).fill_diagonal_(-torch.inf)
+        best = seen.topk(min(kept, len(seen)), dim=1, sorted=False)
+        near[i, : best.values.shape[1]] = best.values
+        place[i, : best.values.shape[1]] = best.indices + i.start
+    for number, i in enumerate(cloud.blocks):
+        for j in cloud.blocks[number + 1 :]:
+            seen = nearness(cloud, i, cloud, j)
+            row, column = at_least(seen, near[i].amin(1)[:, None], near[j].amin(1))
+            new = seen[row, column]
+            merge(near[i], place[i], new, row, column + j.start)
+            merge(near[j], place[j], new, column, row + i.start)
+    return near, place
 
 
-def merge(bound: Tensor, place: Tensor, low: Tensor, start: int) -> None:
-    """Keep the least of the bounds [n, K] so far and of new ones [n, m] for rows from ``start``."""
-    kept = bound.shape[1]
-    new, where = low.topk(min(kept, low.shape[1]), dim=1, largest=False, sorted=False)
-    both, origin = torch.cat([bound, new], 1), torch.cat([place, where + start], 1)
-    bound[:], chosen = both.topk(kept, dim=1, largest=False, sorted=False)
-    place[:] = origin.gather(1, chosen)
+def at_least(seen: Tensor, one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows and columns [P] of what is seen [n, m] that reaches one of two limits."""
+    return hits(seen >= torch.minimum(one, other))
+
+
+def hits(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows and columns [P] at which a mask [n, m] is True; fast where few are."""
+    if mask.shape[1] % 8:
+        row, column = mask.nonzero(as_tuple=True)
+        return row, column
+    row, eighth = mask.view(torch.int64).nonzero(as_tuple=True)
+    hit, bit = mask.view(len(mask), -1, 8)[row, eighth].nonzero(as_tuple=True)
+    return row[hit], eighth[hit] * 8 + bit
+
+
+def merge(near: Tensor, place: Tensor, new: Tensor, row: Tensor, where: Tensor) -> None:
+    """Keep the greatest of the nearness [n, K] so far and of new ones [P], each of one row."""
+    better = new > near[row].amin(1)
+    new, row, where = new[better], row[better], where[better]
+    touched, line = row.unique(return_inverse=True)
+    if not len(touched):
+        return
+    values = side_by_side(new, line, -torch.inf)
+    places = side_by_side(where, line, 0)
+    best = torch.cat([near[touched], values], 1).topk(near.shape[1], dim=1, sorted=False)
+    near[touched] = best.values
+    place[touched] = torch.cat([place[touched], places], 1).gather(1, best.indices)
+
+
+def side_by_side(numbers: Tensor, line: Tensor, absent: float) -> Tensor:
+    """Numbers [P], each of one line, as [lines, most of a line], filled up with ``absent``."""
+    order = line.argsort(stable=True)
+    count = torch.bincount(line)
+    rank = torch.arange(len(line)) - (count.cumsum(0) - count)[line[order]]
+    table = numbers.new_full((len(count), int(count.max())), absent)
+    table[line[order], rank] = numbers[order]
+    return table
+
+
+def searched(cloud: Cloud, rows: Tensor, most: int, last: Tensor) -> Tensor:
+    """What :func:`nearest` gives for some rows [n], none of which is farther than ``last`` [n].
+
+    All pairs that low precision cannot exclude are measured or, where those are too many, all that
+    a product in float64 cannot.
+    """
+    limits = limit(last, cloud)[:, None]
+    mask = torch.cat([nearness(cloud, rows, cloud, j) >= limits for j in cloud.blocks], 1)
+    mask.scatter_(1, rows[:, None], torch.zeros(len(rows), 1, dtype=torch.bool))
+    few = mask.sum(1) <= MEASURED
+    many = rows[~few]
+    if len(many):
+        parts = [whole_distances(cloud, many, cloud, j) for j in cloud.blocks]
+        apart, off = (torch.cat(part, 1) for part in zip(*parts, strict=True))
+        apart.scatter_(1, many[:, None], torch.inf)
+        reach = (apart + off).kthvalue(most, dim=1, keepdim=True).values
+        mask[~few] = apart - off <= reach
+    line, other = hits(mask)
+    exact = pair_distances(cloud, rows[line], cloud, other)
+    return side_by_side(exact, line, torch.inf).topk(most, dim=1, largest=False).values
 
 
 def within(
-    a: Cloud, i: slice, b: Cloud, j: slice, low: Tensor, limit: Tensor, asked: Tensor
+    a: Cloud, i: slice, b: Cloud, j: slice, row: Tensor, column: Tensor, squared: Tensor
 ) -> Tensor:
-    """Which squared distances [n, m] are at most ``limit`` ([n, 1] or [1, m], float64).
-
-    Where ``asked`` (one of the same shapes) is False, nobody wants to know.
-    """
-    maybe = (low <= limit.float() * (1 + 1e-6)).logical_and_(asked)
-    inside = maybe
-    row, column = maybe.nonzero(as_tuple=True)
-    if len(row) > DENSE * maybe.numel():
-        apart = whole_distances(a, i, b, j) - limit
-        inside = apart <= 0
-        unsure = DIFFERENCE * limit + ROUNDING * a.norm[i, None] * b.norm[j]
-        row, column = (apart.abs() <= unsure).nonzero(as_tuple=True)
-    limits = limit.expand(inside.shape)[row, column] * (1 + TIE)
-    inside[row, column] = pair_distances(a, row + i.start, b, column + j.start) <= limits
+    """Which pairs [P] of the blocks have a squared distance of at most ``squared`` [P]."""
+    if len(row) <= DENSE * (i.stop - i.start) * (j.stop - j.start):
+        return pair_distances(a, row + i.start, b, column + j.start) <= squared
+    apart, off = (x[row, column] for x in whole_distances(a, i, b, j))
+    beyond = apart - squared / a.scale / a.scale
+    inside = beyond <= 0
+    unsure = (beyond.abs() <= off).nonzero()[:, 0]
+    exact = pair_distances(a, row[unsure] + i.start, b, column[unsure] + j.start)
+    inside[unsure] = exact <= squared[unsure]
     return inside

@@ -13,19 +13,15 @@ from benchmarks.extractors import ParaFacesMaps
 from benchmarks.gallery import measure
 from benchmarks.metrics import (
     authenticity,
-    density_coverage,
     frechet_distance,
     gaussian_mmd,
     kernel,
-    manifold,
     moments,
-    neighbours,
     polynomial_mmd,
     precision_recall,
 )
 from benchmarks.metrics.distances import Spread, kernel_distance
 from benchmarks.metrics.extrapolated import intercept
-from benchmarks.metrics.neighbours import Cloud
 from tests.benchmarks.test_gallery import Folder, Tinted, World, gallery, weights  # noqa: F401
 from tests.benchmarks.test_metrics import FirstPixels, as_images
 
@@ -33,64 +29,6 @@ from tests.benchmarks.test_metrics import FirstPixels, as_images
 def cloud(seed, n, width, scale=1.0, shift=0.0):
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(n, width, generator=generator) * scale + shift
-
-
-def clustered(seed, n, width):
-    """Dense clusters far from one another, some rows twice: little is certain in low precision."""
-    centres = cloud(seed, 5, width, 30)
-    rows = centres[torch.arange(n) % 5] + 0.01 * cloud(seed + 1, n, width)
-    rows[1::7] = rows[:1].expand_as(rows[1::7])
-    return rows
-
-
-PAIRS = {
-    "spread": (cloud(0, 150, 24), cloud(1, 130, 24, 0.9, 0.1)),
-    "clusters": (clustered(0, 150, 24), clustered(0, 120, 24) + 0.002 * cloud(9, 120, 24)),
-    "the same": (cloud(0, 150, 24), cloud(0, 150, 24)),
-    "collapsed": (cloud(0, 150, 24), cloud(1, 1, 24).expand(90, 24).contiguous()),
-    "apart": (cloud(0, 150, 24), cloud(1, 90, 24, 1, 100)),
-}
-
-
-@pytest.mark.parametrize("name", PAIRS)
-@pytest.mark.parametrize("proposed", [torch.bfloat16, torch.float32])
-@pytest.mark.parametrize("spare", [0, 13])
-def test_low_precision_proposes_and_changes_no_count(name, proposed, spare, monkeypatch):
-    real, fake = PAIRS[name]
-    expected = [
-        precision_recall(real.double(), fake.double(), 3),
-        density_coverage(real.double(), fake.double(), 5),
-    ]
-    if name == "the same":  # every ball holds its centre and k others, the last on its rim
-        expected[1] = (6 / 5, 1)
-    monkeypatch.setattr(manifold, "MANY", 0)
-    monkeypatch.setattr(neighbours, "BLOCK", 64)
-    monkeypatch.setattr(neighbours, "SPARE", spare)
-    monkeypatch.setattr(neighbours, "low_precision", lambda: proposed)
-    found = precision_recall(real, fake, 3), density_coverage(real, fake, 5)
-    np.testing.assert_allclose(found[0], expected[0], atol=1e-12)
-    np.testing.assert_allclose(found[1], expected[1], atol=1e-12)
-
-
-@pytest.mark.parametrize("proposed", [torch.bfloat16, torch.float32])
-def test_no_distance_is_below_its_bound(proposed):
-    for rows in (cloud(0, 60, 300), clustered(0, 60, 300), cloud(0, 60, 300).abs() ** 3):
-        own = Cloud(rows, proposed)
-        low = neighbours.lower_bounds(own, slice(0, 60), own, slice(0, 60)).double()
-        exact = torch.cdist(rows.double(), rows.double()).square()
-        assert (low <= exact + 1e-6 * own.squared.max()).all()
-        near = exact < own.squared[:, None] + own.squared  # the others are never asked for
-        assert near.sum() > 600
-        assert (exact - low)[near].max() < 0.03 * own.squared.max()
-
-
-def test_nearest_neighbours_are_those_of_an_exhaustive_search(monkeypatch):
-    monkeypatch.setattr(neighbours, "BLOCK", 32)
-    rows = torch.cat([cloud(0, 70, 16), clustered(3, 60, 16)])
-    found = neighbours.nearest(Cloud(rows, torch.bfloat16), 4)
-    apart = torch.cdist(rows.double(), rows.double()).square().fill_diagonal_(torch.inf)
-    expected = apart.topk(4, largest=False).values.sort(1).values
-    torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-6)
 
 
 def test_numbers_are_those_of_torch_fidelity_for_the_same_features():
