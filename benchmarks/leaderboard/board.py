@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from benchmarks.leaderboard import numbering, protocol
-from benchmarks.leaderboard.wording import changes, costs, data_label, is_swap, state
+from benchmarks.leaderboard.wording import asked, changes, costs, data_label, is_swap, state
 from core.errors import UserError
 
 Record = dict[str, Any]
@@ -107,14 +107,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """All rows of one source, judged by one eval group.
+    """All rows of one source and one task, judged by one eval group.
 
     Attributes:
+        asked: what was changed in the task on the command line.
         untouched: the source's own number by column, where a metric says it.
     """
 
     source: str
     judged: str
+    asked: tuple[str, ...]
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     cells: Mapping[tuple[str, Column], Cell]
@@ -123,6 +125,11 @@ class Table:
     def cell(self, row: Row, column: Column) -> Cell:
         """What is known of a row in a column."""
         return self.cells.get((row.label, column), MISSING)
+
+    @property
+    def title(self) -> str:
+        """What all its rows share."""
+        return ", ".join((f"source {self.source}", f"evaluation {self.judged}", *self.asked))
 
     @property
     def data(self) -> tuple[str, ...]:
@@ -186,18 +193,19 @@ def build(records: Iterable[Record]) -> list[Table]:
     """
     groups = defaultdict(list)
     for record in records:
-        groups[record["source"], record["eval"]].append(record)
-    return [table(source, judged, own) for (source, judged), own in sorted(groups.items())]
+        groups[record["source"], record["eval"], asked(record)].append(record)
+    return [table(*key, own) for key, own in sorted(groups.items())]
 
 
-def table(source: str, judged: str, records: list[Record]) -> Table:
-    """The table of records with the same source and evaluation."""
+def table(source: str, judged: str, asked: tuple[str, ...], records: list[Record]) -> Table:
+    """The table of records with the same source, evaluation and changes in the task."""
     columns = columns_of(records)
     rows = tuple(rows_of(records))
     cells = {(r.label, c): cell_of(r, c) for r in rows for c in columns}
     return Table(
         source=source,
         judged=judged,
+        asked=asked,
         columns=columns,
         rows=rows,
         cells=cells,

@@ -255,4 +255,4 @@ def spent(table: Table) -> tuple[str, ...]:
 
 def title(grid: Grid) -> str:
     """What the table is of."""
-    return f"Source {grid.table.source}, evaluation {grid.table.judged}"
+    return f"{grid.table.title[0].upper()}{grid.table.title[1:]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.leaderboard import grid, markdown, numbering, published
@@ -42,7 +43,7 @@ def text(folder: Path) -> str:
 
 def section(table: Table) -> Iterator[str]:
     """The overview of one source, comparisons, and all metrics of each data set."""
-    yield f"## {markdown.escape(table.source)}, {markdown.escape(table.judged)}"
+    yield f"## {markdown.escape(', '.join((table.source, table.judged, *table.asked)))}"
     rank = min(table.columns, key=lambda c: c.place).metric if table.columns else ""
     if rank and len(table.data) > 1:
         yield from overview(table, rank)
@@ -87,4 +88,4 @@ def only(table: Table, data: str) -> Table:
     cells = {key: cell for key, cell in table.cells.items() if key[1] in columns}
     ran = {label for (label, _), cell in cells.items() if cell.state != "missing"}
     rows = tuple(row for row in table.rows if row.label in ran)
-    return Table(table.source, table.judged, columns, rows, cells, table.untouched)
+    return replace(table, columns=columns, rows=rows, cells=cells)

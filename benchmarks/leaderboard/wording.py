@@ -43,6 +43,12 @@ def placed(record: Record, group: str, name: str) -> bool:
     return group == "data" and name in PLACES and bool(own.get("splits"))
 
 
+def asked(record: Record) -> tuple[str, ...]:
+    """What else was changed in the task, less where data lie: other shots are another benchmark."""
+    places = tuple(f"data.{place}=" for place in PLACES)
+    return tuple(w for w in changes(record)[1] if not w.lstrip("+~").startswith(places))
+
+
 def data_label(record: Record) -> str:
     """The data set, with what was changed in it, in the source or in the evaluation."""
     return " ".join((record["data"], *changes(record)[1]))

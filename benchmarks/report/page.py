@@ -153,7 +153,7 @@ def spending(table: Table) -> Spending:
         (label, tuple((amount(h, v), v / m) for h, v, m in zip(heads, values, most, strict=True)))
         for label, values in found
     )
-    return Spending(f"{table.source}, {table.judged}", heads, rows)
+    return Spending(table.title, heads, rows)
 
 
 def amount(head: str, value: float) -> str:
