@@ -66,6 +66,7 @@ def line(monkeypatch, tmp_path):
         GlobalHydra.instance().clear()
         small = ["source=tiny", "method.images=4", "method.batch_size=4", "eval=smoke"]
         small += ["eval.samples=32", "data=folder", f"data.root={tmp_path / 'in'}", "data.shots=3"]
+        small += [f"source.invert.invert.otherwise.{k}=2" for k in ("steps", "candidates")]
         where = [f"folder={tmp_path / 'r'}", f"machine.cache={tmp_path / 'cache'}"]
         monkeypatch.setattr(sys, "argv", ["command", *small, *where, *words])
         try:
