@@ -49,7 +49,8 @@ def settle(folder: Path) -> None:
 
 
 def writable(folder: Path) -> None:
-    """Refuse early where results cannot be written."""
+    """Refuse early where results cannot be written; a folder that was not there is not left."""
+    new = absent(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".probe.part"
@@ -57,16 +58,34 @@ def writable(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise UserError(f"Results cannot be written to {folder}: {error.strerror}.") from error
+    finally:
+        emptied(new)
+
+
+def absent(folder: Path) -> list[Path]:
+    """Which of a folder and those that it lies in are not there, the innermost first."""
+    return [path for path in (folder, *folder.parents) if not path.exists()]
+
+
+def emptied(folders: list[Path]) -> None:
+    """Take away those of these folders in which nothing lies."""
+    for path in folders:
+        with suppress(OSError):
+            path.rmdir()
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Work in a folder as the only process; the lock ends with the process, however it ends.
 
+    A folder that was made for this, and in which nothing came to lie, is not left.
+
     Raises:
         Busy: another process is at it.
     """
     writable(folder)
+    new = absent(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:
@@ -78,3 +97,4 @@ def alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+        emptied(new)

@@ -1,0 +1,55 @@
+"""A refused run leaves nothing; a record names the files that its metrics looked through."""
+
+import hashlib
+
+import pytest
+import torch
+
+from benchmarks import disk, metrics
+from benchmarks.extractors import Inception, Untrained
+from benchmarks.gallery import networks
+from core.errors import UserError
+from tests.benchmarks import weights
+
+
+def test_a_folder_that_nothing_was_put_into_is_not_left(tmp_path):
+    folder = tmp_path / "results" / "out" / "cell"
+    disk.writable(tmp_path / "results" / "runs")
+    with disk.alone(folder):
+        assert folder.is_dir()
+    with pytest.raises(UserError), disk.alone(folder):
+        raise UserError("A file is missing.")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_there_before_or_holds_something_stays(tmp_path):
+    (tmp_path / "there").mkdir()
+    with disk.alone(tmp_path / "there"):
+        disk.writable(tmp_path / "there")
+    with disk.alone(tmp_path / "made"):
+        disk.put(tmp_path / "made" / "record.json", b"{}")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "there"]
+
+
+def test_a_record_names_by_metric_the_optional_files_that_it_looks_through(tmp_path, monkeypatch):
+    monkeypatch.setenv("STYLESHIFT_CACHE", str(tmp_path))
+    path = weights.put("inception-pt", weights.inception())
+    clean, legacy = (
+        Inception(weights=["inception-pt"], resize=resize) for resize in ("clean", "legacy-pytorch")
+    )
+    shipped = Untrained(architecture="resnet10t", seed=0)
+    both = metrics.FD(clean)
+    both.extractors = (clean, legacy)
+    found = networks(
+        {"fid": metrics.FD(legacy), "precision": metrics.Precision(clean, k=3), "both": both,
+         "fid@random": metrics.FD(shipped), "palette": metrics.Palette(side=4, axes=2, quantiles=9)}
+    )  # fmt: skip
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert found == {"networks": {
+        "fid": {legacy.name: sha256},
+        "precision": {clean.name: sha256},
+        "both": {clean.name: sha256, legacy.name: sha256},
+    }}  # fmt: skip
+    assert clean.name != legacy.name
+    torch.save({"other": torch.zeros(1)}, path)
+    assert networks({"fid@random": metrics.FD(shipped)}) == {}
