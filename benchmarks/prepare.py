@@ -58,13 +58,15 @@ class Preparation:
         self.stem = f"{self.name}{self.resolution}"
         self.md5 = str(cfg.md5)
         self.made: set[Path] = set()
+        self.wrong = 0
         self.lines = findings.heading(self.about, self.name)
 
     def run(self) -> list[str]:
         """Look, convert, write the report; the lines of it that are worth a terminal.
 
         Raises:
-            UserError: there are files that cannot be read, and nothing was converted.
+            UserError: there are files that cannot be read, and nothing was converted; or lists of
+                shots of which some files are there and others are not.
         """
         parts = self.parts()
         surveys = {zipped: self.convert(root, zipped) for zipped, root in parts.items()}
@@ -79,6 +81,11 @@ class Preparation:
             raise UserError(
                 f"{broken} of the files cannot be read, so nothing was converted; {report} names "
                 "them, and data.skip_broken=true goes on without them."
+            )
+        if self.wrong:
+            raise UserError(
+                f"The set was converted, but {self.wrong} of its lists of shots fit only in part, "
+                f"and a run refuses those: {report} names them; data.splits='' draws new ones."
             )
         return [line for line in lines if line.startswith(("#", "- ", "**"))] + [
             f"report: {report}"
@@ -136,15 +143,27 @@ class Preparation:
             others = []
         lists = shots.made(self.data["splits"], main, survey, candidates, write=main in self.made)
         own = not others
+        self.wrong = len(lists.wrong)
         leaking = shots.leaks(lists, survey, survey if own else others[0], own)
         return [
             "## Shots",
             "",
             *(f"- {sentence}" for sentence in (*lists.said, *lists.wrong)),
-            "- the reference is " + ("the set less the shots" if own else "a set of its own"),
+            f"- {self.reference(survey, lists) if own else 'the reference is a set of its own'}",
             "",
             *findings.listing("shots that are in the reference or nearly", leaking),
         ]
+
+    def reference(self, survey: Survey, lists: shots.Lists) -> str:
+        """What the set's own pictures give to compare with, beside the shots."""
+        most = max((len(hashes) for hashes in lists.shots.values()), default=0)
+        left, least = len(survey.usable(survey.found)) - most, self.data["reference_minimum"]
+        if "photographs" in self.data or left >= least:
+            return "the reference is the set less the shots"
+        return (
+            f"there is no reference: beside {most} shots {max(left, 0)} pictures are left, and one "
+            f"needs {least}; data.reference_root=PATH names a set of its own"
+        )
 
     def drawable(self, main: Path, survey: Survey, photographs: Survey) -> list[str]:
         """Checksums of the drawings of those who are not held out."""

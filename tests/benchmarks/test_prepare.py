@@ -283,3 +283,22 @@ def test_what_a_user_mistypes_is_one_sentence(prepared, tmp_path, words, said):
     assert status == 2
     assert said in text
     assert len(text.strip().splitlines()) == 1
+
+
+def test_a_set_with_too_few_pictures_beside_its_shots_is_said_to_have_no_reference(good, prepared):
+    _, _, report = prepared(f"source={good}")
+    assert "there is no reference: beside 10 shots 4 pictures are left, and one needs 50" in report
+    _, _, report = prepared(f"source={good}", "data.reference_minimum=4")
+    assert "the reference is the set less the shots" in report
+    _, _, report = prepared(f"source={good}", f"data.reference_root={good}")
+    assert "the reference is a set of its own" in report
+
+
+def test_lists_that_fit_only_in_part_end_in_a_sentence(good, prepared, tmp_path):
+    assert prepared(f"source={good}")[0] == 0
+    listed = (tmp_path / "out" / "mine64-10-0.txt").read_text().splitlines()[-1].split()[1]
+    (good / listed).unlink()
+    status, said, report = prepared(f"source={good}")
+    assert status == 2
+    assert "of its lists of shots fit only in part, and a run refuses those" in said
+    assert "lacks 1 of the 10 files of the list" in report
