@@ -5,6 +5,7 @@ compared with other implementations that read the same file.
 """
 
 import hashlib
+import importlib
 import warnings
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def test_clean_and_legacy_pixels_are_those_of_clean_fid(side):
 
 @pytest.mark.parametrize("side", [64, 512])
 def test_tensorflow_pixels_are_those_of_torch_fidelity(side):
-    like = pytest.importorskip("torch_fidelity.interpolate_compat_tensorflow")
+    like = importlib.import_module("torch_fidelity.interpolate_compat_tensorflow")
     levels = resize.levels(as_images(pixels(2, side)))
     theirs = like.interpolate_bilinear_2d_like_tensorflow1x(levels, (299, 299), align_corners=False)
     torch.testing.assert_close(resize.legacy_tensorflow(levels, 299), theirs, atol=1e-4, rtol=0)
@@ -91,7 +92,7 @@ def test_the_levels_of_8_bit_pictures_are_exact():
 
 def test_inception_sees_what_torch_fidelity_sees_with_the_same_file(cache):
     name = "torch_fidelity.feature_extractor_inceptionv3"
-    theirs = pytest.importorskip(name).FeatureExtractorInceptionV3
+    theirs = importlib.import_module(name).FeatureExtractorInceptionV3
     path = weights.put("inception-pt", weights.inception())
     extractor = Inception(weights=["inception-pt", "inception"], resize="legacy-tensorflow")
     other = theirs("inception-v3-compat", ["2048"], feature_extractor_weights_path=str(path))

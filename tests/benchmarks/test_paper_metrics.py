@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from torch_fidelity import metric_fid, metric_kid, metric_prc
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from benchmarks import metrics
@@ -32,21 +33,20 @@ def cloud(seed, n, width, scale=1.0, shift=0.0):
 
 
 def test_numbers_are_those_of_torch_fidelity_for_the_same_features():
-    fid = pytest.importorskip("torch_fidelity.metric_fid")
-    prc = pytest.importorskip("torch_fidelity.metric_prc")
-    kid = pytest.importorskip("torch_fidelity.metric_kid")
     real, fake = cloud(0, 200, 32), cloud(1, 180, 32, 1.1, 0.1)
-    stats = [fid.fid_features_to_statistics(rows.double()) for rows in (real, fake)]
-    theirs = fid.fid_statistics_to_metric(*stats, verbose=False)["frechet_inception_distance"]
+    stats = [metric_fid.fid_features_to_statistics(rows.double()) for rows in (real, fake)]
+    theirs = metric_fid.fid_statistics_to_metric(*stats, verbose=False)[
+        "frechet_inception_distance"
+    ]
     ours = frechet_distance(stats[0]["mu"], stats[0]["sigma"], stats[1]["mu"], stats[1]["sigma"])
     assert ours == pytest.approx(theirs, rel=1e-3)
     options = {"prc_neighborhood": 3, "prc_batch_size": 64, "save_cpu_ram": True}
-    found = prc.prc_features_to_metric(fake, real, verbose=False, **options)
+    found = metric_prc.prc_features_to_metric(fake, real, verbose=False, **options)
     own = precision_recall(real, fake, 3)
     assert own == pytest.approx((found["precision"], found["recall"]), rel=1e-3)
     x, y = real[:150].double().numpy(), fake[:150].double().numpy()
     pairs = [(a @ b.T / 32 + 1) ** 3 for a, b in ((x, x), (x, y), (y, y))]
-    assert polynomial_mmd(x, y) == pytest.approx(kid.mmd2(*pairs), rel=1e-3)
+    assert polynomial_mmd(x, y) == pytest.approx(metric_kid.mmd2(*pairs), rel=1e-3)
 
 
 def test_kernel_distance_is_that_of_torchmetrics_with_the_same_module():
