@@ -25,6 +25,7 @@ from torch.optim import Optimizer
 
 from adapters.base import Adapter, D, G
 from adapters.waiting import told
+from core import parallel
 from core.augment import Fixed, Off
 from core.destylise import rows_mapped
 from core.discriminator import Discriminator
@@ -233,8 +234,8 @@ class ExemplarTransfer(Adapter):
                 ex_ws = rows_mapped(judged.generator, self.exemplars.extrinsic[ids[part]])
                 made = judged.synthesis(ws, ex_ws, self.ones)
                 loss = self.style.refining(made, images[part])
-                # A sum over pictures: each has its own optimiser.
-                self.manual_backward(loss * len(made))
+                # A sum over the pictures of all processes: each has its own optimiser.
+                self.manual_backward(loss * len(made) * parallel.world())
                 total += loss.detach() * len(made) / len(images)
         return {"refining": total}
 
@@ -256,8 +257,9 @@ class ExemplarTransfer(Adapter):
         return torch.randn(like.shape, generator=self.rng).to(like)
 
     def chunks(self, n: int) -> list[slice]:
-        """Parts of a batch of n."""
-        return [slice(at, min(at + self.chunk, n)) for at in range(0, n, self.chunk)]
+        """Parts of a batch of n, of every so-manieth row: so do processes share a batch."""
+        parts = -(-n // self.chunk)
+        return [slice(part, None, parts) for part in range(parts)]
 
     @property
     def ones(self) -> list[float]:

@@ -203,3 +203,13 @@ def test_a_sampler_forgets_none_of_its_codes_and_draws_between_them():
     assert gaps.max() < 0.3 * torch.pdist(codes).min()
     alone = network(torch.zeros(1, NOISE))
     torch.testing.assert_close(network(torch.zeros(3, NOISE))[:1], alone)
+
+
+def test_parts_of_a_batch_are_those_that_processes_would_have(adapter):
+    adapter.chunk = 4
+    rows = torch.arange(10)
+    assert [rows[:8][part].tolist() for part in adapter.chunks(8)] == [[0, 2, 4, 6], [1, 3, 5, 7]]
+    parts = [rows[part] for part in adapter.chunks(10)]
+    assert max(map(len, parts)) <= 4
+    assert torch.equal(torch.cat(parts).sort().values, rows)
+    assert [rows[:3][part].tolist() for part in adapter.chunks(3)] == [[0, 1, 2]]
