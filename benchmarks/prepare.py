@@ -29,6 +29,7 @@ from benchmarks.files import files, notes
 from benchmarks.pictures import FRAMINGS, WHOLE, Sampling
 from benchmarks.preparation import findings, shots
 from benchmarks.preparation.archive import Archive, checksum
+from benchmarks.preparation.shots import Lists
 from benchmarks.preparation.survey import Survey
 from benchmarks.progress import bar
 from benchmarks.run import refuse
@@ -154,7 +155,7 @@ class Preparation:
             *findings.listing("shots that are in the reference or nearly", leaking),
         ]
 
-    def reference(self, survey: Survey, lists: shots.Lists) -> str:
+    def reference(self, survey: Survey, lists: Lists) -> str:
         """What the set's own pictures give to compare with, beside the shots."""
         most = max((len(hashes) for hashes in lists.shots.values()), default=0)
         left, least = len(survey.usable(survey.found)) - most, self.data["reference_minimum"]
