@@ -18,6 +18,8 @@ def test_a_committed_record_is_sound_and_clean(path):
 
 
 def test_the_default_job_reaches_a_third_of_the_unadapted_distance():
-    (path,) = [p for p in RUNS if p.name.startswith("freezesg--parafaces_webtoon--parafaces64--")]
-    kid = records.read(path)["metrics"]["kid@parafaces"]
-    assert kid["value"] <= kid["details"]["source"] / 3
+    found = [p for p in RUNS if p.name.startswith("freezesg--parafaces_webtoon--parafaces64--")]
+    assert found
+    for path in found:
+        kid = records.read(path)["metrics"]["kid@parafaces"]
+        assert kid["value"] <= kid["details"]["source"] / 3
