@@ -20,12 +20,22 @@ from tests.golden.held import hold
 keep_freed_memory()
 FOLDER = Path(__file__).parent
 MANIFEST = json.loads((FOLDER / "networks.json").read_text())
-CARTOON, CDC, JOJO = (
-    json.loads((FOLDER / f"{name}.json").read_text()) for name in ("D_cartoon", "E_cdc", "F_jojo")
+CARTOON, CDC, RSSA, JOJO = (
+    json.loads((FOLDER / f"{name}.json").read_text())
+    for name in ("D_cartoon", "E_cdc", "E_rssa", "F_jojo")
 )
-CASES: dict[str, Any] = MANIFEST["cases"] | CARTOON["cases"] | CDC["cases"] | JOJO["cases"]
+CASES: dict[str, Any] = MANIFEST["cases"]
+for group in (CARTOON, CDC, RSSA, JOJO):
+    CASES |= group["cases"]
 ROSINALITY_32 = {4: 512, 8: 512, 16: 512, 32: 512}
 ROSINALITY_256 = {**ROSINALITY_32, 64: 512, 128: 256, 256: 128}
+GENERATOR_32 = {
+    "z_dim": 512,
+    "w_dim": 512,
+    "img_resolution": 32,
+    "channels": ROSINALITY_32,
+    "mapping_layers": 8,
+}
 NVIDIA_32 = channel_table(32, 2048, 64)
 
 

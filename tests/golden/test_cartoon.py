@@ -11,23 +11,16 @@ from core import sefa, swap
 from core.convert import FORMATS
 from core.mixing import crossed
 from tests.golden import formula
-from tests.golden.cases import CARTOON, CASES, ROSINALITY_32, check, network, norms
+from tests.golden.cases import CARTOON, CASES, GENERATOR_32, check, network, norms
 
 PRECISIONS = pytest.mark.parametrize("double", [False, True])
-CONFIG = {
-    "z_dim": 512,
-    "w_dim": 512,
-    "img_resolution": 32,
-    "channels": ROSINALITY_32,
-    "mapping_layers": 8,
-}
 
 
 @functools.cache
 def pair(double):
     """Source and target of all cases."""
     salts = ("open/D.source", "open/D.target")
-    return tuple(network("rosinality_g", salt, CONFIG, double) for salt in salts)
+    return tuple(network("rosinality_g", salt, GENERATOR_32, double) for salt in salts)
 
 
 def latents(double):

@@ -13,16 +13,9 @@ from core.patch import ActivatedHeads
 from core.penalties import R1
 from core.taps import recorded
 from tests.golden import formula
-from tests.golden.cases import CASES, CDC, ROSINALITY_32, ROSINALITY_256, check, network, norms
+from tests.golden.cases import CASES, CDC, GENERATOR_32, ROSINALITY_256, check, network, norms
 
 PRECISIONS = pytest.mark.parametrize("double", [False, True])
-CONFIG = {
-    "z_dim": 512,
-    "w_dim": 512,
-    "img_resolution": 32,
-    "channels": ROSINALITY_32,
-    "mapping_layers": 8,
-}
 
 
 def tensor(array, double):
@@ -59,7 +52,7 @@ def test_the_consistency_of_given_maps(case, double):
 def networks():
     """Source and target."""
     salts = ("open/E.source", "open/E.target")
-    return [network("rosinality_g", salt, CONFIG, False) for salt in salts]
+    return [network("rosinality_g", salt, GENERATOR_32, False) for salt in salts]
 
 
 @functools.cache

@@ -1,0 +1,78 @@
+"""Structure kept in relation, not in place: the losses and the latent compression of RSSA.
+
+Paper: "Few shot generative model adaption via relaxed spatial structural alignment"
+(arXiv:2203.04121). Departs from the paper in: nothing; sums and means as in the public code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+BLOCKED = 64  # side from which on maps are compared block by block
+BLOCKS = 4  # a side
+
+
+def compressed(ws: Tensor, codes: Tensor, strengths: Sequence[float]) -> Tensor:
+    """Styles [N, L, W] drawn towards what the references' codes [K, L, W] span, row by row.
+
+    A row becomes ``(1 - s) w + s p``: p is its projection, as long as w; one strength a row.
+    """
+    basis = codes.permute(1, 2, 0)  # [L, W, K]
+    rows = ws.transpose(0, 1).mT  # [L, W, N]
+    spanned = basis @ torch.linalg.solve(basis.mT @ basis, basis.mT @ rows)
+    spanned = F.normalize(spanned, dim=1) * rows.norm(dim=1, keepdim=True)
+    mixed = torch.lerp(rows, spanned, ws.new_tensor(strengths)[:, None, None])
+    return mixed.mT.transpose(0, 1)
+
+
+def windows(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Of maps [N, C, h, w] the four quarters [4 N, C, h/2, w/2], and the middle as large as one."""
+    half = maps.shape[-1] // 2
+    quarters = [maps[..., i : i + half, j : j + half] for i in (0, half) for j in (0, half)]
+    edge = half // 2
+    return torch.cat(quarters), maps[..., edge : edge + half, edge : edge + half]
+
+
+def related(maps: Tensor) -> Tensor:
+    """Products [N, P, P] of the features of any two positions of maps [N, C, h, w]."""
+    features = maps.flatten(2)
+    return features.mT @ features
+
+
+def self_correlation(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
+    """Scalar: how much relations between the places of a picture have changed.
+
+    Maps [N, C, h, w] of one picture by the adapted generator and by the source, as many of each.
+    """
+    terms = []
+    for mine, other in zip(ours, theirs, strict=True):
+        pooled = [windows(F.avg_pool2d(F.normalize(x, dim=1), 2)) for x in (mine, other)]
+        terms += [F.smooth_l1_loss(related(a), related(b)) for a, b in zip(*pooled, strict=True)]
+    return torch.stack(terms).sum()
+
+
+def blocks(maps: Tensor) -> Tensor:
+    """Features [N, B, C, P] of maps [N, C, h, w] in B blocks of P positions; small maps are one."""
+    n, c, h, w = maps.shape
+    count = BLOCKS if h >= BLOCKED else 1
+    cut = maps.reshape(n, c, count, h // count, count, w // count)
+    return cut.permute(0, 2, 4, 1, 3, 5).reshape(n, count**2, c, -1)
+
+
+def disturbance(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
+    """Scalar: how much relations between the places of different pictures have changed.
+
+    A sum over maps [N, C, h, w] and over the pairs of a batch of mean differences, by positions.
+    """
+    total = ours[0].new_zeros(())
+    for mine, other in zip(ours, theirs, strict=True):
+        a, b = (blocks(F.normalize(x, dim=1)) for x in (mine, other))
+        for j in range(len(a) - 1):
+            now, before = ((x[j].mT @ x[j + 1 :]).softmax(-1) for x in (a, b))
+            apart = (now - before).abs().flatten(1).mean(1)
+            total = total + apart.sum() * a.shape[-1]
+    return total
