@@ -32,7 +32,7 @@ from benchmarks.cell import Cell
 from benchmarks.signals import ANEW, Signals, Stopped
 from benchmarks.training import Training
 from benchmarks.watch import Diverged
-from benchmarks.world import quieten, world
+from benchmarks.world import world
 from core.errors import UserError
 
 START = "forkserver"  # one process imports everything once, and is never used itself
@@ -184,7 +184,6 @@ def run(cell: Cell, number: int, meeting: Path, memory: dict[str, Any], tell: Co
     if loopback:  # they are all here, whatever the machine's name may resolve to
         os.environ.setdefault("GLOO_SOCKET_IFNAME", loopback[0])
     rank_zero_only.rank = number  # type: ignore[attr-defined]
-    quieten()
     outcome.console.quiet = True  # whoever started this one has said it
     progress.console.quiet = number > 0
     try:

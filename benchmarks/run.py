@@ -36,7 +36,7 @@ from benchmarks.outcome import (
 from benchmarks.signals import Signals, Stopped
 from benchmarks.training import Training, device_of, ready
 from benchmarks.watch import Diverged, Watch
-from benchmarks.world import World, quieten, world
+from benchmarks.world import World, world
 from core import ops
 from core.errors import UserError
 
@@ -201,7 +201,6 @@ def cause(error: BaseException) -> BaseException:
 def main() -> None:
     """Run; a command line that Hydra does not understand is refused in one sentence."""
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    quieten()
     try:
         command()
     except (HydraException, OmegaConfBaseException) as error:

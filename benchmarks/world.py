@@ -47,6 +47,7 @@ def quieten() -> None:
 def world(cfg: DictConfig) -> World:
     """Source and data of a configuration; the process is set up for it."""
     begun = time.monotonic()
+    quieten()
     torch.set_num_threads(cfg.machine.threads)
     ops.choose(cfg.machine.ops)
     seeds.everything(cfg.seed, deterministic=cfg.machine.deterministic)
