@@ -21,6 +21,7 @@ from benchmarks import disk, settings
 from benchmarks.encode import ship
 from benchmarks.progress import bar, console
 from benchmarks.run import build
+from core.dualstyle import DualStyleGAN
 from core.inversion import ROOT
 
 LIMIT = 8 * 2**20  # bytes of a shipped stage II
@@ -53,7 +54,8 @@ def command(cfg: DictConfig) -> None:
     encoder(cfg, str(HydraConfig.get().runtime.choices["source"]))
     source = build(cfg.source)
     adapter = build(cfg.method, source)
-    ready, dual = adapter.ready, adapter.fresh(cfg.method.res_index)
+    ready = adapter.ready
+    dual = DualStyleGAN.untrained(source.g, res_index=cfg.method.res_index)
     name = ready.path_name(source, dual)
     ready.path(source, dual, told)
     made = ready.file(name)
