@@ -1,7 +1,8 @@
 """Checkpoints of other implementations to ours and back: ``python -m benchmarks.convert IN OUT``.
 
-IN is rosinality's ``.pt``, NVIDIA's ``.pkl`` or our ``.safetensors``, recognised by its content;
-OUT ends in ``.safetensors`` (ours) or ``.pt`` (rosinality's). Nothing in IN is ever executed.
+IN is rosinality's or DualStyleGAN's ``.pt``, NVIDIA's ``.pkl`` or our ``.safetensors``, recognised
+by its content; OUT ends in ``.safetensors`` (ours) or ``.pt`` (theirs). Nothing in IN is ever
+executed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Checkpoint files: read whatever is published, write ours and rosinality's."""
+"""Checkpoint files: read whatever is published, write ours, rosinality's and DualStyleGAN's."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from core import weights
 from core.convert import nvidia_file, rosinality_file, tensorflow_file
@@ -15,15 +16,25 @@ from core.convert.container import opened
 from core.convert.format import CheckpointError
 from core.convert.taking import Taker
 from core.discriminator import Discriminator
+from core.dualstyle import DualStyleGAN
 from core.errors import UserError
+from core.exemplars import Exemplars
 from core.generator import Generator
+from core.stylesampler import StyleSampler
 
 OURS, THEIRS = ".safetensors", (".pt", ".pth")
-CLASSES = {"Generator": Generator, "Discriminator": Discriminator}
+CLASSES: dict[str, type[nn.Module]] = {
+    "Generator": Generator,
+    "Discriminator": Discriminator,
+    "DualStyleGAN": DualStyleGAN,
+    "Exemplars": Exemplars,
+    "StyleSampler": StyleSampler,
+}
+"""What our files may name here; encoders are built by a library from what a file says."""
 
 
 class Networks(dict[str, Any]):
-    """Networks by name, of ``g_ema``, ``g`` and ``d`` those that a file has.
+    """Networks by name, of ``g_ema``, ``g`` and ``d`` those that a file has, and ours' others.
 
     Attributes:
         origin: what kind of file they come from.
@@ -38,7 +49,8 @@ class Networks(dict[str, Any]):
 def load(path: str | os.PathLike[str]) -> Networks:
     """The networks of a file, recognised by its content, with their average styles.
 
-    Reads rosinality's ``.pt`` (zip or older), NVIDIA's ``.pkl`` (PyTorch or TensorFlow) and ours.
+    Reads rosinality's and DualStyleGAN's ``.pt`` (zip or older), NVIDIA's ``.pkl`` (PyTorch or
+    TensorFlow) and ours.
 
     Raises:
         CheckpointError: for anything else; nothing in the file is ever executed.
@@ -56,7 +68,8 @@ def load(path: str | os.PathLike[str]) -> Networks:
 def save(path: str | os.PathLike[str], networks: Mapping[str, Any]) -> list[str]:
     """Write networks in the format that the name ends in; what that cannot express is returned.
 
-    ``.safetensors`` is ours, ``.pt`` rosinality's. The file is moved into place when complete.
+    ``.safetensors`` is ours, ``.pt`` rosinality's or, where the generator is one, DualStyleGAN's.
+    The file is moved into place when complete.
     """
     path = Path(path)
     if path.suffix == OURS:
@@ -96,7 +109,9 @@ def _foreign(path: Path) -> Networks:
         taker = Taker(file.size)
         if file.kind != "pickle":
             networks, notes = rosinality_file.read(file.tree, taker)
-            return Networks(networks, f"rosinality, {file.kind}", notes)
+            dual = any(isinstance(network, DualStyleGAN) for network in networks.values())
+            author = "DualStyleGAN" if dual else "rosinality"
+            return Networks(networks, f"{author}, {file.kind}", notes)
         if isinstance(file.tree, tuple):
             networks, notes = tensorflow_file.read(file.tree, taker)
             return Networks(networks, "NVIDIA, TensorFlow pickle", notes)

@@ -1,5 +1,7 @@
 """Rosinality's ``.pt`` files: state dicts ``g_ema``, ``g``, ``d`` and the average style.
 
+DualStyleGAN's are the same with a generator of its own, told by its names.
+
 Training snapshots have no average style, files from other hands often no noise maps: these are
 computed and drawn here from fixed seeds, and the notes say so. What belongs to training
 (optimisers, arguments, the probability of augmentation) is passed over.
@@ -13,14 +15,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.convert.dualstylegan import PREFIX
 from core.convert.format import CheckpointError, Network
 from core.convert.rosinality import ROSINALITY_G
 from core.convert.states import from_state_dict, to_state_dict
 from core.convert.taking import Taker
 from core.discriminator import Discriminator
+from core.dualstyle import DualStyleGAN
 from core.generator import Generator, channel_table
 
-PARTS = {"g_ema": "rosinality_g", "g": "rosinality_g", "d": "rosinality_d"}
+PARTS = ("g_ema", "g", "d")
+WRITTEN = {
+    Generator: "rosinality_g",
+    Discriminator: "rosinality_d",
+    DualStyleGAN: "dualstylegan",
+}
 STYLES = 4096  # what rosinality averages over when it truncates
 GROUP = 4  # of its minibatch deviation
 
@@ -39,14 +48,12 @@ def read(tree: Any, taker: Taker) -> Found:
     notes: dict[str, str] = {}
     for part, entries in parts.items():
         state = taker.state(entries, part)
-        if part == "d":
-            networks[part] = from_state_dict(state, format=PARTS[part])
-            continue
-        drawn = _drawn(state)
+        format = _format(part, state)
+        drawn = _drawn(state) if format == "rosinality_g" else {}
         if drawn:
             notes["noise"] = f"{len(drawn)} noise maps are missing and were drawn with seed 0"
-        networks[part] = from_state_dict({**state, **drawn}, format=PARTS[part])
-    generators = [network for network in networks.values() if isinstance(network, Generator)]
+        networks[part] = from_state_dict({**state, **drawn}, format=format)
+    generators = [g for network in networks.values() for g in _generators(network)]
     if average is not None:
         given = taker.tensor(average, "latent_avg")
         for g in generators:
@@ -62,17 +69,32 @@ def tree_of(networks: Mapping[str, Network]) -> tuple[dict[str, Any], list[str]]
     """What to save, and in sentences what rosinality's networks cannot express."""
     tree: dict[str, Any] = {}
     lost: list[str] = []
-    for part, format in PARTS.items():
-        if part in networks:
-            tree[part] = to_state_dict(networks[part], format=format)
-            lost += [f"{part}: {sentence}" for sentence in _lost(networks[part])]
-    for part in ("g_ema", "g"):
-        g = networks.get(part)
-        if isinstance(g, Generator):
-            tree.setdefault("latent_avg", g.mapping.w_avg.detach().cpu().clone())
+    for part, network in networks.items():
+        if part not in PARTS or type(network) not in WRITTEN:
+            lost.append(f"{part}: rosinality's files have no place for it")
+            continue
+        tree[part] = to_state_dict(network, format=WRITTEN[type(network)])
+        lost += [f"{part}: {sentence}" for sentence in _lost(network)]
     if not tree:
         raise CheckpointError("There is no g_ema, g or d, which is what rosinality's files hold.")
+    for part in ("g_ema", "g"):
+        for g in _generators(networks[part]) if part in tree else ():
+            tree.setdefault("latent_avg", g.mapping.w_avg.detach().cpu().clone())
     return tree, lost
+
+
+def _format(part: str, state: Mapping[str, Tensor]) -> str:
+    """What the state dict of a part is written in."""
+    if part == "d":
+        return "rosinality_d"
+    dual = any(name.startswith(PREFIX) for name in state)
+    return "dualstylegan" if dual else "rosinality_g"
+
+
+def _generators(network: Network) -> list[Generator]:
+    """The StyleGAN2 that a network is, or has inside."""
+    inside = network.generator if isinstance(network, DualStyleGAN) else network
+    return [inside] if isinstance(inside, Generator) else []
 
 
 def _lost(network: Network) -> list[str]:
@@ -81,7 +103,7 @@ def _lost(network: Network) -> list[str]:
         lost.append(f"rosinality's layers do not clamp at {config['conv_clamp']}")
     if isinstance(network, Discriminator) and config["mbstd_group"] != GROUP:
         lost.append(f"rosinality's minibatch deviation has groups of {GROUP}, always")
-    if isinstance(network, Generator) and config["z_dim"] != config["w_dim"]:
+    if _generators(network) and config["z_dim"] != config["w_dim"]:
         lost.append("rosinality's class knows one width for z and w")
     usual = [channel_table(config["img_resolution"], base, 512) for base in (16384, 32768)]
     if config["channels"] not in usual:
@@ -91,7 +113,7 @@ def _lost(network: Network) -> list[str]:
 
 def _bare(tree: dict[Any, Any]) -> str:
     names = {str(name).removeprefix("module.") for name in tree}
-    if "conv1.conv.weight" in names:
+    if names & {"conv1.conv.weight", f"{PREFIX}conv1.conv.weight"}:
         return "g_ema"
     if "final_conv.0.weight" in names:
         return "d"

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from core import weights
-from core.convert import CheckpointError, load, save
+from core.convert import CheckpointError, load, save, to_state_dict
+from core.dualstyle import DualStyleGAN
+from core.exemplars import Exemplars
 from tests.core import checkpoints
 from tests.golden import cases, formula
 
@@ -217,3 +219,52 @@ def test_a_label_or_a_stylegan3_network_is_refused_in_one_sentence(tmp_path):
             path.write_bytes(checkpoints.pickle.dumps(tree))
         with pytest.raises(CheckpointError, match=word):
             load(path)
+
+
+def dual_pair():
+    """A DualStyleGAN around the small generator, with nothing left at its first value."""
+    g, d = checkpoints.pair()
+    dual = DualStyleGAN.of(g, res_index=2)
+    for parameter in dual.parameters():
+        parameter.data.add_(
+            torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1))
+        )
+    return dual, d
+
+
+def test_a_snapshot_of_dualstylegan_is_read_whole_and_written_bit_for_bit(tmp_path):
+    dual, d = dual_pair()
+    state = to_state_dict(dual, format="dualstylegan")
+    tree = checkpoints.rosinality_tree(dual.generator, d)
+    tree |= {"g": state, "g_ema": {k: v.clone() for k, v in state.items()}}
+    found = load(checkpoints.rosinality(tmp_path / "a.pt", tree))
+    assert found.origin.startswith("DualStyleGAN")
+    assert set(found) == {"g", "g_ema", "d"}
+    equal(found["g_ema"], dual)
+    save(tmp_path / "b.safetensors", found)
+    save(tmp_path / "c.pt", load(tmp_path / "b.safetensors"))
+    end = torch.load(tmp_path / "c.pt", weights_only=True)
+    same_trees({name: tree[name] for name in ("g", "g_ema", "d", "latent_avg")}, end)
+
+
+def test_a_published_style_has_no_average_and_may_be_bare(tmp_path):
+    dual, _ = dual_pair()
+    state = to_state_dict(dual, format="dualstylegan")
+    trees = {"style": {"g_ema": state}, "bare": state}
+    for name, tree in trees.items():
+        found = load(checkpoints.rosinality(tmp_path / f"{name}.pt", tree))
+        assert set(found) == {"g_ema"}
+        assert "4096" in found.notes["w_avg"]
+        read = found["g_ema"]
+        assert torch.equal(read.residuals[0].conv.weight, dual.residuals[0].conv.weight)
+        assert read.generator.mapping.w_avg.abs().max() > 0
+
+
+def test_what_a_run_of_dualstylegan_keeps_beside_it_is_said_to_be_lost(tmp_path):
+    dual, d = dual_pair()
+    shape = {"rows": dual.num_ws, "structure_rows": dual.structure_rows, "z_dim": dual.z_dim}
+    made = {"g_ema": dual, "d": d, "exemplars": Exemplars(count=2, **shape)}
+    weights.write(tmp_path / "run.safetensors", made, {})
+    lost = save(tmp_path / "run.pt", load(tmp_path / "run.safetensors"))
+    assert "exemplars: rosinality's files have no place for it" in lost
+    equal(load(tmp_path / "run.pt")["g_ema"], dual)
