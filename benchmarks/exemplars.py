@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.exemplars data=parafaces_clay seed=0`` reads the run of DualStyleGAN of the
 same words and writes into its folder ``matrix.png`` (rows photos, columns styles), ``strip.png``
-(structure weight 0 to 1), ``destylised.png`` and ``exemplars.json``.
+(structure weight 0 to 1) and ``destylised.png``. The numbers go to ``results/exemplars``, where the
+tables read them.
 
 With ``method=finetune`` or another the numbers have the same names. Where a method makes one style
 of all exemplars, a photo's result is the same for each of them: distance 0, and the nearest
@@ -24,7 +25,9 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from benchmarks import disk, likes, parafaces, settings, sheet, swaps
+from benchmarks import record as records
 from benchmarks.cell import Cell
+from benchmarks.leaderboard import singles
 from benchmarks.pictures import as_images
 from benchmarks.progress import console
 from benchmarks.run import build, cause, refuse
@@ -168,9 +171,11 @@ def command(cfg: DictConfig) -> None:
         if not isinstance(first, UserError):
             raise
         refuse(str(first))
-    disk.put(cell.folder / "exemplars.json", (json.dumps(found, indent=1) + "\n").encode())
+    published = Path(cfg.folder) / singles.FOLDER / cell.published.name
+    told = {**cell.head, "numbers": found, "provenance": records.provenance("cpu")}
+    disk.put(published, (json.dumps(told, indent=1) + "\n").encode())
     console.print_json(json.dumps(found))
-    console.print(f"pictures: {cell.folder}", highlight=False)
+    console.print(f"pictures: {cell.folder}\nnumbers: {published}", highlight=False)
 
 
 def main() -> None:

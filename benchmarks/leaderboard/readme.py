@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.leaderboard import grid, markdown, numbering, published
+from benchmarks.leaderboard import grid, markdown, numbering, published, singles
 from benchmarks.leaderboard.board import Table
 from benchmarks.leaderboard.contest import hold
 from benchmarks.leaderboard.grid import Grid
@@ -28,13 +28,14 @@ lead, not a fact. As data: `published.csv`."""
 
 
 def text(folder: Path) -> str:
-    """The whole file, from the records and published figures of a folder."""
+    """The whole file, from the records, exemplars and published figures of a folder."""
     made, dirty = tables(Selection(folder=folder))
     count = sum(len(row.records) for table in made for row in table.rows)
     parts = [INTRODUCTION.format(count=count)]
     parts += [f"{dirty} more are of code that was not committed, and left out."] if dirty else []
     for table in made:
         parts += section(table)
+    parts += singles.text(folder)
     path = folder / "published.csv"
     if path.is_file():
         parts += [REPORTED, markdown.reported(published.read(path))]

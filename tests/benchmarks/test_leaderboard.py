@@ -188,6 +188,29 @@ def test_latex_sets_no_more_columns_beside_one_another_than_can_be_read():
     assert widths == [12, 2 + 4]  # a rank and three costs stand in the last
 
 
+def test_exemplars_stand_below_the_tables_as_means_over_seeds(folder):
+    where = folder([made("good", "d_1", 0, 0.1)])
+    assert "exemplars" not in readme.text(where)
+    (where / "exemplars").mkdir()
+    followed = dict.fromkeys(("colour_found_again", "structure_found_again", "identity"), 0.5)
+    for seed, distance in enumerate((0.1, 0.2, 0.3)):
+        faces = {f"{name}_distance": distance for name in ("shots", "inverted", "destylised")}
+        numbers = {"chance": 0.1, "distance": distance, **followed, **faces}
+        told = {"data": "d_1", "method": "own", "numbers": numbers}
+        (where / "exemplars" / f"own{seed}.json").write_text(json.dumps(told))
+    numbers = {"chance": 0.1, "distance": 0.0, **followed}
+    numbers |= {f"rows_{name}": 0.25 for name in ("distance", *followed)}
+    told = {"data": "d_1", "method": "other", "numbers": numbers}
+    (where / "exemplars" / "other.json").write_text(json.dumps(told))
+    text = readme.text(where)
+    assert "(by chance: 10%)" in text
+    half = "0.500 ± 0.000"
+    assert rf"| d\_1 | own | {half} | {half} | 0.200 ± 0.100 | {half} | 3 |" in text
+    assert r"| d\_1 | other | 0.500 | 0.500 | 0.000 | 0.500 | 1 |" in text
+    assert r"| d\_1 | other, rows exchanged | 0.250 | 0.250 | 0.250 | 0.250 | 1 |" in text
+    assert r"| d\_1 | own | 0.200 ± 0.100 | 0.200 ± 0.100 | 0.200 ± 0.100 | 3 |" in text
+
+
 def test_the_page_of_all_tables_has_no_table_too_wide_for_a_screen(folder):
     runs = [made(m, f"set_{i}", s, 0.1) for m in "ab" for i in range(5) for s in range(3)]
     for run in runs:
