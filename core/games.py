@@ -11,8 +11,8 @@ Departs from the paper in: see the yaml of the method.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -30,11 +30,26 @@ from core.source import Source
 
 Optimise = Callable[..., Optimizer]
 Average = Callable[[nn.Module], EMA]
+Paint = Callable[[slice], Tensor]
+Cost = Callable[[Tensor, slice], Tensor]
+AT_ONCE = 8
+"""Pictures of a batch that are held side by side; over those of more, gradients are summed."""
 
 
 def unchanged(images: Tensor) -> Tensor:
     """No augmentation."""
     return images
+
+
+def parts(n: int) -> list[slice]:
+    """A batch of n, so many pictures at once."""
+    return [slice(at, min(at + AT_ONCE, n)) for at in range(0, n, AT_ONCE)]
+
+
+def shares(cost: Callable[[slice], Tensor], n: int) -> Iterator[Tensor]:
+    """What the parts of a batch of n add to the mean of a cost, each made when it is asked for."""
+    for part in parts(n):
+        yield cost(part) * ((part.stop - part.start) / n)
 
 
 class Player:
@@ -45,11 +60,19 @@ class Player:
             parameter.requires_grad_(True)
         self.parameters, self.optimiser = parameters, optimise(parameters, lr=lr)
 
-    def move(self, loss: Tensor) -> None:
-        """One step down the loss; other networks get no gradients."""
-        slopes = torch.autograd.grad(loss, self.parameters, allow_unused=True)
-        for parameter, slope in zip(self.parameters, slopes, strict=True):
-            parameter.grad = slope
+    def move(self, losses: Iterable[Tensor]) -> None:
+        """One step down the sum of losses, one held at a time; other networks get no gradients.
+
+        They may share the graph that their styles come from.
+        """
+        for loss in losses:
+            slopes = torch.autograd.grad(
+                loss, self.parameters, allow_unused=True, retain_graph=True
+            )
+            del loss  # with all that its graph holds, before the next is made
+            for parameter, slope in zip(self.parameters, slopes, strict=True):
+                if slope is not None:
+                    parameter.grad = slope if parameter.grad is None else parameter.grad + slope
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
 
@@ -95,16 +118,32 @@ class Game:
             "d": Player(list(d.parameters()), self.d_optimizer, self.lr),
         }
 
-    def discriminate(self, reals: Tensor, fakes: Tensor, number: int, weight: float) -> None:
-        """D's move and its lazy penalty, which ``weight`` leaves alone."""
-        d: Any = self.networks["d"]
-        self.players["d"].move(weight * logistic_d(d(reals), d(fakes.detach())))
-        if self.r1.due(number):
-            self.players["d"].move(self.r1(d, reals, unchanged))
+    def play(self, reals: Tensor, number: int, weight: float, paint: Paint, cost: Cost) -> None:
+        """A move of each; fakes are painted once, or for each where they are too many at once.
 
-    def averaged(self) -> None:
-        """The average follows."""
-        ema: Any = self.networks["ema"]
+        Args:
+            reals: what D should believe, [N, 3, R, R].
+            number: of the step.
+            weight: of D's loss; its lazy penalty is left alone.
+            paint: makes the fakes of a part of the batch.
+            cost: what G pays for these on average, given the part too.
+        """
+        n, d, ema = len(reals), self.networks["d"], cast(EMA, self.networks["ema"])
+        held = [paint(part) for part in parts(n)] if n <= AT_ONCE else []
+        with torch.no_grad():
+            fakes = held[0].detach() if held else torch.cat([paint(part) for part in parts(n)])
+
+        def believed(part: slice) -> Tensor:
+            return weight * logistic_d(d(reals[part]), d(fakes[part]))
+
+        def improved(part: slice) -> Tensor:
+            return cost(held.pop() if held else paint(part), part)
+
+        self.players["d"].move(shares(believed, n))
+        if self.r1.due(number):
+            penalties = shares(lambda part: self.r1(d, reals[part], unchanged), n)
+            self.players["d"].move(penalties)
+        self.players["g"].move(shares(improved, n))
         ema.update(self.networks["g"], self.batch_size)
 
     def noise(self, n: int, width: int) -> Tensor:
@@ -156,11 +195,14 @@ class Tuning(Game):
         reals = reals.to(self.device)
         z, other = (self.noise(self.batch_size, self.g.z_dim) for _ in range(2))
         ws = mixed_ws(self.g.mapping, z, other, self.mixing_prob, self.rng)
-        fakes = self.g.synthesis(ws, noise_mode="random", generator=self.rng)
-        self.discriminate(reals, fakes, number, 1.0)
-        d: Any = self.networks["d"]
-        self.players["g"].move(logistic_g(d(fakes)))
-        self.averaged()
+
+        def paint(part: slice) -> Tensor:
+            return self.g.synthesis(ws[part], noise_mode="random", generator=self.rng)
+
+        def cost(fakes: Tensor, part: slice) -> Tensor:
+            return logistic_g(self.networks["d"](fakes))
+
+        self.play(reals, number, 1.0, paint, cost)
 
     def outcome(self) -> dict[str, Tensor]:
         """The averaged generator."""
@@ -213,13 +255,17 @@ class StructureTransfer(Game):
     def step(self, number: int) -> None:
         """One move of each, at the row that the plan says."""
         ws, ex_ws, target = self.draw(number)
-        fakes = self.dual.synthesis(ws, ex_ws, self.dual.weights(1.0, 1.0))
-        self.discriminate(target, fakes, number, self.adversarial)
-        d: Any = self.networks["d"]
-        near = (self.guide.embed(fakes) - self.guide.embed(target)).square().sum(1).mean()
-        loss = self.adversarial * logistic_g(d(fakes)) + self.perceptual * near
-        self.players["g"].move(loss + self.pixel * (fakes - target).abs().mean())
-        self.averaged()
+
+        def paint(part: slice) -> Tensor:
+            return self.dual.synthesis(ws[part], ex_ws[part], self.dual.weights(1.0, 1.0))
+
+        def cost(fakes: Tensor, part: slice) -> Tensor:
+            wanted = target[part]
+            near = (self.guide.embed(fakes) - self.guide.embed(wanted)).square().sum(1).mean()
+            loss = self.adversarial * logistic_g(self.networks["d"](fakes)) + self.perceptual * near
+            return loss + self.pixel * (fakes - wanted).abs().mean()
+
+        self.play(target, number, self.adversarial, paint, cost)
 
     @torch.no_grad()
     def draw(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
