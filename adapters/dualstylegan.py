@@ -186,7 +186,8 @@ class ExemplarTransfer(Adapter):
                     found[name] = found.get(name, 0) + share * term.detach()
             lengths = self.penalty(self.g)
             self.manual_backward(lengths)
-        self.regularise(ids, paired, step)
+        if self.path_length.due(step):
+            self.regularise(ids[: self.path_length.batch(len(ids))], paired)
         self.augment.observe(logits)
         self.ema.update(self.g, len(images))
         return {"loss_d": loss_d, **found, "lengths": lengths.detach()}
@@ -214,15 +215,14 @@ class ExemplarTransfer(Adapter):
                     self.manual_backward(cost * len(images[part]) / len(images))
         return torch.stack(losses).mean(), torch.cat(logits)
 
-    def regularise(self, ids: Tensor, paired: bool, step: int) -> None:
-        """G's lazy path length, along the intrinsic styles."""
-        if not self.path_length.due(step):
-            return
+    def regularise(self, ids: Tensor, paired: bool) -> None:
+        """G's lazy path length, along intrinsic styles; every part moves the running mean."""
         with self.turn(G):
-            ids = ids[: self.path_length.batch(len(ids))]
             ws, ex_ws = self.draw(ids, paired)
-            pictures = partial(self.g.synthesis, ex_ws=ex_ws, weights=self.ones, **self.random)
-            self.manual_backward(self.path_length(pictures, ws, self.rng))
+            for part in self.chunks(len(ids)):
+                how = {"ex_ws": ex_ws[part], "weights": self.ones, **self.random}
+                cost = self.path_length(partial(self.g.synthesis, **how), ws[part], self.rng)
+                self.manual_backward(cost * len(ws[part]) / len(ids))
 
     def refine_step(self, images: Tensor, ids: Tensor) -> dict[str, Tensor]:
         """Stage IV: the codes of these shots, so that the averaged generator shows them."""
