@@ -40,10 +40,11 @@ class Dose(NamedTuple):
     def __call__(self, g: DualStyleGAN, ws: Tensor, ex_ws: Tensor) -> Tensor:
         """Images [N, 3, R, R] of faces ws and styles ex_ws, [N, L, W] both."""
         average = g.generator.mapping.w_avg
-        ws = average + self.psi * (ws - average)
-        own = ex_ws.lerp(ws, self.preserve)
+        away = ws - average
+        own = ex_ws.lerp(average + away, self.preserve)  # truncation is not for extrinsic rows
         rows = torch.cat([ex_ws[:, : g.structure_rows], own[:, g.structure_rows :]], dim=1)
-        return g.synthesis(ws, rows, g.weights(self.structure, self.colour))
+        weights = g.weights(self.structure, self.colour)
+        return g.synthesis(average + self.psi * away, rows, weights)
 
 
 class StyleMaker:

@@ -109,6 +109,16 @@ def test_with_preserved_colours_the_styles_colours_do_nothing(adapter):
     assert not torch.equal(adapter.styles.on(ws, one, take), adapter.styles.on(ws, other, take))
 
 
+def test_preserved_colours_are_the_photos_own_however_the_face_is_truncated(adapter):
+    ws, style = adapter.source.g.mapping(torch.randn(2, 16)), adapter.styles.of(0)
+    g, psi = adapter.judged(), 0.5
+    average, cut = g.generator.mapping.w_avg, g.structure_rows
+    rows = torch.cat([style.expand(2, -1, -1)[:, :cut], ws[:, cut:]], dim=1)
+    wanted = g.synthesis(average + psi * (ws - average), rows, g.weights(1.0, 1.0))
+    found = adapter.styles.on(ws, style, Dose(1.0, 1.0, 1.0, psi))
+    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
+
+
 def test_styles_are_mixed_in_equal_parts(adapter):
     a, b = adapter.styles.of(0), adapter.styles.of(1)
     assert torch.equal(mixed([a]), a)
