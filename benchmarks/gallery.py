@@ -288,15 +288,18 @@ def networks(metrics: Mapping[str, Metric]) -> dict[str, Any]:
     """For a record: by metric, checksums of the optional files that it looks through, if any."""
     found: dict[str, dict[str, str]] = {}
     for name, metric in metrics.items():
-        looked = (e for e in getattr(metric, "extractors", ()) if hasattr(e, "path"))
-        found[name] = {extractor.name: extractor.sha256 for extractor in looked}
+        found[name] = {}
+        for extractor in getattr(metric, "extractors", ()):
+            if hasattr(extractor, "path"):
+                found[name] |= {extractor.name: extractor.sha256, **extractor.files}
     found = {name: files for name, files in found.items() if files}
     return {"networks": found} if found else {}
 
 
 def identity(extractor: Any) -> dict[str, str]:
-    """What decides what an extractor sees: its name, and the checksum of its weights."""
-    return {"extractor": extractor.name, "sha256": getattr(extractor, "sha256", "")}
+    """What decides what an extractor sees: its name, and the checksums of its files."""
+    own = {"extractor": extractor.name, "sha256": getattr(extractor, "sha256", "")}
+    return own | getattr(extractor, "files", {})
 
 
 def first_of(batches: Iterable[Tensor], limit: int) -> Iterator[Tensor]:

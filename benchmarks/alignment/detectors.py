@@ -7,8 +7,10 @@ which pictures had none.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import inspect
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +29,8 @@ from core.errors import UserError
 
 NUMBERS = Path(__file__).parent.parent.parent / "conf" / "alignment.yaml"
 MTCNN_FILES = ("mtcnn-p", "mtcnn-r", "mtcnn-o")
+FILES = {"mtcnn": MTCNN_FILES, "dlib": ("dlib-68",), "mediapipe": ("mediapipe",)}
+"""Names of the optional files that a detector looks through."""
 
 
 class Detector(Protocol):
@@ -146,6 +150,18 @@ def detector(name: str, landmarks: str | Path = "") -> Detector:
     except (RuntimeError, OSError) as fault:  # of a package, about its model
         reason = str(fault).rstrip(".")
         raise UserError(f"The detector {name} cannot be used: {reason}.") from fault
+
+
+def traces(name: str) -> dict[str, str]:
+    """For a record: checksums of the files that a detector looks through, and of its numbers."""
+    files = [optional.entry(file) for file in FILES.get(name, ())]
+    found = {file.file: optional.sha256(file.path) for file in files}
+    content = OmegaConf.to_container(OmegaConf.load(NUMBERS))
+    assert isinstance(content, dict)
+    if name in content:
+        numbers = json.dumps(content[name], sort_keys=True)
+        found[f"{NUMBERS.name}: {name}"] = hashlib.sha256(numbers.encode()).hexdigest()
+    return found
 
 
 def installed(module: str, package: str) -> ModuleType:

@@ -36,6 +36,7 @@ class Framed:
         if points.shape != (2, 2) or bool((points <= 0).any() or (points >= 1).any()):
             raise UserError(f"eyes={eyes} must be two points within the picture, [[x, y], [x, y]].")
         self.eyes = points
+        self.files: dict[str, str] = {}
         self.name = "framed " + " ".join(f"{number:g}" for number in points.flatten())
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -49,10 +50,14 @@ class Detected:
 
     Args:
         detector: ``mtcnn``, or another that is installed (:mod:`benchmarks.alignment.detectors`).
+
+    Attributes:
+        files: checksums of what the detector looks through, by name.
     """
 
     def __init__(self, *, detector: str) -> None:
         self.detector = detectors.detector(detector)
+        self.files = detectors.traces(detector)
         self.name = f"found by {detector}"
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -76,6 +81,7 @@ class MobileFaceNet(Published):
     def __init__(self, *, finder: Finder) -> None:
         super().__init__(weights="mobilefacenet")
         self.finder = finder
+        self.files = dict(getattr(finder, "files", {}))
         self.name = f"mobilefacenet:{getattr(finder, 'name', type(finder).__name__)}"
         with torch.random.fork_rng(devices=[]):
             blank = mobilefacenet.MobileFaceNet()

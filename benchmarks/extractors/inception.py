@@ -7,6 +7,7 @@ from its official place alone.
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import torch
@@ -39,8 +40,7 @@ class Inception(Published):
         super().__init__(weights=(there or list(weights))[0])
         self.resize = resize
         self.name = f"{self.path.stem}:{resize}"
-        scripted = self.path.suffix == ".pt"
-        self.network = script(self.path) if scripted else stated(self.path)
+        self.network = self.shared("inception", script if scripted(self.path) else stated)
 
     def prepare(self, images: Tensor) -> Tensor:
         """Pictures [N, 3, 299, 299] as the first layer wants them, about -1 to 1."""
@@ -55,6 +55,15 @@ class Inception(Published):
         """``features`` [N, 2048]."""
         seen = self.network.to(prepared.device)(prepared)
         return {"features": seen.reshape(len(prepared), WIDTH).float()}
+
+
+def scripted(path: Path) -> bool:
+    """Whether a file holds a TorchScript program rather than tensors by name."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any("/code/" in name for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def stated(path: Path) -> nn.Module:

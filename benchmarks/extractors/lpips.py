@@ -7,6 +7,8 @@ the list of optional files instead.
 from __future__ import annotations
 
 import warnings
+from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -36,8 +38,7 @@ class LPIPS(Published):
         super().__init__(weights=f"lpips-{net}")
         self.side = side
         self.name = f"lpips-{net}:{side or 'as it is'}"
-        self.network = package(net)
-        fill_trunk(self.network, read(self.path), self.path.name)
+        self.network = self.shared(f"lpips-{net}", partial(package, net=net))
 
     def prepare(self, images: Tensor) -> Tensor:
         """Pictures [N, 3, S, S] in [-1, 1]."""
@@ -62,13 +63,14 @@ class LPIPS(Published):
         return self.network.to(a.device)(a, b).flatten()
 
 
-def package(net: str) -> nn.Module:
-    """The authors' network with their heads and a classifier that knows nothing yet."""
+def package(path: Path, net: str) -> nn.Module:
+    """The authors' network with their heads, and the classifier of a file."""
     import lpips
 
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # of arguments that torchvision has renamed
         made = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
+    fill_trunk(made, read(path), path.name)
     return cast(nn.Module, made).eval().requires_grad_(False)
 
 

@@ -19,6 +19,7 @@ KNOWN = {2: (0, 1), 4: (0, 1, 3, 4), 5: (0, 1, 2, 3, 4)}
 """Which of these are meant where so many points are given: eyes, eyes and mouth, all."""
 STAGES = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
 """Expansion, width, repeats, first stride of the bottlenecks."""
+EQUAL = 1e-9  # difference of scales that is rounding
 
 
 class Convolution(nn.Module):
@@ -118,7 +119,10 @@ def align(images: Tensor, points: Tensor) -> Tensor:
     """
     template = torch.tensor([TEMPLATE[i] for i in KNOWN[points.shape[1]]]).double() + 0.5
     there = similarity(points.double(), template)
-    scale = float(there[:, :, :2].det().clamp(min=0).sqrt().median())
+    scales = there[:, :, :2].det().clamp(min=0).sqrt()
+    if bool((scales - scales[0]).abs().max() > EQUAL):  # what a picture becomes is its own affair
+        return torch.cat([align(images[i, None], points[i, None]) for i in range(len(images))])
+    scale = float(scales.median())
     if scale < 1:  # reduce first, since sampling alone would skip pixels
         side = max(1, round(images.shape[-1] * scale))
         points = points.double() * side / images.shape[-1]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 from safetensors import SafetensorError
@@ -17,12 +18,17 @@ from torch import Tensor, nn
 from benchmarks import optional
 from core.errors import UserError
 
+Stamp = tuple[Path, int, int]
+NETWORKS: WeakValueDictionary[tuple[str, Stamp], nn.Module] = WeakValueDictionary()
+"""What is in use, by architecture and file: many metrics look through one network."""
+
 
 class Published:
     """An extractor with weights from the list of optional files.
 
     Attributes:
         name: network and preprocessing; pictures seen under another name are seen anew.
+        files: checksums of what prepares its pictures, such as a detector, by name; mostly none.
         network: in evaluation mode and frozen.
     """
 
@@ -32,11 +38,19 @@ class Published:
     def __init__(self, *, weights: str) -> None:
         """Find the file; one that is missing is refused here, before anything is run."""
         self.path = optional.require(weights)
+        self.stamp = stamp(self.path)
+        self.files: dict[str, str] = {}
 
-    @cached_property
+    @property
     def sha256(self) -> str:
         """Of the weights."""
-        return optional.sha256(self.path)
+        return digest(*self.stamp)
+
+    def shared(self, architecture: str, make: Callable[[Path], nn.Module]) -> nn.Module:
+        """The network that ``make`` reads from the file, once for all that look through it."""
+        key = architecture, self.stamp
+        network = NETWORKS.get(key) or make(self.path)
+        return NETWORKS.setdefault(key, network)
 
     def prepare(self, images: Tensor) -> Tensor:
         """What the network takes, of images [N, 3, R, R] in [-1, 1]; on the CPU."""
@@ -49,6 +63,19 @@ class Published:
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
         """What the network sees in images [N, 3, R, R] in [-1, 1], by head."""
         return self.look(self.prepare(images.cpu()).to(images.device))
+
+
+def stamp(path: Path) -> Stamp:
+    """A file as it is now."""
+    status = path.stat()
+    return path, status.st_mtime_ns, status.st_size
+
+
+@lru_cache(maxsize=64)
+def digest(path: Path, changed: int, size: int) -> str:
+    """Checksum of a file as it is now."""
+    del changed, size  # they make another file of it
+    return optional.sha256(path)
 
 
 def read(path: Path) -> dict[str, Tensor]:

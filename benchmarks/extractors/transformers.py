@@ -6,6 +6,8 @@ DINOv2's features see what people see in generated pictures (arXiv:2306.04675), 
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import timm
@@ -66,8 +68,8 @@ class DINOv2(Transformer):
             raise UserError(f"DINOv2 comes in the sizes {', '.join(DINOV2)}, not {size!r}.")
         super().__init__(weights=f"dinov2-{size}")
         self.name = f"dinov2-{size}:{self.side}"
-        blank = create(DINOV2[size], img_size=self.side, num_classes=0)
-        self.network = loaded(blank, read(self.path), self.path.name)
+        make = partial(filled, architecture=DINOV2[size], img_size=self.side, num_classes=0)
+        self.network = self.shared(self.name, make)
 
 
 class DINO(Transformer):
@@ -78,8 +80,8 @@ class DINO(Transformer):
     def __init__(self) -> None:
         super().__init__(weights="dino-b8")
         self.name = f"dino-b8:{self.side}"
-        blank = create("vit_base_patch8_224", num_classes=0)
-        self.network = loaded(blank, read(self.path), self.path.name)
+        make = partial(filled, architecture="vit_base_patch8_224", num_classes=0)
+        self.network = self.shared(self.name, make)
 
     def alike(self, prepared: Tensor) -> Tensor:
         """Cosines [N, T, T] between the keys of the last layer, class token first."""
@@ -88,6 +90,9 @@ class DINO(Transformer):
 
 class CLIP(Transformer):
     """Picture embeddings of OpenAI's CLIP, before normalisation.
+
+    Departs from CMMD's released code in: pictures are resized as for the others, by Pillow's
+    antialiased filter on bytes, not by a cubic one without antialiasing.
 
     Args:
         size: ``b32`` (224 px) or ``l14`` (336 px, the one of CMMD).
@@ -101,14 +106,19 @@ class CLIP(Transformer):
         super().__init__(weights=f"clip-{size}")
         architecture, self.side, width = CLIPS[size]
         self.name = f"clip-{size}:{self.side}"
-        blank = create(architecture, num_classes=width)
-        self.network = loaded(blank, read(self.path), self.path.name)
+        make = partial(filled, architecture=architecture, num_classes=width)
+        self.network = self.shared(self.name, make)
 
 
 def create(architecture: str, **options: Any) -> nn.Module:
     """An untrained timm network; nobody else's random numbers depend on it."""
     with torch.random.fork_rng(devices=[]):
         return cast(nn.Module, timm.create_model(architecture, pretrained=False, **options))
+
+
+def filled(path: Path, architecture: str, **options: Any) -> nn.Module:
+    """A timm network with the weights of a file."""
+    return loaded(create(architecture, **options), read(path), path.name)
 
 
 def loaded(blank: Any, state: dict[str, Tensor], what: str) -> nn.Module:

@@ -134,6 +134,21 @@ def test_a_torchscript_inception_is_read_too_and_a_state_dict_is_preferred(cache
     assert stated.name == "pt_inception-2015-12-05-6726825d:clean"
 
 
+def test_what_an_inception_file_holds_counts_and_not_its_ending(cache):
+    path = weights.put("inception", weights.inception())
+    found = Inception(weights=["inception-pt", "inception"], resize="clean")
+    assert found.name == "inception-2015-12-05:clean"
+    clean, legacy = (
+        Inception(weights=["inception"], resize=way) for way in ("clean", "legacy-pytorch")
+    )
+    assert clean.network is legacy.network is found.network
+    before = clean.sha256
+    weights.put("inception", {**weights.inception(), "fc.bias": torch.ones(1008)})
+    other = Inception(weights=["inception"], resize="clean")
+    assert other.network is not clean.network
+    assert other.sha256 == optional.sha256(path) != before
+
+
 def test_a_missing_or_foreign_inception_is_one_sentence(cache):
     with pytest.raises(UserError, match=r"benchmarks.fetch inception-pt.*licence: Apache-2.0"):
         Inception(weights=["inception-pt", "inception"], resize="clean")
@@ -147,7 +162,7 @@ def test_a_missing_or_foreign_inception_is_one_sentence(cache):
     with pytest.raises(UserError, match="cannot be read as weights"):
         Inception(weights=["inception-pt"], resize="clean")
     optional.entry("inception").path.write_bytes(b"no program")
-    with pytest.raises(UserError, match="no TorchScript Inception"):
+    with pytest.raises(UserError, match="cannot be read as weights"):
         Inception(weights=["inception"], resize="clean")
 
 
@@ -216,6 +231,16 @@ def test_a_face_is_brought_to_the_template_wherever_and_however_large_it_is(side
         y, x = torch.meshgrid(torch.arange(112) + 0.5, torch.arange(96) + 0.5, indexing="ij")
         centre = torch.stack([(face * x).sum(), (face * y).sum()]) / face.sum()
         torch.testing.assert_close(centre, template[i], atol=0.15, rtol=0)
+
+
+def test_an_aligned_face_does_not_depend_on_the_others_of_its_batch():
+    images = as_images(pixels(3, 128))
+    eyes = torch.tensor([[0.3, 0.3], [0.7, 0.3]], dtype=torch.float64) * 128
+    points = torch.stack([eyes, eyes / 2, eyes / 4 + 20])
+    together = mobilefacenet.align(images, points)
+    for i in range(3):
+        alone = mobilefacenet.align(images[i, None], points[i, None])
+        assert torch.equal(together[i, None], alone)
 
 
 def test_eyes_suffice_where_the_framing_is_known():

@@ -1,13 +1,23 @@
 """A refused run leaves nothing; a record names the files that its metrics looked through."""
 
 import hashlib
+import re
 
 import pytest
 import torch
 
-from benchmarks import disk, metrics
-from benchmarks.extractors import Inception, Untrained
-from benchmarks.gallery import networks
+from benchmarks import disk, metrics, optional
+from benchmarks.alignment import detectors
+from benchmarks.alignment.mtcnn_networks import NETWORKS
+from benchmarks.extractors import (
+    Detected,
+    Framed,
+    Inception,
+    MobileFaceNet,
+    Untrained,
+    mobilefacenet,
+)
+from benchmarks.gallery import identity, networks
 from core.errors import UserError
 from tests.benchmarks import weights
 
@@ -53,3 +63,31 @@ def test_a_record_names_by_metric_the_optional_files_that_it_looks_through(tmp_p
     assert clean.name != legacy.name
     torch.save({"other": torch.zeros(1)}, path)
     assert networks({"fid@random": metrics.FD(shipped)}) == {}
+
+
+def test_a_record_names_the_files_and_the_numbers_of_a_detector(tmp_path, monkeypatch):
+    monkeypatch.setenv("STYLESHIFT_CACHE", str(tmp_path))
+    listed = re.sub(r"bytes: \d+", "bytes: null", optional.LIST.read_text())
+    monkeypatch.setattr(optional, "LIST", tmp_path / "weights.yaml")
+    optional.LIST.write_text(listed)
+    weights.put("mobilefacenet", mobilefacenet.MobileFaceNet().state_dict())
+    names = dict(zip(detectors.MTCNN_FILES, NETWORKS, strict=True))
+    for name, file in names.items():
+        weights.put(name, NETWORKS[file]().state_dict())
+
+    def seen(finder):
+        extractor = MobileFaceNet(finder=finder)
+        found = networks({"identity": metrics.FoundIdentity(extractor)})["networks"]["identity"]
+        assert found.pop(extractor.name) == extractor.sha256
+        return found, identity(extractor)
+
+    framed, key = seen(Framed(eyes=[[0.3, 0.3], [0.7, 0.3]]))
+    assert framed == {}
+    assert sorted(key) == ["extractor", "sha256"]
+    found, key = seen(Detected(detector="mtcnn"))
+    assert sorted(found) == ["alignment.yaml: mtcnn", "onet.pt", "pnet.pt", "rnet.pt"]
+    assert found["pnet.pt"] == optional.sha256(optional.entry("mtcnn-p").path)
+    weights.put("mtcnn-p", NETWORKS["pnet.pt"]().state_dict())
+    other, other_key = seen(Detected(detector="mtcnn"))
+    assert [name for name in found if found[name] != other[name]] == ["pnet.pt"]
+    assert key != other_key  # what was kept in a bank is seen anew
