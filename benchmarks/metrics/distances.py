@@ -2,12 +2,11 @@
 
 Fréchet distance (arXiv:1706.08500) and kernel distance (arXiv:1801.01401).
 Departs from the papers in: no matrix square root of a product that is not symmetric. The trace of
-``(S1 S2)^.5`` is the nuclear norm of ``S1^.5 S2^.5``, real and exact for singular matrices.
+``(S1 S2)^.5`` is the nuclear norm of ``H1 H2^T`` where ``S = H^T H``, also of singular matrices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -18,8 +17,9 @@ Array: TypeAlias = np.ndarray | Tensor
 
 # Rows of a kernel matrix that are held at once: 4096 x 50,000 doubles are 1.6 GB.
 CHUNK = 4096
+CACHED = 256  # rows that are read at once: what is made of them stays in the cache
 SYMMETRIC = 1e-4  # of the largest number: rounding of a covariance that was kept in float32
-PANEL = 512  # columns that are multiplied at once
+REGULAR = 1e-10  # of the largest variance: a pivot from which on rounding does not matter
 
 
 def double(x: Array) -> Tensor:
@@ -56,7 +56,7 @@ def features(name: str, x: Array) -> Tensor:
     if not rows.is_floating_point():
         rows = rows.double()
     rows = rows.to(torch.promote_types(rows.dtype, torch.float32))
-    if not all(bool(part.isfinite().all()) for part in rows.split(CHUNK)):
+    if not all(bool(part.isfinite().all()) for part in rows.split(CACHED)):
         raise ValueError(f"{name} must be finite, but holds NaN or infinity")
     return rows
 
@@ -75,47 +75,43 @@ def same_width(**sets: Tensor) -> None:
         )
 
 
-def moments(features: Array) -> tuple[Tensor, Tensor]:
-    """Mean [F] and covariance [F, F] (n - 1) of features [N, F], summed in double precision."""
-    rows = torch.as_tensor(features)
-    if rows.ndim != 2 or len(rows) < 2 or not rows.shape[1]:
-        raise ValueError(
-            f"features must be [N, F] with N of at least 2 and F of at least 1, "
-            f"not {list(rows.shape)}"
-        )
-    mean = sum(double(part).sum(0) for part in rows.split(CHUNK)) / len(rows)
-    scatter = torch.zeros(rows.shape[1], rows.shape[1], dtype=torch.float64)
-    for part in rows.split(CHUNK):
-        add_products(scatter, double(part) - mean)
-    return torch.as_tensor(mean), scatter / (len(rows) - 1)
+def moments(x: Array) -> tuple[Tensor, Tensor]:
+    """Mean [F] and covariance [F, F] (n - 1) of features [N, F], summed in double precision.
+
+    Raises:
+        ValueError: they are not [N, F] with N of at least 2, or not finite.
+    """
+    rows = features("features", x).numpy()
+    if len(rows) < 2:
+        raise ValueError(f"features must be [N, F] with N of at least 2, not {list(rows.shape)}")
+    mean = rows.mean(0, dtype=np.float64)
+    room = np.empty((min(CHUNK, len(rows)), len(mean)))
+    scatter = np.zeros((len(mean), len(mean)))
+    for part in np.split(rows, range(CHUNK, len(rows), CHUNK)):
+        centred = np.subtract(part, mean, out=room[: len(part)])
+        scatter += centred.T @ centred  # NumPy computes half of what is symmetric
+    return torch.from_numpy(mean), torch.from_numpy(scatter / (len(rows) - 1))
 
 
-def add_products(scatter: Tensor, rows: Tensor) -> None:
-    """Add the products of all columns of rows [n, F]; of many columns each pair only once."""
-    panels = [slice(i, i + PANEL) for i in range(0, len(scatter), PANEL)]
-    for number, i in enumerate(panels):
-        for j in panels[number:]:
-            products = rows[:, i].mT @ rows[:, j]
-            scatter[i, j] += products
-            if i != j:
-                scatter[j, i] += products.mT
-
-
-def root(sigma: Tensor) -> Tensor:
-    """Symmetric square root of a positive semidefinite [F, F]; rounding noise counts as zero.
+def half(sigma: Tensor) -> Tensor:
+    """A matrix [K, F] of which ``half.mT @ half`` is a covariance [F, F] of rank K.
 
     Raises:
         ValueError: an eigenvalue is negative beyond what rounding explains.
     """
-    values, vectors = torch.linalg.eigh((sigma + sigma.mT) / 2)
+    sigma = (sigma + sigma.mT) / 2
+    lower, failed = torch.linalg.cholesky_ex(sigma)
+    if not failed and lower.diagonal().amin() ** 2 > REGULAR * sigma.diagonal().amax():
+        return lower.mT
+    values, vectors = torch.linalg.eigh(sigma)
     largest = values.abs().max()
     if values[0] < -SYMMETRIC * largest:
         raise ValueError(
             f"a covariance has no negative eigenvalue, but this one has {float(values[0]):.3g}"
         )
     # Below this an eigenvalue is rounding; its square root would be 1e8 times larger than it.
-    floor = largest * len(values) * torch.finfo(values.dtype).eps
-    return (vectors * values.where(values > floor, values.new_zeros(())).sqrt()) @ vectors.mT
+    kept = values > largest * len(values) * torch.finfo(values.dtype).eps
+    return (vectors[:, kept] * values[kept].sqrt()).mT
 
 
 def normal(which: int, mu: Array, sigma: Array) -> tuple[Tensor, Tensor]:
@@ -151,31 +147,22 @@ def frechet_distance(mu1: Array, sigma1: Array, mu2: Array, sigma2: Array) -> fl
             "the two means and covariances do not have the same number of features, "
             f"but {len(m1)} and {len(m2)}"
         )
-    overlap = torch.linalg.svdvals(root(s1) @ root(s2)).sum()
-    return _distance((m1 - m2).square().sum() + s1.trace() + s2.trace() - 2 * overlap)
-
-
-def _distance(squared: Tensor) -> float:
-    """A squared distance, which rounding may have put below zero."""
-    return max(float(squared), 0.0)
+    return Spread(m1, half(s1)).distance(Spread(m2, half(s2)))
 
 
 class Spread(NamedTuple):
-    """Mean [F] of features, and a matrix [K, F] of which ``half.mT @ half`` is their covariance.
-
-    K is F, or one of the features' own rows where they are fewer than F: exact, and much faster.
-    """
+    """Mean [F] of features, and a matrix [K, F] of which ``half.mT @ half`` is their covariance."""
 
     mean: Tensor
     half: Tensor
 
     @classmethod
     def of(cls, features: Array) -> Spread:
-        """Of features [N, F]."""
+        """Of features [N, F]; where they are no more than F, of the rows themselves."""
         rows = torch.as_tensor(features)
         if len(rows) > rows.shape[1]:
             mean, sigma = moments(rows)
-            return cls(mean, root(sigma))
+            return cls(mean, half(sigma))
         if len(rows) < 2:
             raise ValueError("a covariance needs at least 2 rows of features")
         mean = double(rows).mean(0)
@@ -185,12 +172,17 @@ class Spread(NamedTuple):
         """Squared Fréchet distance."""
         overlap = torch.linalg.svdvals(self.half @ other.half.mT).sum()
         traces = self.half.square().sum() + other.half.square().sum()
-        return _distance((self.mean - other.mean).square().sum() + traces - 2 * overlap)
+        squared = (self.mean - other.mean).square().sum() + traces - 2 * overlap
+        return max(float(squared), 0.0)  # rounding may have put it below
 
 
-def _kernel_sums(x: Tensor, y: Tensor) -> Iterator[Tensor]:
+def kernel_sum(x: Tensor, y: Tensor) -> Tensor:
+    """Sum of the cubic kernel over all pairs of rows; of rows with themselves in half the time."""
+    total = torch.zeros((), dtype=torch.float64)
     for part in x.split(CHUNK):
-        yield (part @ y.mT / x.shape[1] + 1).pow(3).sum(dtype=torch.float64)
+        products = torch.from_numpy(part.numpy() @ y.numpy().T)
+        total += products.div_(x.shape[1]).add_(1).pow_(3).sum(dtype=torch.float64)
+    return total
 
 
 def polynomial_mmd(x: Array, y: Array) -> float:
@@ -216,7 +208,6 @@ def kernel_distance(x: Tensor, y: Tensor) -> float:
 
     def within(z: Tensor) -> Tensor:
         own = (z.square().sum(1) / z.shape[1] + 1).pow(3).sum(dtype=torch.float64)
-        return (torch.stack(list(_kernel_sums(z, z))).sum() - own) / (len(z) * (len(z) - 1))
+        return (kernel_sum(z, z) - own) / (len(z) * (len(z) - 1))
 
-    between = torch.stack(list(_kernel_sums(x, y))).sum() / (n * m)
-    return float(within(x) + within(y) - 2 * between)
+    return float(within(x) + within(y) - 2 * kernel_sum(x, y) / (n * m))

@@ -268,9 +268,20 @@ def test_single_precision_products_suffice_for_many_pictures():
     assert kernel_distance(x, y) == pytest.approx(exact, rel=1e-3)
 
 
-def test_moments_of_many_columns_take_each_pair_of_them_once(monkeypatch):
+def test_a_covariance_is_exactly_symmetric():
     rows = cloud(0, 60, 50, shift=3)
-    monkeypatch.setattr("benchmarks.metrics.distances.PANEL", 16)
     mean, sigma = moments(rows)
     np.testing.assert_allclose(mean, rows.double().numpy().mean(0), rtol=1e-12)
     np.testing.assert_allclose(sigma, np.cov(rows.double().numpy().T), rtol=1e-9, atol=1e-12)
+    assert torch.equal(sigma, sigma.mT)
+
+
+@pytest.mark.parametrize("decades", [3, 6, 9, 11, 13])
+def test_a_covariance_of_any_spectrum_is_halved_exactly(decades):
+    generator = torch.Generator().manual_seed(decades)
+    axes = torch.linalg.qr(torch.randn(60, 60, generator=generator, dtype=torch.float64)).Q
+    one = torch.logspace(0, -decades, 60, dtype=torch.float64)
+    other = one[torch.randperm(60, generator=generator)]
+    mean = torch.zeros(60)
+    found = frechet_distance(mean, axes * one @ axes.mT, mean, axes * other @ axes.mT)
+    assert found == pytest.approx(float((one.sqrt() - other.sqrt()).square().sum()), rel=1e-9)
