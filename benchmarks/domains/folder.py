@@ -133,14 +133,13 @@ class FolderDomain(Domain):
         if not self.split.hashes:
             self.notes += [self.split.note] * bool(self.split.note)
             self.split = rule(may, self.draw)
-        chosen = reader.shown(found, self.split.hashes, shots)
+        chosen, self._shots = reader.shown(found, self.split.hashes, shots)
         if len(chosen) < shots:
             raise UserError(
                 f"{self.root} holds {_pictures(len(chosen))} that can be used, fewer than the "
                 f"{shots} shots asked for: add pictures or set data.shots={max(len(chosen), 1)}."
             )
-        self._shots = reader.stacked(shown.picture for shown in chosen)
-        self.shots_sha256 = hashlib.sha256(self._shots.tobytes()).hexdigest()
+        self.shots_sha256 = hashlib.sha256(self._shots.data).hexdigest()
         return chosen
 
     def _read_reference(
@@ -153,11 +152,11 @@ class FolderDomain(Domain):
             found = reader.keyed(files(placed(root)))
             reader.leaked += len(shots & set(found))
         free = order(set(found) - shots, HELD_OUT)
-        others = reader.shown(found, free, self.most["reference"], chosen)
+        others, pixels = reader.shown(found, free, self.most["reference"], chosen)
         self.notes.append(_held_out(len(others), self.minimum))
         if len(others) < self.minimum:
             others = []
-        self._reference = reader.stacked(shown.picture for shown in others)
+        self._reference = pixels[: len(others)]
         self.notes += reader.notes() if root else []
         self.notes += leaking(self._shots, self._reference, others)
         return others

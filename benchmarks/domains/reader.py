@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import tempfile
+import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from benchmarks import optional
+from benchmarks.bank import ahead
 from benchmarks.files import File
 from benchmarks.pictures import FRAMINGS, Picture, Sampling, Unreadable, read
 from core.errors import UserError
 
 NAMED = 3  # of the files that are told of
+WORKERS = 4  # threads at most that decode and resize
+HELD = 1 << 30
+"""Bytes of pixels in memory; those of a larger set lie in a temporary file."""
 T = TypeVar("T")
 
 
@@ -23,6 +31,13 @@ class Shown(NamedTuple):
     sha256: str
     file: File
     picture: Picture
+
+
+class Chosen(NamedTuple):
+    """Pictures of a set: what is known of each, and the pixels uint8 [n, R, R, 3] of all."""
+
+    shown: list[Shown]
+    pixels: np.ndarray
 
 
 class Reader:
@@ -55,22 +70,28 @@ class Reader:
         order: Iterable[str],
         limit: int,
         without: Iterable[Shown] = (),
-    ) -> list[Shown]:
+    ) -> Chosen:
         """The first pictures in the order, up to `limit`, each once and none of those `without`."""
         refused = {pixels_of(shown.picture) for shown in without}
+        wanted = list(order) if limit else []
+        room = pixel_room(min(limit, len(wanted)), self.resolution)
         kept: dict[bytes, Shown] = {}
-        for sha256 in order:
-            if len(kept) == limit:
-                break
-            picture = self.picture(found[sha256])
-            if picture is None:
-                continue
-            pixels = pixels_of(picture)
-            self.leaked += pixels in refused
-            self.repeated += pixels in kept
-            if pixels not in refused:
-                kept.setdefault(pixels, Shown(sha256, found[sha256], picture))
-        return list(kept.values())
+        workers = min(WORKERS, os.cpu_count() or 1)
+        with warnings.catch_warnings():  # its state is one for all threads, which change it
+            for sha256, attempt in ahead(wanted, partial(self._attempt, found), workers):
+                if len(kept) == limit:
+                    break
+                picture = self._tried(found[sha256], attempt)
+                if picture is None:
+                    continue
+                seen = pixels_of(picture)
+                self.leaked += seen in refused
+                self.repeated += seen in kept
+                if seen not in refused and seen not in kept:
+                    room[len(kept)] = picture.pixels
+                    own = Picture(room[len(kept)], picture.changes)
+                    kept[seen] = Shown(sha256, found[sha256], own)
+        return Chosen(list(kept.values()), room[: len(kept)])
 
     def all_of(self, found: Iterable[File]) -> list[Picture]:
         """The pictures of all the files."""
@@ -84,7 +105,18 @@ class Reader:
 
     def picture(self, file: File) -> Picture | None:
         """The picture in the file, or None for a broken one that is to be skipped."""
-        return self._tried(file, lambda: read(file, self.resolution, self.framing, self.sampling))
+        return self._tried(file, lambda: self._read(file))
+
+    def _read(self, file: File) -> Picture:
+        return read(file, self.resolution, self.framing, self.sampling)
+
+    def _attempt(self, found: dict[str, File], sha256: str) -> tuple[str, Callable[[], Picture]]:
+        """A picture that is read now; what is wrong with it is said when it is asked for."""
+        try:
+            picture = self._read(found[sha256])
+        except Unreadable as fault:
+            return sha256, partial(_raised, fault)
+        return sha256, lambda: picture
 
     def notes(self) -> list[str]:
         """What was left out, in sentences."""
@@ -110,6 +142,32 @@ class Reader:
                 ) from fault
             self.broken[file] = None
             return None
+
+
+def _raised(fault: Unreadable) -> Picture:
+    raise fault
+
+
+def pixel_room(count: int, resolution: int) -> np.ndarray:
+    """Room for pixels uint8 [n, R, R, 3]: in memory or, for many, in a file that nobody else sees.
+
+    Raises:
+        UserError: there is no space for the file.
+    """
+    shape = (count, resolution, resolution, 3)
+    size = int(np.prod(shape, dtype=np.int64))
+    if size <= HELD:
+        return np.empty(shape, np.uint8)
+    folder = optional.folder().parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+            return np.memmap(file, np.uint8, "r+", shape=shape)
+    except OSError as error:
+        raise UserError(
+            f"There is no space in {folder} for {size:,} bytes of pictures ({error.strerror})."
+        ) from error
 
 
 def pixels_of(picture: Picture) -> bytes:

@@ -18,6 +18,7 @@ TO_XYZ = (
 )
 """From linear sRGB, IEC 61966-2-1."""
 WHITE = (0.95047, 1.0, 1.08883)  # D65
+TOGETHER = 1 << 25  # projections of colours that are sorted at once
 
 
 def lab(images: Tensor) -> Tensor:
@@ -41,8 +42,11 @@ def directions(count: int) -> Tensor:
 def sliced_wasserstein(a: Tensor, b: Tensor, axes: Tensor, quantiles: int) -> float:
     """Mean over axes [A, D] of the Wasserstein-1 distance of the projections of [n, D], [m, D]."""
     at = (torch.arange(quantiles, dtype=torch.float64) + 0.5) / quantiles
-    first, second = (quantile(cloud @ axes.T, at) for cloud in (a, b))
-    return float((first - second).abs().mean())
+    found = []
+    for some in axes.split(max(1, TOGETHER // max(len(a), len(b)))):
+        first, second = (quantile(cloud @ some.T, at) for cloud in (a, b))
+        found.append((first - second).abs())
+    return float(torch.cat(found, 1).mean())
 
 
 def quantile(values: Tensor, at: Tensor) -> Tensor:

@@ -6,6 +6,9 @@ import torch
 from PIL import Image
 
 from benchmarks.domains import About, FolderDomain
+from benchmarks.domains.reader import Reader
+from benchmarks.files import files
+from benchmarks.pictures import WHOLE
 from core.errors import UserError
 
 RUN = {"resolution": 32, "images": 40, "batch_size": 8, "seed": 0, "xflip": True}
@@ -67,6 +70,30 @@ def test_no_shot_is_in_the_reference_and_none_is_lost(sixty):
     shots, reference = rows(domain.training()), rows(domain.reference().pixels)
     assert not shots & reference
     assert len(shots | reference) == 60
+
+
+def test_the_pixels_of_a_large_set_lie_in_a_file_that_nobody_sees(sixty, tmp_path, monkeypatch):
+    held = folder(sixty)
+    monkeypatch.setattr("benchmarks.domains.reader.HELD", 40 * 32 * 32 * 3)
+    monkeypatch.setenv("STYLESHIFT_CACHE", str(tmp_path / "cache"))
+    domain = folder(sixty)
+    assert isinstance(domain.reference().pixels, np.memmap)
+    assert not isinstance(domain.training(), np.memmap)  # ten shots are few
+    assert torch.equal(torch.cat(list(domain.reference())), torch.cat(list(held.reference())))
+    assert (domain.shots_sha256, domain.facts) == (held.shots_sha256, held.facts)
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_a_broken_file_beyond_the_last_that_is_needed_is_not_missed(tmp_path):
+    for path in sorted(fill(tmp_path / "mixed", 10).iterdir())[5:]:
+        path.write_bytes(b"no picture")
+    found = {str(i): file for i, file in enumerate(files(tmp_path / "mixed"))}
+    for skips in (False, True):
+        reader = Reader(32, framing="crop", sampling=WHOLE, skip_broken=skips)
+        assert len(reader.shown(found, found, 5).shown) == 5
+        assert reader.notes() == []
+    assert len(reader.shown(found, found, 6).shown) == 5
+    assert "5 files were unreadable" in reader.notes()[0]
 
 
 def test_what_a_folder_does_not_know_is_absent_and_not_none(sixty):
