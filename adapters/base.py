@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from core import parallel
 from core.freeze import trainable
+from core.shots import Shots
 from core.source import Source
 
 G, D = 0, 1
@@ -71,7 +72,7 @@ class Adapter(L.LightningModule):
         """Images [N, 3, R, R] in [-1, 1] of styles [N, L, W], with the weights to be judged."""
         raise NotImplementedError(f"{type(self).__name__} has no render.")
 
-    def prepare(self, shots: Tensor) -> None:
+    def prepare(self, shots: Shots) -> None:
         """Look at all shots [K, 3, R, R] once, before the first step."""
 
     def judged(self) -> nn.Module:

@@ -32,6 +32,7 @@ from core.freeze import trainable
 from core.generator import Generator
 from core.losses import logistic_d, logistic_g
 from core.patch import PatchHeads
+from core.shots import Shots
 from core.source import Source
 from core.taps import recorded
 
@@ -67,7 +68,7 @@ class CDC(FineTune):
         # Drawn again by ``prepare`` when a run is resumed, so it needs no place in a checkpoint.
         self.register_buffer("anchors", torch.zeros(0, source.g.z_dim), persistent=False)
 
-    def prepare(self, shots: Tensor) -> None:
+    def prepare(self, shots: Shots) -> None:
         """As many anchors as shots [K, 3, R, R]; which shot belongs to which is left open."""
         self.anchors = self.noise(len(shots))
 

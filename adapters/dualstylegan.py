@@ -37,6 +37,7 @@ from core.losses import logistic_d, logistic_g
 from core.mixing import mixed_ws
 from core.penalties import R1, PathLength
 from core.ready import Ready
+from core.shots import Shots
 from core.source import Source
 from core.styleloss import NormPenalty, StyleLoss
 from core.styles import Dose, StyleMaker, Styles, unseen
@@ -130,7 +131,7 @@ class ExemplarTransfer(Adapter):
         find = partial(unseen, destylise=ready.destylise, cost=style.refining, lr=refine_lr)
         self.styles = Styles(self.judged(), self.exemplars, styles, find)
 
-    def prepare(self, shots: Tensor) -> None:
+    def prepare(self, shots: Shots) -> None:
         """Stage II and destylisation: read from disk where they are there, else made."""
         dual = DualStyleGAN.untrained(self.source.g, res_index=self.g.config["res_index"])
         self.take(self.ready.path(self.source, dual.to(self.device), told))
@@ -281,9 +282,8 @@ class ExemplarTransfer(Adapter):
 
     def export(self) -> dict[str, nn.Module]:
         """Generator, discriminator, the shots' codes and what draws random ones."""
-        sampler = self.maker.sampler(self.exemplars, self.device)
-        networks: dict[str, nn.Module] = {"g_ema": self.judged(), "d": self.d}
-        return networks | {"exemplars": self.exemplars, "sampler": sampler}
+        made = self.maker.sampler(self.exemplars, self.device)
+        return {"g_ema": self.judged(), "d": self.d, "exemplars": self.exemplars, "sampler": made}
 
     def latents(self, z: Tensor) -> Tensor:
         """Intrinsic rows of z [N, Z], then extrinsic ones of a random style each: [N, 2 L, W]."""

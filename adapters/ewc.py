@@ -21,6 +21,7 @@ from torch.func import functional_call, grad, vmap
 from adapters.finetune import FineTune
 from core.discriminator import Discriminator
 from core.generator import Generator
+from core.shots import Shots
 from core.source import Source
 
 
@@ -97,7 +98,7 @@ class EWC(FineTune):
         """The generator's weights that train, by name."""
         return {name: p for name, p in self.g.named_parameters() if p.requires_grad}
 
-    def prepare(self, shots: Tensor) -> None:
+    def prepare(self, shots: Shots) -> None:
         """Measure the source; the shots have no part in it."""
         anchors = self.anchors()
         total = {name: torch.zeros_like(weight) for name, weight in anchors.items()}

@@ -27,6 +27,7 @@ from core.discriminator import Discriminator
 from core.errors import UserError
 from core.freeze import freeze, trainable
 from core.generator import Generator
+from core.shots import Shots
 from core.source import Source
 from core.taps import entering
 
@@ -195,11 +196,12 @@ class JoJoGAN(Adapter):
         for side in self.sides:
             self.register_buffer(f"wanted{side}", torch.zeros(0), persistent=False)
 
-    def prepare(self, shots: Tensor) -> None:
+    def prepare(self, shots: Shots) -> None:
         """Invert the references [K, 3, R, R], and keep what the discriminator sees in them."""
-        self.codes = self.source.invert(shots).detach()
+        references = shots[:]
+        self.codes = self.source.invert(references).detach()
         with torch.no_grad():
-            for side, features in seen(self.source.d, shots, self.sides).items():
+            for side, features in seen(self.source.d, references, self.sides).items():
                 setattr(self, f"wanted{side}", features)
 
     def configure_optimizers(self) -> list[Optimizer]:

@@ -111,4 +111,4 @@ def device_of(trainer: L.Trainer) -> torch.device:
 def ready(adapter: Any, given: World, device: torch.device) -> None:
     """Let an adapter look at the shots, on the device that it will be trained and judged on."""
     adapter.to(device)
-    adapter.prepare(given.domain.shots.to(device))
+    adapter.prepare(given.domain.streamed(device))

@@ -26,6 +26,7 @@ from core.generator import Generator
 from core.losses import logistic_d, logistic_g
 from core.mixing import crossed, mixed_ws
 from core.penalties import R1
+from core.shots import Shots
 from core.source import Source
 
 Optimise = Callable[..., Optimizer]
@@ -179,7 +180,7 @@ class Tuning(Game):
     """
 
     def __init__(
-        self, source: Source, shots: Tensor, *, tuning_steps: int, mixing_prob: float, **game: Any
+        self, source: Source, shots: Shots, *, tuning_steps: int, mixing_prob: float, **game: Any
     ) -> None:
         super().__init__(source.g.mapping.w_avg.device, **game)
         self.shots, self.steps, self.mixing_prob = shots, tuning_steps, mixing_prob

@@ -22,6 +22,7 @@ from core.dualstyle import DualStyleGAN
 from core.games import StructureTransfer, Tuning
 from core.generator import Generator
 from core.inversion import ROOT
+from core.shots import Shots
 from core.source import Source
 
 Told = Callable[[str, int], AbstractContextManager[stages.Progress]]
@@ -75,7 +76,7 @@ class Ready:
             transfer=self.transfer,
         )
 
-    def codes(self, source: Source, shots: Tensor, seed: int, told: Told) -> Codes:
+    def codes(self, source: Source, shots: Shots, seed: int, told: Told) -> Codes:
         """Codes of shots [K, 3, R, R], which are read in parts; each is kept for itself."""
         hashes = [fingerprint(shot) for shot in shots]
         tuned = stages.named(
@@ -102,7 +103,7 @@ class Ready:
         device = source.g.mapping.w_avg.device
         return Codes(*(torch.stack([k[f] for k in kept]).to(device) for f in Codes._fields))
 
-    def tuned(self, source: Source, shots: Tensor, seed: int, name: str, told: Told) -> Generator:
+    def tuned(self, source: Source, shots: Shots, seed: int, name: str, told: Told) -> Generator:
         """The source's generator after a little training on the shots."""
         stage = self.tuning(source, shots, seed=seed)
         with told("tuning a generator for destylisation", stage.steps) as bar:

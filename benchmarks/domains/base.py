@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from typing import Any
 
 import lightning as L
 import numpy as np
+import torch
 from torch import Tensor
 
 from benchmarks.pictures import as_images
@@ -29,6 +31,29 @@ class Pictures:
     def __iter__(self) -> Iterator[Tensor]:
         for start in range(0, len(self), self.batch_size):
             yield as_images(self.pixels[start : start + self.batch_size])
+
+
+class Streamed:
+    """Pixels uint8 [K, R, R, 3] as shots [K, 3, R, R], floats only where they are looked at."""
+
+    def __init__(self, pixels: np.ndarray, device: torch.device) -> None:
+        self.pixels, self.device = pixels, device
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __getitem__(self, which: Any) -> Tensor:
+        rows = which.cpu().numpy() if isinstance(which, Tensor) else which
+        return as_images(self.pixels[rows]).to(self.device)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        for part in self.split(1):
+            yield part[0]
+
+    def split(self, size: int) -> Iterator[Tensor]:
+        """Images [<= size, 3, R, R], one part after the other."""
+        for start in range(0, len(self), size):
+            yield self[start : start + size]
 
 
 Landmarks = np.ndarray | tuple[()]
@@ -81,10 +106,18 @@ class Domain(L.LightningDataModule):
         """Pixels uint8 [M, R, R, 3] to train on: the shots, if a domain has no more than them."""
         raise NotImplementedError(f"{type(self).__name__} has nothing to train on.")
 
+    def exemplary(self) -> np.ndarray:
+        """Pixels uint8 [K, R, R, 3] of the shots."""
+        return self.training()
+
     @cached_property
     def shots(self) -> Tensor:
-        """The shots [K, 3, R, R] in [-1, 1]."""
-        return as_images(self.training())
+        """The shots [K, 3, R, R] in [-1, 1], for who wants to see all of them."""
+        return as_images(self.exemplary())
+
+    def streamed(self, device: torch.device) -> Streamed:
+        """The shots as a method is given them."""
+        return Streamed(self.exemplary(), device)
 
     def normals(self, ids: Tensor) -> Tensor:
         """Standard normals [N, P] of which the training pictures ids [N] were made, if known."""

@@ -19,7 +19,6 @@ from torch import Tensor
 from benchmarks import parafaces
 from benchmarks.domains.base import Domain, Landmarks, Pairs, Pictures, whole
 from benchmarks.parafaces.picture import RESOLUTIONS
-from benchmarks.pictures import as_images
 from core.errors import UserError
 
 TRAINING, REFERENCE, TEST = (
@@ -196,10 +195,9 @@ class ParaFacesTraining(ParaFacesDomain):
         """Person [N] and picture [N] of the training pictures ids [N]."""
         return self.trained.start + ids // self.pictures_each, ids % self.pictures_each
 
-    @cached_property
-    def shots(self) -> Tensor:
+    def exemplary(self) -> np.ndarray:
         """The first pictures of the training set, as an example of it."""
-        return as_images(self.training()[: self.shown])
+        return self.training()[: self.shown]
 
 
 def home(folder: str) -> Path:

@@ -2,10 +2,13 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
 
+from benchmarks.domains.base import Streamed
+from benchmarks.pictures import as_images
 from benchmarks.run import build
 from benchmarks.settings import flat
 from core.destylise import rows_mapped
@@ -56,6 +59,27 @@ def test_what_is_made_once_is_not_made_again(alone, tmp_path):
     alone.prepare(pictures())
     now = {path: path.stat().st_mtime_ns for path in (tmp_path / "dualstylegan").iterdir()}
     assert now == files
+    assert torch.equal(alone.exemplars.extrinsic, codes)
+
+
+def test_shots_are_streamed_and_never_held_together(alone, tmp_path):
+    asked = []
+
+    class Watched(Streamed):
+        def __getitem__(self, which):
+            images = super().__getitem__(which)
+            asked.append(len(images))
+            return images
+
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 255, (SHOTS + 2, SIDE, SIDE, 3), dtype=np.uint8)
+    alone.ready.batch_size = 2
+    alone.ready.tuning.keywords["batch_size"] = 2
+    alone.prepare(Watched(pixels, alone.device))
+    assert max(asked) == 2
+    codes, files = alone.exemplars.extrinsic.clone(), set((tmp_path / "dualstylegan").iterdir())
+    alone.prepare(as_images(pixels))  # the same pictures by the same names
+    assert set((tmp_path / "dualstylegan").iterdir()) == files
     assert torch.equal(alone.exemplars.extrinsic, codes)
 
 

@@ -145,6 +145,18 @@ def test_the_folder_yaml_builds_a_domain_once_it_has_a_root(twelve):
     assert len(domain.shots) == 10
 
 
+def test_streamed_shots_are_the_shots(twelve):
+    domain = instantiate(settings("folder", root=str(twelve)), _convert_="object")
+    streamed, shots = domain.streamed(torch.device("cpu")), domain.shots
+    assert len(streamed) == len(shots)
+    some = torch.tensor([3, 0, 3])
+    for which in (slice(None), slice(2, 5), [1, 4], some):
+        assert torch.equal(streamed[which], shots[which])
+    assert torch.equal(torch.stack(list(streamed)), shots)
+    for part, same in zip(streamed.split(4), shots.split(4), strict=True):
+        assert torch.equal(part, same)
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_every_published_set_says_what_it_is_and_how_it_is_had(name):
     data = settings(name)
