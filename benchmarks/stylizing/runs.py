@@ -52,7 +52,7 @@ def found(text: str, results: Path, *, whole: bool) -> Run:
 
 
 def of_name(text: str, results: Path, *, whole: bool) -> Run:
-    """The run of this name, or the only one whose name begins so."""
+    """The run of this name, or the only one whose name begins so, or the only one that is here."""
     runs = {p.stem for p in (results / "runs").glob("*.json")}
     made = [p for kind in (WEIGHTS, RECORD) for p in (results / "out").glob(f"*/{kind}")]
     names = runs | {p.parent.name for p in made}
@@ -64,6 +64,9 @@ def of_name(text: str, results: Path, *, whole: bool) -> Run:
             f"{text} is neither a folder, a file nor a run in {results}; a run is made by "
             "`python -m benchmarks.run`."
         )
+    here = [name for name in meant if (results / "out" / name / WEIGHTS).is_file()]
+    if len(here) == 1:  # of the others there are only records
+        meant = here
     if len(meant) > 1:
         more = ", ..." if len(meant) > SHOWN else ""
         raise UserError(

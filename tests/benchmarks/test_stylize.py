@@ -261,6 +261,10 @@ def test_a_run_that_is_not_there_is_one_sentence(results):
     record = records.read(results / "out" / NAME / "record.json")
     for seed in (1, 2):
         records.write(results / "runs" / f"{NAME[:-1]}{seed}.json", record)
+    assert found("finetune", results, whole=False).name == NAME  # the only one with weights
+    for seed in (0, 1):
+        (results / "out" / f"{NAME[:-1]}{seed}").mkdir(exist_ok=True)
+        (results / "out" / f"{NAME[:-1]}{seed}" / "generator.safetensors").touch()
     with pytest.raises(UserError, match="is the beginning of 3 runs"):
         found("finetune", results, whole=False)
     with pytest.raises(UserError, match=r"not here: `python -m benchmarks\.run method=finetune"):
