@@ -15,7 +15,7 @@ class Shots(Protocol):
         """K."""
 
     def __getitem__(self, which: Any, /) -> Tensor:
-        """Those of a slice or of numbers [N], as images [N, 3, R, R]; all of them are ``[:]``."""
+        """Those of a slice or of numbers [N], as images [N, 3, R, R], or one; all are ``[:]``."""
 
     def __iter__(self) -> Iterator[Tensor]:
         """One after the other."""

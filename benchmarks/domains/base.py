@@ -43,6 +43,8 @@ class Streamed:
         return len(self.pixels)
 
     def __getitem__(self, which: Any) -> Tensor:
+        if isinstance(which, int):
+            return self[[which]][0]
         rows = which.cpu().numpy() if isinstance(which, Tensor) else which
         return as_images(self.pixels[rows]).to(self.device)
 

@@ -150,7 +150,7 @@ def test_streamed_shots_are_the_shots(twelve):
     streamed, shots = domain.streamed(torch.device("cpu")), domain.shots
     assert len(streamed) == len(shots)
     some = torch.tensor([3, 0, 3])
-    for which in (slice(None), slice(2, 5), [1, 4], some):
+    for which in (slice(None), slice(2, 5), [1, 4], some, 3, -1):
         assert torch.equal(streamed[which], shots[which])
     assert torch.equal(torch.stack(list(streamed)), shots)
     for part, same in zip(streamed.split(4), shots.split(4), strict=True):
