@@ -65,11 +65,13 @@ def precision_recall(real: Array, fake: Array, k: int) -> PrecisionRecall:
     found = torch.zeros(len(b), dtype=torch.bool)
     real_limits, fake_limits = neighbours.limit(real_radii, b), neighbours.limit(fake_radii, a)
     for i in a.blocks:
+        asking = a.asking(i)
         for j in b.blocks:  # a picture that lies in one ball need not be looked for in another
             if precise[i].all() and found[j].all():
                 continue
-            seen = neighbours.nearness(a, i, b, j)
-            row, column = neighbours.at_least(seen, fake_limits[i, None], real_limits[j])
+            seen = neighbours.nearness(asking, b, j)
+            limits = torch.minimum(fake_limits[i, None], real_limits[j])
+            row, column = neighbours.at_least(seen, limits)
             near = seen[row, column]
             sought = (near >= real_limits[j][column]) & ~precise[i][row]
             r, c = row[sought], column[sought]
@@ -97,9 +99,9 @@ def density_coverage(real: Array, fake: Array, k: int) -> DensityCoverage:
     found = torch.zeros(len(b), dtype=torch.bool)
     count = 0
     for i in a.blocks:
+        asking = a.asking(i)
         for j in b.blocks:
-            seen = neighbours.nearness(a, i, b, j)
-            row, column = neighbours.hits(seen >= limits[j])
+            row, column = neighbours.at_least(neighbours.nearness(asking, b, j), limits[j])
             inside = neighbours.within(a, i, b, j, row, column, reach[j][column])
             count += int(inside.count_nonzero())
             found[column[inside] + j.start] = True

@@ -14,9 +14,11 @@ import math
 import torch
 from torch import Tensor
 
+from benchmarks.metrics.distances import CACHED
+
 BLOCK = 2048  # rows on either side of a block of distances: it stays in the cache
 PAIRS = 128  # pairs whose difference is held at once: more would leave the cache
-SPARE = 9  # neighbours that are proposed beyond those wanted
+SPARE = 13  # neighbours that are proposed beyond those wanted
 SEARCHED = 512  # rows that are compared with all others at once: 512 x 50,000 doubles are 200 MB
 MEASURED = 512  # others of a row, out of which more are told apart by a product in float64
 DENSE = 0.02  # share of open pairs from which on a whole block is computed in double precision
@@ -31,12 +33,12 @@ def low_precision() -> torch.dtype:
 
 def centre(rows: Tensor) -> Tensor:
     """Mean [F] of rows [N, F] in float64."""
-    return torch.stack([part.double().sum(0) for part in rows.split(BLOCK)]).sum(0) / len(rows)
+    return torch.stack([part.double().sum(0) for part in rows.split(CACHED)]).sum(0) / len(rows)
 
 
 def unit(*clouds: Tensor) -> float:
     """A power of two that no number of the rows is twice as large as."""
-    most = max(float(part.abs().max()) for rows in clouds for part in rows.split(BLOCK))
+    most = max(float(part.abs().max()) for rows in clouds for part in rows.split(CACHED))
     return 2.0 ** (math.frexp(most)[1] - 1) if most else 1.0
 
 
@@ -52,16 +54,17 @@ class Cloud:
 
     def __init__(self, rows: Tensor, about: Tensor, scale: float, proposed_in: torch.dtype) -> None:
         self.rows, self.about, self.scale = rows, about, scale
-        self.low = torch.empty(rows.shape, dtype=proposed_in)
-        self.squared = torch.empty(len(rows), dtype=torch.float64)
-        lost, short = torch.empty_like(self.squared), torch.empty_like(self.squared)
-        for i in self.blocks:
+        n, width = rows.shape
+        self.low = torch.empty(n, width + 8, dtype=proposed_in)
+        self.squared, lost, short = torch.empty(3, n, dtype=torch.float64)
+        for i in slices(n, CACHED):
             exact = self.centred(i)
-            self.low[i] = exact
-            lost[i] = torch.linalg.vector_norm(self.low[i].double().sub_(exact), dim=1)
-            short[i] = torch.linalg.vector_norm(self.low[i].double(), dim=1)
+            self.low[i, :width] = exact
+            kept = self.low[i, :width].double()
+            short[i] = torch.linalg.vector_norm(kept, dim=1)
+            lost[i] = torch.linalg.vector_norm(kept.sub_(exact), dim=1)
             self.squared[i] = exact.square_().sum(1)
-        self.left, self.right = self._margins(lost, short)
+        self.left, self.low[:, width:] = self._margins(lost, short)
 
     def _margins(self, lost: Tensor, short: Tensor) -> tuple[Tensor, Tensor]:
         """Columns [N, 8] beside those of the rows, which make a product an upper bound.
@@ -87,11 +90,20 @@ class Cloud:
     @property
     def blocks(self) -> list[slice]:
         """Slices of at most BLOCK rows."""
-        return [slice(i, min(i + BLOCK, len(self))) for i in range(0, len(self), BLOCK)]
+        return slices(len(self), BLOCK)
 
     def centred(self, i: slice | Tensor) -> Tensor:
         """Rows i about the point, in units, in float64."""
-        return (self.rows[i] - self.about).div_(self.scale)
+        return torch.sub(self.rows[i].double(), self.about).div_(self.scale)
+
+    def asking(self, i: slice | Tensor) -> Tensor:
+        """Rows i in low precision with the margins of the left side of a product."""
+        return torch.cat([self.low[i, : self.rows.shape[1]], self.left[i]], 1)
+
+
+def slices(n: int, size: int) -> list[slice]:
+    """All of n in slices of at most ``size``."""
+    return [slice(i, min(i + size, n)) for i in range(0, n, size)]
 
 
 def raised(numbers: Tensor, kind: torch.dtype) -> Tensor:
@@ -101,13 +113,12 @@ def raised(numbers: Tensor, kind: torch.dtype) -> Tensor:
     return torch.where(low.double() < numbers, torch.nextafter(low, up), low)
 
 
-def nearness(a: Cloud, i: slice | Tensor, b: Cloud, j: slice) -> Tensor:
-    """An upper bound [n, m] of minus half the squared distances of rows i of a and rows j of b.
+def nearness(asking: Tensor, cloud: Cloud, j: slice) -> Tensor:
+    """An upper bound [n, m] of minus half the squared distances of rows that ask and rows j.
 
     It is rounded to the nearest number of its type; compare it with :func:`limit`.
     """
-    left = torch.cat([a.low[i], a.left[i]], 1)
-    return left @ torch.cat([b.low[j], b.right[j]], 1).mT
+    return asking @ cloud.low[j].mT
 
 
 def limit(squared: Tensor, cloud: Cloud) -> Tensor:
@@ -122,7 +133,8 @@ def pair_distances(a: Cloud, i: Tensor, b: Cloud, j: Tensor) -> Tensor:
     """Squared distances [P] of pairs of rows; equal for equal pairs, in either order."""
     parts = [torch.empty(0, dtype=torch.float64)]
     for p, q in zip(i.split(PAIRS), j.split(PAIRS), strict=True):
-        parts.append(a.rows[p].double().sub_(b.rows[q]).square_().sum(1))
+        one, other = a.rows.index_select(0, p).double(), b.rows.index_select(0, q).double()
+        parts.append(one.sub_(other).square_().sum(1))
     return torch.cat(parts)
 
 
@@ -155,33 +167,35 @@ def proposed(cloud: Cloud, kept: int) -> tuple[Tensor, Tensor]:
     near = torch.full((len(cloud), kept), -torch.inf, dtype=cloud.low.dtype)
     place = torch.zeros(near.shape, dtype=torch.long)
     for i in cloud.blocks:  # first what fills the lists, so that little has to enter them later
-        seen = nearness(cloud, i, cloud, i).fill_diagonal_(-torch.inf)
+        seen = nearness(cloud.asking(i), cloud, i).fill_diagonal_(-torch.inf)
         best = seen.topk(min(kept, len(seen)), dim=1, sorted=False)
         near[i, : best.values.shape[1]] = best.values
         place[i, : best.values.shape[1]] = best.indices + i.start
     for number, i in enumerate(cloud.blocks):
+        asking = cloud.asking(i)
         for j in cloud.blocks[number + 1 :]:
-            seen = nearness(cloud, i, cloud, j)
-            row, column = at_least(seen, near[i].amin(1)[:, None], near[j].amin(1))
+            seen = nearness(asking, cloud, j)
+            row, column = at_least(seen, torch.minimum(near[i].amin(1)[:, None], near[j].amin(1)))
             new = seen[row, column]
             merge(near[i], place[i], new, row, column + j.start)
             merge(near[j], place[j], new, column, row + i.start)
     return near, place
 
 
-def at_least(seen: Tensor, one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows and columns [P] of what is seen [n, m] that reaches one of two limits."""
-    return hits(seen >= torch.minimum(one, other))
+def at_least(seen: Tensor, limits: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows and columns [P] of what is seen [n, m] that reaches limits."""
+    return hits(torch.ge(seen, limits, out=torch.empty_like(seen)))  # faster than into bool
 
 
 def hits(mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows and columns [P] at which a mask [n, m] is True; fast where few are."""
-    if mask.shape[1] % 8:
+    """Rows and columns [P] at which a mask [n, m] is not zero; fast where few are."""
+    together = 8 // mask.element_size()
+    if mask.shape[1] % together:
         row, column = mask.nonzero(as_tuple=True)
         return row, column
-    row, eighth = mask.view(torch.int64).nonzero(as_tuple=True)
-    hit, bit = mask.view(len(mask), -1, 8)[row, eighth].nonzero(as_tuple=True)
-    return row[hit], eighth[hit] * 8 + bit
+    row, group = mask.view(torch.int64).nonzero(as_tuple=True)
+    hit, place = mask.view(len(mask), -1, together)[row, group].nonzero(as_tuple=True)
+    return row[hit], group[hit] * together + place
 
 
 def merge(near: Tensor, place: Tensor, new: Tensor, row: Tensor, where: Tensor) -> None:
@@ -214,8 +228,8 @@ def searched(cloud: Cloud, rows: Tensor, most: int, last: Tensor) -> Tensor:
     All pairs that low precision cannot exclude are measured or, where those are too many, all that
     a product in float64 cannot.
     """
-    limits = limit(last, cloud)[:, None]
-    mask = torch.cat([nearness(cloud, rows, cloud, j) >= limits for j in cloud.blocks], 1)
+    limits, asking = limit(last, cloud)[:, None], cloud.asking(rows)
+    mask = torch.cat([nearness(asking, cloud, j) >= limits for j in cloud.blocks], 1)
     mask.scatter_(1, rows[:, None], torch.zeros(len(rows), 1, dtype=torch.bool))
     few = mask.sum(1) <= MEASURED
     many = rows[~few]
