@@ -2,7 +2,8 @@
 
 An extractor has a ``name``, under which a gallery keeps what it saw, the ``sha256`` of its weights,
 and turns images [N, 3, R, R] in [-1, 1] into tensors by head. One that prepares pictures in a way
-of its own does so in ``prepare``, on the CPU and beside the network. Weights that are not shipped
+of its own does so in ``prepare``, on the CPU and beside the network. A yaml names its class, or
+gives ``named`` the name of the list (``name: dinov2-b``). Weights that are not shipped
 come from the list of optional files (``conf/weights.yaml``); a missing one is refused before
 anything is run, and nothing is ever downloaded.
 """
@@ -10,6 +11,7 @@ anything is run, and nothing is ever downloaded.
 from benchmarks.extractors.faces import ArcFace, Detected, Framed, MobileFaceNet
 from benchmarks.extractors.inception import Inception
 from benchmarks.extractors.lpips import LPIPS
+from benchmarks.extractors.names import named
 from benchmarks.extractors.parafaces import ParaFaces, ParaFacesMaps, network
 from benchmarks.extractors.published import Published
 from benchmarks.extractors.transformers import CLIP, DINO, DINOv2
@@ -29,5 +31,6 @@ __all__ = [
     "ParaFacesMaps",
     "Published",
     "Untrained",
+    "named",
     "network",
 ]

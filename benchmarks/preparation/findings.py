@@ -98,7 +98,7 @@ def listing(title: str, entries: Iterable[str]) -> list[str]:
 def checked(survey: Survey, known: frozenset[str], name: str) -> list[str]:
     """How the files compare with a published list of md5 checksums."""
     if not known:
-        return [f"- published checksums: {name} was not given" if name else ""]
+        return [f"- published checksums: {name} was not given", ""] if name else []
     unknown = sorted(row.file.name for row in survey.rows if row.md5 not in known)
     agree = len(survey.rows) - len(unknown)
     lines = [f"- published checksums ({name}): {agree:,} of {len(survey.rows):,} files agree", ""]

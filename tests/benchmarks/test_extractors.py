@@ -28,6 +28,7 @@ from benchmarks.extractors import (
     MobileFaceNet,
     Untrained,
     mobilefacenet,
+    named,
     resize,
 )
 from benchmarks.extractors.faces import Framed
@@ -372,3 +373,25 @@ def test_a_file_with_more_than_tensors_is_refused(tmp_path):
     torch.save([1, 2], path)
     with pytest.raises(UserError, match="no state dict"):
         read(path)
+
+
+NAMED = (
+    "inception lpips-vgg lpips-alex lpips-squeeze arcface-irse50 mobilefacenet dinov2-l dinov2-b "
+    "dinov2-s dino-b8 clip-b32 clip-l14"
+)
+
+
+@pytest.mark.parametrize("name", NAMED.split())
+def test_every_published_network_is_chosen_by_the_name_of_its_file(cache, name):
+    options = {"inception": {"resize": "clean"}, "mobilefacenet": {"finder": None}}
+    with pytest.raises(UserError, match=f"benchmarks.fetch {name}.*licence: "):
+        named(name, **({"side": 256} if name.startswith("lpips") else options.get(name, {})))
+
+
+def test_the_shipped_and_untrained_networks_have_names_too():
+    files = {name for name, file in optional.listed().items() if file.kind == "extractor"}
+    assert files | {"arcface-irse50"} == set(NAMED.split()) | {"inception-pt"}
+    assert named("parafaces").name == "parafaces:measure"
+    assert named("random-resnet10t", seed=3).name == "random-resnet10t:3"
+    with pytest.raises(UserError, match=r"no extractor 'vgg': there are inception, .*random-"):
+        named("vgg")
