@@ -151,8 +151,14 @@ def nearest(cloud: Cloud, most: int) -> Tensor:
     n = len(cloud)
     kept = min(most + SPARE, n - 1)
     near, place = proposed(cloud, kept)
-    row = torch.arange(n)[:, None].expand(n, kept)
-    exact = pair_distances(cloud, row.flatten(), cloud, place.flatten()).view(n, kept)
+    exact = torch.full(near.shape, torch.inf, dtype=torch.float64)
+
+    def measure(row: Tensor, column: Tensor) -> None:
+        exact[row, column] = pair_distances(cloud, row, cloud, place[row, column])
+
+    measure(torch.arange(n).repeat_interleave(most), near.topk(most, dim=1).indices.flatten())
+    first = exact.kthvalue(most, dim=1, keepdim=True).values
+    measure(*hits(exact.isinf() & (near >= limit(first, cloud))))
     found = exact.sort(1).values[:, :most]
     if kept < n - 1:  # a row that was not proposed may be nearer than the last one found
         last = found[:, -1]
