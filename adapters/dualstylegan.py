@@ -130,6 +130,7 @@ class ExemplarTransfer(Adapter):
         self.maker, self.dose, self.unnamed_dose = styles, dose, unnamed_dose
         find = partial(unseen, destylise=ready.destylise, cost=style.refining, lr=refine_lr)
         self.styles = Styles(self.judged(), self.exemplars, styles, find)
+        self.stages = Stylise(self), Refine(self)
 
     def prepare(self, shots: Shots) -> None:
         """Stage II and destylisation: read from disk where they are there, else made."""
@@ -161,97 +162,9 @@ class ExemplarTransfer(Adapter):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """A step of stage III, or of stage IV."""
         images, ids = batch
-        stage = self.stylise_step if self.images_seen < self.refine_from else self.refine_step
-        self.losses = stage(images, ids)
+        stage = self.stages[self.images_seen >= self.refine_from]
+        self.losses = stage.step(images, ids)
         self.images_seen += len(images)
-
-    def stylise_step(self, images: Tensor, ids: Tensor) -> dict[str, Tensor]:
-        """Stage III: D, then G, on faces of random latents or on the shots' own."""
-        step = self.images_seen // self.batch_size
-        paired = step % self.paired_every == self.paired_every - 1
-        if paired:
-            images = self.exemplars.upright(images, ids)
-        loss_d, logits = self.discriminate(images, ids, paired, step)
-        found: dict[str, Tensor] = {}
-        with self.turn(G):
-            ws, ex_ws = self.draw(ids, paired)
-            for part in self.chunks(len(images)):
-                fakes = self.g.synthesis(ws[part], ex_ws[part], self.ones, **self.random)
-                with torch.no_grad():
-                    faces = self.g.synthesis(ws[part])
-                terms = self.style(fakes, images[part], faces, paired=paired)
-                terms["adversarial"] = logistic_g(self.d(self.augment(fakes)))
-                share = len(fakes) / len(images)
-                self.manual_backward(torch.stack(list(terms.values())).sum() * share)
-                for name, term in terms.items():
-                    found[name] = found.get(name, 0) + share * term.detach()
-            lengths = self.penalty(self.g)
-            self.manual_backward(lengths)
-        if self.path_length.due(step):
-            self.regularise(ids[: self.path_length.batch(len(ids))], paired)
-        self.augment.observe(logits)
-        self.ema.update(self.g, len(images))
-        return {"loss_d": loss_d, **found, "lengths": lengths.detach()}
-
-    def discriminate(
-        self, images: Tensor, ids: Tensor, paired: bool, step: int
-    ) -> tuple[Tensor, Tensor]:
-        """D's move and its lazy R1; its loss and the logits [N, 1] of the reals."""
-        losses, logits = [], []
-        with self.turn(D):
-            with torch.no_grad():
-                ws, ex_ws = self.draw(ids, paired)
-            for part in self.chunks(len(images)):
-                with torch.no_grad():
-                    fakes = self.g.synthesis(ws[part], ex_ws[part], self.ones, **self.random)
-                real = self.d(self.augment(images[part]))
-                loss = logistic_d(real, self.d(self.augment(fakes)))
-                self.manual_backward(loss * len(fakes) / len(images))
-                losses.append(loss.detach())
-                logits.append(real.detach())
-        if self.r1.due(step):
-            with self.turn(D):
-                for part in self.chunks(len(images)):
-                    cost = self.r1(self.d, images[part], self.augment)
-                    self.manual_backward(cost * len(images[part]) / len(images))
-        return torch.stack(losses).mean(), torch.cat(logits)
-
-    def regularise(self, ids: Tensor, paired: bool) -> None:
-        """G's lazy path length, along intrinsic styles; every part moves the running mean."""
-        with self.turn(G):
-            ws, ex_ws = self.draw(ids, paired)
-            for part in self.chunks(len(ids)):
-                how = {"ex_ws": ex_ws[part], "weights": self.ones, **self.random}
-                cost = self.path_length(partial(self.g.synthesis, **how), ws[part], self.rng)
-                self.manual_backward(cost * len(ws[part]) / len(ids))
-
-    def refine_step(self, images: Tensor, ids: Tensor) -> dict[str, Tensor]:
-        """Stage IV: the codes of these shots, so that the averaged generator shows them."""
-        images, judged = self.exemplars.upright(images, ids), self.judged()
-        total = images.new_zeros(())
-        with self.turn(CODES):
-            for part in self.chunks(len(images)):
-                ws = rows_mapped(judged.generator, self.exemplars.intrinsic[ids[part]])
-                ex_ws = rows_mapped(judged.generator, self.exemplars.extrinsic[ids[part]])
-                made = judged.synthesis(ws, ex_ws, self.ones)
-                loss = self.style.refining(made, images[part])
-                # A sum over the pictures of all processes: each has its own optimiser.
-                self.manual_backward(loss * len(made) * parallel.world())
-                total += loss.detach() * len(made) / len(images)
-        return {"refining": total}
-
-    def draw(self, ids: Tensor, paired: bool) -> tuple[Tensor, Tensor]:
-        """Intrinsic styles of faces and extrinsic ones of the shots ids [N]: [N, L, W] each."""
-        with torch.no_grad():
-            if paired:
-                codes = self.exemplars.intrinsic[ids].clone()
-                codes[:, self.recoloured_from :] = self.noise_rows(codes[:, self.recoloured_from :])
-                ws = rows_mapped(self.g.generator, codes)
-            else:
-                z, other = self.noise(len(ids)), self.noise(len(ids))
-                ws = mixed_ws(self.g.generator.mapping, z, other, self.mixing_prob, self.rng)
-            ex_ws = rows_mapped(self.g.generator, self.exemplars.extrinsic[ids])
-            return ws, ex_ws + self.jitter * self.spread * self.noise_rows(ex_ws)
 
     def noise_rows(self, like: Tensor) -> Tensor:
         """Standard normal numbers in the shape of a tensor, from the run's own stream."""
@@ -298,3 +211,110 @@ class ExemplarTransfer(Adapter):
         if ws.shape[1] == rows:
             return self.styles.on(ws, self.styles.mean(), self.unnamed_dose)
         return self.styles.on(ws[:, :rows], ws[:, rows:], self.dose)
+
+
+class Stylise:
+    """Stage III: the path learns the target, on faces of random latents or on the shots' own."""
+
+    def __init__(self, run: ExemplarTransfer) -> None:
+        self.run = run
+
+    def step(self, images: Tensor, ids: Tensor) -> dict[str, Tensor]:
+        """D, then G, where it is due each with its penalty; what they lost."""
+        run = self.run
+        step = run.images_seen // run.batch_size
+        paired = step % run.paired_every == run.paired_every - 1
+        if paired:
+            images = run.exemplars.upright(images, ids)
+        loss_d, logits = self.discriminate(images, ids, paired, step)
+        found: dict[str, Tensor] = {}
+        with run.turn(G):
+            ws, ex_ws = self.draw(ids, paired)
+            for part in run.chunks(len(images)):
+                fakes = run.g.synthesis(ws[part], ex_ws[part], run.ones, **run.random)
+                with torch.no_grad():
+                    faces = run.g.synthesis(ws[part])
+                terms = run.style(fakes, images[part], faces, paired=paired)
+                terms["adversarial"] = logistic_g(run.d(run.augment(fakes)))
+                share = len(fakes) / len(images)
+                run.manual_backward(torch.stack(list(terms.values())).sum() * share)
+                for name, term in terms.items():
+                    found[name] = found.get(name, 0) + share * term.detach()
+            lengths = run.penalty(run.g)
+            run.manual_backward(lengths)
+        if run.path_length.due(step):
+            self.regularise(ids[: run.path_length.batch(len(ids))], paired)
+        run.augment.observe(logits)
+        run.ema.update(run.g, len(images))
+        return {"loss_d": loss_d, **found, "lengths": lengths.detach()}
+
+    def discriminate(
+        self, images: Tensor, ids: Tensor, paired: bool, step: int
+    ) -> tuple[Tensor, Tensor]:
+        """D's move and its lazy R1; its loss and the logits [N, 1] of the reals."""
+        run = self.run
+        losses, logits = [], []
+        with run.turn(D):
+            with torch.no_grad():
+                ws, ex_ws = self.draw(ids, paired)
+            for part in run.chunks(len(images)):
+                with torch.no_grad():
+                    fakes = run.g.synthesis(ws[part], ex_ws[part], run.ones, **run.random)
+                real = run.d(run.augment(images[part]))
+                loss = logistic_d(real, run.d(run.augment(fakes)))
+                run.manual_backward(loss * len(fakes) / len(images))
+                losses.append(loss.detach())
+                logits.append(real.detach())
+        if run.r1.due(step):
+            with run.turn(D):
+                for part in run.chunks(len(images)):
+                    cost = run.r1(run.d, images[part], run.augment)
+                    run.manual_backward(cost * len(images[part]) / len(images))
+        return torch.stack(losses).mean(), torch.cat(logits)
+
+    def regularise(self, ids: Tensor, paired: bool) -> None:
+        """G's lazy path length, along intrinsic styles; every part moves the running mean."""
+        run = self.run
+        with run.turn(G):
+            ws, ex_ws = self.draw(ids, paired)
+            for part in run.chunks(len(ids)):
+                how = {"ex_ws": ex_ws[part], "weights": run.ones, **run.random}
+                cost = run.path_length(partial(run.g.synthesis, **how), ws[part], run.rng)
+                run.manual_backward(cost * len(ws[part]) / len(ids))
+
+    def draw(self, ids: Tensor, paired: bool) -> tuple[Tensor, Tensor]:
+        """Intrinsic styles of faces and extrinsic ones of the shots ids [N]: [N, L, W] each."""
+        run = self.run
+        with torch.no_grad():
+            if paired:
+                codes = run.exemplars.intrinsic[ids].clone()
+                codes[:, run.recoloured_from :] = run.noise_rows(codes[:, run.recoloured_from :])
+                ws = rows_mapped(run.g.generator, codes)
+            else:
+                z, other = run.noise(len(ids)), run.noise(len(ids))
+                ws = mixed_ws(run.g.generator.mapping, z, other, run.mixing_prob, run.rng)
+            ex_ws = rows_mapped(run.g.generator, run.exemplars.extrinsic[ids])
+            return ws, ex_ws + run.jitter * run.spread * run.noise_rows(ex_ws)
+
+
+class Refine:
+    """Stage IV: the shots' codes move until the averaged generator shows the shots."""
+
+    def __init__(self, run: ExemplarTransfer) -> None:
+        self.run = run
+
+    def step(self, images: Tensor, ids: Tensor) -> dict[str, Tensor]:
+        """The codes of these shots; what they lost."""
+        run = self.run
+        images, judged = run.exemplars.upright(images, ids), run.judged()
+        total = images.new_zeros(())
+        with run.turn(CODES):
+            for part in run.chunks(len(images)):
+                ws = rows_mapped(judged.generator, run.exemplars.intrinsic[ids[part]])
+                ex_ws = rows_mapped(judged.generator, run.exemplars.extrinsic[ids[part]])
+                made = judged.synthesis(ws, ex_ws, run.ones)
+                loss = run.style.refining(made, images[part])
+                # A sum over the pictures of all processes: each has its own optimiser.
+                run.manual_backward(loss * len(made) * parallel.world())
+                total += loss.detach() * len(made) / len(images)
+        return {"refining": total}

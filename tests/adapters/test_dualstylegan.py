@@ -198,7 +198,7 @@ def test_the_structure_transform_is_averaged_too(adapter):
 
 def test_faces_and_results_of_a_step_share_their_styles(adapter):
     ids = torch.tensor([0, 1, 2, 0])
-    ws, ex_ws = adapter.draw(ids, paired=True)
+    ws, ex_ws = adapter.stages[0].draw(ids, paired=True)
     cut = adapter.recoloured_from
     codes = rows_mapped(adapter.source.g, adapter.exemplars.intrinsic[ids])
     torch.testing.assert_close(ws[:, :cut], codes[:, :cut])
