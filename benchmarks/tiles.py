@@ -10,6 +10,8 @@ import argparse
 import io
 import math
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -57,6 +59,23 @@ def loose(node: Any) -> Any:
     return math.inf if node == ".inf" else node
 
 
+@contextmanager
+def understood() -> Iterator[None]:
+    """Say in one sentence why a recorded configuration builds nothing here.
+
+    Raises:
+        UserError: what it names is not there, or it is of another version.
+    """
+    try:
+        yield
+    except (InstantiationException, TypeError, KeyError, RuntimeError) as error:
+        first = cause(error)
+        if isinstance(first, UserError):
+            raise first from error
+        said = " ".join(str(first).split())[:200]
+        raise UserError(f"this version cannot build it: {said}") from error
+
+
 @dataclass
 class Scene:
     """Source and data that several runs share, and the pictures that belong to no method."""
@@ -66,12 +85,14 @@ class Scene:
     @cached_property
     def source(self) -> Any:
         """The source of the runs."""
-        return build(self.cfg.source)
+        with understood():
+            return build(self.cfg.source)
 
     @cached_property
     def domain(self) -> Any:
         """Their data."""
-        return build(self.cfg.data)
+        with understood():
+            return build(self.cfg.data)
 
     def gallery(self, adapter: Any) -> Gallery:
         """The pictures that an adapter's numbers were taken from."""
@@ -142,7 +163,8 @@ class Studio:
         cfg = OmegaConf.create(loose(record["config"]))
         key = strips.scene(record)
         scene = self.scenes.setdefault(key, Scene(cfg))
-        adapter = self.rebuilt(cfg, record, scene)
+        with understood():
+            adapter = self.recalled(cfg, record, scene)
         shown = {
             f"{key}--{part}": pixels
             for part, pixels in scene.own(adapter).items()
@@ -153,21 +175,6 @@ class Studio:
             put(self.path(record, name), webp(pixels))
         put(self.path(record, strips.name(record)), made)
         return len(made)
-
-    def rebuilt(self, cfg: DictConfig, record: dict[str, Any], scene: Scene) -> Any:
-        """The adapter as it was at the end of the run.
-
-        Raises:
-            UserError: the run is of another version, whose configuration does not fit any more.
-        """
-        try:
-            return self.recalled(cfg, record, scene)
-        except (InstantiationException, TypeError, KeyError, RuntimeError) as error:
-            first = cause(error)
-            if isinstance(first, UserError):
-                raise first from error
-            said = " ".join(str(first).split())[:200]
-            raise UserError(f"this version cannot build it: {said}") from error
 
     def recalled(self, cfg: DictConfig, record: dict[str, Any], scene: Scene) -> Any:
         """The adapter with the networks of its run."""

@@ -177,6 +177,21 @@ def test_a_run_of_another_version_is_left_out_in_one_sentence(finished, tmp_path
     assert "Traceback" not in said
 
 
+def test_a_run_whose_pictures_lie_elsewhere_now_is_left_out_in_one_sentence(
+    finished, composed, tmp_path, capsys
+):
+    folder, record, _ = finished()
+    moved = copy.deepcopy(record)
+    gone = composed("data=metfaces", f"data.root={tmp_path / 'gone'}", "source=tiny")
+    moved["config"]["data"] = records.strict(OmegaConf.to_container(gone.data, resolve=True))
+    (folder / swaps.RECORD).write_text(json.dumps(moved), encoding="utf-8")
+    assert tiles.command(["--folder", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert f"{folder.name} is left out" in said
+    assert "gone does not exist" in said
+    assert "Traceback" not in said
+
+
 def test_a_record_that_names_a_foreign_target_calls_nothing(finished, tmp_path, capsys):
     folder, record, _ = finished()
     evil = copy.deepcopy(record)
