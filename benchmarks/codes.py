@@ -15,13 +15,20 @@ from torch import Tensor
 from benchmarks import settings, sheet
 from benchmarks.progress import console
 from benchmarks.run import build
+from core.errors import UserError
 from core.inversion import save_codes
 
 COLUMNS = 10
 
 
 def remember(cfg: DictConfig) -> None:
-    """Photos of the test people to style rows, by what inverts them where they are not known."""
+    """Photos of the test people to style rows, by what inverts them where they are not known.
+
+    Raises:
+        UserError: the source keeps no codes.
+    """
+    if not cfg.source.invert.codes:
+        raise UserError(f"{cfg.source.name} keeps no codes: its source.invert.codes is empty.")
     source, domain = build(cfg.source), build(cfg.data)
     photos = torch.cat(list(domain.photos()))[: cfg.eval.photos]
     ws = source.inverter.invert(source.g, photos)

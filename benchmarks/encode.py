@@ -119,7 +119,8 @@ def command(cfg: DictConfig) -> None:
     subprocess.run([sys.executable, "-m", "benchmarks.run", *words], check=True)
     asset = inversion.ROOT / cfg.source.invert.invert.encoder
     ship(Path(cfg.folder) / "out" / name / "generator.safetensors", asset, {"run": name})
-    codes.remember(cfg)
+    if cfg.source.invert.codes:
+        codes.remember(cfg)
     found = report(cfg, name, asset)
     path = Path(cfg.folder) / "encoders" / f"{cfg.source.name}.json"
     disk.put(path, (json.dumps(found, indent=1, allow_nan=False) + "\n").encode())

@@ -2,8 +2,9 @@
 
 Writes a zip in NVIDIA's layout, a report beside it, and lists of shots where none are committed
 for this copy of the set. With ``data.reference_root=PATH`` the pictures to compare with are looked
-at too, and whether a shot is among them. Other words are those of ``conf/prepare.yaml`` and of the
-set: ``data.framing=fit``, ``data.filter=box``, ``data.skip_broken=true``.
+at too, and whether a shot is among them; ``held_out=N`` puts N pictures that a source trained on
+the others has not seen into a zip of their own. Other words are those of ``conf/prepare.yaml`` and
+of the set: ``data.framing=fit``, ``data.filter=box``, ``data.skip_broken=true``.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from omegaconf.errors import OmegaConfBaseException
 from benchmarks import disk, settings, targets
 from benchmarks.domains import pairs, splits
 from benchmarks.domains.about import About
-from benchmarks.domains.base import power_of_two
+from benchmarks.domains.base import power_of_two, whole
 from benchmarks.domains.folder import placed
 from benchmarks.files import files, notes
-from benchmarks.pictures import FRAMINGS, WHOLE, Sampling
+from benchmarks.pictures import FRAMINGS, WHOLE, Sampling, decode
 from benchmarks.preparation import findings, shots
 from benchmarks.preparation.archive import Archive, checksum
 from benchmarks.preparation.shots import Lists
@@ -38,6 +39,7 @@ from core.errors import UserError
 MD5 = re.compile(rb"(?<![0-9a-fA-F])[0-9a-f]{32}(?![0-9a-fA-F])")
 PLACES = ("source", "out", "md5", "data.root", "data.reference_root")
 OTHERS = "-reference"
+HELD_OUT = "-held-out"
 UNKNOWN = ("_target_", "about", "resolution", "images", "batch_size", "seed")
 """Of a set's options: those that other groups of a run fill, and what is built here."""
 
@@ -57,9 +59,13 @@ class Preparation:
             raise UserError(f"data.framing={cfg.data.framing} must be {' or '.join(FRAMINGS)}.")
         self.name = self.data["splits"] or self.source.stem
         self.stem = f"{self.name}{self.resolution}"
+        self.held_out = whole("held_out", cfg.held_out, least=0)
+        if self.held_out and "photographs" in self.data:
+            raise UserError("held_out must be 0: a set of pairs has its own held-out people.")
         self.md5 = str(cfg.md5)
         self.made: set[Path] = set()
         self.wrong = 0
+        self.listed: set[str] = set()
         self.lines = findings.heading(self.about, self.name)
 
     def run(self) -> list[str]:
@@ -74,6 +80,7 @@ class Preparation:
         main = next(iter(parts))
         self.lines += findings.checked(surveys[main], *self.published())
         self.lines += self.shots(surveys, main)
+        self.lines += self.reserved(surveys[main], main)
         broken = sum(len(survey.broken) for survey in surveys.values())
         report = self.out / f"{self.stem}.md"
         lines = [splits.plain(line) for line in self.lines]
@@ -145,6 +152,7 @@ class Preparation:
         lists = shots.made(self.data["splits"], main, survey, candidates, write=main in self.made)
         own = not others
         self.wrong = len(lists.wrong)
+        self.listed = {sha256 for hashes in lists.shots.values() for sha256 in hashes}
         leaking = shots.leaks(lists, survey, survey if own else others[0], own)
         return [
             "## Shots",
@@ -154,6 +162,29 @@ class Preparation:
             "",
             *findings.listing("shots that are in the reference or nearly", leaking),
         ]
+
+    def reserved(self, survey: Survey, main: Path) -> list[str]:
+        """Write the pictures that are held out of draw 0; a line about them."""
+        if not self.held_out or main not in self.made:
+            return []
+        order = survey.usable(splits.drawn(survey.found, 0))
+        alike = {name for first, second, _ in survey.alike for name in (first, second)}
+        twins = {row.sha256 for row in survey.rows if row.file.name in alike}
+        free = [sha256 for sha256 in order if sha256 not in self.listed | twins]
+        if len(free) < self.held_out:
+            raise UserError(
+                f"held_out={self.held_out} is more than the {len(free)} pictures that no list of "
+                "shots names and no other one resembles."
+            )
+        kept = {file.sha256: file for file in files(main)}
+        path = main.with_name(f"{self.stem}{HELD_OUT}.zip")
+        with Archive(path, notes(main)["prepared"]) as archive:
+            for sha256 in free[-self.held_out :]:
+                file = kept[sha256]
+                pixels = decode(file.read(), str(file), self.resolution, "crop", WHOLE).pixels
+                archive.add(pixels, sha256, file.name)
+        most = order.index(free[-self.held_out])
+        return [f"- held out: {path}, unseen by whoever trains on data.shots={most} or fewer", ""]
 
     def reference(self, survey: Survey, lists: Lists) -> str:
         """What the set's own pictures give to compare with, beside the shots."""

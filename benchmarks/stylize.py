@@ -23,7 +23,7 @@ from benchmarks.alignment import DETECTORS
 from benchmarks.disk import writable
 from benchmarks.run import cause
 from benchmarks.settings import printable
-from benchmarks.stylizing.framing import Framing, framing
+from benchmarks.stylizing.framing import Framing, Within, framing
 from benchmarks.stylizing.matrix import STYLES, TILE
 from benchmarks.stylizing.places import Places, listed
 from benchmarks.stylizing.runs import Run, found
@@ -32,14 +32,16 @@ from benchmarks.stylizing.styles import exemplary, lent, wearing
 from benchmarks.stylizing.stylist import Stylist, stylist
 from benchmarks.tiles import loose
 from core.errors import UserError
+from core.source import WHOLE
 from core.styles import Dose
 
 LARGEST = 8192  # pixels of a saved picture
 WIDEST = 256  # pixels of a picture among others
 HONEST = """\
-A square picture is taken as a face that is aligned already; in others MTCNN looks for it
-(python -m benchmarks.fetch mtcnn-p mtcnn-r mtcnn-o). --align mtcnn looks in square ones too, and
-should be said for faces that fill their picture.
+A square picture is taken as a face that is aligned already, as those of FFHQ are; in others MTCNN
+looks for it (python -m benchmarks.fetch mtcnn-p mtcnn-r mtcnn-o). --align mtcnn looks in square
+ones too, and should be said for faces that fill their picture. Of an aligned face the part is used
+that the source's pictures show; --align none takes the central square as it is.
 
 The source's encoder inverts a photo at one look. --refine 17, with which runs are measured, shows a
 face that the source knows more exactly; of one that it does not know it makes styles that no face
@@ -178,6 +180,8 @@ def command(words: list[str]) -> int:
         if isinstance(first, UserError):
             raise first from error
         raise UserError(f"{run.name} cannot be built by this version: {first}.") from error
+    if asked.align != "none" and artist.source.box != WHOLE:
+        framed = Within(framed, artist.source.box)
     for sentence in artist.notes:
         said(sentence)
     photos, wrong = listed(asked.photos)

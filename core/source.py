@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -15,6 +15,8 @@ from core.generator import Generator
 from core.weights import read
 
 Invert = Callable[[Generator, Tensor], Tensor]
+WHOLE = (0.0, 0.0, 1.0, 1.0)
+MIT = "mit"
 
 
 class Source(nn.Module):
@@ -27,6 +29,8 @@ class Source(nn.Module):
         name: of the source in tables.
         trained: False for networks that were only initialised.
         sha256: of the weights' file, or of how they were drawn.
+        box: left, top, right, bottom of what its pictures show of FFHQ's square, as shares of it.
+        licence: of the weights; what is adapted from them inherits it.
     """
 
     g: Generator
@@ -43,11 +47,14 @@ class Source(nn.Module):
         invert: Invert,
         trained: bool,
         sha256: str,
+        box: Sequence[float] = WHOLE,
+        licence: str = MIT,
     ) -> None:
         super().__init__()
         self.g, self.d, self.raw = g, d, raw
         self.name, self.inverter = name, invert
         self.trained, self.sha256 = trained, sha256
+        self.box, self.licence = tuple(box), licence
         self.eval().requires_grad_(False)
 
     @property
@@ -60,7 +67,16 @@ class Source(nn.Module):
         return self.inverter(self.g, photos)
 
 
-def load(*, name: str, weights: str, sha256: str, resolution: int, invert: Invert) -> Source:
+def load(
+    *,
+    name: str,
+    weights: str,
+    sha256: str,
+    resolution: int,
+    invert: Invert,
+    box: Sequence[float] = WHOLE,
+    licence: str = MIT,
+) -> Source:
     """Read a source (networks ``g_ema``, ``g``, ``d``); a wrong checksum or size is refused.
 
     Args:
@@ -69,6 +85,8 @@ def load(*, name: str, weights: str, sha256: str, resolution: int, invert: Inver
         sha256: expected checksum of the file; empty to accept any (said in the record).
         resolution: side of its pictures in pixels.
         invert: how photos become style rows.
+        box: what its pictures show of FFHQ's square; see `Source`.
+        licence: of the weights.
     """
     path = Path(weights)
     path = path if path.is_absolute() else Path(__file__).parent.parent / path
@@ -81,7 +99,17 @@ def load(*, name: str, weights: str, sha256: str, resolution: int, invert: Inver
     g, d, raw = networks["g_ema"], networks["d"], networks["g"]
     if g.img_resolution != resolution:
         raise UserError(f"{path.name} makes {g.img_resolution} px pictures, not {resolution} px.")
-    return Source(g, d, raw, name=name, invert=invert, trained=True, sha256=actual)
+    return Source(
+        g,
+        d,
+        raw,
+        name=name,
+        invert=invert,
+        trained=True,
+        sha256=actual,
+        box=box,
+        licence=licence,
+    )
 
 
 def random_source(

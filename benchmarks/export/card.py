@@ -40,13 +40,14 @@ def inherited(record: dict[str, Any], given: str) -> Licence:
 
     Args:
         record: of the run.
-        given: by the user, for a source that did not come with this project.
+        given: by the user, for a source of whose licence its yaml says nothing.
 
     Raises:
         UserError: the source is not ours, and nobody said what its licence is.
     """
     source, data = record["config"].get("source", {}), record["config"].get("data", {})
     ours = not source.get("weights") or str(source["weights"]).startswith(SHIPPED)
+    given = given or str(source.get("licence", ""))
     if not ours and not given:
         raise UserError(
             f"The licence of source {record['source']!r} is inherited, and this project does not "

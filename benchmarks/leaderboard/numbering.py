@@ -47,6 +47,9 @@ STYLES = {
     "palette": Style("palette ΔE", 1, 1, "distance from the shots' colours; 2 is just seen"),
     "landmarks": Style("landmarks px", 1, 2, "error of the face's geometry after the true map"),
     "translation": Style("translation", 1, 3, "distance to the true picture of a person's photo"),
+    "recognition": Style(
+        "recognition", 1, 2, "share of held-out people whose true picture is the nearest to theirs"
+    ),
 }
 
 

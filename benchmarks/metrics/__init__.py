@@ -22,7 +22,7 @@ from benchmarks.metrics.perceptual import (
     NearestSource,
     Pairwise,
 )
-from benchmarks.metrics.persons import FoundIdentity
+from benchmarks.metrics.persons import FoundIdentity, Recognition
 from benchmarks.metrics.structure import StructureDistance
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "PathLength",
     "Precision",
     "Recall",
+    "Recognition",
     "StructureDistance",
     "Translation",
     "authenticity",

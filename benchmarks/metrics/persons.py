@@ -43,3 +43,45 @@ class FoundIdentity:
             "where_found": float(same[both].mean()) if bool(both.any()) else 0.0,
         }
         return Measure(float(same.mean()), self.better, len(fakes), details)
+
+
+class Recognition:
+    """How often the true picture of a held-out person is the nearest to the stylised photo.
+
+    Rank-1 accuracy, as sketch recognition is measured (Wang and Tang, "Face photo-sketch synthesis
+    and recognition", TPAMI 2009): the gallery is the true pictures of all held-out people, the
+    probe a stylised photo, compared by cosine of identities. A face that is not found is wrong.
+    ``photo`` is the same for the untouched photos, ``chance`` for a guess, ``cosine`` the mean
+    likeness to the own true picture and ``floor`` to another person's.
+    """
+
+    better = "higher"
+    needs = ("stylised", "translated", "photos")
+
+    def __init__(self, extractor: Extractor) -> None:
+        self.extractors = (extractor,)
+
+    def __call__(self, gallery: Gallery) -> Measure:
+        """Measure the gallery."""
+
+        def head(stream: str, name: str) -> Tensor:
+            return gallery.features(stream, self.extractors[0], name).double()
+
+        truth, there = head("translated", "identity"), head("translated", "found") > 0
+
+        def right(stream: str) -> Tensor:
+            seen = there & (head(stream, "found") > 0)
+            nearest = (head(stream, "identity") @ truth.T).argmax(1)
+            return ((nearest == torch.arange(len(truth))) & seen).double()
+
+        stylised = head("stylised", "identity")
+        hits = right("stylised")
+        details = {
+            "photo": float(right("photos").mean()),
+            "chance": 1 / len(truth),
+            "cosine": float((stylised * truth).sum(1).mean()),
+            "floor": float((stylised * truth.roll(1, 0)).sum(1).mean()),
+            "found_stylised": float((head("stylised", "found") > 0).double().mean()),
+            "found_truth": float(there.double().mean()),
+        }
+        return Measure(float(hits.mean()), self.better, len(hits), details)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -62,7 +63,7 @@ class Framing(Protocol):
 
 
 class Central:
-    """The central square: of a square picture all of it, as it is aligned already."""
+    """The central square."""
 
     def __call__(self, image: Image.Image, name: str) -> Cut:
         """The middle."""
@@ -74,7 +75,7 @@ class Central:
 
 
 class Aligned:
-    """The face in the framing of FFHQ, which is that of the sources.
+    """The face in the framing of FFHQ.
 
     Args:
         find: finds faces.
@@ -128,6 +129,34 @@ class Usual:
                 f"for: {lacking} --align none takes the central square."
             ) from lacking
         return framed(image, name)
+
+
+class Within:
+    """The part of another framing's square that a source's pictures show.
+
+    Args:
+        framed: chooses the square.
+        box: left, top, right, bottom of the part, as shares of the square.
+    """
+
+    def __init__(self, framed: Framing, box: Sequence[float]) -> None:
+        self.framed, self.box = framed, tuple(box)
+
+    def __call__(self, image: Image.Image, name: str) -> Cut:
+        """The part, sampled from a square that is larger in proportion."""
+        outer = self.framed(image, name)
+        left, top, right, bottom = self.box
+
+        def larger(side: int) -> int:
+            return math.ceil(side / min(right - left, bottom - top))
+
+        def at(side: int) -> np.ndarray:
+            whole = Image.fromarray(outer.at(larger(side)))
+            w, h = whole.size
+            part = (left * w, top * h, right * w, bottom * h)
+            return np.asarray(whole.resize((side, side), Image.Resampling.LANCZOS, box=part))
+
+        return Cut(at, lambda side: outer.notes(larger(side)))
 
 
 def framing(align: str, landmarks: str | Path) -> Framing:

@@ -132,6 +132,10 @@ def test_a_licence_is_that_of_the_source_unless_the_pictures_allow_less():
     with pytest.raises(UserError, match="--licence"):
         card.inherited(theirs, "")
     assert card.inherited(theirs, "NVIDIA, non-commercial").identifier == "other"
+    terms = "non-commercial research only"
+    trained = {"source": "photo64", "config": {"source": {"licence": terms}, "data": {"style": 1}}}
+    assert card.inherited(trained, "").identifier == "other"
+    assert card.inherited(trained, "").name == terms
     real = {"source": "parafaces64", "config": {"data": {"about": {"licence": "CC BY-NC 2.0"}}}}
     assert card.inherited(real, "").identifier == "other"
     assert "CC BY-NC 2.0" in card.inherited(real, "").name

@@ -258,6 +258,26 @@ def test_a_face_that_is_not_found_counts_as_nobody():
     assert found.details["floor"] == 0
 
 
+def test_recognition_counts_whose_true_picture_is_the_nearest_of_all():
+    people = torch.eye(4)
+    drawn = people[[0, 1, 3, 2]]  # the last two are taken for one another
+    faces = {
+        "stylised": (drawn, torch.tensor([1.0, 0.0, 1.0, 1.0])),  # the second is not found
+        "translated": (people, torch.ones(4)),
+        "photos": (people, torch.ones(4)),
+    }
+    streams = {name: {"identity": rows, "found": seen} for name, (rows, seen) in faces.items()}
+    shown = SimpleNamespace(features=lambda name, extractor, head: streams[name][head])
+    found = metrics.Recognition(SimpleNamespace(name="any"))(shown)
+    assert found.value == 0.25
+    assert found.n == 4
+    assert found.details["photo"] == found.details["found_truth"] == 1
+    assert found.details["chance"] == 0.25
+    assert found.details["cosine"] == 0.5
+    assert found.details["floor"] == 0.25  # the fourth looks like the third, its neighbour
+    assert found.details["found_stylised"] == 0.75
+
+
 def test_single_precision_products_suffice_for_many_pictures():
     generator = torch.Generator().manual_seed(0)
     # As Inception's pooled features: not negative, all with the same sign of mean.

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import sys
 import zipfile
 
@@ -101,6 +102,29 @@ def test_lists_of_ten_five_and_one_are_written_for_three_draws(good, prepared, t
     status, _, report = prepared(f"source={good}")
     assert status == 0
     assert "9 lists of shots were there and fit." in report
+
+
+def test_held_out_pictures_are_no_shots_and_the_last_to_be_trained_on(good, prepared, tmp_path):
+    fill(good, [14])
+    recompressed(scene(14)).save(good / "near.jpg", quality=90)
+    # The lists name at least ten of the 16 pictures.
+    status, said, _ = prepared(f"source={good}", "held_out=9")
+    assert status == 2
+    assert "held_out=9 is more than the" in said
+    fill(good, range(15, 75))
+    status, _, report = prepared(f"source={good}", "held_out=20")
+    assert status == 0
+    held = {file.sha256: file for file in files(tmp_path / "out" / "mine64-held-out.zip")}
+    whole = {file.sha256: file for file in files(tmp_path / "out" / "mine64.zip")}
+    assert len(held) == 20
+    assert all(file.read() == whole[key].read() for key, file in held.items())
+    assert not {file.name for file in held.values()} & {"014.png", "near.jpg"}
+    most = int(re.search(r"data.shots=(\d+) or fewer", report)[1])
+    assert most >= 36
+    for draw, shots in ((0, most), (0, 10), (1, 10), (2, 10)):
+        trained = domain(tmp_path / "out" / "mine64.zip", shots=shots, draw=draw)
+        assert len(trained.training()) == shots
+        assert not set(trained.split.hashes[:shots]) & set(held)
 
 
 def spoil(folder):

@@ -209,6 +209,21 @@ def test_a_face_is_cut_out_where_the_landmarks_are(tmp_path, results, source):
     assert not (tmp_path / "to" / "unknown.png").exists()
 
 
+def test_of_an_aligned_face_the_part_is_used_that_the_source_shows(tmp_path, results, cfg, source):
+    made = recorded(cfg)
+    made["config"]["source"]["box"] = [0.25, 0.5, 0.75, 1.0]
+    records.write(results / "out" / NAME / "record.json", made)
+    pixels = picture(tmp_path / "square.png", 128, 128)
+    words = (tmp_path / "square.png", "--to", tmp_path / "to")
+    assert call(results, *words) == 0
+    part = pixels[64:128, 32:96]
+    assert near(read(tmp_path / "to" / "square.png"), expected(source, results, part)[0])
+    assert call(results, *words, "--align", "none") == 0
+    whole = np.asarray(Image.fromarray(pixels).resize((64, 64), Image.Resampling.LANCZOS))
+    assert near(read(tmp_path / "to" / "square.png"), expected(source, results, whole)[0])
+    assert not near(part, whole)
+
+
 def test_the_largest_of_several_faces_is_taken(tmp_path, results, source, capsys):
     pixels = picture(tmp_path / "two.png", 220, 300)
     small = (np.array(FACE) / 2).tolist()
