@@ -49,6 +49,19 @@ class Clusters(NamedTuple):
             return 1.0
         return float(torch.special.entr(shares).sum() / torch.tensor(float(len(shares))).log())
 
+    def details(self, cap: int) -> dict[str, float]:
+        """What a record says beside the value; ``members_K`` of the shots that have any."""
+        members = {f"members_{i}": int(n) for i, n in enumerate(self.counts) if n}
+        return {
+            "empty_counts_zero": self.zeroed,
+            "std_over_clusters": self.spread,
+            "entropy": self.entropy,
+            "empty": int((self.counts == 0).sum()),
+            "singletons": int((self.counts == 1).sum()),
+            "cap": cap,
+            **members,
+        }
+
 
 def intra_cluster(
     to_shots: Tensor, among: Callable[[Tensor], Tensor], cap: int, order: Tensor

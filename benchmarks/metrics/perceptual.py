@@ -91,16 +91,7 @@ class IntraClusterMaps(Perceptual):
             return squared_distances(maps, maps)
 
         found = intra_cluster(to_shots, among, self.cap, order)
-        details = {
-            "empty_counts_zero": found.zeroed,
-            "std_over_clusters": found.spread,
-            "entropy": found.entropy,
-            "empty": int((found.counts == 0).sum()),
-            "singletons": int((found.counts == 1).sum()),
-            "cap": self.cap,
-        }
-        details |= {f"members_{i}": int(count) for i, count in enumerate(found.counts)}
-        return Measure(found.dropped, self.better, len(to_shots), details)
+        return Measure(found.dropped, self.better, len(to_shots), found.details(self.cap))
 
 
 class Pairwise(Perceptual):
