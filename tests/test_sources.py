@@ -8,12 +8,16 @@ from benchmarks import settings
 from benchmarks.build import build
 from core.inversion import ROOT
 
-LARGEST = 16 * 2**20  # bytes
+LARGEST = 16 * 2**20  # bytes of a source, and of all that a source with terms of its own brings
+
+
+def composed(*words):
+    with initialize_config_dir(str(settings.CONF), version_base="1.3"):
+        return compose("config", list(words))
 
 
 def configured(name):
-    with initialize_config_dir(str(settings.CONF), version_base="1.3"):
-        return compose("config", [f"source={name}"]).source
+    return composed(f"source={name}").source
 
 
 SHIPPED = [name for name in settings.choices_of("source") if "weights" in configured(name)]
@@ -40,6 +44,8 @@ def test_weights_that_are_not_ours_alone_carry_their_terms(name):
     licence = (ROOT / cfg.weights).with_name(f"{name}.LICENSE.txt")
     assert licence.is_file() == (cfg.get("licence", "mit") != "mit")
     if licence.is_file():
+        family = (ROOT / cfg.weights).parent.glob(f"{name}*.safetensors")
+        assert sum(path.stat().st_size for path in family) <= LARGEST
         assert "non-commercial" in cfg.licence
         assert "research only" in licence.read_text()
 
@@ -47,3 +53,10 @@ def test_weights_that_are_not_ours_alone_carry_their_terms(name):
 def test_codes_of_real_people_are_not_kept():
     assert configured("parafaces64").invert.codes
     assert not configured("photo64").invert.codes
+
+
+def test_peoples_own_pictures_are_framed_as_the_source_is():
+    tight = composed("source=photo64", "data=folder")
+    assert list(tight.data.box) == list(tight.source.box) != [0, 0, 1, 1]
+    assert list(tight.data.box) == list(composed("data=metfaces_tight").data.box)
+    assert list(composed("source=parafaces64", "data=folder").data.box) == [0, 0, 1, 1]
