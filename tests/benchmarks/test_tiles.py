@@ -93,6 +93,15 @@ def test_a_scene_holds_shots_and_truth_and_is_shared(finished, tmp_path):
     assert len(pixels(tmp_path / "tiles" / f"{scene}--shots.webp")) == 10
 
 
+def test_of_thousands_of_shots_the_first_are_shown(finished, tmp_path, monkeypatch):
+    monkeypatch.setattr(tiles, "MOST", 3)
+    _, record, _ = finished()
+    tiles.command(["--folder", str(tmp_path)])
+    shown = pixels(tmp_path / "tiles" / f"{strips.scene(record)}--shots.webp")
+    cfg = OmegaConf.create(tiles.loose(record["config"]))
+    assert near(shown, to_uint8(run.build(cfg.data).shots[:3])) < 12
+
+
 def test_a_trained_source_gives_its_own_strip_the_stylised_people_and_the_truth(finished, tmp_path):
     _, record, _ = finished(source="parafaces64")
     tiles.command(["--folder", str(tmp_path)])
