@@ -2,7 +2,8 @@
 
 It runs ``method=encoder data=parafaces_photo`` (other words change what ``benchmarks.run`` would
 change), writes the encoder in half precision where the source looks for it, inverts the test people
-anew and compares the encoder with optimisation on held-out people, in a record of its own.
+anew, if the source keeps their codes, and compares the encoder with optimisation on held-out
+people, in a record of its own.
 """
 
 from __future__ import annotations

@@ -66,6 +66,7 @@ class Preparation:
         self.made: set[Path] = set()
         self.wrong = 0
         self.listed: set[str] = set()
+        self.lacking = ""
         self.lines = findings.heading(self.about, self.name)
 
     def run(self) -> list[str]:
@@ -73,7 +74,7 @@ class Preparation:
 
         Raises:
             UserError: there are files that cannot be read, and nothing was converted; or lists of
-                shots of which some files are there and others are not.
+                shots of which some files are there and others are not; or too few to hold out.
         """
         parts = self.parts()
         surveys = {zipped: self.convert(root, zipped) for zipped, root in parts.items()}
@@ -95,6 +96,8 @@ class Preparation:
                 f"The set was converted, but {self.wrong} of its lists of shots fit only in part, "
                 f"and a run refuses those: {report} names them; data.splits='' draws new ones."
             )
+        if self.lacking:
+            raise UserError(f"The set was converted, but {self.lacking}")
         return [line for line in lines if line.startswith(("#", "- ", "**"))] + [
             f"report: {report}"
         ]
@@ -145,7 +148,7 @@ class Preparation:
         """Lines about the lists of shots, and about shots that are in the reference."""
         survey = surveys[main]
         others = [other for path, other in surveys.items() if path != main]
-        candidates = list(survey.found)
+        candidates = survey.usable(survey.found)  # what the zip holds
         if "photographs" in self.data and others:
             candidates = self.drawable(main, survey, others[0])
             others = []
@@ -167,16 +170,16 @@ class Preparation:
         """Write the pictures that are held out of draw 0; a line about them."""
         if not self.held_out or main not in self.made:
             return []
-        order = survey.usable(splits.drawn(survey.found, 0))
+        kept = {file.sha256: file for file in files(main)}
+        order = splits.drawn(kept, 0)
         alike = {name for first, second, _ in survey.alike for name in (first, second)}
-        twins = {row.sha256 for row in survey.rows if row.file.name in alike}
-        free = [sha256 for sha256 in order if sha256 not in self.listed | twins]
+        free = [h for h in order if h not in self.listed and kept[h].name not in alike]
         if len(free) < self.held_out:
-            raise UserError(
+            self.lacking = (
                 f"held_out={self.held_out} is more than the {len(free)} pictures that no list of "
                 "shots names and no other one resembles."
             )
-        kept = {file.sha256: file for file in files(main)}
+            return [f"- {self.lacking}", ""]
         path = main.with_name(f"{self.stem}{HELD_OUT}.zip")
         with Archive(path, notes(main)["prepared"]) as archive:
             for sha256 in free[-self.held_out :]:

@@ -118,7 +118,7 @@ class Scene:
 
     def own(self, adapter: Any) -> dict[str, np.ndarray]:
         """The first shots, source and truth, uint8 [N, R, R, 3]; what there is of them."""
-        found = {SHOTS: to_uint8(self.domain.shots[:MOST])}
+        found = {SHOTS: self.domain.exemplary()[:MOST]}
         gallery = self.gallery(adapter)
         if gallery.has("sources"):
             with torch.no_grad():

@@ -47,13 +47,14 @@ def inherited(record: dict[str, Any], given: str) -> Licence:
     """
     source, data = record["config"].get("source", {}), record["config"].get("data", {})
     ours = not source.get("weights") or str(source["weights"]).startswith(SHIPPED)
-    given = given or str(source.get("licence", ""))
-    if not ours and not given:
+    grown = record["config"].get("method", {}).get("grown_from", "")
+    terms = str(source.get("licence", "")) or given
+    if not terms and (grown or not ours):
         raise UserError(
-            f"The licence of source {record['source']!r} is inherited, and this project does not "
-            "know it: --licence 'NAME'."
+            f"The licence of {grown or 'source ' + repr(record['source'])} is inherited, and this "
+            "project does not know it: --licence 'NAME'."
         )
-    of_source = given or "mit"
+    of_source = terms or "mit"
     about = data.get("about") if isinstance(data.get("about"), dict) else {}
     of_data = str((about or {}).get("licence", ""))
     if of_data:
@@ -62,8 +63,9 @@ def inherited(record: dict[str, Any], given: str) -> Licence:
         )
     if "style" not in data:
         reason = "of the source's weights; the shots are of whoever made this, with their own terms"
-        return Licence("other" if given else "mit", of_source, reason)
-    return Licence("other" if given else "mit", of_source, "of the source's weights")
+    else:
+        reason = "of the source's weights"
+    return Licence("mit" if of_source == "mit" else "other", of_source, reason)
 
 
 def escaped(value: Any) -> str:

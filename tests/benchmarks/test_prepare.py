@@ -111,7 +111,10 @@ def test_held_out_pictures_are_no_shots_and_the_last_to_be_trained_on(good, prep
     status, said, _ = prepared(f"source={good}", "held_out=9")
     assert status == 2
     assert "held_out=9 is more than the" in said
+    assert "held_out=9 is more than the" in (tmp_path / "out" / "mine64.md").read_text()
     fill(good, range(15, 75))
+    for seed in range(15, 40):  # the same pixels in other files, of which the zip has the first
+        scene(seed).save(good / f"again{seed}.bmp")
     status, _, report = prepared(f"source={good}", "held_out=20")
     assert status == 0
     held = {file.sha256: file for file in files(tmp_path / "out" / "mine64-held-out.zip")}
