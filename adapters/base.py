@@ -24,7 +24,8 @@ class Adapter(L.LightningModule):
 
     A method implements four members: ``configure_optimizers`` (the players, in the order G, D),
     ``training_step`` (manual optimisation), ``latents`` and ``render``. The last weights are the
-    result. ``images_seen`` is the clock: Lightning's ``global_step`` counts optimiser steps.
+    result. ``images_seen`` is the clock, which a step moves on: Lightning's ``global_step`` counts
+    optimiser steps. The generator that is trained is called ``g``, a discriminator ``d``.
 
     Attributes:
         paper: that the method is of.
@@ -76,8 +77,8 @@ class Adapter(L.LightningModule):
         """Look at all shots [K, 3, R, R] once, before the first step."""
 
     def judged(self) -> nn.Module:
-        """The generator whose weights are the result of the run."""
-        raise NotImplementedError(f"{type(self).__name__} names no judged generator.")
+        """The generator whose weights are the result of the run: here the trained one as it is."""
+        return self.player(G)
 
     def export(self) -> dict[str, nn.Module]:
         """The networks that are written at the end, by name."""

@@ -235,10 +235,6 @@ class JoJoGAN(Adapter):
         """Pictures [N, 3, R, R] of styles [N, L, W] with random noise maps."""
         return g.synthesis(ws, noise_mode="random", generator=self.rng)
 
-    def judged(self) -> Generator:
-        """The generator as it is; nothing is averaged."""
-        return self.g
-
     def latents(self, z: Tensor) -> Tensor:
         """Style rows [N, L, W] by the source's mapping network."""
         return self.g.mapping(z)

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.run import build
 from benchmarks.settings import choices_of, flat
+from core import weights
 
 METHODS = choices_of("method")
 BATCH, STEPS = 4, 3
@@ -128,6 +129,17 @@ def test_the_same_seed_gives_the_same_weights(composed, method):
 def test_the_clock_counts_images(composed, method):
     adapter, _, _ = fitted(composed, method)
     assert int(adapter.images_seen) == STEPS * BATCH
+
+
+def test_what_is_written_at_the_end_is_read_back_as_it_is(composed, method, tmp_path):
+    adapter, _, _ = fitted(composed, method)
+    made = adapter.export()
+    weights.write(tmp_path / "made.safetensors", made, {})
+    read, _ = weights.read(tmp_path / "made.safetensors")
+    assert read.keys() == made.keys()
+    for name, network in made.items():
+        for key, value in network.state_dict().items():
+            assert torch.equal(read[name].state_dict()[key], value), (name, key)
 
 
 def stylised(adapter):
