@@ -110,8 +110,9 @@
       const known = sections[Number(data.value)];
       const names = known.columns.map((c) => c.name);
       const methods = names.filter((n) => n !== "source" && n !== "truth");
-      fill(left, names, names.includes("source") ? "source" : names[0]);
-      fill(right, names, methods[0] ?? names[0]);
+      fill(right, names, methods.find((n) => n !== left.value) ?? names[0]);
+      const another = names.find((n) => n !== right.value) ?? names[0];
+      fill(left, names, names.includes("source") ? "source" : another);
       fill(seed, known.seeds, known.seeds[0]);
       fill(level, known.levels, "");
       one("compare-levels").hidden = known.levels.length < 2;
@@ -170,6 +171,8 @@
     }
     data.addEventListener("change", choose);
     for (const s of [left, right, seed, level]) s.addEventListener("change", draw);
+    const pictured = (known) => known.columns.some((c) => Object.keys(c.strips).length);
+    data.value = Math.max(sections.findIndex(pictured), 0);
     choose();
     wipe(50);
   }

@@ -136,6 +136,18 @@ def test_two_methods_are_compared_tile_by_tile_with_a_wipe(page):
     assert texts(page, "#wipe .ends span") == ["fair", "weak"]
 
 
+def test_the_comparison_begins_with_pictures_and_never_with_a_method_and_itself(page, tmp_path):
+    folder = pages.write(tmp_path, pages.zoo())
+    for strip in folder.rglob("*.webp"):
+        if pages.DATA[0] in strip.name:
+            strip.unlink()
+    page.get(report.command(["--folder", str(folder)]).as_uri())
+    assert script(page, "document.querySelector('#compare-data').value") == "1"
+    assert texts(page, "#wipe .ends span") == ["source", "good"]
+    choose(page, "#compare-data", "0")
+    assert texts(page, "#wipe .ends span") == ["fair", "good"]
+
+
 def test_the_name_over_a_column_leads_to_its_comparison_with_the_source(page):
     keys(page, "#data-1 .matrix thead th:nth-of-type(3) button", "ENTER")
     assert texts(page, "#wipe .ends span") == ["source", "fair"]
