@@ -72,7 +72,7 @@ def escaped(value: Any) -> str:
     """A text of a record as Markdown that shows it and does nothing else."""
     if isinstance(value, Ours):
         return str(value)
-    return MARKUP.sub(r"\\\1", html.escape(printable(str(value))))
+    return MARKUP.sub(r"\\\1", html.escape(printable(str(value)), quote=False))
 
 
 class Ours(str):
