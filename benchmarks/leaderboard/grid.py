@@ -21,7 +21,7 @@ SIGNS = {"missing": "–", "failed": "✗", "left out": "·", "provisional": "°
 LEGEND = {
     "provisional": "° provisional: fewer than three seeds",
     "missing": "– not run",
-    "left out": "· cannot be measured there",
+    "left out": "· not measured there",
     "failed": "✗ every seed diverged",
     "partly failed": "✗k k seeds diverged, the mean is of the others",
 }
@@ -110,15 +110,16 @@ class Grid:
         return replace(self, columns=tuple(columns), lines=tuple(lines), ranked=False, costs=())
 
     def bands(self, widest: int) -> list[Grid]:
-        """The grid cut between data sets, so that no band has more columns, where that is possible.
-
-        Ranks and costs stand in the last band.
-        """
+        """The grid cut between data sets, if possible so that no band has more columns."""
         cuts: list[list[Column]] = [[]]
         for _, columns in self.groups:
             if cuts[-1] and len(cuts[-1]) + len(columns) > widest:
                 cuts.append([])
             cuts[-1] += columns
+        return self.cut(cuts)
+
+    def cut(self, cuts: Sequence[Sequence[Column]]) -> list[Grid]:
+        """The grid in parts of so many columns; ranks and costs stand in the last one."""
         *first, last = (self.part(columns) for columns in cuts)
         lines = tuple(
             replace(cut, costs=whole.costs, rank=whole.rank)
@@ -240,7 +241,7 @@ def marks(lines: Sequence[Line]) -> tuple[str, ...]:
     seeds = f"n = {' to '.join(map(str, ends))}"
     said = [f"Mean ± sample standard deviation over seeds ({seeds})"] if counts else []
     said += ["bold: best, underlined: second, of cells with three seeds or more"]
-    occurring = {e.state for e in entries}
+    occurring = {e.state for line in lines if line.told for e in line.entries}
     return (*said, *(text for state, text in LEGEND.items() if state in occurring))
 
 

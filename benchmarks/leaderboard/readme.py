@@ -9,7 +9,6 @@ from pathlib import Path
 from benchmarks.leaderboard import grid, markdown, numbering, published, singles
 from benchmarks.leaderboard.board import Table
 from benchmarks.leaderboard.contest import hold
-from benchmarks.leaderboard.grid import Grid
 from benchmarks.leaderboard.selection import Selection, has, leading, tables
 
 INTRODUCTION = """# Results
@@ -55,7 +54,8 @@ def section(table: Table) -> Iterator[str]:
         made = grid.arrange(only(table, data), (), rank)
         if len(table.data) > 1:  # what they cost stands in the overview
             made = made.part(made.columns)
-        yield from (markdown.bare(part) for part in cut(made))
+        at = range(0, len(made.columns) or 1, WIDEST)
+        yield from map(markdown.bare, made.cut([made.columns[i : i + WIDEST] for i in at]))
         yield markdown.legend(made)
     told = sorted({column.metric for column in table.columns}, key=numbering.order)
     sentences = [f"`{m}`: {numbering.style(m).says}" for m in told if numbering.style(m).says]
@@ -72,15 +72,6 @@ def overview(table: Table, rank: str) -> Iterator[str]:
         part = grid.arrange(table, (rank,), rank) if metric == rank else made.part(own)
         yield markdown.bare(part)
     yield markdown.legend(made)
-
-
-def cut(made: Grid) -> Iterator[Grid]:
-    """A grid of many metrics as several of a width that can be read."""
-    if len(made.columns) <= WIDEST:
-        yield made
-        return
-    for start in range(0, len(made.columns), WIDEST):
-        yield made.part(made.columns[start : start + WIDEST])
 
 
 def only(table: Table, data: str) -> Table:

@@ -47,6 +47,12 @@ def test_missing_and_provisional_cells_are_marked_apart(capsys, folder):
     assert "| torn | 1.0✗1 | – |" in text
 
 
+def test_the_mark_of_what_the_source_has_no_number_in_is_explained(capsys, folder):
+    where = folder([made("good", "d", 0, 0.1)])
+    assert "· not measured there" in printed(capsys, where)
+    assert "·" not in printed(capsys, where, "--metric=kid")
+
+
 def test_a_method_of_which_every_seed_diverged_is_shown(capsys, folder):
     lost = [made("lost", "d1", s, 0, metrics={}, state="failed", reason="nan") for s in range(3)]
     assert "| lost | ✗ |" in printed(capsys, folder([*zoo(), *lost]), "--data=d1", "--metric=kid")
@@ -224,6 +230,14 @@ def test_the_page_of_all_tables_has_no_table_too_wide_for_a_screen(folder):
         (head,) = (row for row in rows if row.startswith(f"| {metric}"))
         assert head.count("set") == 5
     assert text.count("mean rank<br>") == 1
+
+
+def test_a_data_set_of_its_own_keeps_its_costs_however_many_metrics_it_has(folder):
+    run = made("a", "d", 0, 0.1)
+    run["metrics"] |= {f"{name}@net": run["metrics"]["kid@net"] for name in numbering.STYLES}
+    heads = [row for row in readme.text(folder([run])).splitlines() if row.startswith("| method")]
+    assert len(heads) > 1
+    assert ["minutes" in head for head in heads] == [False] * (len(heads) - 1) + [True]
 
 
 def test_minutes_are_the_median_over_seeds_for_other_work_only_ever_adds(capsys, folder):
