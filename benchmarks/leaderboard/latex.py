@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from benchmarks.leaderboard import numbering
@@ -26,6 +27,8 @@ HEAD = r"""\documentclass[10pt]{article}
 TAIL = "\\end{document}\n"
 WIDEST = 12
 """Columns with numbers that can be read beside one another on a page."""
+LONGEST = 40
+"""Letters of a row's name on one line."""
 SIGNS = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -122,10 +125,18 @@ def head(metric: str, better: str) -> str:
 
 def row(grid: Grid, line: Line) -> str:
     """One row."""
-    name = escape(line.label) if line.measured else rf"\textit{{{escape(line.label)}}}"
+    name = called(line.label) if line.measured else rf"\textit{{{escape(line.label)}}}"
     rank = [escape(line.rank)] if grid.ranked else []
     cells = [name, *map(cell, line.entries), *rank, *map(escape, line.costs)]
     return f"{' & '.join(cells)} \\\\"
+
+
+def called(label: str) -> str:
+    """A row's name, on several lines where it says much: a table is as wide as its numbers need."""
+    if len(label) <= LONGEST:
+        return escape(label)
+    words = re.sub(r"(?<=[_/])", r"\\allowbreak{}", escape(label))
+    return rf"\parbox[t]{{70mm}}{{\raggedright {words}\strut}}"
 
 
 def cell(entry: Entry) -> str:
@@ -144,7 +155,7 @@ def contest_text(contest: Contest) -> str:
     """Differences to one method over the same seeds, and the diagram of mean ranks."""
     heads = [escape(f"against {contest.against}"), *map(escape, contest.data)]
     rows = [
-        f"{escape(r.label)} & {' & '.join(number(contest.text(d)) for d in r.differences)} \\\\"
+        f"{called(r.label)} & {' & '.join(number(contest.text(d)) for d in r.differences)} \\\\"
         for r in contest.rivals
     ]
     lines = [

@@ -194,6 +194,14 @@ def test_latex_sets_no_more_columns_beside_one_another_than_can_be_read():
     assert widths == [12, 2 + 4]  # a rank and three costs stand in the last
 
 
+def test_latex_sets_a_long_name_on_several_lines_that_may_break_within_a_path():
+    assert latex.called("cdc (lr=0.1)") == "cdc (lr=0.1)"
+    long = latex.called("paired (grown_from=results/out/a/generator.safetensors, lr=0.001)")
+    assert long.startswith(r"\parbox[t]{70mm}{\raggedright paired (grown\_\allowbreak{}from=")
+    assert r"results/\allowbreak{}out/" in long
+    assert "0.001" in long
+
+
 def test_exemplars_stand_below_the_tables_as_means_over_seeds(folder):
     where = folder([made("good", "d_1", 0, 0.1)])
     assert "exemplars" not in readme.text(where)
