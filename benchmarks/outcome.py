@@ -155,7 +155,7 @@ def peak_bytes(device: torch.device) -> int:
 
 def show(cell: Cell, outcome: Outcome, seconds: float) -> None:
     """The small table at the end, and where things lie; or what a failed run failed of."""
-    table = Table(title=f"{cell.folder.name}  ({seconds:.0f} s)")
+    table = Table()
     table.add_column("metric")
     table.add_column("value", justify="right")
     table.add_column("source", justify="right")
@@ -165,6 +165,7 @@ def show(cell: Cell, outcome: Outcome, seconds: float) -> None:
         before = f"{m.details['source']:.4f}" if "source" in m.details else ""
         table.add_row(key, f"{m.value:.4f}", before, m.better, str(m.n))
     if outcome.finished:
+        console.print(f"{cell.folder.name}  ({seconds:.0f} s)", highlight=False, soft_wrap=True)
         console.print(table)
     else:
         console.print(f"{cell.folder.name} failed: {outcome.reason}", highlight=False)
