@@ -26,7 +26,7 @@ from torch import Tensor
 from benchmarks import codes, disk, settings
 from benchmarks import record as records
 from benchmarks.progress import console
-from benchmarks.run import build
+from benchmarks.run import begin, build
 from core import inversion, perception, weights
 from core.errors import UserError
 from core.source import Source
@@ -133,7 +133,7 @@ def main() -> None:
     """Run with the usual method and data where the words name no others."""
     given = {word.split("=")[0] for word in sys.argv[1:]}
     sys.argv[1:1] = [f"{group}={name}" for group, name in USUAL.items() if group not in given]
-    command()
+    begin(command, __doc__)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from benchmarks.cell import Cell
 from benchmarks.leaderboard import singles
 from benchmarks.pictures import as_images
 from benchmarks.progress import console
-from benchmarks.run import build, cause, refuse
+from benchmarks.run import begin, build
 from benchmarks.stylizing.matrix import STYLES, TILE, in_doses, in_styles, table
 from benchmarks.stylizing.styles import Exemplary
 from core import perception
@@ -163,14 +163,8 @@ def command(cfg: DictConfig) -> None:
     job = HydraConfig.get()
     torch.set_num_threads(cfg.machine.threads)
     choices = {group: str(job.runtime.choices[group]) for group in settings.GROUPS}
-    try:
-        cell = Cell.of(cfg, choices, list(job.overrides.task))
-        found = show(cfg, cell)
-    except Exception as error:
-        first = cause(error)
-        if not isinstance(first, UserError):
-            raise
-        refuse(str(first))
+    cell = Cell.of(cfg, choices, list(job.overrides.task))
+    found = show(cfg, cell)
     published = Path(cfg.folder) / singles.FOLDER / cell.published.name
     told = {**cell.head, "numbers": found, "provenance": records.provenance("cpu")}
     disk.put(published, (json.dumps(told, indent=1) + "\n").encode())
@@ -182,7 +176,7 @@ def main() -> None:
     """Run with DualStyleGAN where the words name no other method."""
     if not any(word.startswith("method=") for word in sys.argv[1:]):
         sys.argv.insert(1, "method=dualstylegan")
-    command()
+    begin(command, __doc__)
 
 
 if __name__ == "__main__":

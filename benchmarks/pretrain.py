@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 from benchmarks import disk, settings
 from benchmarks.encode import ship
 from benchmarks.progress import bar, console
-from benchmarks.run import build
+from benchmarks.run import begin, build
 from core.dualstyle import DualStyleGAN
 from core.inversion import ROOT
 
@@ -74,7 +74,7 @@ def main() -> None:
     """Run with DualStyleGAN where the words name no other method."""
     if not any(word.startswith("method=") for word in sys.argv[1:]):
         sys.argv.insert(1, "method=dualstylegan")
-    command()
+    begin(command, __doc__)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import hydra
@@ -198,13 +199,29 @@ def cause(error: BaseException) -> BaseException:
     return error
 
 
-def main() -> None:
-    """Run; a command line that Hydra does not understand is refused in one sentence."""
+def begin(command: Callable[[], None], about: str | None) -> None:
+    """Begin a command of Hydra's; what the user can mend is refused in one sentence.
+
+    Args:
+        command: reads the command line.
+        about: what it is for, said before Hydra's help where that is asked for.
+    """
+    if about and {"-h", "--help"} & set(sys.argv[1:]):
+        print(about)
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         command()
-    except (HydraException, OmegaConfBaseException) as error:
+    except Exception as error:
+        if isinstance(first := cause(error), UserError):
+            refuse(str(first))
+        if not isinstance(error, HydraException | OmegaConfBaseException):
+            raise
         refuse(settings.sentence(error))
+
+
+def main() -> None:
+    """Run the words of the command line."""
+    begin(command, None)
 
 
 if __name__ == "__main__":

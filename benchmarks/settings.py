@@ -91,9 +91,10 @@ def sentence(error: Exception) -> str:
         return f"There is no {group} {name!r}; the choices are {', '.join(choices_of(group))}."
     if found := re.search(r"Could not override '([^']+)'", text):
         key = found.group(1).removesuffix(".")
-        group = key.split(".")[0]
+        group, dot, _ = key.partition(".")
         near = difflib.get_close_matches(key, known(), n=1)
-        hint = f"; did you mean {near[0]}?" if near else f"; see --cfg job for those of {group}."
+        others = f"; see --cfg job for those of {group}." if dot else "; see --cfg job for all."
+        hint = f"; did you mean {near[0]}?" if near else others
         return f"There is no option {key!r}{hint}"
     first = " ".join(line.strip() for line in text.splitlines() if line.strip())
     return first[:300]

@@ -9,7 +9,7 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 from PIL import Image
 
-from benchmarks import run, settings
+from benchmarks import encode, exemplars, pretrain, run, settings
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -147,6 +147,28 @@ def test_results_that_cannot_be_written_are_refused_before_the_run(styleshift, t
     status, said = styleshift("data=folder", f"data.root={pictures(tmp_path / 'ten', 10)}")
     assert status == 2
     assert "cannot be written" in said
+
+
+def test_an_option_of_no_group_leads_to_all_options(styleshift, tmp_path):
+    assert refused(styleshift, tmp_path, "zzz=1").endswith("'zzz'; see --cfg job for all.")
+
+
+@pytest.mark.parametrize("command", [exemplars, encode, pretrain])
+def test_every_command_of_hydra_refuses_in_one_sentence_and_says_what_it_is_for(
+    monkeypatch, capsys, command
+):
+    GlobalHydra.instance().clear()
+    monkeypatch.setattr(sys, "argv", ["command", "source=nosuch"])
+    with pytest.raises(SystemExit, match="2"):
+        command.main()
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("styleshift: There is no source 'nosuch'; the choices are blank32")
+    assert "\n" not in said
+    GlobalHydra.instance().clear()
+    monkeypatch.setattr(sys, "argv", ["command", "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        command.main()
+    assert capsys.readouterr().out.startswith(command.__doc__)
 
 
 def test_a_real_process_exits_with_two_and_one_sentence():
