@@ -47,3 +47,12 @@ def test_freezed_trains_the_three_lowest_blocks_of_the_discriminator(composed):
     assert len(trainable(adapter.d)) < len(list(adapter.d.parameters()))
     moving = {n.split(".")[0] for n, p in adapter.d.named_parameters() if p.requires_grad}
     assert moving == {"b16", "b8", "b4"}
+
+
+@pytest.mark.parametrize("name", ["paper", "paper_all"])
+def test_papers_compare_with_the_whole_set_and_the_other_evaluations_as_before(composed, name):
+    assert composed("data=aahq", f"eval={name}").data.reference == 100_000
+    assert composed("data=aahq", f"eval={name}", "data.reference=9").data.reference == 9
+    drawn = composed("data=parafaces_webtoon", f"eval={name}").data
+    assert drawn.reference == drawn.pairs
+    assert composed("data=aahq", "eval=faces").data.reference == 2000
