@@ -7,7 +7,7 @@ Departs from the papers in: no matrix square root of a product that is not symme
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -34,12 +34,18 @@ def numbers(name: str, x: Array) -> Tensor:
         ValueError: they are anything else.
     """
     try:
-        found = torch.as_tensor(x).detach().cpu()
+        found = x.detach().cpu() if isinstance(x, Tensor) else torch.from_numpy(plain(x))
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{name} must be an array of numbers, not {type(x).__name__}") from error
     if found.is_complex():
         raise ValueError(f"{name} must be real numbers, not {found.dtype}")
     return found
+
+
+def plain(x: Any) -> np.ndarray:
+    """An array as torch reads one: contiguous, writable, in this machine's order of bytes."""
+    found = np.asarray(x)
+    return np.require(found, found.dtype.newbyteorder("="), ("C", "W"))
 
 
 def features(name: str, x: Array) -> Tensor:

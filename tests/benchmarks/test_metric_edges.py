@@ -69,6 +69,27 @@ def test_what_is_no_array_of_real_numbers_is_refused(name, what):
     assert "numbers, not" in said(lambda: frechet_distance(MEAN, SIGMA, what, SIGMA))
 
 
+def sealed(rows):
+    kept = rows.copy()
+    kept.flags.writeable = False
+    return kept
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", OF_TWO_SETS)
+@pytest.mark.parametrize(
+    "same",
+    [lambda x: x[::-1].copy()[::-1], lambda x: x[:, ::-1].copy()[:, ::-1], sealed,
+     lambda x: x.astype(">f8"), np.asfortranarray, np.ndarray.tolist, list,
+     lambda x: list(torch.tensor(x))],
+    ids=["upwards", "leftwards", "sealed", "other bytes", "columns", "lists", "rows", "tensors"],
+)  # fmt: skip
+def test_numbers_are_the_same_however_an_array_holds_them(name, same):
+    assert OF_TWO_SETS[name](same(ROWS), ROWS + 0.1) == OF_TWO_SETS[name](ROWS, ROWS + 0.1)
+    moved = frechet_distance(MEAN, same(SIGMA), MEAN + 1, SIGMA)
+    assert moved == frechet_distance(MEAN, SIGMA, MEAN + 1, SIGMA)
+
+
 @pytest.mark.parametrize("k", [2.5, 3.0, True, "3", None, [3], 0, -1])
 def test_a_k_that_is_no_positive_whole_number_is_refused(k):
     for call in (precision_recall, density_coverage):
