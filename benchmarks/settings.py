@@ -17,6 +17,8 @@ from core.errors import UserError
 GROUPS = ("method", "data", "source", "swap", "eval", "machine", "logger")
 POSITIVE = ("method.images", "method.batch_size", "eval.samples", "data.shots")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+METRIC = re.compile(r"""eval\.metrics\.["']?([^\s"'.=]+@[^\s"'.=]+)["']?\.(\w+)=(\S*)""")
+"""A number of one metric, as a user would write it first."""
 CONF = Path(__file__).parent.parent / "conf"
 
 
@@ -89,8 +91,12 @@ def sentence(error: Exception) -> str:
     if found := re.search(r"Could not find '(\w+)/([^']*)'", text):
         group, name = found.groups()
         return f"There is no {group} {name!r}; the choices are {', '.join(choices_of(group))}."
+    if found := METRIC.search(text):
+        name, key, value = found.groups()
+        return f"Write 'eval.metrics={{{name}: {{{key}: {value}}}}}': Hydra keeps @ for itself."
     if found := re.search(r"Could not override '([^']+)'", text):
-        key = found.group(1).removesuffix(".")
+        inner = re.search(r"full_key: (\S+)", str(error.__cause__))  # of a group in braces
+        key = (inner or found)[1].removesuffix(".")
         group, dot, _ = key.partition(".")
         near = difflib.get_close_matches(key, known(), n=1)
         others = f"; see --cfg job for those of {group}." if dot else "; see --cfg job for all."

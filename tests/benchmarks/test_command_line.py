@@ -58,6 +58,20 @@ def test_a_misspelt_option_is_named_with_the_likely_one(styleshift, tmp_path):
     assert "method.mixing_prob" in said
 
 
+@pytest.mark.parametrize("key", ["kid@parafaces", '"kid@parafaces"', "'kid@parafaces'"])
+def test_how_a_number_of_one_metric_is_written_is_said(styleshift, tmp_path, key):
+    said = refused(styleshift, tmp_path, f"eval.metrics.{key}.subsets=10")
+    word = "eval.metrics={kid@parafaces: {subsets: 10}}"
+    assert f"'{word}'" in said
+    assert "method.images=0" in refused(styleshift, tmp_path, word, "method.images=0")
+
+
+def test_a_misspelt_number_of_a_metric_is_named(styleshift, tmp_path):
+    said = refused(styleshift, tmp_path, "eval.metrics={kid@parafaces: {subset: 9}}")
+    assert "'eval.metrics.kid@parafaces.subset'" in said
+    assert "did you mean eval.metrics.kid@parafaces.subset" in said
+
+
 @pytest.mark.parametrize(
     "word",
     [
