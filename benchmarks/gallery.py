@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.bank import Bank, Memory, Rows, ahead, digest, state_digest
-from benchmarks.measure import Measure
+from benchmarks.measure import Measure, TooFew
 from benchmarks.memory import Portions
 from benchmarks.pictures import as_images
 from benchmarks.sheet import to_uint8
@@ -39,7 +39,7 @@ ABSENT = {
     "others": "the method has no trained source to compare with",
     "reference": "the data have no held-out reference pictures",
     "shots": "the data have no shots",
-    "photos": "the data have no held-out photos",
+    "photos": "there are no held-out photos",
     "stylised": "there are no held-out photos, or no trained source to invert them",
     "translated": "nobody knows how the held-out people look in this domain",
     "landmark_pairs": "the true geometric map from photos to this domain is not known",
@@ -109,13 +109,15 @@ class Gallery:
     def has(self, stream: str) -> bool:
         """Whether the adapter and the domain can show this stream or know this fact."""
         source = self.adapter.source.trained
+        photos = self.held_out > 0 and self._any("photos")
         facts = {
             "fakes": True,
             "sources": source,
             "others": source and self.samples > 1,
             "reference": self.domain.has_reference,
-            "stylised": source and self._any("photos"),
-            "translated": self._any("translations"),
+            "photos": photos,
+            "stylised": source and photos,
+            "translated": self.held_out > 0 and self._any("translations"),
         }
         return bool(facts[stream] if stream in facts else self._any(stream))
 
@@ -330,6 +332,9 @@ def measure(gallery: Gallery, metrics: Mapping[str, Metric]) -> Result:
     taken = {name: metric for name, metric in metrics.items() if name not in result.left_out}
     gallery.expect(taken.values())
     for name, metric in taken.items():
-        result.measures[name] = metric(gallery)
+        try:
+            result.measures[name] = metric(gallery)
+        except TooFew as trouble:
+            result.left_out[name] = f"{trouble}."
     gallery.progress(gallery.total, gallery.total, "done")
     return result

@@ -11,6 +11,10 @@ class NotFinite(ValueError):
     """A metric gave no number: what it looked at is no set of pictures."""
 
 
+class TooFew(ValueError):
+    """There are not enough pictures for a number; the sentence says how many it needs."""
+
+
 @dataclass(frozen=True)
 class Measure:
     """A number, how many pictures it rests on, and what a reader needs to judge it.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.gallery import Extractor, Gallery
-from benchmarks.measure import Measure
+from benchmarks.measure import Measure, TooFew
 from benchmarks.metrics.geometry import GeometricMap
 
 SIDE = 64
@@ -113,6 +113,8 @@ class Translation:
             return gallery.features(stream, maps, "maps").double()
 
         stylised, truth = embedded("stylised"), embedded("translated")
+        if len(truth) < 2:
+            raise TooFew("a floor needs at least 2 held-out people, not 1")
         distances = (stylised - truth).square().sum(1)
         details = {
             "std": float(distances.std()),

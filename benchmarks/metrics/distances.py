@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.measure import TooFew
+
 Array: TypeAlias = np.ndarray | Tensor
 
 # Rows of a kernel matrix that are held at once: 4096 x 50,000 doubles are 1.6 GB.
@@ -89,7 +91,7 @@ def moments(x: Array) -> tuple[Tensor, Tensor]:
     """
     rows = features("features", x).numpy()
     if len(rows) < 2:
-        raise ValueError(f"features must be [N, F] with N of at least 2, not {list(rows.shape)}")
+        raise TooFew(f"features must be [N, F] with N of at least 2, not {list(rows.shape)}")
     mean = rows.mean(0, dtype=np.float64)
     room = np.empty((min(CHUNK, len(rows)), len(mean)))
     scatter = np.zeros((len(mean), len(mean)))
@@ -170,7 +172,7 @@ class Spread(NamedTuple):
             mean, sigma = moments(rows)
             return cls(mean, half(sigma))
         if len(rows) < 2:
-            raise ValueError("a covariance needs at least 2 rows of features")
+            raise TooFew("a covariance needs at least 2 rows of features")
         mean = double(rows).mean(0)
         return cls(mean, (double(rows) - mean) / (len(rows) - 1) ** 0.5)
 
@@ -208,7 +210,7 @@ def kernel_distance(x: Tensor, y: Tensor) -> float:
     """The same with products in the precision of the features; their sums are in float64."""
     n, m = len(x), len(y)
     if min(n, m) < 2:
-        raise ValueError(
+        raise TooFew(
             f"an unbiased kernel distance needs at least 2 samples on either side, not {n} and {m}"
         )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 
 from benchmarks.gallery import Extractor, Gallery
-from benchmarks.measure import Measure
+from benchmarks.measure import Measure, TooFew
 from benchmarks.metrics.distances import Spread
 from benchmarks.metrics.distribution import Distribution
 
@@ -51,6 +51,8 @@ class FDInfinity(Distribution):
         reference = Spread.of(real)
         generator = torch.Generator().manual_seed(self.seed)
         values, sizes = [], self.sizes(len(fake))
+        if len(sizes) < 2:
+            raise TooFew(f"a line needs two numbers of fakes, and there are only {sizes}")
         for size in sizes:
             drawn = torch.randperm(len(fake), generator=generator)[:size]
             values.append(reference.distance(Spread.of(fake[drawn])))

@@ -10,8 +10,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from benchmarks.measure import TooFew
+
 DIRECTIONS = 8
 """Main directions whose products enter; more of them lowered no residual."""
+LEAST = 10
 
 
 class GeometricMap:
@@ -23,8 +26,10 @@ class GeometricMap:
 
     def __init__(self, photo: Tensor, target: Tensor, *, ridge: float) -> None:
         """Fit on pairs ``photo`` and ``target`` [n, K, 2]; every fifth pair is held out."""
-        if photo.shape != target.shape or len(photo) < 10:
-            raise ValueError(f"a geometric map needs 10 pairs of equal shape, not {len(photo)}")
+        if len(photo) < LEAST:
+            raise TooFew(f"a geometric map needs at least {LEAST} pairs, not {len(photo)}")
+        if photo.shape != target.shape:
+            raise ValueError("a geometric map needs pairs of equal shape")
         flat = photo.double().flatten(1)
         self.mean, self.scale = flat.mean(0), flat.std()
         _, _, axes = torch.linalg.svd(flat - self.mean, full_matrices=False)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from benchmarks.measure import TooFew
 from benchmarks.metrics import neighbours
 from benchmarks.metrics.distances import Array, features, same_width
 from benchmarks.metrics.neighbours import Cloud
@@ -118,7 +119,7 @@ def neighbour(k: int, **sets: Tensor) -> int:
         raise ValueError(f"k={k!r} must be a whole number of at least 1")
     for name, rows in sets.items():
         if len(rows) <= k:
-            raise ValueError(f"k={k} needs more than {k} samples, and {name} has {len(rows)}")
+            raise TooFew(f"k={k} needs more than {k} samples, and {name} has {len(rows)}")
     return int(k)
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.gallery import Gallery
-from benchmarks.measure import Measure
+from benchmarks.measure import Measure, TooFew
 from benchmarks.metrics.clusters import intra_cluster
 from benchmarks.metrics.manifold import squared_distances
 
@@ -122,6 +122,8 @@ class Pairwise(Perceptual):
     def __call__(self, gallery: Gallery) -> Measure:
         """Measure the gallery."""
         n = min(self.samples, len(gallery.pictures("fakes")))
+        if n < 2:
+            raise TooFew("a pair needs at least 2 fakes, not 1")
         i, j = self.drawn(n)
         apart = self.between(gallery, "fakes", i, "fakes", j)
         details = {"std": float(apart.std()), "pairs": self.pairs}

@@ -290,3 +290,30 @@ def test_the_truth_scores_as_the_truth() -> None:
     untouched = measure(gallery(Truth(photos, photos), world, samples=n, photos=n), wanted).measures
     assert untouched["kid"].value > 0.05
     assert untouched["landmarks"].value > found["landmarks"].value + 0.3
+
+
+@pytest.mark.parametrize(
+    ("few", "told"),
+    [
+        ({"samples": 1}, {"kid": "at least 2 samples", "fd": "at least 2", "precision": "k=3"}),
+        ({"samples": 3}, {"recall": "k=3 needs more than 3 samples, and fake has 3."}),
+        ({"photos": 1}, {"translation": "at least 2 held-out people, not 1."}),
+        ({"photos": 0}, {"translation": "there are no held-out photos"}),
+    ],
+)
+def test_what_too_few_pictures_allow_is_measured_and_the_rest_left_out(weights, few, told) -> None:
+    wanted = every_metric(weights)
+    result = measure(gallery(Tinted(trained=True, tint=0.2), World(), **few), wanted)
+    assert "nearest_shot" in result.measures
+    assert set(result.measures) | set(result.left_out) == set(wanted)
+    for name, sentence in told.items():
+        assert sentence in result.left_out[name]
+
+
+def test_few_pairs_of_landmarks_leave_one_metric_out(weights: str) -> None:
+    class Few(World):
+        def landmark_pairs(self) -> tuple[np.ndarray, np.ndarray]:
+            return tuple(side[:5] for side in super().landmark_pairs())
+
+    result = measure(gallery(Tinted(trained=True, tint=0.2), Few()), every_metric(weights))
+    assert result.left_out == {"landmarks": "a geometric map needs at least 10 pairs, not 5."}
