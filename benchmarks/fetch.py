@@ -12,6 +12,7 @@ import shutil
 import sys
 import urllib.error
 import urllib.request
+import zlib
 from collections.abc import Callable
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
@@ -39,12 +40,13 @@ def fetch(entry: OptionalFile, show: Callable[[int, int], None]) -> None:
     """
     troubles = []
     for place in entry.places:
+        part = part_of(entry, place)
         try:
-            download(place, part_of(entry), show)
+            download(place, part, show)
         except (OSError, HTTPException, NotAFile) as error:
             troubles.append(f"{place}: {reason(error)}")
             continue
-        accept(entry, part_of(entry))
+        accept(entry, part)
         return
     told = "; ".join(troubles) or "it has no address"
     raise UserError(
@@ -53,9 +55,9 @@ def fetch(entry: OptionalFile, show: Callable[[int, int], None]) -> None:
     )
 
 
-def part_of(entry: OptionalFile) -> Path:
-    """Where an unfinished download lies."""
-    return entry.path.with_name(f"{entry.file}.part")
+def part_of(entry: OptionalFile, place: str) -> Path:
+    """Where what a place gave so far lies; another place may give another file."""
+    return entry.path.with_name(f"{entry.file}.{zlib.crc32(place.encode()):08x}.part")
 
 
 def download(place: str, part: Path, show: Callable[[int, int], None]) -> None:
@@ -99,12 +101,14 @@ def reason(error: BaseException) -> str:
 
 
 def accept(entry: OptionalFile, part: Path) -> None:
-    """Move a complete file to its place; one that is not the right one is deleted."""
+    """Move a complete file to its place, or delete a wrong one; other beginnings of it go."""
     wrong = entry.wrong(part)
     if wrong:
         part.unlink()
         raise UserError(f"What came is not {entry.name}: {wrong}; it was deleted.")
     part.replace(entry.path)
+    for begun in entry.path.parent.glob(f"{entry.file}.*part"):
+        begun.unlink()
     settle(entry.path.parent)
 
 
@@ -115,7 +119,7 @@ def take(entry: OptionalFile, given: Path) -> None:
     wrong = entry.wrong(given)
     if wrong:
         raise UserError(f"{given} is not {entry.name}: {wrong}.")
-    part = part_of(entry)
+    part = part_of(entry, "by hand")
     part.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(given, part)
     accept(entry, part)
@@ -123,7 +127,7 @@ def take(entry: OptionalFile, given: Path) -> None:
 
 def bring(entry: OptionalFile, given: Path | None) -> None:
     """Bring one file and tell what is known of it."""
-    if entry.state == "present" and given is None:
+    if given is None and entry.path.is_file() and not entry.wrong(entry.path):
         say(f"{entry.name} is there already: {entry.path}")
         return
     say(f"{entry.name}: {entry.unlocks}; licence: {entry.licence}")

@@ -57,6 +57,10 @@ def entry(server, **changes):
     return optional.entry("inception")._replace(file="net.pt", **{"places": [place], **changes})
 
 
+def part_of(wanted):
+    return fetch.part_of(wanted, wanted.places[0])
+
+
 def shown(done, total):
     assert 0 < done <= total
 
@@ -66,7 +70,7 @@ def test_a_file_is_brought_whole_and_checked(server):
     fetch.fetch(wanted, shown)
     assert wanted.path.read_bytes() == DATA
     assert wanted.state == "present"
-    assert not fetch.part_of(wanted).exists()
+    assert not part_of(wanted).exists()
 
 
 def test_a_download_goes_on_where_it_was_cut_off(server):
@@ -84,17 +88,17 @@ def test_a_download_goes_on_where_it_was_cut_off(server):
 def test_a_server_that_cannot_go_on_gives_it_all_again(server, kept):
     server.resumes = False
     wanted = entry(server, sha256=SHA)
-    fetch.part_of(wanted).parent.mkdir()
-    fetch.part_of(wanted).write_bytes(b"x" * kept)
+    part_of(wanted).parent.mkdir()
+    part_of(wanted).write_bytes(b"x" * kept)
     fetch.fetch(wanted, shown)
     assert wanted.path.read_bytes() == DATA
 
 
 def test_a_complete_part_is_taken_and_a_longer_one_is_dropped(server):
     wanted = entry(server, sha256=SHA)
-    fetch.part_of(wanted).parent.mkdir()
+    part_of(wanted).parent.mkdir()
     for before in (DATA, DATA + b"more"):
-        fetch.part_of(wanted).write_bytes(before)
+        part_of(wanted).write_bytes(before)
         fetch.fetch(wanted, shown)
         assert wanted.path.read_bytes() == DATA
 
@@ -109,7 +113,7 @@ def test_another_file_is_deleted(server, known, told):
     with pytest.raises(UserError, match=told):
         fetch.fetch(wanted, shown)
     assert not wanted.path.exists()
-    assert not fetch.part_of(wanted).exists()
+    assert not part_of(wanted).exists()
 
 
 def test_a_web_page_is_no_file_and_the_next_place_is_tried(server):
@@ -120,6 +124,31 @@ def test_a_web_page_is_no_file_and_the_next_place_is_tried(server):
         fetch.fetch(nowhere, shown)
     for part in ("refused", "web page", wanted.by_hand, "benchmarks.fetch inception --from FILE"):
         assert part in str(told.value)
+
+
+def test_what_one_place_began_no_other_place_ends(server):
+    """Two places may give two files, and nobody may know the checksum yet."""
+    wanted = entry(server)
+    first, second = wanted.places[0], f"{wanted.places[0]}?other"
+    server.cut = 200_000
+    with pytest.raises(UserError, match="ended after"):
+        fetch.fetch(wanted._replace(places=[first, second]), shown)
+    assert server.asked == [None, None]
+    server.cut = 0
+    fetch.fetch(wanted._replace(places=[second]), shown)
+    assert server.asked[-1] == "bytes=200000-"
+    assert list(wanted.path.parent.iterdir()) == [wanted.path]
+    assert wanted.path.read_bytes() == DATA
+
+
+def test_a_file_of_the_right_length_that_is_another_is_brought_again(server):
+    wanted = entry(server, bytes=len(DATA), sha256=SHA)
+    wanted.path.parent.mkdir()
+    wanted.path.write_bytes(bytes(len(DATA)))
+    for _ in range(2):
+        fetch.bring(wanted, None)
+        assert wanted.path.read_bytes() == DATA
+    assert server.asked == [None]
 
 
 def test_a_file_obtained_by_hand_is_copied_and_checked(server, tmp_path):
