@@ -47,7 +47,7 @@ def radii(x: Array, k: int) -> Tensor:
 def squared_radii(x: Array, k: int) -> Tensor:
     """The same squared: what is compared where equal distances must stay equal."""
     rows = features("x", x)
-    return _squared_radii(_clouds(rows)[0], neighbour(k, x=rows))
+    return _squared_radii(clouds(rows)[0], neighbour(k, x=rows))
 
 
 def precision_recall(real: Array, fake: Array, k: int) -> PrecisionRecall:
@@ -59,9 +59,9 @@ def precision_recall(real: Array, fake: Array, k: int) -> PrecisionRecall:
     real, fake = features("real", real), features("fake", fake)
     same_width(real=real, fake=fake)
     k = neighbour(k, real=real, fake=fake)
-    b, a = _clouds(real, fake)
+    b, a = clouds(real, fake)
     real_radii = _squared_radii(b, k)
-    fake_radii = _squared_radii(_clouds(fake)[0], k)
+    fake_radii = _squared_radii(clouds(fake)[0], k)
     precise = torch.zeros(len(a), dtype=torch.bool)
     found = torch.zeros(len(b), dtype=torch.bool)
     real_limits, fake_limits = neighbours.limit(real_radii, b), neighbours.limit(fake_radii, a)
@@ -94,7 +94,7 @@ def density_coverage(real: Array, fake: Array, k: int) -> DensityCoverage:
     real, fake = features("real", real), features("fake", fake)
     same_width(real=real, fake=fake)
     k = neighbour(k, real=real)
-    b, a = _clouds(real, fake)
+    b, a = clouds(real, fake)
     reach = _squared_radii(b, k)
     limits = neighbours.limit(reach, b)
     found = torch.zeros(len(b), dtype=torch.bool)
@@ -123,7 +123,7 @@ def neighbour(k: int, **sets: Tensor) -> int:
     return int(k)
 
 
-def _clouds(rows: Tensor, *others: Tensor) -> list[Cloud]:
+def clouds(rows: Tensor, *others: Tensor) -> list[Cloud]:
     """Rows and others about the mean of the rows, in one unit."""
     about, unit = neighbours.centre(rows), neighbours.unit(rows, *others)
     kind = neighbours.low_precision()

@@ -10,14 +10,15 @@ import torch
 
 from benchmarks.gallery import Extractor, Gallery
 from benchmarks.measure import Measure
-from benchmarks.metrics.distances import CHUNK, Array, features, same_width
-from benchmarks.metrics.manifold import squared_distances, squared_radii
+from benchmarks.metrics import neighbours
+from benchmarks.metrics.distances import Array, features, same_width
+from benchmarks.metrics.manifold import clouds, squared_radii
 
 
 def authenticity(train: Array, fake: Array) -> float:
     """Share of fakes [M, F] farther from their nearest training row [N, F] than it from its own.
 
-    1 where nothing is copied, 0 where everything is.
+    1 where nothing is copied, 0 where everything is. Of equally near rows the first counts.
 
     Raises:
         ValueError: a set is not [N, F], not finite, or there are fewer than two training rows.
@@ -25,11 +26,10 @@ def authenticity(train: Array, fake: Array) -> float:
     rows, others = features("train", train), features("fake", fake)
     same_width(train=rows, fake=others)
     own = squared_radii(rows, 1)
-    middle = rows.double().mean(0)
-    about, authentic = rows - middle, 0
-    for part in others.split(CHUNK):
-        where = squared_distances(part - middle, about).argmin(1)
-        nearest = (part.double() - rows[where]).square().sum(1)
+    b, a = clouds(rows, others)
+    authentic = 0
+    for i in neighbours.slices(len(a), neighbours.SEARCHED):
+        nearest, where = neighbours.closest(a, i, b)
         authentic += int((nearest > own[where]).sum())
     return authentic / len(others)
 

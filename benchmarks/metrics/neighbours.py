@@ -228,6 +228,20 @@ def side_by_side(numbers: Tensor, line: Tensor, absent: float) -> Tensor:
     return table
 
 
+def closest(a: Cloud, i: slice, b: Cloud) -> tuple[Tensor, Tensor]:
+    """Squared distances [n] of rows i to the nearest rows of b, and which [n]: of equal, the first.
+
+    A product in float64 proposes with a bound on its rounding, differences decide.
+    """
+    parts = [whole_distances(a, i, b, j) for j in b.blocks]
+    apart, off = (torch.cat(part, 1) for part in zip(*parts, strict=True))
+    row, column = hits(apart - off <= (apart + off).amin(1, keepdim=True))
+    exact = side_by_side(pair_distances(a, row + i.start, b, column), row, torch.inf)
+    first = exact.argmin(1, keepdim=True)
+    found = side_by_side(column, row, 0)
+    return exact.gather(1, first)[:, 0], found.gather(1, first)[:, 0]
+
+
 def searched(cloud: Cloud, rows: Tensor, most: int, last: Tensor) -> Tensor:
     """What :func:`nearest` gives for some rows [n], none of which is farther than ``last`` [n].
 

@@ -43,6 +43,13 @@ def brute_shares(real, fake, k):
                                near.amax(0).mean())]  # fmt: skip
 
 
+def brute_authenticity(train, fake):
+    """Of equally near training rows the first counts."""
+    nearest = brute(fake, train)
+    own = brute_radii(train, 1)[nearest.argmin(1)]
+    return float((nearest.amin(1) > own).double().mean())
+
+
 def shares(real, fake, k):
     return [*precision_recall(real, fake, k), *density_coverage(real, fake, k)]
 
@@ -76,6 +83,7 @@ def test_counts_are_those_of_brute_force(name, dtype):
     real, fake = (rows.to(dtype) for rows in PAIRS[name])
     assert shares(real, fake, 3) == pytest.approx(brute_shares(real, fake, 3), abs=1e-12)
     assert torch.equal(radii(real, 3), brute_radii(real, 3).sqrt())
+    assert authenticity(real, fake) == pytest.approx(brute_authenticity(real, fake), abs=1e-12)
 
 
 @pytest.mark.parametrize("name", PAIRS)
