@@ -9,10 +9,12 @@ files stay valid for it. An LMDB is that of rosinality's StyleGAN2: keys ``256-0
 from __future__ import annotations
 
 import json
+import lzma
 import os
 import re
 import stat
 import zipfile
+import zlib
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -32,6 +34,8 @@ NOTES = "styleshift"
 
 LMDB, RENDER = "data.mdb", "images.npy"
 SHA256 = re.compile(r"[0-9a-f]{64}")
+DAMAGE = (OSError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+"""What reading from a container raises where it is damaged or encrypted."""
 
 
 class Unreadable(UserError):
@@ -118,7 +122,7 @@ class Zip:
             return {}
         try:
             index = json.loads(self.read(INDEX))
-        except (ValueError, OSError, RuntimeError, RecursionError, zipfile.BadZipFile) as fault:
+        except (ValueError, *DAMAGE) as fault:
             raise UserError(f"{self.path / INDEX} cannot be read ({fault}).") from fault
         own = index.get(NOTES, {}) if isinstance(index, dict) else {}
         return own if isinstance(own, dict) else {}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.containers import (
+    DAMAGE,
     LMDB,
     RENDER,
     SUFFIXES,
@@ -50,7 +51,7 @@ class File:
         """The file's bytes."""
         try:
             data = container(self.root).read(self.member)
-        except (OSError, RuntimeError, zipfile.BadZipFile, NotImplementedError, KeyError) as fault:
+        except (KeyError, *DAMAGE) as fault:
             reason = getattr(fault, "strerror", None) or fault
             raise Unreadable(f"{self} cannot be read ({reason}).") from fault
         if not data:

@@ -276,6 +276,18 @@ def test_a_file_in_a_zip_whose_bytes_rotted_is_refused_by_name(tmp_path):
         read(files(path)[0], 16, "crop")
 
 
+@pytest.mark.parametrize(("method", "start"), [(zipfile.ZIP_DEFLATED, 35), (zipfile.ZIP_LZMA, 50)])
+def test_a_compressed_file_whose_bytes_rotted_is_refused_by_name(tmp_path, method, start):
+    path = tmp_path / "set.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("a.png", saved(Image.fromarray(GRADIENT)))
+    data = bytearray(path.read_bytes())
+    data[start : start + 30] = b"\xff" * 30
+    path.write_bytes(data)
+    with pytest.raises(Unreadable, match=r"set\.zip/a\.png cannot be read"):
+        read(files(path)[0], 16, "crop")
+
+
 def test_a_zip_that_is_replaced_is_read_anew(tmp_path):
     path = tmp_path / "set.zip"
     for names in (["a.png"], ["b.png", "c.png"]):
