@@ -21,7 +21,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from benchmarks import disk, settings, targets
+from benchmarks import disk, kinds, settings, targets
 from benchmarks.domains import pairs, splits
 from benchmarks.domains.about import About
 from benchmarks.domains.base import power_of_two, whole
@@ -54,7 +54,7 @@ class Preparation:
             raise UserError(f"source must be given: source=PATH. {self.about.obtain}".strip())
         self.source, self.out = placed(cfg.source), placed(cfg.out)
         self.resolution = power_of_two("resolution", cfg.resolution)
-        self.data: dict[str, Any] = {key: cfg.data[key] for key in cfg.data if key not in UNKNOWN}
+        self.data = known(cfg.data)
         if self.data["framing"] not in FRAMINGS:
             raise UserError(f"data.framing={cfg.data.framing} must be {' or '.join(FRAMINGS)}.")
         self.name = self.data["splits"] or self.source.stem
@@ -223,6 +223,11 @@ class Preparation:
         return frozenset(), name
 
 
+def known(data: DictConfig) -> dict[str, Any]:
+    """A set's options that count here."""
+    return {str(key): data[key] for key in data if key not in UNKNOWN}
+
+
 def converted(path: Path, archive: Archive, how: dict[str, Any], survey: Survey) -> list[str]:
     """Lines about a zip that was made."""
     side = how["resolution"]
@@ -240,7 +245,8 @@ def composed(words: list[str]) -> DictConfig:
     """The configuration of a command line; what says a place is taken as it stands.
 
     Raises:
-        UserError: a word is none.
+        UserError: a word is none, its value is of another kind than usual, or there is nothing to
+            prepare.
     """
     own = {}
     others = []
@@ -254,6 +260,11 @@ def composed(words: list[str]) -> DictConfig:
             others.append(word)
     with initialize_config_dir(str(settings.CONF), version_base="1.3"):
         cfg = compose("prepare", others)
+        usual = compose("prepare", [word for word in others if word.startswith("data=")])
+    if "style" in cfg.data:
+        raise UserError("ParaFaces are drawn, not obtained: there is nothing to prepare.")
+    given, meant = ({**c, "data": known(c.data)} for c in (cfg, usual))
+    kinds.check(*(OmegaConf.to_container(OmegaConf.create(c)) for c in (given, meant)))
     for key, value in own.items():
         OmegaConf.update(cfg, key, value)
     return cfg
@@ -265,10 +276,7 @@ def main() -> None:
         print(__doc__)
         return
     try:
-        cfg = composed(sys.argv[1:])
-        if "style" in cfg.data:
-            raise UserError("ParaFaces are drawn, not obtained: there is nothing to prepare.")
-        for line in Preparation(cfg).run():
+        for line in Preparation(composed(sys.argv[1:])).run():
             print(settings.printable(line))
     except UserError as error:
         refuse(str(error))
