@@ -99,7 +99,7 @@ def _shrunk(image: Image.Image, quad: Quad, output: int) -> tuple[Image.Image, Q
     factor = math.floor(quad.size / output * 0.5)
     if factor <= 1:
         return image, quad
-    size = (round(image.width / factor), round(image.height / factor))
+    size = (max(1, round(image.width / factor)), max(1, round(image.height / factor)))
     return image.resize(size, Image.Resampling.LANCZOS), quad.scaled(1 / factor)
 
 

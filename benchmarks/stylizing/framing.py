@@ -86,9 +86,12 @@ class Aligned:
 
     def __call__(self, image: Image.Image, name: str) -> Cut:
         """The largest face."""
-        faces = sorted(self.find(image, name), key=lambda points: Quad.of(points).size)
-        if not faces:
+        found = self.find(image, name)
+        if not found:
             raise NoFace(f"{name}: no face found.")
+        faces = sorted((p for p in found if within(image, p)), key=lambda p: Quad.of(p).size)
+        if not faces:
+            raise NoFace(f"{name}: the landmarks lie outside it ({image.width} x {image.height}).")
         size = Quad.of(faces[-1]).size
         if size < SMALLEST:
             raise NoFace(f"{name}: its face is too small ({size:.0f} px).")
@@ -99,6 +102,12 @@ class Aligned:
             return [several] * (len(faces) > 1) + [small] * (size < side)
 
         return Cut(lambda side: align(image, faces[-1], side, FINER * side), notes)
+
+
+def within(image: Image.Image, points: np.ndarray) -> bool:
+    """Whether the middle of a face's points [4, 2] lies in the picture."""
+    middle = points.mean(0)
+    return bool((middle >= 0).all() and (middle <= image.size).all())
 
 
 class Usual:

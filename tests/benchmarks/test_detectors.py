@@ -145,6 +145,25 @@ def test_faces_are_cut_out_and_every_missed_file_is_listed(tmp_path, capsys):
     assert "faces cut out: 1, missed: 2" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("change", [lambda p: p + 5000, lambda p: -p - 900, lambda p: p * 1000])
+def test_landmarks_of_a_picture_of_another_size_miss_that_file_alone(tmp_path, capsys, change):
+    for name in ("a.png", "b.png"):
+        Image.fromarray(smooth(260, 300)).save(tmp_path / name)
+    face = FACE + 70
+    marks = written(tmp_path, {"a.png": change(face).tolist(), "b.png": face.tolist()})
+    words = [str(tmp_path / name) for name in ("a.png", "b.png")]
+    to = tmp_path / "to"
+    assert command([*words, "--to", str(to), "--size", "64", "--landmarks", str(marks)]) == 1
+    assert sorted(path.name for path in to.iterdir()) == ["b.png", "missed.txt"]
+    assert "a.png: the landmarks lie outside it (300 x 260)." in capsys.readouterr().err
+
+
+def test_a_face_far_larger_than_its_picture_is_cut_out_all_the_same():
+    image = Image.fromarray(smooth(260, 300))
+    far = (FACE - FACE.mean(0)) * 1e5 + (150, 130)
+    assert align(image, far, 64, 256).shape == (64, 64, 3)
+
+
 def test_two_files_of_one_name_are_told_apart_by_their_folders_only(tmp_path):
     find = LandmarksFile(
         written(tmp_path, {"x/a.png": FACE.tolist(), "y/a.png": (FACE * 2).tolist()})
