@@ -34,6 +34,7 @@ from benchmarks.preparation.shots import Lists
 from benchmarks.preparation.survey import Survey
 from benchmarks.progress import bar
 from benchmarks.run import refuse
+from benchmarks.signals import Signals, Stopped
 from core.errors import UserError
 
 MD5 = re.compile(rb"(?<![0-9a-fA-F])[0-9a-f]{32}(?![0-9a-fA-F])")
@@ -276,8 +277,12 @@ def main() -> None:
         print(__doc__)
         return
     try:
-        for line in Preparation(composed(sys.argv[1:])).run():
-            print(settings.printable(line))
+        with Signals():
+            for line in Preparation(composed(sys.argv[1:])).run():
+                print(settings.printable(line))
+    except Stopped as stop:
+        print("styleshift: stopped; of what was being made nothing is left.", file=sys.stderr)
+        sys.exit(stop.status)
     except UserError as error:
         refuse(str(error))
     except (HydraException, OmegaConfBaseException) as error:

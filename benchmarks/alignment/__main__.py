@@ -86,6 +86,9 @@ def main() -> None:
     """The command line; what the user can mend is said in one sentence."""
     try:
         sys.exit(command(sys.argv[1:]))
+    except KeyboardInterrupt:
+        print("styleshift: stopped; what was cut out so far is whole.", file=sys.stderr)
+        sys.exit(130)
     except UserError as error:
         print(f"styleshift: {printable(str(error))}", file=sys.stderr)
         sys.exit(2)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import sys
 import zipfile
 
@@ -15,6 +16,7 @@ from PIL import Image
 from benchmarks import prepare
 from benchmarks.domains import About, FolderDomain, PairsDomain
 from benchmarks.files import files
+from benchmarks.preparation.survey import Survey
 from tests.benchmarks.scenes import fill, recompressed, scene
 
 
@@ -155,6 +157,17 @@ def test_broken_files_are_all_named_and_nothing_is_converted(good, prepared, tmp
     assert "- empty.jpg: is empty (0 bytes)" in report
     assert "9 lists are to be written: mine64-10-0.txt" in report
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine64.md"]
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stop_leaves_nothing_half_made_and_is_one_sentence(
+    good, prepared, tmp_path, monkeypatch, number, status
+):
+    monkeypatch.setattr(Survey, "look", lambda *_: signal.raise_signal(number))
+    left, said, _ = prepared(f"source={good}")
+    assert left == status
+    assert said.splitlines()[-1] == "styleshift: stopped; of what was being made nothing is left."
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_every_kind_of_fault_is_counted_and_named(good, prepared, tmp_path):
