@@ -58,7 +58,8 @@ class Preparation:
         self.data = known(cfg.data)
         if self.data["framing"] not in FRAMINGS:
             raise UserError(f"data.framing={cfg.data.framing} must be {' or '.join(FRAMINGS)}.")
-        self.name = self.data["splits"] or self.source.stem
+        place = self.source
+        self.name = self.data["splits"] or (place.name if place.is_dir() else place.stem)
         self.stem = f"{self.name}{self.resolution}"
         self.held_out = whole("held_out", cfg.held_out, least=0)
         if self.held_out and "photographs" in self.data:

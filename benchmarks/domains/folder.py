@@ -183,8 +183,9 @@ class FolderDomain(Domain):
 
 
 def placed(root: str | Path) -> Path:
-    """A place on the disk, with ``~`` resolved; it may not be there."""
-    return Path(os.path.expanduser(str(root)))  # leaves ~nobody as it is, where Path would raise
+    """A place on the disk, with ``~`` resolved, and with a name; it may not be there."""
+    path = Path(os.path.expanduser(str(root)))  # leaves ~nobody as it is, where Path would raise
+    return path if path.name.strip(".") else path.resolve()  # lists lie beside it by its name
 
 
 def leaking(shots: np.ndarray, reference: np.ndarray, others: Iterable[Shown]) -> list[str]:

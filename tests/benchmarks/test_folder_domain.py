@@ -217,6 +217,13 @@ def test_how_the_pictures_were_framed_is_said(tmp_path):
     assert any("repeating the edge pixels" in note for note in fitted.notes)
 
 
+def test_the_folder_that_one_stands_in_is_as_good_as_its_path(sixty, monkeypatch):
+    monkeypatch.chdir(sixty)
+    own, other = folder("."), folder(sixty)
+    assert own.shots_sha256 == other.shots_sha256
+    assert own.notes == other.notes
+
+
 def test_a_zip_is_as_good_as_a_folder(sixty, tmp_path):
     with zipfile.ZipFile(tmp_path / "sixty.zip", "w") as archive:
         for path in sixty.iterdir():

@@ -159,6 +159,16 @@ def test_broken_files_are_all_named_and_nothing_is_converted(good, prepared, tmp
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine64.md"]
 
 
+def test_the_zip_is_named_as_the_folder_that_one_stands_in(good, prepared, tmp_path, monkeypatch):
+    versions = [good.rename(tmp_path / "set.v1"), fill(tmp_path / "set.v2", range(14, 28))]
+    for here in versions:
+        monkeypatch.chdir(here)
+        assert prepared("source=.")[0] == 0
+    zips = [tmp_path / "out" / f"set.v{version}64.zip" for version in (1, 2)]
+    assert [len(files(path)) for path in zips] == [14, 14]
+    assert {f.sha256 for f in files(zips[0])}.isdisjoint(f.sha256 for f in files(zips[1]))
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stop_leaves_nothing_half_made_and_is_one_sentence(
     good, prepared, tmp_path, monkeypatch, number, status
