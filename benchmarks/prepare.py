@@ -21,7 +21,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from benchmarks import disk, kinds, settings, targets
+from benchmarks import kinds, settings, targets
 from benchmarks.domains import pairs, splits
 from benchmarks.domains.about import About
 from benchmarks.domains.base import power_of_two, whole
@@ -29,7 +29,7 @@ from benchmarks.domains.folder import placed
 from benchmarks.files import files, notes
 from benchmarks.pictures import FRAMINGS, WHOLE, Sampling, decode
 from benchmarks.preparation import findings, shots
-from benchmarks.preparation.archive import Archive, checksum
+from benchmarks.preparation.archive import Archive, checksum, put
 from benchmarks.preparation.shots import Lists
 from benchmarks.preparation.survey import Survey
 from benchmarks.progress import bar
@@ -87,7 +87,7 @@ class Preparation:
         broken = sum(len(survey.broken) for survey in surveys.values())
         report = self.out / f"{self.stem}.md"
         lines = [splits.plain(line) for line in self.lines]
-        disk.put(report, ("\n".join(lines).rstrip() + "\n").encode())
+        put(report, "\n".join(lines).rstrip() + "\n")
         if broken and not self.data["skip_broken"]:
             raise UserError(
                 f"{broken} of the files cannot be read, so nothing was converted; {report} names "

@@ -67,22 +67,42 @@ class Archive:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None and self.wanted:
-            notes = {"prepared": self.prepared, "files": self.files}
-            self._write(INDEX, json.dumps({"labels": None, NOTES: notes}, indent=0).encode())
-        self._zip.close()
-        if kind is None and self.wanted:
-            self._part.replace(self.path)
-            disk.settle(self.path.parent)
-        else:
+        try:
+            if kind is None and self.wanted:
+                self._finish()
+        finally:
             with suppress(OSError):
-                self._part.unlink()
+                self._zip.close()
+            with suppress(OSError):
+                self._part.unlink(missing_ok=True)
+
+    def _finish(self) -> None:
+        notes = {"prepared": self.prepared, "files": self.files}
+        self._write(INDEX, json.dumps({"labels": None, NOTES: notes}, indent=0).encode())
+        try:
+            self._zip.close()
+            self._part.replace(self.path)
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be written: {error.strerror}.") from error
+        disk.settle(self.path.parent)
 
     def _write(self, member: str, data: bytes) -> None:
         try:
             self._zip.writestr(zipfile.ZipInfo(member, EPOCH), data)
         except OSError as error:
             raise UserError(f"{self.path} cannot be written: {error.strerror}.") from error
+
+
+def put(path: Path, text: str) -> None:
+    """Write what lies beside a zip.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    try:
+        disk.put(path, text.encode())
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def checksum(path: Path) -> str:

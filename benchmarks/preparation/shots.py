@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import disk, likeness
+from benchmarks import likeness
 from benchmarks.domains import splits
+from benchmarks.preparation.archive import put
 from benchmarks.preparation.survey import Survey
 from core.errors import UserError
 
@@ -56,7 +57,7 @@ def made(name: str, place: Path, survey: Survey, candidates: list[str], *, write
             if found.hashes and write and found.origin == part:
                 title = f"{called}: {size} shots, draw {draw} (drawn by checksum)"
                 text = splits.text(title, {sha256: names[sha256] for sha256 in found.hashes})
-                disk.put(place.with_name(f"{called}-{part}.txt"), text.encode())
+                put(place.with_name(f"{called}-{part}.txt"), text)
             if found.hashes:
                 kept[f"{called}-{part}"] = found.hashes
     there = len(kept) - len(written)

@@ -35,7 +35,7 @@ def prepared(monkeypatch, capsys, tmp_path):
         except SystemExit as leaving:
             status = leaving.code
         said = capsys.readouterr()
-        reports = list(out.glob("*.md"))
+        reports = [path for path in out.glob("*.md") if path.is_file()]
         return status, said.out + said.err, reports[0].read_text() if reports else ""
 
     return call
@@ -178,6 +178,15 @@ def test_a_stop_leaves_nothing_half_made_and_is_one_sentence(
     assert left == status
     assert said.splitlines()[-1] == "styleshift: stopped; of what was being made nothing is left."
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["mine64.zip", "mine64.md", "mine64-5-0.txt"])
+def test_what_cannot_be_written_is_one_sentence_and_leaves_no_part(good, prepared, tmp_path, name):
+    (tmp_path / "out" / name / "in the way").mkdir(parents=True)
+    status, said, _ = prepared(f"source={good}")
+    assert status == 2
+    assert said.splitlines()[-1].endswith(f"{name} cannot be written: Is a directory.")
+    assert not list((tmp_path / "out").glob("*.part"))
 
 
 def test_every_kind_of_fault_is_counted_and_named(good, prepared, tmp_path):
