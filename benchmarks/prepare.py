@@ -265,8 +265,9 @@ def composed(words: list[str]) -> DictConfig:
         usual = compose("prepare", [word for word in others if word.startswith("data=")])
     if "style" in cfg.data:
         raise UserError("ParaFaces are drawn, not obtained: there is nothing to prepare.")
-    given, meant = ({**c, "data": known(c.data)} for c in (cfg, usual))
-    kinds.check(*(OmegaConf.to_container(OmegaConf.create(c)) for c in (given, meant)))
+    whole = (OmegaConf.create({**c, "data": known(c.data)}) for c in (cfg, usual))
+    given, meant = (OmegaConf.to_container(c) for c in whole)
+    kinds.check(given, meant)
     for key, value in own.items():
         OmegaConf.update(cfg, key, value)
     return cfg
