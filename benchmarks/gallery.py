@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -27,6 +27,7 @@ from benchmarks.measure import Measure, TooFew
 from benchmarks.memory import Portions
 from benchmarks.pictures import as_images
 from benchmarks.sheet import to_uint8
+from core.shots import Shots
 
 T = TypeVar("T")
 MADE = ("fakes", "sources", "stylised")
@@ -112,6 +113,7 @@ class Gallery:
         photos = self.held_out > 0 and self._any("photos")
         facts = {
             "fakes": True,
+            "shots": len(self.shots) > 0,
             "sources": source,
             "others": source and self.samples > 1,
             "reference": self.domain.has_reference,
@@ -120,6 +122,12 @@ class Gallery:
             "translated": self.held_out > 0 and self._any("translations"),
         }
         return bool(facts[stream] if stream in facts else self._any(stream))
+
+    @cached_property
+    def shots(self) -> Shots:
+        """The domain's shots [K, 3, R, R], floats only where they are looked at."""
+        given: Shots = self.domain.streamed(torch.device("cpu"))
+        return given
 
     def _any(self, name: str) -> bool:
         """Whether the domain gives anything of this name: absence is an empty sequence."""
@@ -249,7 +257,7 @@ class Gallery:
             self.total += sum(self._size(s, 0) for s in {stream for stream, _ in jobs} & set(MADE))
 
     def _size(self, stream: str, first: int) -> int:
-        sizes = {"shots": len(self.domain.shots)}
+        sizes = {"shots": len(self.shots)}
         sizes |= dict.fromkeys(("photos", "stylised", "translated"), self.held_out)
         size = sizes.get(stream, self.samples)
         return min(size, first or size)
@@ -279,7 +287,7 @@ class Gallery:
             for images in self.images("photos", first, start):
                 yield from self._portions(self.adapter.stylise, images)
         elif stream == "shots":
-            yield self.domain.shots[start:stop]
+            yield from self.shots.split(self.batch_size)
         else:
             named = {"translated": "translations"}.get(stream, stream)
             limit = 0 if stream == "reference" else self.held_out

@@ -96,7 +96,7 @@ def judge(
         raise Diverged(adapter.images_seen, "the pictures of the finished run are not finite.")
     for sentence in (*gallery.notes, *flat(gallery.pictures("fakes")[:LOOKED_AT])):
         watch.warn(sentence)
-    return Outcome(result, sheet.of_run(domain.shots, sources, fakes, title, COLUMNS, BANDS))
+    return Outcome(result, sheet.of_run(gallery.shots, sources, fakes, title, COLUMNS, BANDS))
 
 
 def failed(cell: Cell, adapter: Any, domain: Any, reason: str) -> Outcome:
@@ -108,7 +108,8 @@ def failed(cell: Cell, adapter: Any, domain: Any, reason: str) -> Outcome:
     with torch.no_grad():
         fakes, sources = adapter.sample(z), source.g(z) if source.trained else None
     title = f"{cell.title}, failed; at {adapter.images_seen:,} images"
-    picture = sheet.of_run(domain.shots, sources, fakes, title, COLUMNS, BANDS)
+    shots = domain.streamed(torch.device("cpu"))
+    picture = sheet.of_run(shots, sources, fakes, title, COLUMNS, BANDS)
     return Outcome(Result(), picture, reason)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from benchmarks import disk
 from core.errors import UserError
+from core.shots import Shots
 
 GAP, MARGIN, LABEL = 2, 14, 22
 STRIPS = "strips"  # text chunk of the PNG: where each picture stands
@@ -71,7 +72,7 @@ def cut(path: Path) -> list[list[list[Image.Image]]]:
 
 
 def of_run(
-    shots: Tensor, sources: Tensor | None, fakes: Tensor, title: str, columns: int, bands: int
+    shots: Shots, sources: Tensor | None, fakes: Tensor, title: str, columns: int, bands: int
 ) -> Image.Image:
     """The sheet of a run from images in [-1, 1].
 
@@ -83,9 +84,9 @@ def of_run(
         columns: pictures side by side.
         bands: pairs of rows.
     """
-    tile = max(96, min(256, 128 * shots.shape[-1] // 64))
     rows: list[tuple[str, list[np.ndarray]]] = []
     shown = to_uint8(shots[:columns])
+    tile = max(96, min(256, 128 * shown.shape[1] // 64))
     rows.append((f"{title}: {len(shots)} shots", [shown]))
     for band in range(bands):
         part = slice(band * columns, (band + 1) * columns)

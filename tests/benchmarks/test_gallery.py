@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmarks import metrics, parafaces
+from benchmarks.domains.base import Domain
 from benchmarks.extractors import ParaFaces, ParaFacesMaps
 from benchmarks.gallery import Gallery, measure
 from benchmarks.metrics.geometry import GeometricMap
@@ -63,6 +64,9 @@ class Folder:
 
     def __init__(self) -> None:
         self.shots = torch.rand(4, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)) - 0.5
+
+    def streamed(self, device: torch.device) -> Tensor:
+        return self.shots.to(device)
 
 
 class World(Folder):
@@ -159,6 +163,22 @@ def test_the_same_gallery_gives_the_same_numbers_whatever_the_global_seed(weight
         results.append(measure(gallery(Tinted(trained=True, tint=0.1), World()),
                                every_metric(weights)))  # fmt: skip
     assert results[0] == results[1]
+
+
+def test_many_shots_are_floats_only_batch_by_batch() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (23, 8, 8, 3), dtype=np.uint8)
+
+    class Many(Domain):
+        def training(self) -> np.ndarray:
+            return pixels
+
+    many = Many(resolution=8, images=0, batch_size=1, seed=0, xflip=False)
+    shown = gallery(Tinted(trained=True, tint=0.0), many)
+    assert shown.has("shots")
+    assert (shown.pictures("shots") == pixels).all()
+    assert torch.equal(torch.cat(list(shown.images("shots"))), as_images(pixels))
+    assert shown.origin("shots")["n"] == 23
+    assert "shots" not in vars(many)
 
 
 def test_streams_hold_the_pictures_they_name() -> None:
