@@ -96,7 +96,7 @@ class Preparation:
         if self.wrong:
             raise UserError(
                 f"The set was converted, but {self.wrong} of its lists of shots fit only in part, "
-                f"and a run refuses those: {report} names them; data.splits='' draws new ones."
+                f"and a run refuses those: {report} names them and how to go on."
             )
         if self.lacking:
             raise UserError(f"The set was converted, but {self.lacking}")

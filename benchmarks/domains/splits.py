@@ -70,10 +70,11 @@ def listed(name: str, part: str, beside: Path, found: Container[str]) -> Split:
         if not lacking:
             return Split(f"list {place.stem}", tuple(wanted), "")
         if len(lacking) < len(wanted):
+            way = "data.splits=''" if name else "removing that list"
             raise UserError(
                 f"{beside} lacks {len(lacking)} of the {len(wanted)} files of the list {place} "
                 f"(first: {lacking[0]}): they were removed or changed; "
-                "data.splits='' goes by a rule instead."
+                f"{way} goes by a rule instead."
             )
         note = f"This is another copy of the set than that of the list {place.stem}."
     return Split("", (), note)

@@ -74,6 +74,10 @@ def test_a_list_of_another_copy_is_told_of_and_not_used(place):
 def test_a_list_of_which_some_are_missing_is_an_error_that_names_the_first(place):
     with pytest.raises(UserError, match=r"lacks 2 of the 3 files .*mine-3-0\.txt \(first: 0\.png"):
         splits.listed("", "3-0", place, HASHES[2:])
+    with pytest.raises(UserError, match="removing that list goes by a rule instead"):
+        splits.listed("", "3-0", place, HASHES[2:])
+    with pytest.raises(UserError, match=r"data\.splits='' goes by a rule instead"):
+        splits.listed("mine", "3-0", place, HASHES[2:])
 
 
 @pytest.mark.parametrize("text", ["abc\n", "g" * 64, "a" * 65])
