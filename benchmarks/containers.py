@@ -25,7 +25,9 @@ from PIL import Image
 
 from core.errors import UserError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".jfif")
+FOREIGN = (".avif", ".heic", ".heif", ".tif", ".tiff")
+"""Endings of pictures that are not read: named with what is broken, never passed over."""
 MAX_BYTES = 1 << 29
 MAX_PICTURES = 10_000_000
 INDEX = "dataset.json"
@@ -208,7 +210,7 @@ class Render:
 
 def _pictures(place: Path, members: list[str]) -> list[str]:
     """Those of the names that are visible pictures, sorted; none is an error."""
-    kept = sorted(m for m in members if _visible(m) and m.lower().endswith(SUFFIXES))
+    kept = sorted(m for m in members if _visible(m) and m.lower().endswith((*SUFFIXES, *FOREIGN)))
     if not kept:
         kinds = ", ".join(suffix[1:] for suffix in SUFFIXES)
         zips = [m for m in members if _visible(m) and m.lower().endswith(".zip")]

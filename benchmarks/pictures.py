@@ -39,6 +39,7 @@ __all__ = [
 
 FRAMINGS = ("crop", "fit")
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF")  # by content; none runs a program
+KNOWN = "JPEG, PNG, WebP, BMP, GIF"
 MAX_PIXELS = 1 << 27  # 134 million, more than any camera gives; beyond it a file is a bomb
 FILTERS = {
     name: Image.Resampling[name.upper()]
@@ -135,7 +136,7 @@ def upright(data: bytes, name: str) -> tuple[Image.Image, list[str]]:
     except Image.DecompressionBombError as fault:
         raise Unreadable(f"{name} has too many pixels to be opened safely.") from fault
     except Image.UnidentifiedImageError as fault:
-        raise Unreadable(f"{name} is not a picture of a known format.") from fault
+        raise Unreadable(f"{name} is not a picture of a known format ({KNOWN}).") from fault
     except Exception as fault:  # a broken file makes a decoder raise anything, KeyError included
         raise Unreadable(f"{name} cannot be read as a picture ({fault}).") from fault
 

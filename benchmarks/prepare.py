@@ -256,6 +256,8 @@ def composed(words: list[str]) -> DictConfig:
         key, equals, value = word.partition("=")
         if not equals:
             raise UserError(f"{word!r} is no word like data=NAME or source=PATH.")
+        if key in (f"data.{option}" for option in UNKNOWN):
+            raise UserError(f"{key} counts in a run only; here the zip's side is resolution=N.")
         if key in PLACES:
             own[key] = value
         else:

@@ -11,8 +11,6 @@ from benchmarks.pictures import File, files
 from core.errors import UserError
 
 ENDING, STRIP = ".png", "-strip.png"
-RARER = (".avif", ".gif", ".heic", ".heif", ".jfif", ".tif", ".tiff")
-"""Endings that no data set has and a person may: tried, and told of if they cannot be read."""
 
 
 @dataclass
@@ -69,27 +67,8 @@ def listed(words: Iterable[str]) -> tuple[dict[Path, tuple[File, str]], list[str
 
 
 def _meant(path: Path) -> list[tuple[File, str]]:
-    if path.is_dir():
-        return [(file, file.member) for file in _in_folder(path)]
-    if path.suffix.lower() == ".zip":
+    if path.is_dir() or path.suffix.lower() == ".zip":
         return [(file, file.member) for file in files(path)]
     if not path.exists():
         raise UserError(f"{path} does not exist.")
     return [(File(path.parent, path.name), path.name)]
-
-
-def _in_folder(folder: Path) -> list[File]:
-    """All pictures below a folder but hidden ones."""
-    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    rarer = [
-        File(folder, path.as_posix())
-        for path in found
-        if path.suffix.lower() in RARER and not any(part.startswith(".") for part in path.parts)
-    ]
-    try:
-        usual = files(folder)
-    except UserError:
-        if not rarer:
-            raise
-        usual = []
-    return sorted((*usual, *rarer), key=lambda file: file.member)

@@ -232,11 +232,11 @@ def test_a_decompression_bomb_is_refused_before_it_is_unpacked():
 
 
 def test_files_are_found_sorted_in_folders_below_and_hidden_ones_are_not(tmp_path):
-    for name in ("b.png", "a.JPG", "deep/er/c.webp", "ü 漫画/d e.bmp", "x.jpeg"):
+    for name in ("b.png", "a.JPG", "deep/er/c.webp", "ü 漫画/d e.bmp", "x.jpeg", "y.gif"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(saved(Image.fromarray(GRADIENT)))
-    for name in (".hidden.png", "._x.png", ".git/e.png", "__MACOSX/a.png", "note.txt", "f.gif"):
+    for name in (".hidden.png", "._x.png", ".git/e.png", "__MACOSX/a.png", "note.txt", ".f.gif"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
@@ -246,6 +246,7 @@ def test_files_are_found_sorted_in_folders_below_and_hidden_ones_are_not(tmp_pat
         "b.png",
         "deep/er/c.webp",
         "x.jpeg",
+        "y.gif",
         "ü 漫画/d e.bmp",
     ]
     for file in found:
@@ -301,7 +302,9 @@ def test_a_zip_that_is_replaced_is_read_anew(tmp_path):
 def test_a_folder_that_is_missing_empty_or_no_folder_is_one_clear_sentence(tmp_path):
     with pytest.raises(UserError, match="nowhere does not exist"):
         files(tmp_path / "nowhere")
-    with pytest.raises(UserError, match=r"There is no picture \(jpg, jpeg, png, webp, bmp\) in"):
+    with pytest.raises(
+        UserError, match=r"There is no picture \(jpg, jpeg, png, webp, bmp, gif, jfif\)"
+    ):
         files(tmp_path)
     (tmp_path / "a.txt").write_text("text")
     with pytest.raises(UserError, match="There is no picture"):

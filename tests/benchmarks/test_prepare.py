@@ -148,11 +148,13 @@ def spoil(folder):
 
 def test_broken_files_are_all_named_and_nothing_is_converted(good, prepared, tmp_path):
     spoil(good)
+    scene(23).save(good / "scan.tif")
     status, said, report = prepared(f"source={good}")
     assert status == 2
     assert len(said.strip().splitlines()) == 1
-    assert said.startswith("styleshift: 2 of the files cannot be read, so nothing was converted")
-    assert "**files that cannot be read: 2**" in report
+    assert said.startswith("styleshift: 3 of the files cannot be read, so nothing was converted")
+    assert "**files that cannot be read: 3**" in report
+    assert "- scan.tif: is not a picture of a known format (JPEG, PNG, WebP, BMP, GIF)" in report
     assert "- cut off.png: " in report
     assert "- empty.jpg: is empty (0 bytes)" in report
     assert "9 lists are to be written: mine64-10-0.txt" in report
@@ -336,6 +338,7 @@ def test_too_few_pictures_for_ten_shots_is_said(prepared, tmp_path):
         (["source=.", "data.reference_minimum=few"], "data.reference_minimum=few is no number"),
         (["source=.", "data.skip_broken=no"], "data.skip_broken=no must be true or false"),
         (["source=.", "resolutoin=3"], "resolutoin"),
+        (["source=.", "data.resolution=32"], "data.resolution counts in a run only"),
         (["nonsense"], "'nonsense' is no word like data=NAME"),
         (["source=.", "md5=/no/list"], "md5=/no/list is no file"),
     ],
