@@ -10,10 +10,10 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
-from core import parallel
+from core import distributed
 from core.freeze import trainable
-from core.shots import Shots
 from core.source import Source
+from core.types import Shots
 
 G, D = 0, 1
 """The players, in the order in which ``configure_optimizers`` returns them."""
@@ -55,7 +55,7 @@ class Adapter(L.LightningModule):
     @images_seen.setter
     def images_seen(self, seen: int) -> None:
         """What a step adds are the pictures of this process; the others had as many."""
-        self._seen += (int(seen) - self._seen) * parallel.world()
+        self._seen += (int(seen) - self._seen) * distributed.world()
 
     def start_at(self, images: int) -> None:
         """Begin the clock of a resumed run."""
@@ -105,7 +105,7 @@ class Adapter(L.LightningModule):
         self.toggle_optimizer(optimiser)
         optimiser.zero_grad(set_to_none=True)
         yield
-        parallel.average(self.slopes(optimiser))
+        distributed.average(self.slopes(optimiser))
         self.feel(f"gradient of player {player}", optimiser)
         optimiser.step()
         self.untoggle_optimizer(optimiser)

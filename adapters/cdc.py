@@ -26,15 +26,15 @@ from torch.optim import Optimizer
 
 from adapters.base import D, G
 from adapters.finetune import FineTune
-from core import parallel
-from core.correspondence import Consistency, ConsistencyReleased
+from core import distributed
 from core.freeze import trainable
-from core.generator import Generator
-from core.losses import logistic_d, logistic_g
-from core.patch import PatchHeads
-from core.shots import Shots
+from core.losses.adversarial import logistic_d, logistic_g
+from core.losses.cross_domain import Consistency, ConsistencyReleased
+from core.networks.features import recorded
+from core.networks.generator import Generator
+from core.networks.patch_discriminator import PatchHeads
 from core.source import Source
-from core.taps import recorded
+from core.types import Shots
 
 
 class CDC(FineTune):
@@ -231,7 +231,7 @@ class CDCReleased(CDC):
     def wanted(self, n: int, step: int) -> tuple[Tensor, Tensor]:
         """G's losses: realism in this step's branch; kept distances of other latents."""
         realism = logistic_g(self.judge(step)(self.augment(self.fakes(n, step))))
-        with parallel.alike():  # so many latents a step, however many processes there are
+        with distributed.alike():  # so many latents a step, however many processes there are
             z = self.noise(self.distance_samples)
             with torch.no_grad(), layers(self.source.raw) as theirs:
                 self.source.raw(z, noise_mode="random", generator=self.rng)

@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from adapters.base import Adapter, G
-from core.encoders import Compact
-from core.encoders.compact import spread
 from core.errors import UserError
-from core.mixing import mixed_ws
-from core.refine import equal_steps
+from core.inversion.refinement import equal_steps
+from core.networks.encoders import Compact
+from core.networks.encoders.compact import spread
+from core.networks.style_mixing import mixed_ws
 from core.source import Source
 
 

@@ -19,10 +19,10 @@ from torch import Tensor
 from torch.func import functional_call, grad, vmap
 
 from adapters.finetune import FineTune
-from core.discriminator import Discriminator
-from core.generator import Generator
-from core.shots import Shots
+from core.networks.discriminator import Discriminator
+from core.networks.generator import Generator
 from core.source import Source
+from core.types import Shots
 
 
 def slopes(d: Discriminator, images: Tensor) -> Tensor:

@@ -23,13 +23,13 @@ from torch.optim import Optimizer
 from adapters.base import Adapter, D, G
 from core import weights
 from core.augment import Fixed, Off
-from core.discriminator import Discriminator
 from core.ema import EMA
 from core.freeze import all_but_highest, freeze, trainable
-from core.generator import Generator
-from core.losses import logistic_d, logistic_g
-from core.mixing import mixed_ws
-from core.penalties import R1, PathLength
+from core.losses.adversarial import logistic_d, logistic_g
+from core.losses.penalties import R1, PathLength
+from core.networks.discriminator import Discriminator
+from core.networks.generator import Generator
+from core.networks.style_mixing import mixed_ws
 from core.source import Source
 
 Optimise = Callable[..., Optimizer]

@@ -23,13 +23,13 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from adapters.base import Adapter, G
-from core.discriminator import Discriminator
 from core.errors import UserError
 from core.freeze import freeze, trainable
-from core.generator import Generator
-from core.shots import Shots
+from core.networks.discriminator import Discriminator
+from core.networks.features import entering
+from core.networks.generator import Generator
 from core.source import Source
-from core.taps import entering
+from core.types import Shots
 
 
 class Rows(Protocol):

@@ -24,10 +24,10 @@ from torch.optim import Optimizer
 from adapters.base import G
 from adapters.finetune import Scratch
 from core.freeze import trainable
-from core.generator import Generator
-from core.losses import logistic_g
+from core.losses.adversarial import logistic_g
+from core.networks.generator import Generator
+from core.networks.w_scale import widened
 from core.source import Source
-from core.spread import widened
 
 LEAST = 4.0  # squared length that is left to the noise, where the normals have used up all
 
@@ -46,7 +46,7 @@ class Paired(Scratch):
         adversarial_from: pictures that regression alone is shown first.
         mapping_lr: factor on the learning rate of the mapping network.
         spread: how much farther from their average the styles of the result lie than those that
-            were trained, since regression shrinks what it cannot tell; see `core.spread`.
+            were trained, since regression shrinks what it cannot tell; see `core.networks.w_scale`.
     """
 
     paper = "arXiv:1411.5928"

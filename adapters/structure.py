@@ -19,8 +19,8 @@ from torch import Tensor
 
 from adapters.finetune import FineTune
 from core.errors import UserError
-from core.generator import Generator
-from core.mixing import mixed_ws
+from core.networks.generator import Generator
+from core.networks.style_mixing import mixed_ws
 from core.source import Source
 
 

@@ -1,6 +1,7 @@
 """Invert the held-out test people once for all runs: ``python -m benchmarks.codes``.
 
-Writes what :class:`core.inversion.Remembering` reads, and a picture of photos over inversions.
+Writes what `core.inversion.inverter.Remembering` reads, and a
+picture of photos over inversions.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from benchmarks import settings, sheet
-from benchmarks.progress import console
+from benchmarks.harness.io import contact_sheet
+from benchmarks.harness.io.progress import console
 from benchmarks.run import build
 from core.errors import UserError
-from core.inversion import save_codes
+from core.inversion.inverter import save_codes
+from core.paths import CONF
 
 COLUMNS = 10
 
@@ -44,15 +46,15 @@ def remember(cfg: DictConfig) -> None:
 
 def shown(photos: Tensor, inverted: Tensor, picture: Path) -> None:
     """Save photos [N, 3, R, R] over their inversions."""
-    rows = [sheet.to_uint8(x) for x in (photos, inverted)]
+    rows = [contact_sheet.to_uint8(x) for x in (photos, inverted)]
     bands = [
         ("photos over inversions" if i == 0 else "", [r[i : i + COLUMNS] for r in rows])
         for i in range(0, len(photos), COLUMNS)
     ]
-    sheet.save(picture, sheet.stack(bands, 128))
+    contact_sheet.save(picture, contact_sheet.stack(bands, 128))
 
 
-@hydra.main(version_base="1.3", config_path=str(settings.CONF), config_name="config")
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def main(cfg: DictConfig) -> None:
     """The test people of the data that is named."""
     remember(cfg)

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from benchmarks import optional
+from benchmarks.harness.io import external_weights
 from core import ops
-from core.perception import ASSETS
+from core.paths import ASSETS
 
 PACKAGES = ("torch", "torchvision", "triton", "lightning", "timm", "hydra-core", "safetensors")
 MISSING = "not installed"
@@ -54,7 +54,7 @@ def backend() -> str:
     return f"{active.name} ({active.reason})"
 
 
-def described(entry: optional.OptionalFile) -> list[str]:
+def described(entry: external_weights.OptionalFile) -> list[str]:
     """An optional file in lines; one that is not there with what it takes to obtain it."""
     use = "any use" if entry.commercial else "non-commercial"
     size = f", {entry.size}" if entry.size else ""
@@ -80,13 +80,13 @@ def main() -> None:
     say(f"{'operators':<12} {backend()}")
     for path in sorted(ASSETS.glob("*.safetensors")):
         say(f"{'shipped':<12} {path.name}, {path.stat().st_size / 2**20:.1f} MiB")
-    say(f"{'weights':<12} {optional.folder()}")
+    say(f"{'weights':<12} {external_weights.folder()}")
     say("\noptional files; nothing is downloaded by itself:")
-    for entry in optional.listed().values():
+    for entry in external_weights.listed().values():
         for line in described(entry):
             say(line)
     say("\nwhat can be run without:")
-    for kind, text in optional.without().items():
+    for kind, text in external_weights.without().items():
         say(f"{kind:<12} {text}")
 
 

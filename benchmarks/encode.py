@@ -23,12 +23,17 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from torch import Tensor
 
-from benchmarks import codes, disk, settings
-from benchmarks import record as records
-from benchmarks.progress import console
+from benchmarks import codes
+from benchmarks.harness.config import validation
+from benchmarks.harness.io import locks
+from benchmarks.harness.io.progress import console
+from benchmarks.harness.records import record as records
 from benchmarks.run import begin, build
-from core import inversion, perception, weights
+from core import weights
 from core.errors import UserError
+from core.inversion import inverter as inversion
+from core.networks import perception
+from core.paths import CONF
 from core.source import Source
 
 USUAL = {"method": "encoder", "data": "parafaces_photo"}
@@ -109,12 +114,12 @@ def report(cfg: DictConfig, name: str, asset: Path) -> dict[str, Any]:
     }
 
 
-@hydra.main(version_base="1.3", config_path=str(settings.CONF), config_name="config")
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def command(cfg: DictConfig) -> None:
     """Train as ``benchmarks.run`` does, then ship and measure."""
     job = HydraConfig.get()
     torch.set_num_threads(cfg.machine.threads)
-    choices = {group: str(job.runtime.choices[group]) for group in settings.GROUPS}
+    choices = {group: str(job.runtime.choices[group]) for group in validation.GROUPS}
     name = records.name(choices, records.recipe(cfg, choices), cfg.seed)
     words = [*job.overrides.task, "existing=replace"]
     subprocess.run([sys.executable, "-m", "benchmarks.run", *words], check=True)
@@ -124,7 +129,7 @@ def command(cfg: DictConfig) -> None:
         codes.remember(cfg)
     found = report(cfg, name, asset)
     path = Path(cfg.folder) / "encoders" / f"{cfg.source.name}.json"
-    disk.put(path, (json.dumps(found, indent=1, allow_nan=False) + "\n").encode())
+    locks.put(path, (json.dumps(found, indent=1, allow_nan=False) + "\n").encode())
     console.print_json(json.dumps(found["ways"]))
     console.print(f"{asset} ({found['bytes']:,} bytes); record: {path}")
 

@@ -24,17 +24,22 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from torch import Tensor
 
-from benchmarks import disk, likes, parafaces, settings, sheet, swaps
-from benchmarks import record as records
-from benchmarks.cell import Cell
-from benchmarks.leaderboard import singles
-from benchmarks.pictures import as_images
-from benchmarks.progress import console
+from benchmarks import parafaces
+from benchmarks.harness.config import validation
+from benchmarks.harness.data.pictures import as_images
+from benchmarks.harness.evaluation import swaps
+from benchmarks.harness.evaluation.metrics import exemplar_retrieval
+from benchmarks.harness.io import contact_sheet, locks
+from benchmarks.harness.io.progress import console
+from benchmarks.harness.leaderboard import exemplar_tables
+from benchmarks.harness.records import record as records
+from benchmarks.harness.records.run_id import Cell
+from benchmarks.harness.stylize.exemplars import Exemplary
+from benchmarks.harness.stylize.style_grid import STYLES, TILE, in_doses, in_styles, table
 from benchmarks.run import begin, build
-from benchmarks.stylizing.matrix import STYLES, TILE, in_doses, in_styles, table
-from benchmarks.stylizing.styles import Exemplary
-from core import perception
 from core.errors import UserError
+from core.networks import perception
+from core.paths import CONF
 
 PHOTOS = 8  # rows of the pictures
 
@@ -68,13 +73,13 @@ def numbers(results: Tensor, photos: Tensor, shots: Tensor) -> dict[str, float]:
     flat, shape = results.flatten(0, 1), results.shape[:2]
 
     def seen(images: Tensor) -> dict[str, Tensor]:
-        grey = likes.colourless(images)
-        return {"structure": measure.embed(grey), "colour": likes.palette(images)}
+        grey = exemplar_retrieval.colourless(images)
+        return {"structure": measure.embed(grey), "colour": exemplar_retrieval.palette(images)}
 
     ours, theirs = seen(flat), seen(shots[: shape[1]])
-    found = {"distance": likes.apart(measure.embed(flat).unflatten(0, shape))}
+    found = {"distance": exemplar_retrieval.apart(measure.embed(flat).unflatten(0, shape))}
     for name, features in ours.items():
-        again = likes.found_again(features.unflatten(0, shape), theirs[name])
+        again = exemplar_retrieval.found_again(features.unflatten(0, shape), theirs[name])
         found[f"{name}_found_again"] = again
     who = measure.identity(photos).repeat_interleave(shape[1], dim=0)
     found["identity"] = float((measure.identity(flat) * who).sum(1).mean())
@@ -133,8 +138,10 @@ def lending(cell: Cell, adapter: Any, domain: Any, photos: Tensor, shots: Tensor
     title = f"{cell.title}: photos, then weights 0 to 1 of the first style"
     write(cell.folder / "strip.png", title, shots[:1], photos, doses)
     truth, pictures = destylised(adapter, domain)
-    bands = [(t, [sheet.to_uint8(x[:STYLES])]) for t, x in zip(ROWS, pictures, strict=False)]
-    sheet.save(cell.folder / "destylised.png", sheet.stack(bands, TILE))
+    bands = [
+        (t, [contact_sheet.to_uint8(x[:STYLES])]) for t, x in zip(ROWS, pictures, strict=False)
+    ]
+    contact_sheet.save(cell.folder / "destylised.png", contact_sheet.stack(bands, TILE))
     return {"dose": adapter.dose._asdict()} | numbers(results, photos, shots) | truth
 
 
@@ -154,20 +161,20 @@ ROWS = ("shots", "the source's inversions", "destylised", "the same people as ph
 def write(path: Path, title: str, shots: Tensor, photos: Tensor, results: Tensor) -> None:
     """Save shots above results [P, K, 3, R, R], which have their photos before them."""
     first = (photos[:PHOTOS], results[:PHOTOS])
-    sheet.save(path, table(title, shots, *first, TILE))
+    contact_sheet.save(path, table(title, shots, *first, TILE))
 
 
-@hydra.main(version_base="1.3", config_path=str(settings.CONF), config_name="config")
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def command(cfg: DictConfig) -> None:
     """The run that has these words."""
     job = HydraConfig.get()
     torch.set_num_threads(cfg.machine.threads)
-    choices = {group: str(job.runtime.choices[group]) for group in settings.GROUPS}
+    choices = {group: str(job.runtime.choices[group]) for group in validation.GROUPS}
     cell = Cell.of(cfg, choices, list(job.overrides.task))
     found = show(cfg, cell)
-    published = Path(cfg.folder) / singles.FOLDER / cell.published.name
+    published = Path(cfg.folder) / exemplar_tables.FOLDER / cell.published.name
     told = {**cell.head, "numbers": found, "provenance": records.provenance("cpu")}
-    disk.put(published, (json.dumps(told, indent=1) + "\n").encode())
+    locks.put(published, (json.dumps(told, indent=1) + "\n").encode())
     console.print_json(json.dumps(found))
     console.print(f"pictures: {cell.folder}\nnumbers: {published}", highlight=False)
 

@@ -17,10 +17,10 @@ from collections.abc import Callable
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
-from benchmarks import optional
-from benchmarks.disk import settle
-from benchmarks.optional import OptionalFile
-from benchmarks.progress import bar, console
+from benchmarks.harness.io import external_weights
+from benchmarks.harness.io.external_weights import OptionalFile
+from benchmarks.harness.io.locks import settle
+from benchmarks.harness.io.progress import bar, console
 from core.errors import UserError
 
 BLOCK = 1 << 20
@@ -145,7 +145,7 @@ def bring(entry: OptionalFile, given: Path | None) -> None:
 
             fetch(entry, show)
     known = "confirmed" if entry.sha256 else "not in conf/weights.yaml yet"
-    say(f"{entry.path}\nsha256 {optional.sha256(entry.path)} ({known})")
+    say(f"{entry.path}\nsha256 {external_weights.sha256(entry.path)} ({known})")
 
 
 def say(text: str) -> None:
@@ -162,7 +162,7 @@ def main() -> None:
     try:
         if chosen.given is not None and len(chosen.names) > 1:
             raise UserError("--from FILE takes one NAME.")
-        for entry in [optional.entry(name) for name in chosen.names]:
+        for entry in [external_weights.entry(name) for name in chosen.names]:
             bring(entry, chosen.given)
     except UserError as error:
         print(f"styleshift: {error}", file=sys.stderr)

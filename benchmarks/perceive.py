@@ -27,15 +27,15 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor, nn
 
-from benchmarks import parafaces, record
-from benchmarks.accuracy import accuracy, means
-from benchmarks.faces import Faces, rendered
-from benchmarks.nuisance import Nuisance
-from benchmarks.progress import bar
+from benchmarks import parafaces
+from benchmarks.harness.assets.accuracy import accuracy, means
+from benchmarks.harness.assets.augmentation import Nuisance
+from benchmarks.harness.assets.faces import Faces, rendered
+from benchmarks.harness.io.progress import bar
+from benchmarks.harness.records import record
 from core.errors import UserError
-from core.perception import Perception, read, save
-
-ROOT = Path(__file__).parent.parent
+from core.networks.perception import Perception, read, save
+from core.paths import CONF, ROOT
 
 
 class AngularMargin(nn.Module):
@@ -240,7 +240,7 @@ def write(path: Path, report: dict[str, Any]) -> None:
 def command(words: list[str]) -> int:
     """One training from the words of a command line; the exit status."""
     try:
-        cfg: Any = OmegaConf.load(ROOT / "conf" / "perception.yaml")
+        cfg: Any = OmegaConf.load(CONF / "perception.yaml")
         OmegaConf.set_struct(cfg, True)
         cfg = OmegaConf.merge(cfg, OmegaConf.from_dotlist(words))
         path = run(cfg)

@@ -21,21 +21,23 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from benchmarks import kinds, settings, targets
-from benchmarks.domains import pairs, splits
-from benchmarks.domains.about import About
-from benchmarks.domains.base import power_of_two, whole
-from benchmarks.domains.folder import placed
-from benchmarks.files import files, notes
-from benchmarks.pictures import FRAMINGS, WHOLE, Sampling, decode
-from benchmarks.preparation import findings, shots
-from benchmarks.preparation.archive import Archive, checksum, put
-from benchmarks.preparation.shots import Lists
-from benchmarks.preparation.survey import Survey
-from benchmarks.progress import bar
+from benchmarks.harness.config import kinds, targets, validation
+from benchmarks.harness.data.domains import pairs, splits
+from benchmarks.harness.data.domains.about import About
+from benchmarks.harness.data.domains.base import power_of_two, whole
+from benchmarks.harness.data.domains.folder import placed
+from benchmarks.harness.data.files import files, notes
+from benchmarks.harness.data.pictures import FRAMINGS, WHOLE, Sampling, decode
+from benchmarks.harness.data.preparation import report as findings
+from benchmarks.harness.data.preparation import shot_lists
+from benchmarks.harness.data.preparation.archive import Archive, checksum, put
+from benchmarks.harness.data.preparation.shot_lists import Lists
+from benchmarks.harness.data.preparation.survey import Survey
+from benchmarks.harness.io.progress import bar
+from benchmarks.harness.training.signals import Signals, Stopped
 from benchmarks.run import refuse
-from benchmarks.signals import Signals, Stopped
 from core.errors import UserError
+from core.paths import CONF
 
 MD5 = re.compile(rb"(?<![0-9a-fA-F])[0-9a-f]{32}(?![0-9a-fA-F])")
 PLACES = ("source", "out", "md5", "data.root", "data.reference_root")
@@ -154,11 +156,13 @@ class Preparation:
         if "photographs" in self.data and others:
             candidates = self.drawable(main, survey, others[0])
             others = []
-        lists = shots.made(self.data["splits"], main, survey, candidates, write=main in self.made)
+        lists = shot_lists.made(
+            self.data["splits"], main, survey, candidates, write=main in self.made
+        )
         own = not others
         self.wrong = len(lists.wrong)
         self.listed = {sha256 for hashes in lists.shots.values() for sha256 in hashes}
-        leaking = shots.leaks(lists, survey, survey if own else others[0], own)
+        leaking = shot_lists.leaks(lists, survey, survey if own else others[0], own)
         return [
             "## Shots",
             "",
@@ -262,7 +266,7 @@ def composed(words: list[str]) -> DictConfig:
             own[key] = value
         else:
             others.append(word)
-    with initialize_config_dir(str(settings.CONF), version_base="1.3"):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("prepare", others)
         usual = compose("prepare", [word for word in others if word.startswith("data=")])
     if "style" in cfg.data:
@@ -283,14 +287,14 @@ def main() -> None:
     try:
         with Signals():
             for line in Preparation(composed(sys.argv[1:])).run():
-                print(settings.printable(line))
+                print(validation.printable(line))
     except Stopped as stop:
         print("styleshift: stopped; of what was being made nothing is left.", file=sys.stderr)
         sys.exit(stop.status)
     except UserError as error:
         refuse(str(error))
     except (HydraException, OmegaConfBaseException) as error:
-        refuse(settings.sentence(error))
+        refuse(validation.sentence(error))
 
 
 if __name__ == "__main__":

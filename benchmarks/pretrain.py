@@ -17,12 +17,12 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from benchmarks import disk, settings
 from benchmarks.encode import ship
-from benchmarks.progress import bar, console
+from benchmarks.harness.io import locks
+from benchmarks.harness.io.progress import bar, console
 from benchmarks.run import begin, build
-from core.dualstyle import DualStyleGAN
-from core.inversion import ROOT
+from core.networks.dualstylegan import DualStyleGAN
+from core.paths import CONF, ROOT
 
 LIMIT = 8 * 2**20  # bytes of a shipped stage II
 USUAL = ("method=encoder_zplus", "data=parafaces_photo", "eval=smoke", "existing=replace")
@@ -47,7 +47,7 @@ def encoder(cfg: DictConfig, source: str) -> None:
     ship(newest, asset, {"run": newest.parent.name})
 
 
-@hydra.main(version_base="1.3", config_path=str(settings.CONF), config_name="config")
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def command(cfg: DictConfig) -> None:
     """Make what is not there, then ship stage II if it is small enough."""
     torch.set_num_threads(cfg.machine.threads)
@@ -66,7 +66,7 @@ def command(cfg: DictConfig) -> None:
     if len(data) > LIMIT:
         console.print(f"{made} has {len(data):,} bytes, too many to ship.", highlight=False)
         return
-    disk.put(ready.pretrained, data)
+    locks.put(ready.pretrained, data)
     console.print(f"{ready.pretrained} ({len(data):,} bytes)", highlight=False)
 
 

@@ -16,14 +16,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from benchmarks import ranks, seeds, settings, sheet, swaps
-from benchmarks import record as records
-from benchmarks.build import build
-from benchmarks.cell import Cell
-from benchmarks.disk import Busy, alone, writable
-from benchmarks.gallery import Result, networks
-from benchmarks.measure import NotFinite
-from benchmarks.outcome import (
+from benchmarks.harness.config import validation
+from benchmarks.harness.config.build import build
+from benchmarks.harness.evaluation import swaps
+from benchmarks.harness.evaluation.gallery import Result, networks
+from benchmarks.harness.evaluation.measure import NotFinite
+from benchmarks.harness.evaluation.outcome import (
     COLUMNS,
     PICTURE,
     Outcome,
@@ -34,12 +32,18 @@ from benchmarks.outcome import (
     peak_bytes,
     show,
 )
-from benchmarks.signals import Signals, Stopped
-from benchmarks.training import Training, device_of, ready
-from benchmarks.watch import Diverged, Watch
-from benchmarks.world import World, world
+from benchmarks.harness.io import contact_sheet
+from benchmarks.harness.io.locks import Busy, alone, writable
+from benchmarks.harness.records import record as records
+from benchmarks.harness.records.run_id import Cell
+from benchmarks.harness.training import processes, seeds
+from benchmarks.harness.training.loop import Training, device_of, ready
+from benchmarks.harness.training.monitor import Diverged, Watch
+from benchmarks.harness.training.setup import World, world
+from benchmarks.harness.training.signals import Signals, Stopped
 from core import ops
 from core.errors import UserError
+from core.paths import CONF
 
 FAILED = 3  # exit status of a run that diverged
 
@@ -48,7 +52,7 @@ def run(
     cfg: DictConfig, choices: dict[str, str], overrides: list[str], many: bool, signals: Signals
 ) -> bool:
     """One run from its resolved configuration to its record; whether it has not failed."""
-    settings.check(cfg, choices)
+    validation.check(cfg, choices)
     cell = Cell.of(cfg, choices, overrides)
     existing = cfg.existing if cfg.existing != "auto" else ("skip" if many else "compare")
     if existing == "skip" and there(cell):
@@ -86,7 +90,7 @@ def adapt(cell: Cell, given: World, existing: str, signals: Signals) -> bool:
     where = provenance(given, training.device, cfg.machine.deterministic) | networks(metrics)
     where["started"] = training.keep.memory.setdefault("started", where["started"])
     try:
-        ranks.train(training)
+        processes.train(training)
         outcome = judge(cfg, training.adapter, domain, metrics, training.watch, cell.title)
     except (Diverged, NotFinite) as trouble:
         training.adapter = training.recalled(training.keep.found())
@@ -145,7 +149,7 @@ def swapped(cell: Cell, whole: Cell, existing: str, signals: Signals) -> bool:
         outcome = judge(cfg, adapter, domain, build(cfg.eval.metrics), watch, cell.title)
     except (Diverged, NotFinite) as trouble:
         title = f"{cell.title}, failed"
-        picture = sheet.of_run(domain.shots, None, domain.shots, title, COLUMNS, 1)
+        picture = contact_sheet.of_run(domain.shots, None, domain.shots, title, COLUMNS, 1)
         outcome = Outcome(Result(), picture, str(trouble))
     made: dict[str, Any] = {
         **outcome.described(cell),
@@ -161,11 +165,11 @@ def swapped(cell: Cell, whole: Cell, existing: str, signals: Signals) -> bool:
     return outcome.finished
 
 
-@hydra.main(version_base="1.3", config_path=str(settings.CONF), config_name="config")
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def command(cfg: DictConfig) -> None:
     """One job of the command line."""
     job = HydraConfig.get()
-    choices = {group: str(job.runtime.choices[group]) for group in settings.GROUPS}
+    choices = {group: str(job.runtime.choices[group]) for group in validation.GROUPS}
     changed = (*(f"{group}." for group in ("method", "data", "source", "eval", "swap")), "swap=")
     own = [word for word in job.overrides.task if word.lstrip("+~").startswith(changed)]
     many = job.mode == RunMode.MULTIRUN
@@ -188,7 +192,7 @@ def command(cfg: DictConfig) -> None:
 
 def refuse(sentence: str) -> NoReturn:
     """Say what the user can mend, and leave."""
-    print(f"styleshift: {settings.printable(sentence)}", file=sys.stderr)
+    print(f"styleshift: {validation.printable(sentence)}", file=sys.stderr)
     sys.exit(2)
 
 
@@ -216,7 +220,7 @@ def begin(command: Callable[[], None], about: str | None) -> None:
             refuse(str(first))
         if not isinstance(error, HydraException | OmegaConfBaseException):
             raise
-        refuse(settings.sentence(error))
+        refuse(validation.sentence(error))
 
 
 def main() -> None:

@@ -23,8 +23,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import speed_gpu
-from benchmarks.steps import STEPS, pair
+from benchmarks.harness.speed import gpu
+from benchmarks.harness.speed.cases import STEPS, pair
 from core.allocator import keep_freed_memory
 
 SIZES = {"64": (64, 16), "256": (256, 2)}  # pixels, images in a batch
@@ -147,8 +147,8 @@ def main() -> None:
     if options.device == "cuda":
         if not torch.cuda.is_available():
             parser.error("--device cuda: torch sees no CUDA device here")
-        made = speed_gpu.measured(torch.device("cuda"), options.repeats)
-        console.print(*speed_gpu.tables(made))
+        made = gpu.measured(torch.device("cuda"), options.repeats)
+        console.print(*gpu.tables(made))
     else:
         found = rows(options, console)
         console.print(table(found, options.threads))

@@ -18,22 +18,23 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarks import settings
-from benchmarks.alignment import DETECTORS
-from benchmarks.disk import writable
+from benchmarks.harness.alignment import DETECTORS
+from benchmarks.harness.alignment.framing import Framing, Within, framing
+from benchmarks.harness.config import validation
+from benchmarks.harness.config.validation import printable
+from benchmarks.harness.data.inputs import Places, listed
+from benchmarks.harness.io.locks import writable
+from benchmarks.harness.stylize.exemplars import exemplary, lent, wearing
+from benchmarks.harness.stylize.find_run import Run, found
+from benchmarks.harness.stylize.generator import Stylist, stylist
+from benchmarks.harness.stylize.pipeline import Comparison, Studio, said
+from benchmarks.harness.stylize.style_grid import STYLES, TILE
 from benchmarks.run import cause
-from benchmarks.settings import printable
-from benchmarks.stylizing.framing import Framing, Within, framing
-from benchmarks.stylizing.matrix import STYLES, TILE
-from benchmarks.stylizing.places import Places, listed
-from benchmarks.stylizing.runs import Run, found
-from benchmarks.stylizing.studio import Comparison, Studio, said
-from benchmarks.stylizing.styles import exemplary, lent, wearing
-from benchmarks.stylizing.stylist import Stylist, stylist
 from benchmarks.tiles import loose
 from core.errors import UserError
+from core.networks.styles import Dose
+from core.paths import CONF
 from core.source import WHOLE
-from core.styles import Dose
 
 LARGEST = 8192  # pixels of a saved picture
 WIDEST = 256  # pixels of a picture among others
@@ -146,10 +147,10 @@ def configuration(run: Run, source: str) -> DictConfig:
     """
     if run.record:
         return OmegaConf.create(loose(run.record["config"]))
-    known = settings.choices_of("source")
+    known = validation.choices_of("source")
     if source not in known:
         raise UserError(f"There is no source {source!r}; the choices are {', '.join(known)}.")
-    with initialize_config_dir(str(settings.CONF), version_base="1.3"):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose("config", [f"source={source}"])
 
 

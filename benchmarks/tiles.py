@@ -23,15 +23,17 @@ from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from benchmarks import disk, seeds, swaps
-from benchmarks import record as records
-from benchmarks.build import build
-from benchmarks.gallery import Gallery, first_of
-from benchmarks.progress import console
-from benchmarks.report import strips
-from benchmarks.report.strips import LATENTS, PHOTOS, SHOTS, SIDE, SOURCE, TRUTH
+from benchmarks.harness.config.build import build
+from benchmarks.harness.evaluation import swaps
+from benchmarks.harness.evaluation.gallery import Gallery, first_of
+from benchmarks.harness.io import locks
+from benchmarks.harness.io.contact_sheet import to_uint8
+from benchmarks.harness.io.progress import console
+from benchmarks.harness.records import record as records
+from benchmarks.harness.report import thumbnails
+from benchmarks.harness.report.thumbnails import LATENTS, PHOTOS, SHOTS, SIDE, SOURCE, TRUTH
+from benchmarks.harness.training import seeds
 from benchmarks.run import cause
-from benchmarks.sheet import to_uint8
 from core.errors import UserError
 
 QUALITY = 85
@@ -52,7 +54,7 @@ def webp(pixels: np.ndarray) -> bytes:
 
 
 def loose(node: Any) -> Any:
-    """A configuration as it was before :func:`benchmarks.record.strict`."""
+    """A configuration as it was before :func:`benchmarks.harness.records.record.strict`."""
     if isinstance(node, dict):
         return {key: loose(value) for key, value in node.items()}
     if isinstance(node, list):
@@ -150,19 +152,19 @@ class Studio:
 
     def wanted(self, folder: Path, record: dict[str, Any]) -> bool:
         """Whether the run's strip is missing, or older than its weights."""
-        path = self.path(record, strips.name(record))
+        path = self.path(record, thumbnails.name(record))
         if self.again or not path.is_file():
             return True
         return path.stat().st_mtime < (folder / swaps.WEIGHTS).stat().st_mtime
 
     def path(self, record: dict[str, Any], name: str) -> Path:
         """Where a strip of a run belongs."""
-        return strips.place(self.to, record) / f"{name}.webp"
+        return thumbnails.place(self.to, record) / f"{name}.webp"
 
     def make(self, record: dict[str, Any]) -> int:
         """Write the strip of a run, and its scene's where they are missing; bytes of the strip."""
         cfg = OmegaConf.create(loose(record["config"]))
-        key = strips.scene(record)
+        key = thumbnails.scene(record)
         scene = self.scenes.setdefault(key, Scene(cfg))
         with understood():
             adapter = self.recalled(cfg, record, scene)
@@ -174,14 +176,14 @@ class Studio:
         made = webp(scene.strip(adapter))
         for name, pixels in shown.items():
             put(self.path(record, name), webp(pixels))
-        put(self.path(record, strips.name(record)), made)
+        put(self.path(record, thumbnails.name(record)), made)
         return len(made)
 
     def recalled(self, cfg: DictConfig, record: dict[str, Any], scene: Scene) -> Any:
         """The adapter with the networks of its run."""
         seeds.everything(cfg.seed, deterministic=True)
         adapter = build(cfg.method, scene.source)  # never prepared: the weights say all
-        swaps.recall(adapter, self.runs / str(record.get("of", strips.name(record))))
+        swaps.recall(adapter, self.runs / str(record.get("of", thumbnails.name(record))))
         if cfg.swap.resolution:
             swaps.apply(build(cfg.swap), adapter)
         return adapter.eval()
@@ -190,7 +192,7 @@ class Studio:
 def put(path: Path, data: bytes) -> None:
     """Write a strip at once."""
     try:
-        disk.put(path, data)
+        locks.put(path, data)
     except OSError as error:
         raise UserError(f"The strip cannot be written to {path}: {error.strerror}.") from error
 
@@ -222,7 +224,7 @@ def command(words: list[str]) -> int:
             continue
         try:
             size = studio.make(record)
-            console.print(f"{strips.name(record)}: {size / 1024:.1f} KiB", highlight=False)
+            console.print(f"{thumbnails.name(record)}: {size / 1024:.1f} KiB", highlight=False)
         except UserError as error:
             failed += 1
             print(f"styleshift: {folder.name} is left out: {error}", file=sys.stderr)

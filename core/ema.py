@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from core import parallel
+from core import distributed
 
 
 class EMA(nn.Module):
@@ -43,7 +43,7 @@ class EMA(nn.Module):
     @torch.no_grad()
     def update(self, model: nn.Module, images: int) -> None:
         """Move towards ``model`` after ``images`` more images of this process; copy buffers."""
-        images *= parallel.world()
+        images *= distributed.world()
         half_life = self.half_life
         if self.ramp is not None:
             half_life = min(half_life, self.ramp * self.counted())

@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from core.discriminator import Discriminator
 from core.errors import UserError
-from core.generator import Generator
+from core.networks.discriminator import Discriminator
+from core.networks.generator import Generator
+from core.paths import ROOT
 from core.weights import read
 
 Invert = Callable[[Generator, Tensor], Tensor]
@@ -89,7 +90,7 @@ def load(
         licence: of the weights.
     """
     path = Path(weights)
-    path = path if path.is_absolute() else Path(__file__).parent.parent / path
+    path = path if path.is_absolute() else ROOT / path
     if not path.is_file():
         raise UserError(f"The source's weights are not at {path}.")
     actual = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -14,13 +14,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from core.discriminator import Discriminator
-from core.dualstyle import DualStyleGAN
-from core.encoders.compact import Compact, CompactZPlus
 from core.errors import UserError
-from core.exemplars import Exemplars
-from core.generator import Generator
-from core.stylesampler import StyleSampler
+from core.networks.discriminator import Discriminator
+from core.networks.dualstylegan import DualStyleGAN
+from core.networks.encoders.compact import Compact, CompactZPlus
+from core.networks.exemplars import Exemplars
+from core.networks.generator import Generator
+from core.networks.style_sampler import StyleSampler
 
 FORMAT = "styleshift-1"
 CLASSES: dict[str, type[nn.Module]] = {

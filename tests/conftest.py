@@ -1,15 +1,16 @@
 import os
-from pathlib import Path
 
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
+from core import paths
+
 if not torch.cuda.is_available():  # before any kernel is defined
     os.environ["TRITON_INTERPRET"] = "1"
 
-CONF = str(Path(__file__).parent.parent / "conf")
+CONF = str(paths.CONF)
 
 
 @pytest.fixture(scope="session", autouse=True)

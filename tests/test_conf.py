@@ -3,21 +3,21 @@
 import pytest
 from omegaconf import OmegaConf
 
-from benchmarks import settings
+from benchmarks.harness.config import validation
 from benchmarks.run import build
 from core.freeze import trainable
 
 
-@pytest.mark.parametrize("group", settings.GROUPS)
+@pytest.mark.parametrize("group", validation.GROUPS)
 def test_every_choice_composes(composed, group):
-    names = settings.choices_of(group)
+    names = validation.choices_of(group)
     assert names
     for name in names:
         cfg = composed(f"{group}={name}")
         assert OmegaConf.to_container(cfg[group], resolve=False)
 
 
-@pytest.mark.parametrize("name", settings.choices_of("method"))
+@pytest.mark.parametrize("name", validation.choices_of("method"))
 def test_every_method_names_its_paper_and_trains_something(composed, name):
     cfg = composed(f"method={name}")
     adapter = build(cfg.method, build(cfg.source))

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from core.paths import ROOT
+
 FORBIDDEN = {
     "core": {"adapters", "benchmarks", "lightning", "hydra", "omegaconf", "wandb"},
     "adapters": {"benchmarks", "hydra", "omegaconf", "wandb"},

@@ -1,12 +1,11 @@
 """Every committed record is sound, and the default job's is among them."""
 
-from pathlib import Path
-
 import pytest
 
-from benchmarks import record as records
+from benchmarks.harness.records import record as records
+from core.paths import ROOT
 
-RUNS = sorted((Path(__file__).parent.parent / "results" / "runs").glob("*.json"))
+RUNS = sorted((ROOT / "results" / "runs").glob("*.json"))
 
 
 @pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)

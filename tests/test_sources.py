@@ -4,15 +4,15 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from benchmarks import settings
-from benchmarks.build import build
-from core.inversion import ROOT
+from benchmarks.harness.config import validation
+from benchmarks.harness.config.build import build
+from core.paths import CONF, ROOT
 
 LARGEST = 16 * 2**20  # bytes of a source, and of all that a source with terms of its own brings
 
 
 def composed(*words):
-    with initialize_config_dir(str(settings.CONF), version_base="1.3"):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose("config", list(words))
 
 
@@ -20,7 +20,7 @@ def configured(name):
     return composed(f"source={name}").source
 
 
-SHIPPED = [name for name in settings.choices_of("source") if "weights" in configured(name)]
+SHIPPED = [name for name in validation.choices_of("source") if "weights" in configured(name)]
 
 
 @pytest.mark.parametrize("name", SHIPPED)

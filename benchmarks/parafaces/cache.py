@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from benchmarks import disk
+from benchmarks.harness.io import locks
 from benchmarks.parafaces.march import CHANNELS
 from benchmarks.parafaces.parameters import TABLE, parameters
 from benchmarks.parafaces.picture import Progress, Rendering, check, fill, layout
@@ -124,7 +124,7 @@ def _as_written(place: Path, names: tuple[str, ...], stamps: tuple[tuple[int, ..
         return json.loads((place / SUMS).read_text(encoding="utf-8")) == actual
     except FileNotFoundError:
         with suppress(OSError):
-            disk.put(place / SUMS, json.dumps(actual).encode())
+            locks.put(place / SUMS, json.dumps(actual).encode())
         return True
     except (OSError, ValueError):
         return False
@@ -185,6 +185,6 @@ def _move(work: Path, place: Path) -> None:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
         else:
-            disk.settle(place.parent)
+            locks.settle(place.parent)
             return
     raise OSError(errno.EBUSY, "another process keeps writing there")

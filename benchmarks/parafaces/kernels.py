@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 
 from benchmarks.parafaces.march import survey
+from core.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 COMPILER = "STYLESHIFT_COMPILER"  # set in the process that compiles for others
 COMPILE = """\
 import sys

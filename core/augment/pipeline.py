@@ -20,7 +20,7 @@ from core.augment import matrices as m
 from core.augment import resampling as r
 from core.augment.draws import DOUBLE, Draws
 from core.errors import UserError
-from core.layers import full_precision
+from core.networks.layers import full_precision
 
 # The strengths are part of the pipeline's definition: table 3 of the paper's appendix.
 SHIFT = 0.125  # largest whole-pixel and standard deviation of fractional translation, of the size

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.convert.format import CheckpointError, Format, Shapes, Table
 from core.convert.rosinality import ROSINALITY_G
-from core.dualstyle import LAYERS, DualStyleGAN
+from core.networks.dualstylegan import LAYERS, DualStyleGAN
 
 PREFIX = "generator."
 RESIDUAL = re.compile(r"res\.(\d+)\.conv\.0\.weight")

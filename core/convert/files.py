@@ -15,12 +15,12 @@ from core.convert import nvidia_file, rosinality_file, tensorflow_file
 from core.convert.container import opened
 from core.convert.format import CheckpointError
 from core.convert.taking import Taker
-from core.discriminator import Discriminator
-from core.dualstyle import DualStyleGAN
 from core.errors import UserError
-from core.exemplars import Exemplars
-from core.generator import Generator
-from core.stylesampler import StyleSampler
+from core.networks.discriminator import Discriminator
+from core.networks.dualstylegan import DualStyleGAN
+from core.networks.exemplars import Exemplars
+from core.networks.generator import Generator
+from core.networks.style_sampler import StyleSampler
 
 OURS, THEIRS = ".safetensors", (".pt", ".pth")
 CLASSES: dict[str, type[nn.Module]] = {

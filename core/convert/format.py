@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from core.discriminator import Discriminator
-from core.dualstyle import DualStyleGAN
-from core.encoders.ir_se import IRSE50
-from core.encoders.psp import PyramidEncoder
 from core.errors import UserError
-from core.generator import Generator, resolutions
+from core.networks.discriminator import Discriminator
+from core.networks.dualstylegan import DualStyleGAN
+from core.networks.encoders.ir_se import IRSE50
+from core.networks.encoders.psp import PyramidEncoder
+from core.networks.generator import Generator, resolutions
 
 Shapes = Mapping[str, tuple[int, ...]]
 Table = dict[str, str]  # foreign name to ours

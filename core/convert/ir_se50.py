@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from core.convert.format import Format, Network, Shapes, Table, shape_of
-from core.encoders.ir_se import IRSE50
+from core.networks.encoders.ir_se import IRSE50
 
 
 def counter(name: str) -> bool:

@@ -17,8 +17,8 @@ from core.convert.format import (
     shape_of,
     sizes,
 )
-from core.discriminator import Discriminator
-from core.generator import Generator, resolutions
+from core.networks.discriminator import Discriminator
+from core.networks.generator import Generator, resolutions
 
 
 def _nvidia_g(shapes: Shapes) -> dict[str, Any]:

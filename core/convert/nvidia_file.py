@@ -17,7 +17,7 @@ from core.convert.format import CheckpointError, Network
 from core.convert.stand_ins import Persistent
 from core.convert.states import from_state_dict
 from core.convert.taking import Taker
-from core.generator import LR_MULTIPLIER
+from core.networks.generator import LR_MULTIPLIER
 
 PARTS = {"G_ema": "g_ema", "G": "g", "D": "d"}
 GROUP = 4  # of the minibatch deviation, where nothing is said

@@ -6,7 +6,7 @@ from typing import Any
 
 from core.convert.format import CheckpointError, Format, Shapes, greatest, shape_of
 from core.convert.ir_se50 import counter, no_filters, own_names
-from core.encoders.psp import WIDTH, GradualStyleEncoder
+from core.networks.encoders.psp import WIDTH, GradualStyleEncoder
 
 
 def architecture(shapes: Shapes) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from core.convert.format import Format, Shapes, Table, doubled, greatest, shape_of, sizes
-from core.discriminator import Discriminator
-from core.generator import Generator, resolutions
+from core.networks.discriminator import Discriminator
+from core.networks.generator import Generator, resolutions
 
 
 def _rosinality_g(shapes: Shapes) -> dict[str, Any]:

@@ -20,9 +20,9 @@ from core.convert.format import CheckpointError, Network
 from core.convert.rosinality import ROSINALITY_G
 from core.convert.states import from_state_dict, to_state_dict
 from core.convert.taking import Taker
-from core.discriminator import Discriminator
-from core.dualstyle import DualStyleGAN
-from core.generator import Generator, channel_table
+from core.networks.discriminator import Discriminator
+from core.networks.dualstylegan import DualStyleGAN
+from core.networks.generator import Generator, channel_table
 
 PARTS = ("g_ema", "g", "d")
 WRITTEN = {

@@ -3,11 +3,11 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.run import build
-from core.correspondence import Consistency, ConsistencyReleased, log_likeness, others
-from core.discriminator import Discriminator
 from core.errors import UserError
-from core.patch import ActivatedHead, Head, PatchHeads, tapped, taps
-from core.taps import recorded
+from core.losses.cross_domain import Consistency, ConsistencyReleased, log_likeness, others
+from core.networks.discriminator import Discriminator
+from core.networks.features import recorded
+from core.networks.patch_discriminator import ActivatedHead, Head, PatchHeads, tapped, taps
 
 
 def made(composed, *words, shots=3):

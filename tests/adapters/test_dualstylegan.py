@@ -7,14 +7,14 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from benchmarks.domains.base import Streamed
-from benchmarks.pictures import as_images
+from adapters.dualstylegan.destylisation import rows_mapped
+from benchmarks.harness.config.validation import flat
+from benchmarks.harness.data.domains.base import Streamed
+from benchmarks.harness.data.pictures import as_images
 from benchmarks.run import build
-from benchmarks.settings import flat
-from core.destylise import rows_mapped
-from core.exemplars import Exemplars
-from core.styles import Dose, mixed
-from core.stylesampler import NOISE, CodeSampler, learn
+from core.networks.exemplars import Exemplars
+from core.networks.style_sampler import NOISE, CodeSampler, learn
+from core.networks.styles import Dose, mixed
 
 SIDE, SHOTS = 64, 3
 

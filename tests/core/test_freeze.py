@@ -1,10 +1,10 @@
 import pytest
 from torch import nn
 
-from core.discriminator import Discriminator
 from core.errors import UserError
 from core.freeze import all_but_highest, freeze, trainable
-from core.generator import Generator
+from core.networks.discriminator import Discriminator
+from core.networks.generator import Generator
 
 CHANNELS = {4: 4, 8: 4, 16: 4, 32: 4, 64: 2, 128: 2, 256: 2}
 

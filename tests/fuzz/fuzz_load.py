@@ -25,7 +25,7 @@ with atheris.instrument_imports(include=["core.convert", "pickletools", "zipfile
     from core import weights
     from core.convert import CheckpointError, load
 
-from tests.core import checkpoints, hostile
+from tests.helpers import checkpoints, hostile
 
 FOLDER = Path(tempfile.mkdtemp())
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from core import convert
 from core.allocator import keep_freed_memory
-from core.generator import channel_table
+from core.networks.generator import channel_table
 from tests.golden import formula
 from tests.golden.held import hold
 

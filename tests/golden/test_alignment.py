@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.alignment.quad import Quad, align
+from benchmarks.harness.alignment.ffhq import Quad, align
 from tests.golden import formula
 from tests.golden.cases import cut, statistics
 from tests.golden.held import hold

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from adapters.structure import apart
-from core import sefa, swap
 from core.convert import FORMATS
-from core.mixing import crossed
+from core.editing import sefa
+from core.networks import layer_swap
+from core.networks.style_mixing import crossed
 from tests.golden import formula
 from tests.golden.cases import CARTOON, CASES, GENERATOR_32, check, network, norms
 
@@ -92,7 +93,7 @@ def shown(case, name, features):
 @torch.no_grad()
 def test_features_are_swapped_as_in_the_public_code(case, resolution, double):
     (source, target), (z1, _) = pair(double), latents(double)
-    swapped = swap.by_features(source, target, resolution=resolution)
+    swapped = layer_swap.by_features(source, target, resolution=resolution)
     check(case, "img", swapped.synthesis(source.mapping(z1)), double)
     if resolution:
         assert torch.equal(swapped.mapping(z1), source.mapping(z1))

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from core.convert import FORMATS
-from core.correspondence import ConsistencyReleased, log_rows
-from core.patch import ActivatedHeads
-from core.penalties import R1
-from core.taps import recorded
+from core.losses.cross_domain import ConsistencyReleased, log_rows
+from core.losses.penalties import R1
+from core.networks.features import recorded
+from core.networks.patch_discriminator import ActivatedHeads
 from tests.golden import formula
 from tests.golden.cases import CASES, CDC, GENERATOR_32, ROSINALITY_256, check, network, norms
 

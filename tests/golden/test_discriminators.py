@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from core.convert import FORMATS
-from core.losses import logistic_d, logistic_g
-from core.penalties import R1
+from core.losses.adversarial import logistic_d, logistic_g
+from core.losses.penalties import R1
 from tests.golden import formula
 from tests.golden.cases import (
     CASES,

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from core.contextual import contextual
-from core.destylise import rate
-from core.dualstyle import fused
-from core.generator import channel_table
-from core.mixing import crossed
-from core.noise_maps import autocorrelation, renormalise
-from core.stylesampler import CodeSampler
+from adapters.dualstylegan.destylisation import rate
+from core.inversion.noise_maps import autocorrelation, renormalise
+from core.losses.contextual import contextual
+from core.networks.dualstylegan import fused
+from core.networks.generator import channel_table
+from core.networks.style_mixing import crossed
+from core.networks.style_sampler import CodeSampler
 from tests.golden import formula
 from tests.golden.cases import CASES, check, ids, network, norms
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from core import convert
-from core.encoders import IdentityLoss, face_crop
+from core.networks.encoders import IdentityLoss, face_crop
 from tests.golden import formula
 from tests.golden.cases import cut, statistics
 from tests.golden.held import hold

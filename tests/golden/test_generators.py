@@ -7,18 +7,10 @@ import pytest
 import torch
 
 from core.convert import FORMATS
-from core.mixing import crossed
-from core.penalties import PathLength, path_lengths
+from core.losses.penalties import PathLength, path_lengths
+from core.networks.style_mixing import crossed
 from tests.golden import formula
-from tests.golden.cases import (
-    CASES,
-    MANIFEST,
-    NVIDIA_32,
-    ROSINALITY_32,
-    check,
-    network,
-    norms,
-)
+from tests.golden.cases import CASES, MANIFEST, NVIDIA_32, ROSINALITY_32, check, network, norms
 
 PRECISIONS = pytest.mark.parametrize("double", [False, True])
 ROSINALITY = {

@@ -7,18 +7,9 @@ import pytest
 import torch
 
 from adapters.jojogan import From, KeepColour, exchanged, seen, sides_of, unlike
-from core.generator import Mapping
+from core.networks.generator import Mapping
 from tests.golden import formula
-from tests.golden.cases import (
-    CASES,
-    FOLDER,
-    JOJO,
-    ROSINALITY_256,
-    check,
-    cut,
-    network,
-    statistics,
-)
+from tests.golden.cases import CASES, FOLDER, JOJO, ROSINALITY_256, check, cut, network, statistics
 
 PRECISIONS = pytest.mark.parametrize("double", [False, True])
 STORED = dict(np.load(FOLDER / "F_jojo.npz"))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.extractors import resize
-from benchmarks.metrics import (
+from benchmarks.harness.evaluation.extractors import resize
+from benchmarks.harness.evaluation.metrics import (
     density_coverage,
     frechet_distance,
     intra_cluster,

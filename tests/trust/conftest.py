@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from PIL import Image
 
 from benchmarks import run
-
-ROOT = Path(__file__).parent.parent.parent
+from core.paths import ROOT
 
 
 @pytest.fixture(autouse=True)

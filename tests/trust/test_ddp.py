@@ -12,14 +12,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from benchmarks import record as records
+from benchmarks.harness.records import record as records
 
 SECONDS = 600  # after which a run hangs, even on a machine that has much other work
 BIG = ("method.batch_size=8", "eval.samples=8")
 LONG = (*BIG, "machine=ddp", "method.images=40000", "checkpoint.every_kimg=0.016")
 PATH = "method.path_length"
 PATHS = (
-    f"{PATH}._target_=core.penalties.PathLength",
+    f"{PATH}._target_=core.losses.penalties.PathLength",
     f"{PATH}.every=2",
     f"+{PATH}.weight=2",
     f"+{PATH}.decay=0.01",

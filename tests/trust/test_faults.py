@@ -15,17 +15,19 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks import disk, parafaces, sheet, watch
-from benchmarks import record as records
-from benchmarks.checkpoint import Checkpoints
-from benchmarks.domains.parafaces import home
-from benchmarks.memory import Portions
-from benchmarks.pictures import File, Unreadable, read
-from benchmarks.signals import Signals, Stopped
-from benchmarks.watch import Watch
+from benchmarks import parafaces
+from benchmarks.harness.data.domains.parafaces import home
+from benchmarks.harness.data.pictures import File, Unreadable, read
+from benchmarks.harness.evaluation.adaptive_batches import Portions
+from benchmarks.harness.io import contact_sheet, locks
+from benchmarks.harness.records import record as records
+from benchmarks.harness.training import monitor
+from benchmarks.harness.training.checkpoint import Checkpoints
+from benchmarks.harness.training.monitor import Watch
+from benchmarks.harness.training.signals import Signals, Stopped
 from core.errors import UserError
+from core.paths import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 NOWHERE = Path("/sys/styleshift")  # nobody may write there, not even root
 FULL = 100_000  # bytes that a file may have on a disk that is nearly full
 
@@ -237,7 +239,7 @@ def test_a_full_disk_leaves_no_half_of_a_record_or_picture(tmp_path, nearly_full
         records.write(tmp_path / "record.json", record)
     noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
     with pytest.raises(UserError, match=r"sheet.png.*File too large"):
-        sheet.save(tmp_path / "sheet.png", Image.fromarray(noise))
+        contact_sheet.save(tmp_path / "sheet.png", Image.fromarray(noise))
     assert not list(tmp_path.iterdir())
 
 
@@ -295,17 +297,17 @@ def test_a_picture_that_is_lost_between_listing_and_reading_is_named(tmp_path):
 
 def test_two_processes_cannot_work_in_one_folder(tmp_path):
     code = (
-        "import sys, pathlib; from benchmarks.disk import alone\n"
+        "import sys, pathlib; from benchmarks.harness.io.locks import alone\n"
         "with alone(pathlib.Path(sys.argv[1])): print('in', flush=True); sys.stdin.read()"
     )
     pipe = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, **pipe)
     assert process.stdout.readline() == b"in\n"
-    with pytest.raises(disk.Busy, match="run by another process"), disk.alone(tmp_path):
+    with pytest.raises(locks.Busy, match="run by another process"), locks.alone(tmp_path):
         pass
     process.kill()  # the lock goes with the process
     process.communicate()
-    with disk.alone(tmp_path):
+    with locks.alone(tmp_path):
         pass
 
 
@@ -359,16 +361,16 @@ def test_numbers_that_are_not_finite_are_noticed_at_their_step():
     one = Watch(images=100, every=10)
     one.module = Small()
     one.readings.send(40, {"loss_d": torch.tensor(math.nan)})
-    with pytest.raises(watch.Diverged, match="loss_d is nan after 40 images"):
+    with pytest.raises(monitor.Diverged, match="loss_d is nan after 40 images"):
         one.look(wait=False)
     with torch.no_grad():
         one.module.weight[0, 1] = math.inf
-    with pytest.raises(watch.Diverged, match="the weights weight are not finite"):
+    with pytest.raises(monitor.Diverged, match="the weights weight are not finite"):
         one.sound()
 
 
 @pytest.mark.parametrize(
-    ("loss", "word"), [(0.001, "tells every fake"), (watch.CHANCE, "the same")]
+    ("loss", "word"), [(0.001, "tells every fake"), (monitor.CHANCE, "the same")]
 )
 def test_a_discriminator_that_has_nothing_to_say_is_warned_about_once(loss, word):
     one = Watch(images=9000, every=10)
@@ -385,5 +387,5 @@ def test_a_discriminator_that_has_nothing_to_say_is_warned_about_once(loss, word
 def test_pictures_that_are_all_the_same_are_warned_about():
     rng = np.random.default_rng(0)
     same = np.repeat(rng.integers(0, 255, (1, 8, 8, 3), dtype=np.uint8), 20, axis=0)
-    assert "look the same" in watch.flat(same)[0]
-    assert watch.flat(rng.integers(0, 255, (20, 8, 8, 3), dtype=np.uint8)) == []
+    assert "look the same" in monitor.flat(same)[0]
+    assert monitor.flat(rng.integers(0, 255, (20, 8, 8, 3), dtype=np.uint8)) == []

@@ -18,16 +18,16 @@ from hypothesis import strategies as st
 from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
-from benchmarks import record as records
-from benchmarks import run, seeds
-from benchmarks import settings as checks
-from benchmarks.leaderboard import __main__ as leaderboard
-from benchmarks.leaderboard import readme
-from benchmarks.pictures import Unreadable, decode
-from benchmarks.report.page import render
-from benchmarks.watch import Diverged, Watch
+from benchmarks import leaderboard, run
+from benchmarks.harness.config import validation as checks
+from benchmarks.harness.data.pictures import Unreadable, decode
+from benchmarks.harness.leaderboard import readme
+from benchmarks.harness.records import record as records
+from benchmarks.harness.report.page import render
+from benchmarks.harness.training import seeds
+from benchmarks.harness.training.monitor import Diverged, Watch
 from core.errors import UserError
-from tests.benchmarks import pages
+from tests.helpers import pages
 
 CONF = str(checks.CONF)
 RECORDS = sorted((checks.CONF.parent / "results" / "runs").glob("*.json"))

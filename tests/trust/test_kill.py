@@ -9,7 +9,7 @@ import time
 import pytest
 from safetensors.torch import load_file
 
-from benchmarks import disk
+from benchmarks.harness.io import locks
 
 LONG = ("method.images=6000", "checkpoint.every_kimg=0.04", "eval.samples=8")
 MEASURED = ("seconds", "peak_bytes", "started")  # of the world, not of the run
@@ -100,7 +100,7 @@ def test_a_cell_that_runs_already_is_refused_and_a_sweep_goes_past_it(styleshift
     assert styleshift(*line)[0] == 0
     record = only(tmp_path / "results", "runs/*.json")
     record.unlink()
-    with disk.alone(only(tmp_path / "results", "out/*")):
+    with locks.alone(only(tmp_path / "results", "out/*")):
         status, said = styleshift(*line)
         assert status == 2
         assert "is being run by another process already" in said

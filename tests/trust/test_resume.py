@@ -7,14 +7,14 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from benchmarks import seeds
-from benchmarks.checkpoint import Checkpoints
-from benchmarks.domains.base import Domain
-from benchmarks.loggers import Csv
+from benchmarks.harness.config.validation import choices_of, flat
+from benchmarks.harness.data.domains.base import Domain
+from benchmarks.harness.training import seeds
+from benchmarks.harness.training.checkpoint import Checkpoints
+from benchmarks.harness.training.loggers import Csv
+from benchmarks.harness.training.monitor import Watch
+from benchmarks.harness.training.signals import Signals
 from benchmarks.run import build
-from benchmarks.settings import choices_of, flat
-from benchmarks.signals import Signals
-from benchmarks.watch import Watch
 
 STEPS, BATCH = 6, 4
 IMAGES = STEPS * BATCH

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks import targets
-from benchmarks.settings import GROUPS, choices_of
+from benchmarks.harness.config import targets
+from benchmarks.harness.config.validation import GROUPS, choices_of
 from core.errors import UserError
+from core.paths import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 FILES = sorted(
     p for d in ("core", "adapters", "benchmarks", "tests") for p in (ROOT / d).rglob("*.py")
 )
@@ -100,7 +100,8 @@ def test_every_yaml_names_only_what_it_may(composed, group):
     "target",
     [
         "os.system", "subprocess.run", "builtins.eval", "posix.system", "pathlib.Path",
-        "benchmarks.record.subprocess.run", "benchmarks.run.os.system", "core.weights.os.remove",
+        "benchmarks.harness.records.record.subprocess.run", "benchmarks.run.os.system",
+        "core.weights.os.remove",
         "benchmarks.run.instantiate", "torch.load", "torch.hub.load", "torch.jit.load",
         "torch.os.system", "torch._utils._rebuild_tensor", "torch.utils.cpp_extension.load",
         "torch.ops.load_library", "torch", "core", "core..weights", "core.no_such_thing",

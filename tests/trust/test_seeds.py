@@ -5,7 +5,7 @@ import random
 import numpy as np
 import torch
 
-from benchmarks import seeds
+from benchmarks.harness.training import seeds
 
 
 def drawn():

@@ -1,0 +1,183 @@
+"""What finds the landmarks: a file, or a detector that is installed or not.
+
+Only MTCNN is written here; the others are packages that a person may have. A detector is asked with
+a picture and the name of its file and gives the points of every face, or nothing: whoever asks says
+which pictures had none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+from omegaconf import OmegaConf
+from PIL import Image
+
+from benchmarks.harness.alignment.landmarks import faces
+from benchmarks.harness.alignment.landmarks_file import LandmarksFile
+from benchmarks.harness.alignment.mtcnn import MTCNN
+from benchmarks.harness.alignment.mtcnn_networks import load
+from benchmarks.harness.io import external_weights
+from core.errors import UserError
+from core.paths import CONF
+
+NUMBERS = CONF / "alignment.yaml"
+MTCNN_FILES = ("mtcnn-p", "mtcnn-r", "mtcnn-o")
+FILES = {"mtcnn": MTCNN_FILES, "dlib": ("dlib-68",), "mediapipe": ("mediapipe",)}
+"""Names of the optional files that a detector looks through."""
+
+
+class Detector(Protocol):
+    """Finds the faces of a picture."""
+
+    name: str
+
+    def __call__(self, image: Image.Image, file: str) -> list[np.ndarray]:
+        """Points [4, 2] of every face in an upright RGB picture, as `points.four` gives them."""
+
+
+class Dlib:
+    """The detector and the 68 points of dlib; the model file is trained on iBUG 300-W."""
+
+    name = "dlib"
+
+    def __init__(self, model: Path) -> None:
+        dlib: Any = installed("dlib", "dlib")
+        self.found = dlib.get_frontal_face_detector()
+        self.placed = dlib.shape_predictor(str(model))
+
+    def __call__(self, image: Image.Image, file: str) -> list[np.ndarray]:
+        """Faces in dlib's order, the picture enlarged once."""
+        del file
+        pixels = np.asarray(image)
+        shapes = (self.placed(pixels, box) for box in self.found(pixels, 1))
+        return faces([(p.x, p.y) for p in shape.parts()] for shape in shapes)
+
+
+class MediaPipe:
+    """The face mesh of MediaPipe (Apache-2.0)."""
+
+    name = "mediapipe"
+
+    def __init__(self, model: Path, faces: int) -> None:
+        self.package: Any = installed("mediapipe", "mediapipe")
+        base: Any = installed("mediapipe.tasks.python", "mediapipe")
+        vision: Any = installed("mediapipe.tasks.python.vision", "mediapipe")
+        options = vision.FaceLandmarkerOptions(
+            base_options=base.BaseOptions(model_asset_path=str(model)), num_faces=faces
+        )
+        self.landmarker = vision.FaceLandmarker.create_from_options(options)
+
+    def __call__(self, image: Image.Image, file: str) -> list[np.ndarray]:
+        """Faces in MediaPipe's order."""
+        del file
+        shown = self.package.Image(
+            image_format=self.package.ImageFormat.SRGB, data=np.asarray(image)
+        )
+        meshes = self.landmarker.detect(shown).face_landmarks
+        size = np.array(image.size)
+        return faces(np.array([(p.x, p.y) for p in mesh]) * size for mesh in meshes)
+
+
+class FaceAlignment:
+    """The 68 points of the package face-alignment (BSD), which fetches its networks itself."""
+
+    name = "face_alignment"
+
+    def __init__(self) -> None:
+        package: Any = installed("face_alignment", "face-alignment")
+        known = inspect.signature(package.FaceAlignment).parameters
+        plain = {"compile": False} if "compile" in known else {}  # for few pictures it never pays
+        self.network = package.FaceAlignment(package.LandmarksType.TWO_D, device="cpu", **plain)
+
+    def __call__(self, image: Image.Image, file: str) -> list[np.ndarray]:
+        """Faces in the order of its detector."""
+        del file
+        return faces(self.network.get_landmarks_from_image(np.asarray(image)) or ())
+
+
+def _mtcnn(numbers: Any) -> Detector:
+    wanted = [external_weights.entry(name) for name in MTCNN_FILES]
+    lacking = next((file for file in wanted if file.state != "present"), None)
+    if lacking:
+        raise UserError(
+            f"MTCNN's weights are not in {external_weights.folder()} "
+            f"({lacking.file} is {lacking.state}): "
+            f"`python -m benchmarks.fetch {' '.join(MTCNN_FILES)}` brings them "
+            f"({lacking.licence} licence)."
+        )
+    return MTCNN(load(external_weights.folder()), **numbers.mtcnn)
+
+
+def _dlib(numbers: Any) -> Detector:
+    packed = external_weights.require("dlib-68")
+    model = packed.with_suffix("")
+    if not model.is_file():
+        raise UserError(f"{packed} is compressed: `bunzip2 --keep {packed}` unpacks it.")
+    return Dlib(model)
+
+
+DETECTORS: dict[str, Callable[[Any], Detector]] = {
+    "mtcnn": _mtcnn,
+    "dlib": _dlib,
+    "mediapipe": lambda numbers: MediaPipe(
+        external_weights.require("mediapipe"), numbers.mediapipe.faces
+    ),
+    "face_alignment": lambda numbers: FaceAlignment(),
+}
+
+
+def detector(name: str, landmarks: str | Path = "") -> Detector:
+    """What finds faces: a name of `DETECTORS`, or ``landmarks`` with a file of them.
+
+    Raises:
+        UserError: there is no such detector, or it lacks a package, weights or the file.
+    """
+    if name == LandmarksFile.name:
+        if not str(landmarks):
+            raise UserError("Alignment by landmarks needs the JSON file that lists them.")
+        return LandmarksFile(landmarks)
+    if name not in DETECTORS:
+        raise UserError(
+            f"There is no alignment {name!r}: the choices are none, landmarks, "
+            f"{', '.join(DETECTORS)}."
+        )
+    try:
+        return DETECTORS[name](OmegaConf.load(NUMBERS))
+    except (RuntimeError, OSError) as fault:  # of a package, about its model
+        reason = str(fault).rstrip(".")
+        raise UserError(f"The detector {name} cannot be used: {reason}.") from fault
+
+
+def traces(name: str) -> dict[str, str]:
+    """For a record: checksums of the files that a detector looks through, and of its numbers."""
+    files = [external_weights.entry(file) for file in FILES.get(name, ())]
+    found = {file.file: external_weights.sha256(file.path) for file in files}
+    content = OmegaConf.to_container(OmegaConf.load(NUMBERS))
+    assert isinstance(content, dict)
+    if name in content:
+        numbers = json.dumps(content[name], sort_keys=True)
+        found[f"{NUMBERS.name}: {name}"] = hashlib.sha256(numbers.encode()).hexdigest()
+    return found
+
+
+def installed(module: str, package: str) -> ModuleType:
+    """A module that is not required.
+
+    Raises:
+        UserError: it cannot be imported.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as fault:
+        raise UserError(
+            f"{package} is not installed: `pip install {package}` brings it, and MTCNN needs no "
+            f"package ({fault})."
+        ) from fault

@@ -1,0 +1,103 @@
+"""Rendered people in several domains with all that is known about them, for perception networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks import parafaces
+from benchmarks.harness.data.pictures import as_images
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Faces:
+    """The same pictures in D domains: n pictures of people, person by person.
+
+    Attributes:
+        pixels: bytes [n, R, R, 3] of each domain, possibly mapped from disk.
+        landmarks: [n, K, 2] of each domain, in pixels.
+        visible: [n, K] of each domain.
+        parameters: [n, P] of the heads.
+        person: index [n] of the person, from 0.
+        picture: index [n] of the picture of that person.
+    """
+
+    pixels: list[np.ndarray]
+    landmarks: list[np.ndarray]
+    visible: list[np.ndarray]
+    parameters: np.ndarray
+    person: np.ndarray
+    picture: np.ndarray
+
+    def __len__(self) -> int:
+        """How many pictures there are over all domains."""
+        return len(self.pixels) * len(self.person)
+
+    def batch(self, index: np.ndarray) -> dict[str, Tensor]:
+        """Pictures number ``index`` [N] of all domains together, and what is known of them."""
+        domain, row = np.divmod(index, len(self.person))
+
+        def pick(arrays: list[np.ndarray]) -> np.ndarray:
+            return np.stack([arrays[d][i] for d, i in zip(domain, row, strict=True)])
+
+        return {
+            "images": as_images(pick(self.pixels)),
+            "landmarks": torch.from_numpy(pick(self.landmarks)).float(),
+            "visible": torch.from_numpy(pick(self.visible)).float(),
+            "parameters": torch.from_numpy(self.parameters[row]).float(),
+            "person": torch.from_numpy(self.person[row]).long(),
+            "domain": torch.from_numpy(domain).long(),
+        }
+
+
+def rendered(
+    domains: list[str],
+    *,
+    first: int,
+    count: int,
+    pictures: int,
+    resolution: int,
+    cache: str,
+    progress: Progress,
+) -> Faces:
+    """``pictures`` of each of the people ``first`` .. ``first + count - 1``, in all domains.
+
+    Args:
+        domains: names of the domains.
+        first: number of the first person.
+        count: number of people.
+        pictures: of each person; the same ones in every domain.
+        resolution: side in pixels.
+        cache: folder in which rendered pictures are kept.
+        progress: told (pictures done, pictures in all) over all domains.
+    """
+    people = range(first, first + count)
+    person, picture = np.repeat(np.arange(count), pictures), np.tile(np.arange(pictures), count)
+    total = len(person) * len(domains)
+
+    def drawn(i: int, domain: str) -> parafaces.Rendering:
+        return parafaces.cached(
+            domain,
+            people=people,
+            pictures_each=pictures,
+            resolution=resolution,
+            folder=Path(cache).expanduser(),
+            progress=lambda done, _: progress(i * len(person) + done, total),
+        )
+
+    found = [drawn(i, domain) for i, domain in enumerate(domains)]
+    return Faces(
+        pixels=[r.images for r in found],
+        landmarks=[r.landmarks for r in found],
+        visible=[r.visible for r in found],
+        parameters=parafaces.parameters(person + first, picture),
+        person=person,
+        picture=picture,
+    )

@@ -1,0 +1,17 @@
+"""Objects of a configuration; nobody else instantiates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from benchmarks.harness.config import targets
+
+
+def build(node: DictConfig, *args: Any, **late: Any) -> Any:
+    """The object that a yaml node describes; late parts are given to its partial."""
+    targets.check(node)
+    made = instantiate(node, _convert_="object")
+    return made(*args, **late) if args or late else made

@@ -1,0 +1,192 @@
+"""What every domain is: pictures to train on, pictures to judge with, things to tell the user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.harness.data.pictures import as_images
+from benchmarks.harness.data.sampler import Batches, Order
+from core.errors import UserError
+
+
+class Pictures:
+    """Pixels uint8 [n, R, R, 3] that iterate as images float [N, 3, R, R] in batches.
+
+    `len` counts pictures, so that an absent set is simply an empty one.
+    """
+
+    def __init__(self, pixels: np.ndarray, batch_size: int) -> None:
+        self.pixels, self.batch_size = pixels, batch_size
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        for start in range(0, len(self), self.batch_size):
+            yield as_images(self.pixels[start : start + self.batch_size])
+
+
+class Streamed:
+    """Pixels uint8 [K, R, R, 3] as shots [K, 3, R, R], floats only where they are looked at."""
+
+    def __init__(self, pixels: np.ndarray, device: torch.device) -> None:
+        self.pixels, self.device = pixels, device
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __getitem__(self, which: Any) -> Tensor:
+        if isinstance(which, int):
+            return self[[which]][0]
+        rows = which.cpu().numpy() if isinstance(which, Tensor) else which
+        return as_images(self.pixels[rows]).to(self.device)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        for part in self.split(1):
+            yield part[0]
+
+    def split(self, size: int) -> Iterator[Tensor]:
+        """Images [<= size, 3, R, R], one part after the other."""
+        for start in range(0, len(self), size):
+            yield self[start : start + size]
+
+
+Landmarks = np.ndarray | tuple[()]
+Pairs = tuple[np.ndarray, np.ndarray] | tuple[()]
+
+
+def silent(done: int, total: int) -> None:
+    """Tell nobody about the progress."""
+
+
+class Domain(L.LightningDataModule):
+    """K shots [K, 3, R, R], an order to show them in, and what is held out.
+
+    Attributes:
+        resolution: R, that of all its pictures.
+        style: name of the ParaFaces domain, or empty where the truth is not known.
+        purpose: what it is for, where that is no adaptation: a sweep's glob leaves it out.
+        shots_sha256: identifies the shots.
+        notes: sentences that the user should read.
+        facts: what else of the data a number rests on, for the record: checksums, split, resizer.
+        progress: called with (done, total) while pictures are prepared.
+    """
+
+    resolution: int
+    style: str = ""
+    purpose: str = ""
+    shots_sha256: str
+    notes: list[str]
+    facts: dict[str, str]
+    progress: Callable[[int, int], None] = staticmethod(silent)
+
+    def __init__(
+        self, *, resolution: int, images: int, batch_size: int, seed: int, xflip: bool
+    ) -> None:
+        """Show `images` pictures in batches, in the order that `seed` gives, mirrored or not."""
+        super().__init__()
+        power_of_two("data.resolution", resolution)
+        whole("method.batch_size", batch_size, least=1)
+        whole("method.images", images, least=0)
+        whole("seed", seed, least=0)
+        if 0 < images < batch_size:
+            raise UserError(f"method.images={images} is fewer than one batch of {batch_size}.")
+        self.resolution, self.images, self.batch_size = resolution, images, batch_size
+        self.seed, self.xflip = seed, xflip
+        self.notes = []
+        self.facts = {}
+        self._position = 0
+
+    def training(self) -> np.ndarray:
+        """Pixels uint8 [M, R, R, 3] to train on: the shots, if a domain has no more than them."""
+        raise NotImplementedError(f"{type(self).__name__} has nothing to train on.")
+
+    def exemplary(self) -> np.ndarray:
+        """Pixels uint8 [K, R, R, 3] of the shots."""
+        return self.training()
+
+    @cached_property
+    def shots(self) -> Tensor:
+        """The shots [K, 3, R, R] in [-1, 1], for who wants to see all of them."""
+        return as_images(self.exemplary())
+
+    def streamed(self, device: torch.device) -> Streamed:
+        """The shots as a method is given them."""
+        return Streamed(self.exemplary(), device)
+
+    def normals(self, ids: Tensor) -> Tensor:
+        """Standard normals [N, P] of which the training pictures ids [N] were made, if known."""
+        raise UserError(f"Nobody knows of which numbers the {len(ids)} pictures were made.")
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether there are held-out pictures of the domain to compare with."""
+        return len(self.reference()) > 0
+
+    def reference(self) -> Pictures:
+        """Held-out pictures of the domain, or none."""
+        return self._none()
+
+    def photos(self) -> Pictures:
+        """Held-out pictures of the source's domain, or none."""
+        return self._none()
+
+    def translations(self) -> Pictures:
+        """How the people of `photos` truly look in this domain, or none where nobody knows."""
+        return self._none()
+
+    def translation_landmarks(self) -> Landmarks:
+        """Where the landmarks of `translations` are, in pixels [n, K, 2], or () if not known."""
+        return ()
+
+    def landmark_pairs(self) -> Pairs:
+        """Exact landmarks (photo, target), in pixels [n, K, 2] each, of other people, or ()."""
+        return ()
+
+    def set_position(self, images_seen: int) -> None:
+        """Begin the run after this many pictures."""
+        if images_seen % self.batch_size:
+            raise ValueError(f"{images_seen} images are no whole batches of {self.batch_size}.")
+        self._position = images_seen // self.batch_size
+
+    def train_dataloader(self) -> Batches:
+        """The run's batches (images [N, 3, R, R], ids [N]), from its position on."""
+        pixels = self.training()
+        trainer = self.trainer
+        return Batches(
+            pixels,
+            Order(size=len(pixels), seed=self.seed, xflip=self.xflip),
+            images=self.images,
+            batch_size=self.batch_size,
+            start=self._position,
+            rank=trainer.global_rank if trainer else 0,
+            world=trainer.world_size if trainer else 1,
+        )
+
+    def _shown(self, pixels: np.ndarray) -> Pictures:
+        return Pictures(pixels, self.batch_size or 1)
+
+    def _none(self) -> Pictures:
+        return self._shown(np.empty((0, self.resolution, self.resolution, 3), dtype=np.uint8))
+
+
+def whole(name: str, value: object, *, least: int) -> int:
+    """`value`, if it is a whole number that is large enough."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise UserError(f"{name}={value} must be a whole number of at least {least}.")
+    return value
+
+
+def power_of_two(name: str, value: object) -> int:
+    """`value`, if it is a power of two from 8 to 1024."""
+    number = whole(name, value, least=1)
+    if number & (number - 1) or not 8 <= number <= 1024:
+        raise UserError(f"{name}={number} is no power of two from 8 to 1024.")
+    return number

@@ -1,0 +1,220 @@
+"""Any set of pictures as a domain: some become the shots, others the reference.
+
+Which pictures become the shots is said by a list of checksums or, without one, by a rule that goes
+by what the files hold (`splits`, beside this). No shot is in the reference: neither the same
+file, nor another one with the same pixels; those that are nearly the same are told of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.harness.data import near_duplicates
+from benchmarks.harness.data.domains.about import About
+from benchmarks.harness.data.domains.base import Domain, Pictures, whole
+from benchmarks.harness.data.domains.reader import Reader, Shown, few
+from benchmarks.harness.data.domains.splits import digest, listed, order, rule
+from benchmarks.harness.data.files import File, files, notes
+from benchmarks.harness.data.pictures import WHOLE, Sampling, sentences
+from core.errors import UserError
+
+HELD_OUT = "reference: "
+"""Salt of the order in which pictures are held out, the same for all draws of the shots."""
+
+
+class FolderDomain(Domain):
+    """The pictures of a person or of a published set, at the source's resolution.
+
+    Args:
+        root: folder, zip, LMDB or render; the shots are among its pictures.
+        reference_root: the like with the pictures to compare with, or empty: then those of `root`
+            that are no shots.
+        photos_root: the like with held-out pictures of the source's domain, or empty.
+        splits: name of the committed lists of shots, or empty.
+        shots: how many pictures to adapt to.
+        draw: which of them.
+        reference: at most so many are held out to compare with.
+        reference_minimum: with fewer of them there is no reference.
+        photos: at most so many of `photos_root`.
+        framing: `crop` to the central square, or `fit` into a square.
+        box: left, top, right, bottom of the part that is used, as shares of the sides. What
+            `benchmarks.prepare` made is cut already and is used whole.
+        filter: with which pictures are resized, a name of `pictures.FILTERS`.
+        skip_broken: go on without files that cannot be read, instead of stopping at the first.
+        about: what people should know of the set.
+        run: resolution, images, batch_size, seed, xflip; see `Domain`.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        reference_root: str,
+        photos_root: str,
+        splits: str,
+        shots: int,
+        draw: int,
+        reference: int,
+        reference_minimum: int,
+        photos: int,
+        framing: str,
+        box: Sequence[float],
+        filter: str,
+        skip_broken: bool,
+        about: About,
+        **run: Any,
+    ) -> None:
+        super().__init__(**run)
+        if not str(root):
+            raise UserError(about.wanted())
+        self.root, self.about, self.splits = placed(root), about, splits
+        self.name = splits or self.root.stem
+        self.draw = whole("data.draw", draw, least=0)
+        self.most = {
+            "reference": whole("data.reference", reference, least=0),
+            "photos": whole("data.photos", photos, least=0),
+        }
+        self.minimum = whole("data.reference_minimum", reference_minimum, least=1)
+        self._reads = partial(Reader, self.resolution, framing=framing, skip_broken=skip_broken)
+        self._sampling = Sampling(tuple(box), filter)
+        self._prepared: set[str] = set()
+        self._read(whole("data.shots", shots, least=1), str(reference_root), str(photos_root))
+
+    def _read(self, shots: int, reference_root: str, photos_root: str) -> None:
+        """Everything that the run needs, and what should be said of it."""
+        reader = self._reader(self.root)
+        found = reader.keyed(files(self.root))
+        self._photos = self._read_photos(photos_root)
+        chosen = self._read_shots(reader, found, shots)
+        others = self._read_reference(reader, found, chosen, reference_root)
+        self.facts |= {
+            "data_sha256": digest(found),
+            "reference_sha256": digest(other.sha256 for other in others),
+            "split": self.split.origin,
+            "reals": str(len(others)),
+            "resizer": f"pillow {self._sampling.filter}",
+        }
+        self.notes = [
+            f"{self.name}: {_shots(shots)} ({self.split.origin}) of {_pictures(len(found))}.",
+            *self.notes,
+            *self.about.notes(len(found)),
+            *reader.notes(),
+            *sentences([shown.picture for shown in (*chosen, *others)], self.resolution),
+        ]
+
+    def candidates(self, found: dict[str, File]) -> list[str]:
+        """Checksums of the files that may become shots."""
+        return list(found)
+
+    def training(self) -> np.ndarray:
+        """The shots, uint8 [K, R, R, 3]."""
+        return self._shots
+
+    def reference(self) -> Pictures:
+        """The pictures that are no shots, if there are enough of them."""
+        return self._shown(self._reference)
+
+    def photos(self) -> Pictures:
+        """The first pictures of `photos_root`."""
+        return self._shown(self._photos)
+
+    def _read_shots(self, reader: Reader, found: dict[str, File], shots: int) -> list[Shown]:
+        """The shots as a list names them, or else the first of the rule that can be used."""
+        may = self.candidates(found)
+        self.split = listed(self.splits, f"{shots}-{self.draw}", self.root, may)
+        if not self.split.hashes:
+            self.notes += [self.split.note] * bool(self.split.note)
+            self.split = rule(may, self.draw)
+        chosen, self._shots = reader.shown(found, self.split.hashes, shots)
+        if len(chosen) < shots:
+            raise UserError(
+                f"{self.root} holds {_pictures(len(chosen))} that can be used, fewer than the "
+                f"{shots} shots asked for: add pictures or set data.shots={max(len(chosen), 1)}."
+            )
+        self.shots_sha256 = hashlib.sha256(self._shots.data).hexdigest()
+        return chosen
+
+    def _read_reference(
+        self, reader: Reader, found: dict[str, File], chosen: list[Shown], root: str
+    ) -> list[Shown]:
+        """Pictures that are no shots, in an order that does not depend on the draw."""
+        shots = {shown.sha256 for shown in chosen}
+        if root:
+            reader = self._reader(placed(root))
+            found = reader.keyed(files(placed(root)))
+            reader.leaked += len(shots & set(found))
+        free = order(set(found) - shots, HELD_OUT)
+        others, pixels = reader.shown(found, free, self.most["reference"], chosen)
+        self.notes.append(_held_out(len(others), self.minimum))
+        if len(others) < self.minimum:
+            others = []
+        self._reference = pixels[: len(others)]
+        self.notes += reader.notes() if root else []
+        self.notes += leaking(self._shots, self._reference, others)
+        return others
+
+    def _read_photos(self, root: str) -> np.ndarray:
+        """Pictures of the source's domain, whole."""
+        if not root:
+            return self._none().pixels
+        reader = self._reads(sampling=WHOLE)
+        found = files(placed(root))[: self.most["photos"]]
+        pixels = reader.stacked(reader.all_of(found))
+        self.facts["photos_sha256"] = digest(reader.keyed(found))
+        self.notes += reader.notes()
+        return pixels
+
+    def _reader(self, root: Path) -> Reader:
+        """A reader of a place; what was prepared is cut already."""
+        sampling = self._sampling
+        if made := notes(root):
+            sampling = Sampling(WHOLE.box, sampling.filter)
+            self._prepared.add(json.dumps(made.get("prepared"), sort_keys=True))
+            self.facts["prepared"] = ", ".join(sorted(self._prepared))
+        return self._reads(sampling=sampling)
+
+
+def placed(root: str | Path) -> Path:
+    """A place on the disk, with ``~`` resolved, and with a name; it may not be there."""
+    path = Path(os.path.expanduser(str(root)))  # leaves ~nobody as it is, where Path would raise
+    return path if path.name.strip(".") else path.resolve()  # lists lie beside it by its name
+
+
+def leaking(shots: np.ndarray, reference: np.ndarray, others: Iterable[Shown]) -> list[str]:
+    """A sentence about pictures of the reference that are nearly a shot."""
+    alike = near_duplicates.between(
+        near_duplicates.thumbnails(shots), near_duplicates.thumbnails(reference)
+    )
+    if not alike:
+        return []
+    names = [str(other.file) for other in others]
+    which = dict.fromkeys(names[pair.second] for pair in alike)
+    return [
+        f"{_pictures(len(which))} of the reference nearly the same as a shot, which rewards "
+        f"copying: {few(which)}."
+    ]
+
+
+def _held_out(others: int, minimum: int) -> str:
+    if others >= minimum:
+        return f"{_pictures(others)} beside the shots held out as the reference."
+    return (
+        f"{_pictures(others)} beside the shots, fewer than the {minimum} that a reference needs: "
+        "the metrics that compare with one are left out."
+    )
+
+
+def _shots(count: int) -> str:
+    return f"{count} {'shot' if count == 1 else 'shots'}"
+
+
+def _pictures(count: int) -> str:
+    return f"{count:,} {'picture' if count == 1 else 'pictures'}"

@@ -1,0 +1,86 @@
+"""Drawings and photographs of the same people: translations can be compared with the artist's own.
+
+The held-out people are fixed, by the list ``SET-test`` or by a rule; nobody of them is ever a shot.
+Their drawings are in the reference, since nothing was trained on them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from benchmarks.harness.data.domains.base import Pictures
+from benchmarks.harness.data.domains.folder import FolderDomain, placed
+from benchmarks.harness.data.domains.reader import few
+from benchmarks.harness.data.domains.splits import digest, listed, order
+from benchmarks.harness.data.files import File, files
+from core.errors import UserError
+
+TEST = "test: "
+"""Salt of the order in which people are held out where no list names them."""
+
+
+class PairsDomain(FolderDomain):
+    """Pictures with a photograph of the same name for each.
+
+    Args:
+        root: folder that holds both, as folders or zips.
+        pictures: name of that with the domain's pictures.
+        photographs: name of that with the photographs.
+        folder: see `FolderDomain`; `photos` is how many people are held out where no list names
+            them, and at most of how many photographs are read.
+    """
+
+    def __init__(self, *, root: str, pictures: str, photographs: str, **folder: Any) -> None:
+        if str(folder["photos_root"]):
+            raise UserError("data.photos_root must be empty: the photographs lie in data.root.")
+        self.photographs = inside(root, photographs) if str(root) else Path()
+        super().__init__(root=str(inside(root, pictures)) if str(root) else "", **folder)
+
+    def candidates(self, found: dict[str, File]) -> list[str]:
+        """Everybody who is not held out; the held-out people's pictures are read here."""
+        photographs = {stem(file): file for file in files(self.photographs)}
+        alone = [file.name for file in found.values() if stem(file) not in photographs]
+        if alone:
+            self.notes.append(f"{few(alone)}: there is no photograph of the same name.")
+        paired = [sha256 for sha256, file in found.items() if stem(file) in photographs]
+        people = held_out(self.splits, self.root, paired, self.most["photos"])
+        test = people[: self.most["photos"]]
+        self._read_pairs([(found[h], photographs[stem(found[h])]) for h in test])
+        return [sha256 for sha256 in found if sha256 not in set(people)]
+
+    def translations(self) -> Pictures:
+        """How the artist drew the people of `photos`."""
+        return self._shown(self._translations)
+
+    def _read_pairs(self, pairs: list[tuple[File, File]]) -> None:
+        """Both pictures of everybody of whom both can be read."""
+        readers = self._reader(self.root), self._reader(self.photographs)
+        read = [
+            (drawing, photo)
+            for pair in pairs
+            for drawing, photo in [[r.picture(f) for r, f in zip(readers, pair, strict=True)]]
+            if drawing is not None and photo is not None
+        ]
+        self._translations = readers[0].stacked(drawing for drawing, _ in read)
+        self._photos = readers[1].stacked(photo for _, photo in read)
+        self.facts["photos_sha256"] = digest(photo.sha256 for _, photo in pairs)
+        self.notes.append(f"{len(read)} people held out, with a photograph of each.")
+        self.notes += [note for reader in readers for note in reader.notes()]
+
+
+def held_out(splits: str, root: Path, paired: list[str], most: int) -> list[str]:
+    """Checksums of the drawings of the held-out people: as listed, or else `most` by the rule."""
+    listed_people = listed(splits, "test", root, paired).hashes
+    return list(listed_people) or order(paired, TEST)[:most]
+
+
+def inside(root: str, name: str) -> Path:
+    """A folder of that name in the root, or else the zip."""
+    place = placed(root) / name
+    return place if place.is_dir() else place.with_name(f"{name}.zip")
+
+
+def stem(file: File) -> str:
+    """The name without its ending, by which two pictures are a pair."""
+    return str(PurePosixPath(file.name).with_suffix(""))

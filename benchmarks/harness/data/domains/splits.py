@@ -1,0 +1,113 @@
+"""Which files of a set are shots: by a list of checksums, or by a rule where there is no list.
+
+Lists lie in ``conf/data/splits``, or beside a set that `benchmarks.prepare` made, and are named
+``SET-SHOTS-DRAW.txt``; a line is the sha256 of a file as the user obtained it and its name. The
+rule sorts the files by sha256(draw, sha256(file)), so it goes by what they hold, not by names or
+by the order of a folder, and the shots of draw 0 with 5 shots are the first five of those with 10.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import UserError
+from core.paths import CONF
+
+SPLITS = CONF / "data" / "splits"
+SIZES, DRAWS = (10, 5, 1), 3
+LINE = re.compile(r"([0-9a-f]{64})(?:\s.*)?")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Checksums of the files to take, in their order, where that comes from, what to tell."""
+
+    origin: str
+    hashes: tuple[str, ...]
+    note: str
+
+
+def digest(hashes: Iterable[str]) -> str:
+    """One checksum of many, whatever their order."""
+    return hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()
+
+
+def order(hashes: Iterable[str], salt: str) -> list[str]:
+    """Checksums in an order that depends on them and on the salt alone."""
+    start = salt.encode()
+    return sorted(hashes, key=lambda h: hashlib.sha256(start + bytes.fromhex(h)).digest())
+
+
+def drawn(hashes: Iterable[str], draw: int) -> list[str]:
+    """All of them; the first K are the K shots of a draw."""
+    return order(hashes, f"draw {draw}: ")
+
+
+def listed(name: str, part: str, beside: Path, found: Container[str]) -> Split:
+    """The list ``NAME-PART``, or one without files where there is none for this copy of the set.
+
+    Args:
+        name: of the set, or empty: then no committed list is looked for.
+        part: ``10-0`` (shots and draw), ``test``.
+        beside: the set; a list of its own may lie beside it.
+        found: checksums of its files.
+
+    Raises:
+        UserError: some files of the list are there and others are not.
+    """
+    path = SPLITS / f"{name}-{part}.txt"
+    own = beside.with_name(f"{name or beside.stem}-{part}.txt")
+    note = ""
+    for place in (path,) * bool(name) + (own,):
+        if not os.path.isfile(place):  # False, not an error, for what cannot be a name
+            continue
+        wanted = read(place)
+        lacking = [label for sha256, label in wanted.items() if sha256 not in found]
+        if not lacking:
+            return Split(f"list {place.stem}", tuple(wanted), "")
+        if len(lacking) < len(wanted):
+            way = "data.splits=''" if name else "removing that list"
+            raise UserError(
+                f"{beside} lacks {len(lacking)} of the {len(wanted)} files of the list {place} "
+                f"(first: {lacking[0]}): they were removed or changed; "
+                f"{way} goes by a rule instead."
+            )
+        note = f"This is another copy of the set than that of the list {place.stem}."
+    return Split("", (), note)
+
+
+def rule(hashes: Iterable[str], draw: int) -> Split:
+    """All files in the order of a draw: as many as are wanted are taken from the front."""
+    return Split(f"rule, draw {draw}", tuple(drawn(hashes, draw)), "")
+
+
+def read(path: Path) -> dict[str, str]:
+    """Checksum to name, in the order of a list."""
+    found = {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as fault:
+        raise UserError(f"The list {path} cannot be read ({fault}).") from fault
+    for line in lines:
+        if line.startswith("#") or not line.strip():
+            continue
+        if not LINE.fullmatch(line):
+            raise UserError(f"The list {path} holds a line that begins with no sha256: {line!r}.")
+        found[line[:64]] = line[64:].strip()
+    return found
+
+
+def text(title: str, files: Mapping[str, str]) -> str:
+    """A list as a file has it; names are for people and may be of any kind."""
+    lines = [f"# {title}", *(f"{sha256}  {plain(name)}" for sha256, name in files.items())]
+    return "\n".join(lines) + "\n"
+
+
+def plain(name: str) -> str:
+    """A file's name in one line that any text can hold."""
+    return name if name.isprintable() else name.encode("unicode_escape").decode()

@@ -1,0 +1,74 @@
+"""Which picture files were meant, and where each one's result is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.harness.data.pictures import File, files
+from core.errors import UserError
+
+ENDING, STRIP = ".png", "-strip.png"
+
+
+@dataclass
+class Places:
+    """Gives every photo a file of its own in a folder.
+
+    Args:
+        to: the folder.
+        photos: files that must not be written over.
+    """
+
+    to: Path
+    photos: set[Path]
+    taken: set[Path] = field(default_factory=set)
+
+    def of(self, name: str) -> Path:
+        """A place named as the photo, numbered where that is taken, or would be the photo's own."""
+        relative = Path(*[part for part in Path(name).parts if part not in ("..", "/", ".")])
+        plain = self.to / relative.with_suffix("")
+        for number in range(1, len(self.photos) + len(self.taken) + 2):
+            ending = ENDING if number == 1 else f"-{number}{ENDING}"
+            path = plain.with_name(f"{plain.name}{ending}")
+            both = {path.resolve(), strip_of(path).resolve()}
+            if not both & (self.photos | self.taken):
+                self.taken |= both
+                return path
+        raise AssertionError("there are more numbers than places")
+
+
+def strip_of(path: Path) -> Path:
+    """Where the strip of a result goes."""
+    return path.with_name(path.name.removesuffix(ENDING) + STRIP)
+
+
+def listed(words: Iterable[str]) -> tuple[dict[Path, tuple[File, str]], list[str]]:
+    """The picture files that are meant, each once, with the names of their results.
+
+    Args:
+        words: files, folders (with all below them) and zips.
+
+    Returns:
+        Files by where they lie, and a sentence for every word that names no picture.
+    """
+    found: dict[Path, tuple[File, str]] = {}
+    wrong: list[str] = []
+    for word in words:
+        path = Path(os.path.expanduser(word))
+        try:
+            for file, name in _meant(path):
+                found.setdefault((file.root / file.member).resolve(), (file, name))
+        except (UserError, OSError) as fault:
+            wrong.append(str(fault))
+    return found, wrong
+
+
+def _meant(path: Path) -> list[tuple[File, str]]:
+    if path.is_dir() or path.suffix.lower() == ".zip":
+        return [(file, file.member) for file in files(path)]
+    if not path.exists():
+        raise UserError(f"{path} does not exist.")
+    return [(File(path.parent, path.name), path.name)]

@@ -1,0 +1,239 @@
+"""Reading whatever pictures a person has, and making one kind of them: RGB, square, 8 bits.
+
+Every picture is decoded by its content, not by its name, and brought to one kind: turned upright as
+its EXIF tag says, transparent parts put on white, 16 bits scaled to 8, grey, palette and CMYK
+converted to RGB (CMYK without its colour profile). What was done is counted, so that the user can
+be told. A picture that cannot be read raises `Unreadable`, which names the file.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from benchmarks.harness.data.containers import Unreadable
+from benchmarks.harness.data.files import File, files
+from core.errors import UserError
+
+__all__ = [
+    "File",
+    "Picture",
+    "Sampling",
+    "Unreadable",
+    "as_images",
+    "decode",
+    "files",
+    "frame",
+    "read",
+    "sentences",
+    "upright",
+]
+
+FRAMINGS = ("crop", "fit")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF")  # by content; none runs a program
+KNOWN = "JPEG, PNG, WebP, BMP, GIF"
+MAX_PIXELS = 1 << 27  # 134 million, more than any camera gives; beyond it a file is a bomb
+FILTERS = {
+    name: Image.Resampling[name.upper()]
+    for name in ("lanczos", "bicubic", "bilinear", "hamming", "box")
+}
+"""Pillow's; all of them look at every pixel when a picture is made smaller."""
+
+SENTENCES = {
+    "grey": "in grey only and became RGB",
+    "palette": "in a palette and became RGB",
+    "CMYK": "in CMYK and became RGB without the colour profile",
+    "other colours": "in another colour space and became RGB",
+    "16-bit": "in 16 bits a channel and scaled to 8",
+    "alpha": "partly transparent or had an alpha channel, and put on white",
+    "EXIF": "turned upright as the EXIF tag says",
+    "animated": "animated, and only the first frame was taken",
+    "cropped": "not square and cut to the central square",
+    "padded": "not square and padded to a square by repeating the edge pixels",
+    "enlarged": "smaller than {resolution} px and enlarged",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Pixels uint8 [R, R, 3] and what was done to get them (keys of `SENTENCES`)."""
+
+    pixels: np.ndarray
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Which part of a picture is used, and how its pixels are resized.
+
+    Args:
+        box: left, top, right, bottom, as shares of width and height.
+        filter: a name of `FILTERS`.
+    """
+
+    box: tuple[float, ...]
+    filter: str
+
+    def __post_init__(self) -> None:
+        if self.filter not in FILTERS:
+            raise UserError(f"data.filter={self.filter} must be one of {', '.join(FILTERS)}.")
+        sides = self.box if len(self.box) == 4 else (1, 1, 0, 0)
+        left, top, right, bottom = sides
+        if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+            raise UserError(
+                f"data.box={list(self.box)} must be [left, top, right, bottom] between 0 and 1."
+            )
+
+    def part(self, image: Image.Image) -> Image.Image:
+        """The part of a picture that is used."""
+        if self.box == WHOLE.box:
+            return image
+        width, height = image.size
+        left, top, right, bottom = (
+            round(share * side)
+            for share, side in zip(self.box, (width, height, width, height), strict=True)
+        )
+        return image.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
+
+
+WHOLE = Sampling((0, 0, 1, 1), "lanczos")
+
+
+def read(file: File, resolution: int, framing: str, sampling: Sampling = WHOLE) -> Picture:
+    """The picture in `file`, framed to `resolution`."""
+    return decode(file.read(), str(file), resolution, framing, sampling)
+
+
+def decode(
+    data: bytes, name: str, resolution: int, framing: str, sampling: Sampling = WHOLE
+) -> Picture:
+    """The picture in `data`, upright, RGB, square, R px; `name` is what errors call it."""
+    image, changes = upright(data, name)
+    pixels, more = frame(image, resolution, framing, sampling)
+    return Picture(pixels, (*changes, *more))
+
+
+def upright(data: bytes, name: str) -> tuple[Image.Image, list[str]]:
+    """The picture in `data`, upright and RGB, and what was changed.
+
+    Raises:
+        Unreadable: it is none, or not a whole one; the message begins with `name`.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # oddities that lose no pixels, and a lower bomb limit
+            return _normalised(data)
+    except Unreadable as fault:
+        raise Unreadable(f"{name} {fault}") from fault
+    except Image.DecompressionBombError as fault:
+        raise Unreadable(f"{name} has too many pixels to be opened safely.") from fault
+    except Image.UnidentifiedImageError as fault:
+        raise Unreadable(f"{name} is not a picture of a known format ({KNOWN}).") from fault
+    except Exception as fault:  # a broken file makes a decoder raise anything, KeyError included
+        raise Unreadable(f"{name} cannot be read as a picture ({fault}).") from fault
+
+
+def _normalised(data: bytes) -> tuple[Image.Image, list[str]]:
+    """The upright RGB picture in `data` and what was changed."""
+    changes: list[str] = []
+    with Image.open(BytesIO(data), formats=FORMATS) as opened:
+        width, height = opened.size
+        if width * height > MAX_PIXELS:
+            raise Unreadable(f"has too many pixels ({width} x {height}) to be opened safely.")
+        if _is_16_bit(opened):
+            changes.append("16-bit")
+        if getattr(opened, "n_frames", 1) > 1 and opened.format != "MPO":  # a photo and its preview
+            changes.append("animated")
+        opened.load()
+        if opened.getexif().get(0x0112, 1) in range(2, 9):
+            changes.append("EXIF")
+        image = ImageOps.exif_transpose(opened)
+    rgb, more = _rgb(image)
+    return rgb, changes + more
+
+
+def _is_16_bit(image: Image.Image) -> bool:
+    """Whether the file holds 16 bits a channel; Pillow narrows RGB itself, only the tile tells."""
+    raw = [tile[3] for tile in getattr(image, "tile", ())]
+    modes = [args[0] if isinstance(args, tuple) and args else args for args in raw]
+    return image.mode.startswith("I") or any(";16" in str(mode) for mode in modes)
+
+
+def _rgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
+    """`image` in RGB, and what kind it was."""
+    changes: list[str] = []
+    if image.mode.startswith("I"):
+        wide = np.asarray(image).astype(np.float64) / 257
+        image = Image.fromarray(np.clip(np.rint(wide), 0, 255).astype(np.uint8))
+    if image.mode in ("1", "L", "LA", "La"):
+        changes.append("grey")
+    elif image.mode in ("P", "PA"):
+        changes.append("palette")
+    elif image.mode == "CMYK":
+        changes.append("CMYK")
+    elif image.mode not in ("RGB", "RGBA", "RGBX", "RGBa"):
+        changes.append("other colours")
+    if image.has_transparency_data:
+        changes.append("alpha")
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB"), changes
+    return image.convert("RGB"), changes
+
+
+def frame(
+    image: Image.Image, resolution: int, framing: str, sampling: Sampling = WHOLE
+) -> tuple[np.ndarray, list[str]]:
+    """Square pixels uint8 [R, R, 3] of an RGB picture, and what was changed.
+
+    `crop` cuts the central square; `fit` keeps everything and repeats the edge pixels (reflecting
+    would show a second face where much is to be filled).
+    """
+    image = sampling.part(image)
+    width, height = image.size
+    changes = []
+    if framing not in FRAMINGS:
+        raise UserError(f"framing is {framing!r}; choose {' or '.join(FRAMINGS)}.")
+    if framing == "crop" and width != height:
+        side = min(width, height)
+        left, top = (width - side) // 2, (height - side) // 2
+        image = image.crop((left, top, left + side, top + side))
+        changes.append("cropped")
+    longest = max(image.size)
+    if longest < resolution:
+        changes.append("enlarged")
+    wide, high = (max(1, round(side * resolution / longest)) for side in image.size)
+    pixels = np.asarray(image.resize((wide, high), FILTERS[sampling.filter]))
+    if (high, wide) != (resolution, resolution):
+        changes.append("padded")
+        pixels = np.pad(pixels, (*(_split(resolution - n) for n in (high, wide)), (0, 0)), "edge")
+    return pixels, changes
+
+
+def sentences(pictures: Iterable[Picture], resolution: int) -> list[str]:
+    """What was done to the pictures, a sentence a kind of change."""
+    counts = Counter(change for picture in pictures for change in picture.changes)
+    return [
+        f"{count} {'picture was' if count == 1 else 'pictures were'} "
+        f"{SENTENCES[change].format(resolution=resolution)}."
+        for change in SENTENCES
+        if (count := counts[change])
+    ]
+
+
+def as_images(pixels: np.ndarray) -> Tensor:
+    """Images float [N, 3, R, R] in [-1, 1] of pixels uint8 [N, R, R, 3]; always a copy."""
+    stacked = torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2)
+    return stacked.float().div(127.5).sub(1).contiguous()
+
+
+def _split(total: int) -> tuple[int, int]:
+    return total // 2, total - total // 2

@@ -1,0 +1,105 @@
+"""What was found in a set, as a page that a person reads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from benchmarks.harness.data.domains.about import About
+from benchmarks.harness.data.pictures import SENTENCES
+from benchmarks.harness.data.preparation.shot_lists import described
+from benchmarks.harness.data.preparation.survey import Survey
+
+SIZES = 8  # that are listed
+
+
+def heading(about: About, name: str) -> list[str]:
+    """Whose the set is and how it is had."""
+    lines = [f"# {about.title or name}", ""]
+    if about.title:
+        terms = "may be passed on" if about.redistributable else "may not be passed on"
+        lines += [
+            f"- licence: {about.licence} ({terms})",
+            f"- published at: {about.place}",
+            f"- how it is had: {about.obtain}",
+            "",
+        ]
+    return lines
+
+
+def contents(title: str, survey: Survey, about: About, resolution: int) -> list[str]:
+    """Counts, kinds and sizes of one part of the set."""
+    rows, broken = survey.rows, survey.broken
+    lines = [f"## {title}", "", f"- files: {len(rows) + len(broken):,}, readable: {len(rows):,}"]
+    if about.pictures:
+        lines.append(f"- {published(len(rows) + len(broken), about.pictures)}")
+    lines.append(f"- kinds: {counted(row.kind for row in rows)}")
+    lines.append(f"- sizes: {counted(f'{w} x {h}' for w, h in (row.size for row in rows))}")
+    if about.side:
+        other = sum(row.size != (about.side, about.side) for row in rows)
+        if other:
+            lines.append(f"- {other:,} are not {about.side} x {about.side} as published")
+    changes = Counter(change for row in rows for change in row.changes)
+    for change, sentence in SENTENCES.items():
+        if changes[change]:
+            lines.append(f"- {changes[change]:,} {sentence.format(resolution=resolution)}")
+    grey = sum(row.colourless for row in rows)
+    if grey:
+        lines.append(f"- {grey:,} show no colour{' (all)' * (grey == len(rows))}")
+    return [*lines, ""]
+
+
+def published(found: int, count: int) -> str:
+    """How the count of files compares with that of the published set."""
+    if found == count:
+        return f"the published set has {count:,}: complete"
+    return f"the published set has {count:,}: {abs(count - found):,} too " + (
+        "few" if found < count else "many"
+    )
+
+
+def counted(values: Iterable[str]) -> str:
+    """Values with their counts, the commonest first."""
+    counts = Counter(values)
+    parts = [f"{value} ({count:,})" for value, count in counts.most_common(SIZES)]
+    more = len(counts) - SIZES
+    return ", ".join(parts) + (f" and {more} more" if more > 0 else "") if parts else "none"
+
+
+def faults(survey: Survey) -> list[str]:
+    """Broken files, duplicates and near-duplicates, every one of them."""
+    lines = listing(
+        "files that cannot be read",
+        (f"{name}: {why}" for name, why in sorted(survey.broken.items())),
+    )
+    lines += listing(
+        "groups of files that are the same bit for bit, of which the first is used",
+        (", ".join(names) for names in survey.same_files),
+    )
+    lines += listing(
+        "groups of files that show the same pixels, of which the first is used",
+        (", ".join(names) for names in survey.same_pixels),
+    )
+    lines += listing(
+        "pairs that are nearly the same and both used",
+        (f"{a}, {b} ({described(pair, False)})" for a, b, pair in survey.alike),
+    )
+    return lines
+
+
+def listing(title: str, entries: Iterable[str]) -> list[str]:
+    """A count with all its entries, or nothing where there are none."""
+    found = list(entries)
+    if not found:
+        return []
+    return [f"**{title}: {len(found):,}**", "", *(f"- {entry}" for entry in found), ""]
+
+
+def checked(survey: Survey, known: frozenset[str], name: str) -> list[str]:
+    """How the files compare with a published list of md5 checksums."""
+    if not known:
+        return [f"- published checksums: {name} was not given", ""] if name else []
+    unknown = sorted(row.file.name for row in survey.rows if row.md5 not in known)
+    agree = len(survey.rows) - len(unknown)
+    lines = [f"- published checksums ({name}): {agree:,} of {len(survey.rows):,} files agree", ""]
+    return lines + listing("files that are not as published", unknown)

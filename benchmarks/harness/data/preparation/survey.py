@@ -1,0 +1,144 @@
+"""Looks at every picture of a set once and remembers what a person should know of it."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from io import BytesIO
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.harness.data import near_duplicates
+from benchmarks.harness.data.domains.reader import pixels_of
+from benchmarks.harness.data.files import File
+from benchmarks.harness.data.pictures import FORMATS, Picture, Sampling, Unreadable, decode
+
+COLOUR = 1.0
+"""Mean difference of the channels in grey levels under which a picture has no colour."""
+
+
+class Row(NamedTuple):
+    """One picture that can be read.
+
+    Attributes:
+        file: where it lies.
+        sha256: of the file as the user obtained it.
+        md5: of the file that was read.
+        kind: format and mode as they stand in the file.
+        size: width and height in pixels.
+        changes: what is done to it, keys of `benchmarks.harness.data.pictures.SENTENCES`.
+        colourless: nothing in it has colour.
+        pixels: checksum of what is seen at the wanted resolution.
+    """
+
+    file: File
+    sha256: str
+    md5: str
+    kind: str
+    size: tuple[int, int]
+    changes: tuple[str, ...]
+    colourless: bool
+    pixels: bytes
+
+
+@dataclass
+class Survey:
+    """All pictures of a set, and the files that are none (name to reason)."""
+
+    rows: list[Row] = field(default_factory=list)
+    broken: dict[str, str] = field(default_factory=dict)
+    _thumbs: list[np.ndarray] = field(default_factory=list)
+
+    def look(
+        self, file: File, resolution: int, framing: str, sampling: Sampling
+    ) -> tuple[Row, Picture] | tuple[()]:
+        """Read one file; what it is and its picture, or nothing if it is broken."""
+        try:
+            data = file.read()
+            picture = decode(data, str(file), resolution, framing, sampling)
+            kind, size = header(data)
+        except Unreadable as fault:
+            self.broken[file.name] = str(fault).removeprefix(f"{file} ").removesuffix(".")
+            return ()
+        row = Row(
+            file=file,
+            sha256=file.sha256,
+            md5=hashlib.md5(data, usedforsecurity=False).hexdigest(),
+            kind=kind,
+            size=size,
+            changes=picture.changes,
+            colourless=colourless(picture.pixels),
+            pixels=pixels_of(picture),
+        )
+        self.rows.append(row)
+        self._thumbs.append(near_duplicates.thumbnails(picture.pixels[None])[0])
+        return row, picture
+
+    @property
+    def found(self) -> dict[str, File]:
+        """The files by checksum, of equal ones the first."""
+        by_hash: dict[str, File] = {}
+        for row in self.rows:
+            by_hash.setdefault(row.sha256, row.file)
+        return by_hash
+
+    @property
+    def thumbs(self) -> np.ndarray:
+        """A thumbnail [n, S * S] of every row."""
+        return np.stack(self._thumbs) if self._thumbs else np.empty((0, 1), np.float32)
+
+    def usable(self, order: Iterable[str]) -> list[str]:
+        """Checksums in their order, less those whose picture came before."""
+        pixels = {row.sha256: row.pixels for row in self.rows}
+        first: dict[bytes, str] = {}
+        for sha256 in order:
+            first.setdefault(pixels[sha256], sha256)
+        return list(first.values())
+
+    @cached_property
+    def same_files(self) -> list[list[str]]:
+        """Names of files that are bit for bit the same."""
+        return groups(self.rows, lambda row: row.sha256)
+
+    @cached_property
+    def same_pixels(self) -> list[list[str]]:
+        """Names of different files that show the same."""
+        distinct = {row.sha256: row for row in reversed(self.rows)}
+        return groups(distinct.values(), lambda row: row.pixels)
+
+    @cached_property
+    def alike(self) -> list[tuple[str, str, near_duplicates.Pair]]:
+        """Names of different pictures that are nearly the same."""
+        return [
+            (self.rows[pair.first].file.name, self.rows[pair.second].file.name, pair)
+            for pair in near_duplicates.near(self.thumbs)
+            if self.rows[pair.first].pixels != self.rows[pair.second].pixels
+        ]
+
+
+def header(data: bytes) -> tuple[str, tuple[int, int]]:
+    """Format and mode, and the size in pixels, of a file that can be read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(BytesIO(data), formats=FORMATS) as image:
+            return f"{image.format} {image.mode}", image.size
+
+
+def colourless(pixels: np.ndarray) -> bool:
+    """Whether the channels of pixels [R, R, 3] hardly differ."""
+    wide = pixels.astype(np.int16)
+    return float(np.abs(np.diff(wide, axis=2)).mean()) < COLOUR
+
+
+def groups(rows: Iterable[Row], key: Callable[[Row], object]) -> list[list[str]]:
+    """Names of the rows that share a key with another, sorted."""
+    named = defaultdict(list)
+    for row in rows:
+        named[key(row)].append(row.file.name)
+    return sorted(sorted(names) for names in named.values() if len(names) > 1)

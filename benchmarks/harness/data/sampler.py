@@ -1,0 +1,116 @@
+"""The order in which a run shows its pictures: a pure function of the seed and the batch's number.
+
+Epoch after epoch, every picture is shown once in a new order, and a coin mirrors it. Order and coin
+come from a 64-bit hash (the finaliser of SplitMix64, Steele et al., OOPSLA 2014) of seed and
+position, not from a random generator: there is no state to save, any batch can be computed without
+the ones before it, and no release of numpy or torch can change a published order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.harness.data.pictures import as_images
+
+ORDER, COIN = 1, 2  # what a hash is for
+
+
+class Order:
+    """Endless permutations of `size` pictures, with a coin that mirrors."""
+
+    def __init__(self, *, size: int, seed: int, xflip: bool) -> None:
+        self.size, self.seed, self.xflip = size, seed, xflip
+        self._epoch, self._permutation = -1, np.empty(0, dtype=np.int64)
+
+    def at(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Picture numbers int64 [N] and mirror coins bool [N] at places [N] in the endless row."""
+        epochs, ranks = np.divmod(np.asarray(positions, dtype=np.int64), self.size)
+        ids = np.empty(len(ranks), dtype=np.int64)
+        for epoch in np.unique(epochs):
+            chosen = epochs == epoch
+            ids[chosen] = self.permutation(int(epoch))[ranks[chosen]]
+        if not self.xflip:
+            return ids, np.zeros(len(ids), dtype=bool)
+        return ids, (_hashed(self.seed, COIN, np.asarray(positions)) >> np.uint64(63)).astype(bool)
+
+    def permutation(self, epoch: int) -> np.ndarray:
+        """The order int64 [size] of one epoch; the last one asked for is remembered."""
+        if epoch != self._epoch:
+            keys = _hashed(self.seed, ORDER, np.full(self.size, epoch), np.arange(self.size))
+            self._epoch, self._permutation = epoch, np.argsort(keys, kind="stable")
+        return self._permutation
+
+
+class Batches:
+    """Exactly `images // batch_size` batches (images [N, 3, R, R], ids int64 [N]) of a run.
+
+    Lightning takes it as a loader as it is. A run may begin at batch `start`: then only the batches
+    from there on come and are counted. `state_dict` and `load_state_dict` keep the place within an
+    epoch. Of `world` processes each takes its own part of every batch, so that all of them together
+    see what one alone would see.
+    """
+
+    def __init__(
+        self,
+        pixels: np.ndarray,
+        order: Order,
+        *,
+        images: int,
+        batch_size: int,
+        start: int = 0,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        """`pixels` is uint8 [M, R, R, 3], in memory or a memory-map, of which batches are read."""
+        if batch_size % world:
+            raise ValueError(f"A batch of {batch_size} cannot be shared by {world} processes.")
+        self.pixels, self.order, self.batch_size = pixels, order, batch_size
+        self.start, self.end, self.given = start, images // batch_size, start
+        self.rank, self.world = rank, world
+
+    def __len__(self) -> int:
+        return max(self.end - self.start, 0)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        first = self.given if self.given < self.end else self.start
+        for number in range(first, self.end):
+            self.given = number + 1
+            yield self.numbered(number)
+
+    def numbered(self, number: int) -> tuple[Tensor, Tensor]:
+        """This process's part of batch `number`: every `world`-th picture from `rank` on."""
+        first = number * self.batch_size
+        ids, mirrored = self.order.at(
+            np.arange(first + self.rank, first + self.batch_size, self.world)
+        )
+        images = as_images(self.pixels[ids])
+        flips = torch.from_numpy(mirrored)
+        images[flips] = images[flips].flip(-1)
+        return images, torch.from_numpy(ids)
+
+    def state_dict(self) -> dict[str, int]:
+        """How many batches of the run were given out."""
+        return {"given": self.given}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on after the batches that were given out."""
+        self.given = state["given"]
+
+
+def _hashed(*parts: int | np.ndarray) -> np.ndarray:
+    """64 well-mixed bits uint64 [N] of the parts, in their order; arrays are taken element-wise."""
+    state = np.zeros(1, dtype=np.uint64)
+    for part in parts:
+        value = np.atleast_1d(np.asarray(part, dtype=np.int64)).view(np.uint64)
+        state = _mixed(state + np.uint64(0x9E3779B97F4A7C15) + _mixed(value))
+    return state
+
+
+def _mixed(x: np.ndarray) -> np.ndarray:
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

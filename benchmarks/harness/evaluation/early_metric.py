@@ -1,0 +1,70 @@
+"""A metric on the way: what a sweep needs to end a run early that will not be a good one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning as L
+import torch
+
+from benchmarks.harness.evaluation.gallery import Gallery, Metric, measure
+
+
+class Probe(L.Callback):
+    """Judges the run at a few moments, on fewer pictures than at its end, and logs the number.
+
+    The run does not notice: its random streams, its weights and its modes stay what they were.
+
+    Args:
+        name: under which the number is logged.
+        points: how often, equally far apart; the last is the run's end.
+        samples: pictures that are judged.
+        batch_size: pictures at a time.
+        seed: of their latents.
+        metric: which number; it may need no photos.
+    """
+
+    def __init__(
+        self, *, name: str, points: int, samples: int, batch_size: int, seed: int, metric: Metric
+    ) -> None:
+        self.name, self.points, self.metric = name, points, metric
+        self.samples, self.batch_size, self.seed = samples, batch_size, seed
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Where the step begins."""
+        self.before = self.stretch(pl_module)
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Judge where a stretch has ended."""
+        if self.stretch(pl_module) > self.before:
+            value = self.judge(pl_module, trainer.datamodule)  # type: ignore[attr-defined]
+            seen = int(pl_module.images_seen)
+            for logger in trainer.loggers:
+                logger.log_metrics({self.name: value, "kimg": seen / 1000}, step=seen)
+
+    def stretch(self, adapter: Any) -> int:
+        """How many stretches of the run are over."""
+        return int(adapter.images_seen) * self.points // max(int(adapter.images), 1)
+
+    def judge(self, adapter: Any, domain: Any) -> float:
+        """The metric of the adapter as it is now."""
+        modes = [(module, module.training) for module in adapter.modules()]
+        cuda = [adapter.device] if adapter.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=cuda), torch.no_grad():
+            adapter.eval()
+            gallery = Gallery(
+                adapter,
+                domain,
+                samples=self.samples,
+                photos=0,
+                seed=self.seed,
+                batch_size=self.batch_size,
+            )
+            result = measure(gallery, {self.name: self.metric})
+        for module, training in modes:
+            module.training = training
+        return float(result.measures[self.name].value) if result.measures else float("nan")

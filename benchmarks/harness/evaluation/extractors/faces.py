@@ -1,0 +1,125 @@
+"""Identity networks on real faces: IR-SE50 and MobileFaceNet, both trained with an angular margin.
+
+A network that a method was trained against must not judge it: compare with another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from benchmarks.harness.alignment import detectors
+from benchmarks.harness.evaluation.extractors import mobilefacenet
+from benchmarks.harness.evaluation.extractors.published import Published, fill, read
+from benchmarks.harness.io.contact_sheet import to_uint8
+from core import convert
+from core.errors import UserError
+from core.networks.encoders import face_crop
+
+Finder = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""Images [N, 3, R, R] to points [N, 2, 4 or 5, 2] in pixels, and whether there is a face [N]."""
+
+
+class Framed:
+    """Eyes that are where the framing of the set puts them: every picture has a face there.
+
+    Args:
+        eyes: two points in units of the side, the one on the left of the picture first.
+    """
+
+    def __init__(self, *, eyes: Sequence[Sequence[float]]) -> None:
+        points = torch.tensor(eyes, dtype=torch.float64)
+        if points.shape != (2, 2) or bool((points <= 0).any() or (points >= 1).any()):
+            raise UserError(f"eyes={eyes} must be two points within the picture, [[x, y], [x, y]].")
+        self.eyes = points
+        self.files: dict[str, str] = {}
+        self.name = "framed " + " ".join(f"{number:g}" for number in points.flatten())
+
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The same points for all."""
+        n = len(images)
+        return self.eyes.expand(n, 2, 2) * images.shape[-1], torch.ones(n, dtype=torch.bool)
+
+
+class Detected:
+    """Eyes and mouth where a detector finds them; the surest face of a picture counts.
+
+    Args:
+        detector: ``mtcnn``, or another that is installed (`harness.alignment.detectors`).
+
+    Attributes:
+        files: checksums of what the detector looks through, by name.
+    """
+
+    def __init__(self, *, detector: str) -> None:
+        self.detector = detectors.detector(detector)
+        self.files = detectors.traces(detector)
+        self.name = f"found by {detector}"
+
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Points [N, 4, 2], zeros where there is no face."""
+        points = torch.zeros(len(images), 4, 2, dtype=torch.float64)
+        found = torch.zeros(len(images), dtype=torch.bool)
+        for i, pixels in enumerate(to_uint8(images)):
+            faces = self.detector(Image.fromarray(pixels), "")
+            if faces:
+                points[i], found[i] = torch.from_numpy(faces[0]), True
+        return points, found
+
+
+class MobileFaceNet(Published):
+    """``identity`` [N, 128] unit vectors, and ``found`` [N]: whether there is a face at all.
+
+    Args:
+        finder: says where the eyes, and the mouth, are: ``Framed`` or ``Detected``.
+    """
+
+    def __init__(self, *, finder: Finder) -> None:
+        super().__init__(weights="mobilefacenet")
+        self.finder = finder
+        self.files = dict(getattr(finder, "files", {}))
+        self.name = f"mobilefacenet:{getattr(finder, 'name', type(finder).__name__)}"
+        with torch.random.fork_rng(devices=[]):
+            blank = mobilefacenet.MobileFaceNet()
+        self.network = fill(blank, read(self.path), self.path.name)
+
+    def prepare(self, images: Tensor) -> Tensor:
+        """Aligned faces [N, 3, 112, 96], scaled as in training; zeros where there is none."""
+        points, found = self.finder(images)
+        faces = torch.zeros(len(images), 3, mobilefacenet.HEIGHT, mobilefacenet.WIDTH)
+        if bool(found.any()):
+            aligned = mobilefacenet.align(images[found].float(), points[found])
+            faces[found] = aligned * (127.5 / 128)
+        return faces
+
+    def look(self, prepared: Tensor) -> dict[str, Tensor]:
+        """Heads ``identity`` and ``found``; zeros have no identity."""
+        found = prepared.flatten(1).any(1)
+        seen = F.normalize(self.network.to(prepared.device)(prepared).float())
+        return {"identity": seen * found[:, None], "found": found.float()}
+
+
+class ArcFace(Published):
+    """``identity`` [N, 512] unit vectors of IR-SE50, on pictures in the framing of FFHQ."""
+
+    def __init__(self) -> None:
+        super().__init__(weights="arcface-irse50")
+        self.name = "arcface-irse50:ffhq"
+        try:
+            made = convert.from_state_dict(read(self.path), format="ir_se50")
+        except convert.CheckpointError as error:
+            raise UserError(f"{self.path.name} does not fit its network: {error}") from error
+        self.network = made.eval().requires_grad_(False)
+
+    def prepare(self, images: Tensor) -> Tensor:
+        """The face [N, 3, 112, 112]."""
+        return face_crop(images)
+
+    def look(self, prepared: Tensor) -> dict[str, Tensor]:
+        """``identity``, and ``found``, which is 1: nothing is detected."""
+        seen = F.normalize(self.network.to(prepared.device)(prepared).float())
+        return {"identity": seen, "found": torch.ones(len(prepared), device=prepared.device)}

@@ -1,0 +1,72 @@
+"""What the shipped perception networks see; they know ParaFaces, not real people."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmarks.harness.io.external_weights import sha256
+from core.errors import UserError
+from core.networks import perception
+from core.networks.perception import Perception
+
+
+def network(weights: str) -> Perception:
+    """The shipped network ``measure``, or one from a safetensors file of the user's own.
+
+    The shipped ``guide`` is refused: losses look through it, so it cannot judge.
+    """
+    if weights == "guide":
+        raise UserError(
+            "The perception network 'guide' serves losses and never measures; use 'measure'."
+        )
+    if weights == "measure":
+        return perception.load("measure")
+    return perception.read(Path(weights))
+
+
+class Known:
+    """A perception network and the checksum of its file."""
+
+    def __init__(self, *, weights: str) -> None:
+        self.weights = weights
+        self.network = network(weights)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the weights."""
+        own = perception.ASSETS / "perception_measure.safetensors"
+        return sha256(own if self.weights == "measure" else Path(self.weights))
+
+
+class ParaFaces(Known):
+    """Features, identity, landmarks and attributes of a perception network, in one pass."""
+
+    def __init__(self, *, weights: str) -> None:
+        super().__init__(weights=weights)
+        self.name = f"parafaces:{weights}"
+
+    def __call__(self, images: Tensor) -> dict[str, Tensor]:
+        """``features`` [N, F], ``identity`` [N, E], ``landmarks`` [N, K, 2] px, ``attributes``."""
+        seen = self.network.to(images.device)(images)
+        return {
+            "features": seen.features,
+            "identity": seen.identity,
+            "landmarks": seen.landmarks,
+            "attributes": seen.attributes,
+        }
+
+
+class ParaFacesMaps(Known):
+    """Vectors of a perception network whose squared distances are its perceptual distance."""
+
+    def __init__(self, *, weights: str) -> None:
+        super().__init__(weights=weights)
+        self.name = f"parafaces-maps:{weights}"
+
+    def __call__(self, images: Tensor) -> dict[str, Tensor]:
+        """``maps`` [N, V] in half precision, which halves what a gallery has to keep."""
+        return {"maps": self.network.to(images.device).embed(images).to(torch.float16)}

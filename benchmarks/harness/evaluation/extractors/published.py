@@ -1,0 +1,116 @@
+"""What published networks have in common: a file, a way to prepare pictures, and heads."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from benchmarks.harness.io import external_weights
+from core.errors import UserError
+
+Stamp = tuple[Path, int, int]
+NETWORKS: WeakValueDictionary[tuple[str, Stamp], nn.Module] = WeakValueDictionary()
+"""What is in use, by architecture and file: many metrics look through one network."""
+
+
+class Published:
+    """An extractor with weights from the list of optional files.
+
+    Attributes:
+        name: network and preprocessing; pictures seen under another name are seen anew.
+        files: checksums of what prepares its pictures, such as a detector, by name; mostly none.
+        network: in evaluation mode and frozen.
+    """
+
+    name: str
+    network: nn.Module
+
+    def __init__(self, *, weights: str) -> None:
+        """Find the file; one that is missing is refused here, before anything is run."""
+        self.path = external_weights.require(weights)
+        self.stamp = stamp(self.path)
+        self.files: dict[str, str] = {}
+
+    @property
+    def sha256(self) -> str:
+        """Of the weights."""
+        return digest(*self.stamp)
+
+    def shared(self, architecture: str, make: Callable[[Path], nn.Module]) -> nn.Module:
+        """The network that ``make`` reads from the file, once for all that look through it."""
+        key = architecture, self.stamp
+        network = NETWORKS.get(key) or make(self.path)
+        return NETWORKS.setdefault(key, network)
+
+    def prepare(self, images: Tensor) -> Tensor:
+        """What the network takes, of images [N, 3, R, R] in [-1, 1]; on the CPU."""
+        raise NotImplementedError(f"{type(self).__name__} prepares nothing.")
+
+    def look(self, prepared: Tensor) -> dict[str, Tensor]:
+        """What the network sees in prepared pictures, by head; where they are."""
+        raise NotImplementedError(f"{type(self).__name__} sees nothing.")
+
+    def __call__(self, images: Tensor) -> dict[str, Tensor]:
+        """What the network sees in images [N, 3, R, R] in [-1, 1], by head."""
+        return self.look(self.prepare(images.cpu()).to(images.device))
+
+
+def stamp(path: Path) -> Stamp:
+    """A file as it is now."""
+    status = path.stat()
+    return path, status.st_mtime_ns, status.st_size
+
+
+@lru_cache(maxsize=64)
+def digest(path: Path, changed: int, size: int) -> str:
+    """Checksum of a file as it is now."""
+    del changed, size  # they make another file of it
+    return external_weights.sha256(path)
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """The tensors of a weights file, by name; nothing in it is executed.
+
+    A file may hold the state dict itself or under ``state_dict``, ``net_state_dict`` or ``model``.
+
+    Raises:
+        UserError: it cannot be read, or is no state dict.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        tree: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError, SafetensorError,
+            pickle.UnpicklingError, zipfile.BadZipFile) as error:  # fmt: skip
+        first = str(error).partition("\n")[0]
+        raise UserError(f"{path} cannot be read as weights ({first}).") from error
+    for key in ("state_dict", "net_state_dict", "model"):
+        if isinstance(tree, Mapping) and isinstance(tree.get(key), Mapping):
+            tree = tree[key]
+    if not isinstance(tree, Mapping) or not all(isinstance(v, Tensor) for v in tree.values()):
+        raise UserError(f"{path} holds no state dict.")
+    return {str(name).removeprefix("module."): value for name, value in tree.items()}
+
+
+def fill(network: nn.Module, state: Mapping[str, Tensor], what: str) -> nn.Module:
+    """The network with these weights, every one of them, frozen and in evaluation mode.
+
+    Raises:
+        UserError: an entry is missing, too many or of another shape.
+    """
+    try:
+        network.load_state_dict(dict(state), strict=True)
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise UserError(f"{what} does not fit its network: {' '.join(lines[1:])[:300]}") from error
+    return network.eval().requires_grad_(False)

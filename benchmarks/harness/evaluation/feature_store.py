@@ -1,0 +1,181 @@
+"""Rows that are made once: pictures, and what networks see in them, in memory or on the disk.
+
+Rows are arrays by head, all of the same number of rows, and are made in parts from any row on.
+:class:`Disk` writes parts as they come and reads them as memory-mapped files, so that neither the
+pictures nor their features have to fit into memory, and goes on where a killed run ended.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, TypeVar
+
+import numpy as np
+import torch
+
+from benchmarks.harness.io import external_weights
+from benchmarks.harness.io.locks import alone, put
+from core.errors import UserError
+
+S = TypeVar("S")
+T = TypeVar("T")
+Rows = dict[str, np.ndarray]
+Make = Callable[[int], Iterable[Rows]]
+"""Parts of the rows from one on, in order."""
+SECONDS_BETWEEN_NOTES = 2.0
+META = "rows.json"
+
+
+class Bank(Protocol):
+    """Where rows are kept.
+
+    Attributes:
+        streams: whether pictures are read again rather than held in memory.
+    """
+
+    streams: bool
+
+    def rows(self, key: Callable[[], dict[str, Any]], make: Make) -> Rows:
+        """The rows of a key, made if they are not there; the key is asked for if it is needed."""
+
+
+class Memory:
+    """Holds everything while the run lasts."""
+
+    streams = False
+
+    def rows(self, key: Callable[[], dict[str, Any]], make: Make) -> Rows:
+        """All rows, made now."""
+        parts: dict[str, list[np.ndarray]] = {}
+        for part in make(0):
+            for head, values in part.items():
+                parts.setdefault(head, []).append(values)
+        return {head: np.concatenate(values) for head, values in parts.items()}
+
+
+class Disk:
+    """Keeps rows in a folder, for this run and others; it may be deleted at any time.
+
+    Args:
+        folder: where; empty for ``bank`` beside the optional files.
+    """
+
+    streams = True
+
+    def __init__(self, *, folder: str) -> None:
+        self.folder = (
+            Path(folder).expanduser() if folder else external_weights.folder().parent / "bank"
+        )
+
+    def rows(self, key: Callable[[], dict[str, Any]], make: Make) -> Rows:
+        """Memory-mapped rows; what is missing of them is made and written first."""
+        about = key()
+        text = json.dumps(about, sort_keys=True)
+        place = self.folder / hashlib.sha256(text.encode()).hexdigest()[:24]
+        with alone(place):
+            meta = note(place)
+            if not meta.get("complete"):
+                meta = write(place, {**meta, "key": about}, make)
+            return {head: mapped(place, head, meta) for head in meta["heads"]}
+
+
+def of(name: str) -> Bank:
+    """The bank that an evaluation asks for: ``memory``, or ``disk`` beside the optional files."""
+    if name not in ("memory", "disk"):
+        raise UserError(f"eval.keep={name} must be memory or disk.")
+    return Disk(folder="") if name == "disk" else Memory()
+
+
+def note(place: Path) -> dict[str, Any]:
+    """What is written down of a folder's rows; nothing of them where that cannot be read."""
+    try:
+        meta = json.loads((place / META).read_text(encoding="utf-8"))
+        sizes = {h: meta["rows"] * row_bytes(about) for h, about in meta["heads"].items()}
+        whole = all((place / f"{h}.rows").stat().st_size >= size for h, size in sizes.items())
+    except (OSError, ValueError, KeyError, TypeError):
+        whole, meta = False, {}
+    return meta if whole else {"rows": 0, "heads": {}}
+
+
+def row_bytes(about: dict[str, Any]) -> int:
+    """Bytes of a row."""
+    return int(np.dtype(about["dtype"]).itemsize * np.prod(about["shape"], dtype=np.int64))
+
+
+def write(place: Path, meta: dict[str, Any], make: Make) -> dict[str, Any]:
+    """Append the rows that are missing; what was written down before a kill is kept."""
+    done, spoken = int(meta["rows"]), time.monotonic()
+    heads: dict[str, Any] = dict(meta["heads"])
+    with ExitStack() as stack:
+        files: dict[str, BinaryIO] = {}
+
+        def settle(complete: bool) -> dict[str, Any]:
+            for file in files.values():
+                file.flush()
+                os.fsync(file.fileno())
+            now = {**meta, "rows": done, "heads": heads, "complete": complete}
+            put(place / META, json.dumps(now, indent=1).encode())
+            return now
+
+        for part in make(done):
+            for head, values in part.items():
+                about = {"dtype": str(values.dtype), "shape": list(values.shape[1:])}
+                if heads.setdefault(head, about) != about:
+                    raise ValueError(f"rows of {head} change from {heads[head]} to {about}")
+                if head not in files:
+                    files[head] = stack.enter_context((place / f"{head}.rows").open("ab"))
+                    files[head].truncate(done * row_bytes(about))
+                files[head].write(np.ascontiguousarray(values).tobytes())
+            done += len(next(iter(part.values())))
+            if time.monotonic() - spoken > SECONDS_BETWEEN_NOTES:
+                settle(complete=False)
+                spoken = time.monotonic()
+        return settle(complete=True)
+
+
+def mapped(place: Path, head: str, meta: dict[str, Any]) -> np.ndarray:
+    """The rows of a head; what is written into the array never reaches the file."""
+    about = meta["heads"][head]
+    shape = (int(meta["rows"]), *about["shape"])
+    if 0 in shape:
+        return np.empty(shape, about["dtype"])
+    return np.memmap(place / f"{head}.rows", about["dtype"], "c", shape=shape)
+
+
+def ahead(items: Iterable[S], work: Callable[[S], T], workers: int) -> Iterator[T]:
+    """What ``work`` makes of the items, in order; the next ones are made in threads meanwhile."""
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: list[Future[T]] = []
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > workers:
+                yield waiting.pop(0).result()
+        while waiting:
+            yield waiting.pop(0).result()
+
+
+def digest(arrays: Iterable[np.ndarray]) -> str:
+    """Checksum of arrays one after the other."""
+    found = hashlib.sha256()
+    for values in arrays:
+        found.update(np.ascontiguousarray(values).tobytes())
+    return found.hexdigest()
+
+
+def state_digest(module: torch.nn.Module) -> str:
+    """Checksum of all parameters and buffers with their names."""
+    found = hashlib.sha256()
+    for name, value in sorted(module.state_dict().items()):
+        if isinstance(value, torch.Tensor):
+            found.update(f"{name} {value.dtype} {list(value.shape)}".encode())
+            found.update(
+                value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
+            )
+    return found.hexdigest()

@@ -1,0 +1,134 @@
+"""Which fakes lie among the reals, and which reals among the fakes, by balls of nearest neighbours.
+
+Improved precision and recall (arXiv:1904.06991), density and coverage (arXiv:2002.09797). The ball
+of a point reaches to its k-th nearest neighbour in its own set, rim included; a point is no
+neighbour of itself. Departs from the papers in: nothing; every count is that of all distances by
+differences in float64, most of which are never computed (`neighbours`).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from benchmarks.harness.evaluation.measure import TooFew
+from benchmarks.harness.evaluation.metrics import neighbours
+from benchmarks.harness.evaluation.metrics.distances import Array, features, same_width
+from benchmarks.harness.evaluation.metrics.neighbours import Cloud
+
+
+class PrecisionRecall(NamedTuple):
+    """Share of fakes in a ball of the reals; share of reals in a ball of the fakes."""
+
+    precision: float
+    recall: float
+
+
+class DensityCoverage(NamedTuple):
+    """Mean number of real balls around a fake over k; share of reals with a fake in their ball."""
+
+    density: float
+    coverage: float
+
+
+def squared_distances(x: Tensor, y: Tensor) -> Tensor:
+    """Squared Euclidean distances [N, M] of rows [N, F] and [M, F], by a product of them."""
+    norms = x.square().sum(1, keepdim=True) + y.square().sum(1)
+    return torch.addmm(norms, x, y.mT, alpha=-2).clamp_(min=0)
+
+
+def radii(x: Array, k: int) -> Tensor:
+    """Distance [N] of every row of x [N, F] to its k-th nearest other row, in float64."""
+    return squared_radii(x, k).sqrt()
+
+
+def squared_radii(x: Array, k: int) -> Tensor:
+    """The same squared: what is compared where equal distances must stay equal."""
+    rows = features("x", x)
+    return _squared_radii(clouds(rows)[0], neighbour(k, x=rows))
+
+
+def precision_recall(real: Array, fake: Array, k: int) -> PrecisionRecall:
+    """Improved precision and recall of fakes [M, F] against reals [N, F].
+
+    Raises:
+        ValueError: a set is not [N, F] with more than k rows, or not finite; k is no such number.
+    """
+    real, fake = features("real", real), features("fake", fake)
+    same_width(real=real, fake=fake)
+    k = neighbour(k, real=real, fake=fake)
+    b, a = clouds(real, fake)
+    real_radii = _squared_radii(b, k)
+    fake_radii = _squared_radii(clouds(fake)[0], k)
+    precise = torch.zeros(len(a), dtype=torch.bool)
+    found = torch.zeros(len(b), dtype=torch.bool)
+    real_limits, fake_limits = neighbours.limit(real_radii, b), neighbours.limit(fake_radii, a)
+    for i in a.blocks:
+        asking = a.asking(i)
+        for j in b.blocks:  # a picture that lies in one ball need not be looked for in another
+            if precise[i].all() and found[j].all():
+                continue
+            seen = neighbours.nearness(asking, b, j)
+            limits = torch.minimum(fake_limits[i, None], real_limits[j])
+            row, column = neighbours.at_least(seen, limits)
+            near = seen[row, column]
+            sought = (near >= real_limits[j][column]) & ~precise[i][row]
+            r, c = row[sought], column[sought]
+            inside = neighbours.within(a, i, b, j, r, c, real_radii[j][c])
+            precise[r[inside] + i.start] = True
+            sought = (near >= fake_limits[i][row]) & ~found[j][column]
+            r, c = row[sought], column[sought]
+            inside = neighbours.within(a, i, b, j, r, c, fake_radii[i][r])
+            found[c[inside] + j.start] = True
+    return PrecisionRecall(float(precise.double().mean()), float(found.double().mean()))
+
+
+def density_coverage(real: Array, fake: Array, k: int) -> DensityCoverage:
+    """Density and coverage of fakes [M, F] against reals [N, F]; only real balls are used.
+
+    Raises:
+        ValueError: as :func:`precision_recall`; one fake is enough.
+    """
+    real, fake = features("real", real), features("fake", fake)
+    same_width(real=real, fake=fake)
+    k = neighbour(k, real=real)
+    b, a = clouds(real, fake)
+    reach = _squared_radii(b, k)
+    limits = neighbours.limit(reach, b)
+    found = torch.zeros(len(b), dtype=torch.bool)
+    count = 0
+    for i in a.blocks:
+        asking = a.asking(i)
+        for j in b.blocks:
+            row, column = neighbours.at_least(neighbours.nearness(asking, b, j), limits[j])
+            inside = neighbours.within(a, i, b, j, row, column, reach[j][column])
+            count += int(inside.count_nonzero())
+            found[column[inside] + j.start] = True
+    return DensityCoverage(count / (k * len(a)), float(found.double().mean()))
+
+
+def neighbour(k: int, **sets: Tensor) -> int:
+    """Which neighbour a ball reaches to, if every set has so many beside the point itself.
+
+    Raises:
+        ValueError: it is no whole number of at least 1, or a set is too small.
+    """
+    if isinstance(k, bool) or not hasattr(k, "__index__") or k < 1:
+        raise ValueError(f"k={k!r} must be a whole number of at least 1")
+    for name, rows in sets.items():
+        if len(rows) <= k:
+            raise TooFew(f"k={k} needs more than {k} samples, and {name} has {len(rows)}")
+    return int(k)
+
+
+def clouds(rows: Tensor, *others: Tensor) -> list[Cloud]:
+    """Rows and others about the mean of the rows, in one unit."""
+    about, unit = neighbours.centre(rows), neighbours.unit(rows, *others)
+    kind = neighbours.low_precision()
+    return [Cloud(part, about, unit, kind) for part in (rows, *others)]
+
+
+def _squared_radii(cloud: Cloud, k: int) -> Tensor:
+    return neighbours.nearest(cloud, k)[:, -1]

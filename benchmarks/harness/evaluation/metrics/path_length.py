@@ -1,0 +1,78 @@
+"""Perceptual path length: how far pictures move for a small step between two styles.
+
+Paper: arXiv:1812.04948, at the ends of the path in W as StyleGAN2 reports it (arXiv:1912.04958).
+Departs from the papers in: the network is any that measures LPIPS; its name is in the metric's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from benchmarks.harness.evaluation.gallery import Gallery
+from benchmarks.harness.evaluation.measure import Measure
+
+LARGEST = 256  # side at which larger pictures are compared
+DISCARDED = 0.01  # share of the shortest and of the longest steps
+
+
+class PathLength:
+    """Mean LPIPS over epsilon squared of a step along the path between two random styles.
+
+    It looks at pictures as floats: the step is too small for 8 bits.
+
+    Args:
+        extractor: with ``distance``, such as LPIPS.
+        samples: how many steps.
+        epsilon: length of a step, of the path.
+        place: ``end`` begins at the first style, ``full`` anywhere on the path.
+        seed: of the latents.
+    """
+
+    better = "lower"
+    needs = ("fakes",)
+
+    def __init__(
+        self, extractor: Any, *, samples: int, epsilon: float, place: str, seed: int
+    ) -> None:
+        if place not in ("end", "full"):
+            raise ValueError(f"place={place} must be end or full")
+        self.extractors = (extractor,)
+        self.samples, self.epsilon, self.place, self.seed = samples, epsilon, place, seed
+
+    def steps(self, gallery: Gallery) -> Iterator[Tensor]:
+        """Squared speeds [N], batch by batch."""
+        generator = torch.Generator().manual_seed(self.seed)
+        adapter = gallery.adapter
+        width, device = adapter.source.g.z_dim, adapter.device
+        for start in range(0, self.samples, gallery.batch_size):
+            n = min(gallery.batch_size, self.samples - start)
+            z = torch.randn(2 * n, width, generator=generator)
+            at = torch.rand(n, 1, 1, generator=generator) * (self.place == "full")
+            first, last = adapter.latents(z.to(device)).chunk(2)
+            at = at.to(first)
+            a, b = (
+                reduced(adapter.render(torch.lerp(first, last, t))) for t in (at, at + self.epsilon)
+            )
+            yield self.extractors[0].distance(a, b).cpu().double() / self.epsilon**2
+
+    def __call__(self, gallery: Gallery) -> Measure:
+        """Measure the gallery."""
+        with torch.no_grad():
+            found = torch.cat(list(self.steps(gallery)))
+        low = found.quantile(DISCARDED, interpolation="lower")
+        high = found.quantile(1 - DISCARDED, interpolation="higher")
+        kept = found[(found >= low) & (found <= high)]
+        details = {"std": float(kept.std()), "median": float(found.median())}
+        return Measure(float(kept.mean()), self.better, len(found), details)
+
+
+def reduced(images: Tensor) -> Tensor:
+    """Images [N, 3, R, R] of at most 256 px, averaged over squares."""
+    if images.shape[-1] <= LARGEST:
+        return images
+    return F.interpolate(images, (LARGEST, LARGEST), mode="area")

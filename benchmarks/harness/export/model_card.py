@@ -1,0 +1,174 @@
+"""The model card: front matter that the Hub reads, a page that people read.
+
+A record may come from anywhere: every text of it is escaped, for YAML by its writer, for the page
+by the template's environment.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from benchmarks.harness.config.validation import printable
+from core.errors import UserError
+from core.networks.dualstylegan import DualStyleGAN
+
+WEIGHTS = "model.safetensors"
+SHIPPED = "core/assets/"
+MARKUP = re.compile(r"([\\`*_{}\[\]()|~$])")
+LIBRARY = "styleshift"
+ARROWS = {"lower": "↓", "higher": "↑"}
+
+
+@dataclass(frozen=True)
+class Licence:
+    """What the Hub calls it, its name for people, and why it is this one."""
+
+    identifier: str
+    name: str
+    reason: str
+
+
+def inherited(record: dict[str, Any], given: str) -> Licence:
+    """Of the adapted weights: that of the source's, unless the pictures allow less.
+
+    Args:
+        record: of the run.
+        given: by the user, for a source of whose licence its yaml says nothing.
+
+    Raises:
+        UserError: the source is not ours, and nobody said what its licence is.
+    """
+    source, data = record["config"].get("source", {}), record["config"].get("data", {})
+    ours = not source.get("weights") or str(source["weights"]).startswith(SHIPPED)
+    grown = record["config"].get("method", {}).get("grown_from", "")
+    terms = str(source.get("licence", "")) or given
+    if not terms and (grown or not ours):
+        raise UserError(
+            f"The licence of {grown or 'source ' + repr(record['source'])} is inherited, and this "
+            "project does not know it: --licence 'NAME'."
+        )
+    of_source = terms or "mit"
+    about = data.get("about") if isinstance(data.get("about"), dict) else {}
+    of_data = str((about or {}).get("licence", ""))
+    if of_data:
+        return Licence(
+            "other", f"{of_source}; pictures: {of_data}", "of the source's weights and of the shots"
+        )
+    if "style" not in data:
+        reason = "of the source's weights; the shots are of whoever made this, with their own terms"
+    else:
+        reason = "of the source's weights"
+    return Licence("mit" if of_source == "mit" else "other", of_source, reason)
+
+
+def escaped(value: Any) -> str:
+    """A text of a record as Markdown that shows it and does nothing else."""
+    if isinstance(value, Ours):
+        return str(value)
+    return MARKUP.sub(r"\\\1", html.escape(printable(str(value)), quote=False))
+
+
+class Ours(str):
+    """A text that was written here."""
+
+    __slots__ = ()
+
+
+def written(
+    record: dict[str, Any],
+    name: str,
+    networks: dict[str, Any],
+    licence: Licence,
+    *,
+    pictures: bool,
+) -> str:
+    """The card of a run: ``README.md`` of the folder."""
+    g = networks["g_ema"]
+    folder = Path(__file__).parent
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        finalize=escaped,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # this is Markdown: `finalize` escapes every text that is not ours
+    )
+    return environment.get_template("card.md").render(
+        front=Ours(front(record, name, licence)),
+        record=record,
+        name=name,
+        licence=licence,
+        pictures=pictures,
+        networks={key: sum(p.numel() for p in net.parameters()) for key, net in networks.items()},
+        resolution=resolution(g),
+        arrows=ARROWS,
+        shots=record["config"].get("data", {}).get("shots", "?"),
+        snippet=Ours(snippet(g)),
+        weights=Ours(WEIGHTS),
+    )
+
+
+def front(record: dict[str, Any], name: str, licence: Licence) -> str:
+    """The front matter, with the metrics as the Hub's model-index.
+
+    Every text is one line: readers of front matter end it at a line ``---``, in a text as well.
+    """
+    metrics = [
+        {"type": printable(key).split("@")[0], "name": printable(key), "value": metric["value"]}
+        for key, metric in record["metrics"].items()
+    ]
+    result = {
+        "task": {"type": "unconditional-image-generation"},
+        "dataset": dict.fromkeys(("type", "name"), printable(record["data"])),
+        "metrics": metrics,
+    }
+    about = {
+        "license": licence.identifier,
+        **({"license_name": printable(licence.name)[:80]} if licence.identifier == "other" else {}),
+        "library_name": LIBRARY,
+        "pipeline_tag": "unconditional-image-generation",
+        "tags": ["stylegan2", "few-shot", "domain-adaptation", printable(record["method"])],
+        "model-index": [{"name": name, "results": [result]}],
+    }
+    return yaml.safe_dump(about, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def resolution(g: Any) -> int:
+    """R of the pictures that a generator makes."""
+    inner = g.generator if isinstance(g, DualStyleGAN) else g
+    return int(inner.config["img_resolution"])
+
+
+def snippet(g: Any) -> str:
+    """Code that loads the folder and makes four pictures."""
+    lines = [
+        "from pathlib import Path",
+        "",
+        "import torch",
+        "",
+        "from benchmarks.harness.io.contact_sheet import to_uint8",
+        "from core import weights",
+        "",
+        f'networks, _ = weights.read(Path("{WEIGHTS}"))',
+        'g = networks["g_ema"].eval()',
+    ]
+    dual = isinstance(g, DualStyleGAN)
+    width = "g.generator.z_dim" if dual else "g.z_dim"
+    call = "g.synthesis(g.mapping(z))" if dual else "g(z)"
+    return "\n".join(
+        [
+            *lines,
+            f"z = torch.randn(4, {width}, generator=torch.Generator().manual_seed(0))",
+            "with torch.no_grad():",
+            f"    images = {call}  # [4, 3, R, R] in [-1, 1]",
+            "pixels = to_uint8(images)  # [4, R, R, 3]",
+        ]
+    )

@@ -1,0 +1,134 @@
+"""Files that nobody needs but somebody may have (``conf/weights.yaml``), and where they lie."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from omegaconf import OmegaConf
+
+from core.errors import UserError
+from core.paths import CONF
+
+LIST = CONF / "weights.yaml"
+
+
+class OptionalFile(NamedTuple):
+    """One entry of the list; ``bytes``, ``size`` and ``sha256`` may be None until confirmed.
+
+    Attributes:
+        name: that the suite calls it by.
+        kind: ``source``, ``encoder``, ``extractor`` or ``detector``.
+        file: its name in the folder.
+        bytes: its length.
+        size: the same, roughly, for people.
+        sha256: its checksum.
+        begins: first digits of the checksum, where the publisher put them in the file's name.
+        places: official addresses of the file itself.
+        by_hand: how a person finds it.
+        licence: of the weights.
+        commercial: whether the licence, and that of what they were trained on, allows it.
+        unlocks: what it is for.
+    """
+
+    name: str
+    kind: str
+    file: str
+    bytes: int | None
+    size: str | None
+    sha256: str | None
+    begins: str
+    places: list[str]
+    by_hand: str
+    licence: str
+    commercial: bool
+    unlocks: str
+
+    @property
+    def path(self) -> Path:
+        """Where the file should lie."""
+        return folder() / self.file
+
+    @property
+    def state(self) -> str:
+        """``missing``, ``present``, or what is wrong with its length."""
+        if not self.path.is_file():
+            return "missing"
+        found = self.path.stat().st_size
+        if self.bytes is not None and found != self.bytes:
+            return f"damaged: {found} bytes instead of {self.bytes}"
+        return "present"
+
+    @property
+    def command(self) -> str:
+        """What brings it."""
+        return f"python -m benchmarks.fetch {self.name}"
+
+    def wrong(self, path: Path) -> str:
+        """What is wrong with a file that should be this one, or nothing; reads it all."""
+        found = path.stat().st_size
+        if self.bytes is not None and found != self.bytes:
+            return f"it has {found:,} bytes instead of {self.bytes:,}"
+        begins = self.sha256 or self.begins
+        if begins and not (digest := sha256(path)).startswith(begins):
+            return f"its sha256 is {digest}, which does not begin with {begins}"
+        return ""
+
+
+def sha256(path: Path) -> str:
+    """Checksum of a file, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def entry(name: str) -> OptionalFile:
+    """The entry of this name.
+
+    Raises:
+        UserError: there is none.
+    """
+    files = listed()
+    if name not in files:
+        raise UserError(f"There is no optional file {name!r}; the list has {', '.join(files)}.")
+    return files[name]
+
+
+def require(name: str) -> Path:
+    """Where a file lies that is needed now.
+
+    Raises:
+        UserError: it does not; names the command that brings it, the place and the licence.
+    """
+    wanted = entry(name)
+    if wanted.state == "present":
+        return wanted.path
+    raise UserError(
+        f"The {wanted.kind} {name} is {wanted.state}: `{wanted.command}` puts it at {wanted.path} "
+        f"(found by hand: {wanted.by_hand}; licence: {wanted.licence})."
+    )
+
+
+def folder() -> Path:
+    """Where optional files lie: ``weights`` in ``$STYLESHIFT_CACHE``, or in ~/.cache/styleshift."""
+    cache = os.environ.get("STYLESHIFT_CACHE") or "~/.cache/styleshift"
+    return Path(cache).expanduser() / "weights"
+
+
+def listed() -> dict[str, OptionalFile]:
+    """All optional files by name."""
+    files = _content()["files"]
+    blank = {"begins": ""}
+    return {name: OptionalFile(name=name, **blank | about) for name, about in files.items()}
+
+
+def without() -> dict[str, str]:
+    """What can be run without any file of a kind."""
+    return _content()["without"]
+
+
+def _content() -> dict[str, Any]:
+    content = OmegaConf.to_container(OmegaConf.load(LIST))
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in content.items()}

@@ -1,0 +1,126 @@
+"""Mean ranks: which methods are compared over which data sets, what is left out of it, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.harness.leaderboard import formats, statistics
+from benchmarks.harness.leaderboard.tables import Column, Row, Table
+
+WHOLE = ("sound", "provisional")
+MOST = 2000
+"""Choices of data sets that are looked at; real tables have a handful."""
+REASONS = {
+    "missing": "not run on",
+    "left out": "not measured on",
+    "failed": "diverged on",
+    "partly failed": "diverged with a seed on",
+}
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Mean ranks in one metric; every row that has one has a number on each of ``data``.
+
+    Attributes:
+        metric: with its extractor.
+        data: data sets that count.
+        unused: data sets that do not, because too few rows have a number there.
+        ranks: mean rank over ``data`` by label, 1 for the best.
+        left_out: why a row has none, by label.
+        provisional: whether a rank rests on fewer than three seeds anywhere.
+        swapped: whether there are rows of swapped layers, which are never ranked: they are
+            variants of a ranked row by other layers, not methods.
+    """
+
+    metric: str
+    data: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+    ranks: Mapping[str, float] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    provisional: bool = False
+    swapped: bool = False
+
+    @property
+    def says(self) -> tuple[str, ...]:
+        """What a reader has to know of the ranks, in clauses."""
+        if not self.ranks:
+            return ()
+        rests = ", on provisional cells too" if self.provisional else ""
+        name = formats.style(self.metric).title
+        said = [f"mean rank in {name} over {', '.join(self.data)}{rests}"]
+        if self.unused:
+            said.append(f"not counted, for too few have numbers there: {', '.join(self.unused)}")
+        if self.left_out:
+            reasons = (f"{label} ({why})" for label, why in self.left_out.items())
+            said.append(f"without rank: {', '.join(reasons)}")
+        if self.swapped:
+            said.append("rows of swapped layers are not ranked")
+        return tuple(said)
+
+
+def rank(table: Table, metric: str) -> Ranking:
+    """Rank the methods of a table over the data sets that all of them have.
+
+    Compared are the methods and data sets that together make the largest table without a gap.
+    """
+    columns = [c for c in table.columns if c.metric == metric]
+    rows = [row for row in table.rows if not row.swapped]
+    swapped = len(rows) < len(table.rows)
+    known = {row.label: frozenset(numbered(table, row, columns)) for row in rows}
+    chosen = largest(list(known.values()), [column.data for column in columns])
+    compared = [row for row in rows if chosen and set(chosen) <= known[row.label]]
+    left_out = {
+        row.label: why(table, row, [c for c in columns if c.data in chosen])
+        for row in rows
+        if chosen and row not in compared
+    }
+    cells = {
+        row.label: [table.cell(row, c) for c in columns if c.data in chosen] for row in compared
+    }
+    scores = {label: [cell.mean for cell in own] for label, own in cells.items()}
+    return Ranking(
+        metric=metric,
+        data=chosen,
+        unused=tuple(c.data for c in columns if c.data not in chosen) if chosen else (),
+        ranks=statistics.mean_ranks(scores, columns[0].better) if scores else {},
+        left_out=left_out,
+        provisional=any(cell.state == "provisional" for own in cells.values() for cell in own),
+        swapped=swapped,
+    )
+
+
+def numbered(table: Table, row: Row, columns: Sequence[Column]) -> list[str]:
+    """The data sets on which a row has a whole number."""
+    return [column.data for column in columns if table.cell(row, column).state in WHOLE]
+
+
+def largest(known: Sequence[frozenset[str]], order: Sequence[str]) -> tuple[str, ...]:
+    """The data sets of the largest table without a gap, in order; () where nobody has a number.
+
+    Args:
+        known: the data sets of each row.
+        order: all data sets.
+    """
+    choices: set[frozenset[str]] = set()
+    for own in sorted(set(known), key=sorted):
+        choices |= {own, *(own & other for other in list(choices)[:MOST])}
+
+    def size(choice: frozenset[str]) -> tuple[bool, int, int, list[int]]:
+        rows = sum(choice <= own for own in known)
+        places = [-order.index(data) for data in order if data in choice]
+        return rows > 1, rows * len(choice), len(choice), places
+
+    best = max((choice for choice in choices if choice), key=size, default=frozenset())
+    return tuple(data for data in order if data in best)
+
+
+def why(table: Table, row: Row, columns: Sequence[Column]) -> str:
+    """On which data sets a row has no number that could be ranked, by the reason."""
+    states = {column.data: table.cell(row, column).state for column in columns}
+    parts = []
+    for state, words in REASONS.items():
+        if own := [data for data, known in states.items() if known == state]:
+            parts.append(f"{words} {', '.join(own)}")
+    return "; ".join(parts)

@@ -1,0 +1,259 @@
+"""The kernels on a GPU beside plain torch there: ``python -m benchmarks.speed --device cuda``.
+
+Each operator in GB/s (what it must read and write, over its time) beside a copy on the device, and
+a training step of config-f beside the same step in plain torch, all in one process. Times are those
+of the device's own clock; nothing here asserts seconds.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from rich import box
+from rich.table import Table
+from torch import Tensor
+
+from core import ops
+from core.losses.adversarial import logistic_d, logistic_g
+from core.networks.discriminator import Discriminator
+from core.networks.generator import Generator, channel_table
+
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+PRECISIONS = ("fp32", "tf32", "bf16")
+STEPS = ((256, 16), (1024, 4))  # pixels, images in a batch: config-f
+IN_A_ROW = 10
+FEATURES = (16, 128, 256, 256)  # N, C, H, W of the operators' input
+Timing = dict[str, Any]
+
+
+class Operator(NamedTuple):
+    """What to time: ``run`` gives what came out, ``read`` are the tensors it must read."""
+
+    run: Callable[[], Tensor]
+    read: tuple[Tensor, ...]
+
+
+def operators(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> dict[str, Any]:
+    """Makers of the operators on features of a shape, channels-last as the networks have them."""
+
+    def features() -> Tensor:
+        x = torch.randn(shape, device=device).to(dtype)
+        return x.contiguous(memory_format=torch.channels_last)
+
+    n, channels, height, width = shape
+    f = ops.setup_filter([1, 3, 3, 1]).to(device)
+    bias, scale = torch.randn(channels, device=device), torch.rand(n, channels, device=device)
+    noise = torch.randn(n, 1, height, width, device=device)
+    strength = torch.tensor(0.5, device=device)
+
+    def forward(call: Callable[[Tensor], Tensor]) -> Operator:
+        x = features()
+        return Operator(lambda: call(x), (x,))
+
+    def backward(call: Callable[[Tensor], Tensor], reads: Sequence[str]) -> Operator:
+        """Gradients by x and by all that is learned, from what the formula must read."""
+        learned = [p for p in (bias, scale, strength) if "x" in reads]
+        inputs = [features().requires_grad_(), *(p.requires_grad_() for p in learned)]
+        y = call(inputs[0])
+        dy = torch.randn_like(y)
+        tensors = {"x": inputs[0], "y": y, "dy": dy}
+
+        def run() -> Tensor:
+            return torch.autograd.grad(y, inputs, dy, retain_graph=True, allow_unused=True)[0]
+
+        return Operator(run, tuple(tensors[name] for name in reads))
+
+    calls = {
+        "filter": (lambda x: ops.filter2d(x, f), ("dy",)),
+        "upsample": (lambda x: ops.upsample2d(x, f), ("dy",)),
+        "downsample": (lambda x: ops.downsample2d(x, f), ("dy",)),
+        "bias_act": (lambda x: ops.bias_act(x, bias, act="lrelu", clamp=256), ("x", "dy")),
+        "epilogue": (
+            lambda x: ops.epilogue(x, scale, noise, strength, bias, 256.0),
+            ("x", "y", "dy"),
+        ),
+    }
+    made: dict[str, Any] = {}
+    for name, (call, reads) in calls.items():
+        made[name] = lambda call=call: forward(call)
+        made[f"{name}, gradient"] = lambda call=call, reads=reads: backward(call, reads)
+    made["copy"] = lambda: forward(lambda x: x.clone())
+    return made
+
+
+def seconds(run: Callable[[], object], device: torch.device, repeats: int) -> list[float]:
+    """Seconds of each repeat after three that warm up, by the device's clock where it has one."""
+    for _ in range(3):
+        run()
+    found = []
+    for _ in range(repeats):
+        if device.type != "cuda":
+            begun = time.perf_counter()
+            run()
+            found.append(time.perf_counter() - begun)
+            continue
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        begin.record()
+        for _ in range(IN_A_ROW):  # so that the device, not the launch, is what is timed
+            run()
+        end.record()
+        end.synchronize()
+        found.append(begin.elapsed_time(end) / 1000 / IN_A_ROW)
+    return found
+
+
+@contextmanager
+def by(name: str) -> Iterator[None]:
+    """Operators run in ``torch`` or ``triton`` meanwhile."""
+    ops.choose(name)
+    try:
+        yield
+    finally:
+        ops.choose("auto")
+
+
+def bandwidths(
+    device: torch.device, repeats: int, shape: tuple[int, ...] = FEATURES
+) -> list[Timing]:
+    """GB/s of every operator, type and implementation, and their share of a copy's."""
+    found = []
+    for kind, dtype in DTYPES.items():
+        copied = 0.0
+        made = operators(shape, dtype, device)
+        for name in ("copy", *(key for key in made if key != "copy")):
+            for implementation in ("torch",) if name == "copy" else ("torch", "triton"):
+                with by(implementation):
+                    operator = made[name]()
+                    out = operator.run()
+                    moved = sum(t.numel() * t.element_size() for t in (*operator.read, out))
+                    rate = moved / statistics.median(seconds(operator.run, device, repeats)) / 1e9
+                copied = rate if name == "copy" else copied
+                row = {"operator": name, "precision": kind, "implementation": implementation}
+                found.append(row | {"gb_per_second": rate, "of_copy": rate / copied})
+    return found
+
+
+def step(g: Generator, d: Discriminator, reals: Tensor, precision: str) -> Callable[[], None]:
+    """One move of D and one of G with their optimisers."""
+    players = [torch.optim.Adam(m.parameters(), lr=2e-3, betas=(0.0, 0.99)) for m in (g, d)]
+
+    def images() -> Tensor:
+        z = torch.randn(len(reals), g.z_dim, device=reals.device)
+        return g.synthesis(g.mapping(z), "random")
+
+    def run() -> None:
+        half = torch.autocast(reals.device.type, torch.bfloat16, enabled=precision == "bf16")
+        d.requires_grad_(True)
+        with half:
+            with torch.no_grad():
+                fakes = images()
+            loss = logistic_d(d(reals), d(fakes))
+        move(players[1], loss)
+        d.requires_grad_(False)
+        with half:
+            loss = logistic_g(d(images()))
+        move(players[0], loss)
+
+    return run
+
+
+def move(player: torch.optim.Optimizer, loss: Tensor) -> None:
+    """One optimiser step."""
+    player.zero_grad()
+    loss.backward()
+    player.step()
+
+
+def training(
+    device: torch.device, repeats: int, size: tuple[int, int], channels: dict[int, int]
+) -> list[Timing]:
+    """Images per second and peak memory of a step, in each precision and implementation."""
+    found = []
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    for precision in PRECISIONS:
+        short = precision == "tf32"
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = short
+        for implementation in ("torch", "triton"):
+            row: Timing = {"pixels": size[0], "batch": size[1], "precision": precision}
+            row["implementation"] = implementation
+            with by(implementation):
+                found.append(row | timed(device, repeats, size, channels, precision))
+    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+    return found
+
+
+def timed(
+    device: torch.device,
+    repeats: int,
+    size: tuple[int, int],
+    channels: dict[int, int],
+    precision: str,
+) -> Timing:
+    """One row's numbers; where the memory does not suffice they are null."""
+    resolution, batch = size
+    torch.manual_seed(0)
+    g = Generator(
+        z_dim=512, w_dim=512, img_resolution=resolution, channels=channels, mapping_layers=8
+    ).to(device)
+    d = Discriminator(img_resolution=resolution, channels=channels).to(device)
+    reals = torch.rand(batch, 3, resolution, resolution, device=device) * 2 - 1
+    on_gpu = device.type == "cuda"
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats(device)
+    try:
+        taken = seconds(step(g, d, reals, precision), device, repeats)
+    except torch.OutOfMemoryError:
+        return {"images_per_second": None, "peak_bytes": None}
+    peak = torch.cuda.max_memory_allocated(device) if on_gpu else 0
+    return {"images_per_second": batch / statistics.median(taken), "peak_bytes": peak}
+
+
+def measured(device: torch.device, repeats: int) -> dict[str, Any]:
+    """Everything, as a record with the device's name."""
+    return {
+        "schema": 1,
+        "device": torch.cuda.get_device_name(device),
+        "torch": torch.__version__,
+        "operators": bandwidths(device, repeats),
+        "steps": [
+            row
+            for size in STEPS
+            for row in training(device, repeats, size, channel_table(size[0], 32768, 512))
+        ],
+    }
+
+
+def tables(record: dict[str, Any]) -> list[Table]:
+    """The record for a reader: kernels beside plain torch."""
+    shown = Table("operator", "precision", title="GB/s (share of a copy's)", box=box.SIMPLE)
+    for name in ("torch", "triton"):
+        shown.add_column(name, justify="right")
+    for (name, kind), pair in paired(record["operators"], ("operator", "precision")):
+        cells = [f"{row['gb_per_second']:.0f} ({row['of_copy']:.0%})" for row in pair]
+        shown.add_row(name, kind, *cells)
+    steps = Table("step", "precision", title="training step: images/s (GiB)", box=box.SIMPLE)
+    for name in ("torch", "triton", "times as fast", "of the memory"):
+        steps.add_column(name, justify="right")
+    for (size, kind), pair in paired(record["steps"], ("pixels", "precision")):
+        if any(row["images_per_second"] is None for row in pair):
+            steps.add_row(f"{size} px", kind, *["out of memory"] * 2, "", "")
+            continue
+        cells = [f"{r['images_per_second']:.1f} ({r['peak_bytes'] / 2**30:.1f})" for r in pair]
+        plain, ours = pair
+        speed = ours["images_per_second"] / plain["images_per_second"]
+        memory = ours["peak_bytes"] / max(plain["peak_bytes"], 1)
+        steps.add_row(f"{size} px", kind, *cells, f"{speed:.2f}", f"{memory:.2f}")
+    return [shown, steps]
+
+
+def paired(rows: list[Timing], keys: tuple[str, str]) -> list[tuple[Any, list[Timing]]]:
+    """Rows that differ only in their implementation, torch first."""
+    groups: dict[Any, list[Timing]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[key] for key in keys), []).append(row)
+    return list(groups.items())

@@ -1,0 +1,111 @@
+"""Where each cell of a sweep stands, and how long the rest will take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from statistics import mean
+
+from benchmarks.harness.records import record as records
+from benchmarks.harness.sweep.plan import Job
+from core.errors import UserError
+
+
+class State(Enum):
+    """Of a cell: its mark on a terminal, its mark elsewhere, and what it means."""
+
+    WAITING = ("·", ".", "to be run")
+    RUNNING = ("▶", ">", "running")
+    ELSEWHERE = ("◦", "o", "being run by somebody else")
+    FINISHED = ("✓", "+", "has its record")
+    FAILED = ("✗", "x", "failed, says its record (--again repeats it)")
+    BROKEN = ("!", "!", "ended without a record")
+    BLOCKED = ("–", "-", "its training failed")
+
+
+TROUBLE = (State.FAILED, State.BROKEN, State.BLOCKED)
+OVER = (State.FINISHED, *TROUBLE)
+
+
+@dataclass
+class Standing:
+    """What is known of one cell.
+
+    Attributes:
+        state: where it stands.
+        reason: why it is in trouble.
+        begun: when it was started here, of the monotonic clock.
+        retry: when it is worth another look.
+        stamp: of the record that was there when the sweep began, so that a new one is told apart.
+    """
+
+    state: State = State.WAITING
+    reason: str = ""
+    begun: float = 0.0
+    retry: float = 0.0
+    stamp: int = 0
+
+
+def stamp(path: Path) -> int:
+    """When a file was last put there, in ns; 0 where it is not."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def look(job: Job) -> tuple[State, str, float]:
+    """What the record of a cell says: state, reason, seconds that its training took."""
+    if not job.published.is_file():
+        return State.WAITING, "", 0.0
+    try:
+        record = records.read(job.published)
+    except UserError as error:
+        return State.FAILED, str(error), 0.0
+    if record.get("state", "finished") == "failed":
+        return State.FAILED, str(record["reason"]), 0.0
+    return State.FINISHED, "", 0.0 if job.swapped else float(record["cost"]["seconds"])
+
+
+class Clock:
+    """How long cells take: as those of the same method did here, else as records say.
+
+    Args:
+        slots: cells that run at once.
+    """
+
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
+        self.seen: dict[tuple[str, bool], list[float]] = {}
+        self.told: dict[tuple[str, bool], list[float]] = {}
+
+    def record(self, job: Job, seconds: float) -> None:
+        """Take the seconds of a training that somebody did some time."""
+        if seconds:
+            self.told.setdefault((job.method, job.swapped), []).append(seconds)
+
+    def observe(self, job: Job, seconds: float) -> None:
+        """Take the seconds that a cell took here, judging and all."""
+        self.seen.setdefault((job.method, job.swapped), []).append(seconds)
+
+    def expected(self, job: Job) -> float:
+        """Seconds that a cell will take; NaN where nothing is known."""
+        key = (job.method, job.swapped)
+        for known in (self.seen, self.told):
+            if key in known:
+                return mean(known[key])
+        everything = [s for known in (self.seen, self.told) for v in known.values() for s in v]
+        return mean(everything) if everything else float("nan")
+
+    def left(self, standings: Iterable[tuple[Job, Standing]]) -> float:
+        """Seconds until all of them are over, if nobody helps; NaN where nothing is known."""
+        now, total = time.monotonic(), 0.0
+        for job, standing in standings:
+            if standing.state in OVER:
+                continue
+            done = now - standing.begun if standing.state is State.RUNNING else 0.0
+            total += max(self.expected(job) - done, 0.0)
+        return total / self.slots

@@ -1,0 +1,229 @@
+"""Stop anywhere, go on there: one file with everything that a run needs to continue."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+
+from benchmarks.harness.io import locks
+from benchmarks.harness.io.progress import console
+from benchmarks.harness.training import seeds
+from benchmarks.harness.training.monitor import Watch
+from benchmarks.harness.training.signals import Signals
+from core import distributed
+from core.errors import UserError
+
+MAGIC = b"styleshift checkpoint 1 "
+KEPT = 2
+CHANGED = {"shots": "the shots were others", "source": "the source was another"}
+
+
+class Checkpoints(L.Callback):
+    """Writes the run's state every so often and takes it back at the start.
+
+    ``checkpoint-IMAGES.pt`` holds the adapter (networks, optimisers, statistics, random stream),
+    the generators of the process, and :attr:`memory`. Its first line is its checksum. Each file is
+    moved into place when it is whole, and the last two are kept.
+
+    Args:
+        folder: of this run.
+        every_kimg: thousands of images between two files.
+        resume: ``auto`` goes on where there is a checkpoint, ``must`` refuses to begin anew,
+            ``never`` begins anew.
+        identity: what must not have changed: hashes of recipe, shots and source.
+        signals: of the process; a file is written as soon as one has come.
+        watch: raises when the state is not worth keeping, and has a state of its own.
+
+    Attributes:
+        memory: what else the run wants to find again: plain numbers and texts.
+        seconds: of training, breaks not counted.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        every_kimg: float,
+        resume: str,
+        identity: dict[str, str],
+        signals: Signals,
+        watch: Watch,
+    ) -> None:
+        self.folder, self.every, self.identity = folder, int(every_kimg * 1000), identity
+        self.signals, self.watch = signals, watch
+        self.saved, self.begun, self.seconds, self.kept = -1, time.monotonic(), 0.0, [Path()]
+        self.generators: dict[str, Any] = {}
+        self.state = {} if resume == "never" else self.found()
+        if resume == "must" and not self.state:
+            raise UserError(f"There is no checkpoint in {folder}; resume=auto begins anew.")
+        self.memory: dict[str, Any] = self.state.get("memory", {"seconds": 0.0})
+        if self.state:
+            watch.restore(self.state["watch"])
+
+    @property
+    def seen(self) -> int:
+        """Images of the checkpoint that the run will begin with; 0 without one."""
+        return self.state["adapter"]["images_seen"] if self.state else 0
+
+    def files(self) -> list[Path]:
+        """The checkpoints in the folder, the newest first: by its images, not by any clock."""
+        return sorted(self.folder.glob("checkpoint-*.pt"), reverse=True)
+
+    def reached(self) -> int:
+        """Images of the newest checkpoint in the folder, or 0."""
+        return max((int(path.stem.split("-")[1]) for path in self.files()), default=0)
+
+    def found(self) -> dict[str, Any]:
+        """The newest sound state of this recipe, or nothing."""
+        for path in self.files():
+            try:
+                state = unpacked(path.read_bytes())
+            except (OSError, ValueError) as error:
+                console.print(f"{path} is damaged and passed over: {error}.", markup=False)
+                continue
+            if state["identity"]["recipe"] != self.identity["recipe"]:
+                continue
+            for key, sentence in CHANGED.items():
+                if state["identity"][key] != self.identity[key]:
+                    raise UserError(
+                        f"{path} cannot be continued, for {sentence}; resume=never begins anew."
+                    )
+            self.kept = [path]
+            return state
+        return {}
+
+    def setup(self, trainer: L.Trainer, pl_module: Any, stage: str) -> None:
+        """Before the data is laid out: which image comes next."""
+        if self.state:
+            self.saved = self.seen
+            pl_module.start_at(self.seen)
+            console.print(f"Going on after {pl_module.images_seen:,} images.")
+        trainer.datamodule.set_position(pl_module.images_seen)  # type: ignore[attr-defined]
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Give the adapter its state back; the optimisers are there by now."""
+        self.begun = time.monotonic() - self.memory["seconds"]
+        if self.state:
+            pl_module.restore(self.state["adapter"])
+            self.generators = self.state["generators"]
+            self.state = {}
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Lightning has put its handlers by now."""
+        self.signals.alone()
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """The process's generators, after all that came before the first step."""
+        self.on_fit_end(trainer, pl_module)
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """The same where no step was left to do."""
+        self.seconds = time.monotonic() - self.begun
+        if self.generators:
+            seeds.restore(self.generators)
+            self.generators = {}
+
+    def on_exception(self, trainer: L.Trainer, pl_module: Any, exception: BaseException) -> None:
+        """How long it went until then."""
+        self.seconds = time.monotonic() - self.begun
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Write when it is time, or when the process is to end."""
+        seen, stop = pl_module.images_seen, bool(self.signals.asked)
+        if trainer.world_size > 1:
+            # All stop at the same step or none: a signal that comes from here on is for the next
+            # one, or this process would leave while another waits for it.
+            stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
+            self.signals.asked = self.signals.asked or stop * signal.SIGTERM
+        if stop or seen - max(self.saved, 0) >= self.every:
+            self.write(pl_module)
+        if stop:
+            what = f" from {self.saved:,} on" if self.saved > 0 else ", from the beginning"
+            self.signals.check(f" after {seen:,} images; the same command goes on{what}")
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """What was trained is safe before it is measured."""
+        if self.saved != pl_module.images_seen:
+            self.write(pl_module)
+
+    def write(self, pl_module: Any) -> None:
+        """Write the state; a disk that does not take it is no reason to lose the run."""
+        self.watch.sound()
+        # All processes hold the same; none goes on, or leaves, before the first one wrote it.
+        there = distributed.rank() > 0 or self.put(pl_module)
+        said = torch.tensor(float(there), device=pl_module.device)
+        distributed.agree([said])
+        if said:
+            self.saved = pl_module.images_seen
+
+    def put(self, pl_module: Any) -> bool:
+        """Write the file of the state as it is now; whether it is there."""
+        self.memory["seconds"] = time.monotonic() - self.begun
+        state = {
+            "identity": self.identity,
+            "adapter": pl_module.state(),
+            "generators": seeds.state(),
+            "watch": self.watch.state(),
+            "memory": self.memory,
+        }
+        path = self.folder / f"checkpoint-{pl_module.images_seen:012d}.pt"
+        try:
+            locks.put(path, packed(state))
+        except OSError as error:
+            last = (
+                f"the last one is of {self.saved:,} images" if self.saved >= 0 else "there is none"
+            )
+            console.print(
+                f"The checkpoint of {pl_module.images_seen:,} images cannot be written to "
+                f"{self.folder}: {error.strerror}; {last}. The run goes on.",
+                markup=False,
+            )
+            return False
+        self.kept = [*self.kept, path][-KEPT:]
+        for old in self.files():
+            if old not in self.kept:
+                old.unlink(missing_ok=True)
+        return True
+
+    def clear(self) -> None:
+        """A finished run needs no checkpoint."""
+        for path in (*self.files(), *self.folder.glob("checkpoint-*.part")):
+            path.unlink(missing_ok=True)
+
+
+def packed(state: dict[str, Any]) -> bytes:
+    """A state as the bytes of a file: checksum, line end, what torch writes."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    data = buffer.getvalue()
+    return MAGIC + hashlib.sha256(data).hexdigest().encode() + b"\n" + data
+
+
+def unpacked(raw: bytes) -> dict[str, Any]:
+    """The state of a file's bytes, on the CPU.
+
+    Raises:
+        ValueError: with the reason, where the bytes are not those that were written.
+    """
+    head, _, data = raw.partition(b"\n")
+    if not head.startswith(MAGIC):
+        raise ValueError("it does not begin like a checkpoint")
+    if head != MAGIC + hashlib.sha256(data).hexdigest().encode():
+        raise ValueError("its checksum is not that of its content")
+    try:
+        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # whole, but of another version of torch, which may raise anything
+        raise ValueError(
+            f"this version of torch cannot read it ({type(error).__name__})"
+        ) from error

@@ -1,0 +1,218 @@
+"""Training seen from outside: the bar, the curves, and whether it still makes sense.
+
+Nothing here waits for the device at a step: numbers are copied to the host behind the device's back
+and looked at when they have arrived.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchmarks.harness.io.progress import bar, console
+from benchmarks.harness.training.curves import Curves
+from core import distributed
+
+CHANCE = 2 * math.log(2)  # the logistic loss of a discriminator that says 0 to everything
+COLLAPSED, DEAD = 0.01, 1e-4
+PATIENCE_IMAGES = 1000  # a warning is given only for what lasts
+FLAT_LEVELS = 1.0  # of 255
+SIGNS = {
+    "collapsed": "the discriminator tells every fake from every picture (loss_d {loss:.2g}, since "
+    "{since:,} images): the generator learns nothing from it.",
+    "dead": "the discriminator says the same of everything (loss_d {loss:.4f}, since {since:,} "
+    "images): the generator learns nothing from it.",
+}
+
+
+class Diverged(Exception):
+    """The run is no run any more; the message says why.
+
+    Attributes:
+        images: shown when it happened.
+    """
+
+    def __init__(self, images: int, reason: str) -> None:
+        super().__init__(reason)
+        self.images = images
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Numbers of one step, perhaps still on their way from the device."""
+
+    images: int
+    names: tuple[str, ...]
+    values: Tensor
+    event: Any
+
+    def here(self) -> bool:
+        """Whether they have arrived."""
+        return self.event is None or bool(self.event.query())
+
+
+class Readings:
+    """Numbers on their way from the device, in order; asking for them waits only where told to."""
+
+    def __init__(self) -> None:
+        self.under_way: deque[Reading] = deque()
+
+    def send(self, images: int, numbers: Mapping[str, Tensor | float]) -> None:
+        """Begin to copy the numbers of the step after which ``images`` were shown."""
+        if not numbers:
+            return
+        scalars = [torch.as_tensor(v).detach().float().reshape(()) for v in numbers.values()]
+        away = next((s.device for s in scalars if s.device.type != "cpu"), torch.device("cpu"))
+        packed = torch.stack([s.to(away, non_blocking=True) for s in scalars])
+        distributed.average([packed])  # so that all processes see the same, and the same fault
+        event = None
+        if away.type == "cuda":
+            host = torch.empty(packed.shape, pin_memory=True)
+            host.copy_(packed, non_blocking=True)
+            event, packed = torch.cuda.Event(), host
+            event.record()
+        self.under_way.append(Reading(images, tuple(numbers), packed, event))
+
+    def arrived(self, *, wait: bool) -> Iterator[tuple[int, dict[str, float]]]:
+        """Images and numbers of each step that has arrived; with ``wait``, of every step."""
+        while self.under_way and (wait or self.under_way[0].here()):
+            reading = self.under_way.popleft()
+            if reading.event is not None:
+                reading.event.synchronize()
+            yield reading.images, dict(zip(reading.names, reading.values.tolist(), strict=True))
+
+
+class Watch(L.Callback):
+    """The bar, the curves for Lightning's loggers, and the alarm.
+
+    Args:
+        images: how many images the run shows in all.
+        every: images between two points of the curves.
+
+    Attributes:
+        warnings: what a reader of the result should know, in sentences.
+    """
+
+    def __init__(self, *, images: int, every: int) -> None:
+        self.images, self.every, self.logged = images, every, 0
+        self.readings = Readings()
+        self.since = {"collapsed": -1, "dead": -1}
+        self.warnings: list[str] = []
+        self.curves = Curves(images=images)
+
+    def state(self) -> dict[str, Any]:
+        """What a resumed run's watch must know."""
+        return {
+            "logged": self.logged,
+            "since": dict(self.since),
+            "warnings": list(self.warnings),
+            "curves": self.curves.state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back what :meth:`state` gave."""
+        self.logged, self.since = state["logged"], dict(state["since"])
+        self.warnings = list(state["warnings"])
+        self.curves.restore(state["curves"])
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Open the bar where the run stands."""
+        self.trainer, self.module = trainer, pl_module
+        console.quiet = not trainer.is_global_zero
+        self.context = bar("training", self.images, "images")
+        self.bar = self.context.__enter__()
+        self.bar.start_at(pl_module.images_seen)
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Send the step's numbers for; look at those that have arrived."""
+        shown, felt = pl_module.readings(), pl_module.gradients
+        self.readings.send(pl_module.images_seen, {**felt, **shown})
+        self.look(wait=False)
+
+    def look(self, *, wait: bool) -> None:
+        """Show, log and judge what has arrived.
+
+        Raises:
+            Diverged: a loss or gradient is not finite.
+        """
+        for images, numbers in self.readings.arrived(wait=wait):
+            for name, value in numbers.items():
+                if not math.isfinite(value):
+                    raise Diverged(images, f"{name} is {value} after {images:,} images.")
+            shown = {k: v for k, v in numbers.items() if k not in self.module.gradients}
+            self.bar.update(images, **shown)
+            self.curves.add(images, shown)
+            self.consider(images, shown.get("loss_d", math.nan))
+            if images - self.logged >= self.every or images >= self.images:
+                self.logged = images
+                for logger in self.trainer.loggers:
+                    logger.log_metrics(shown | {"kimg": images / 1000}, step=images)
+
+    def consider(self, images: int, loss_d: float) -> None:
+        """Warn of a discriminator that has nothing to say for long; NaN stands for none."""
+        signs = {"collapsed": loss_d < COLLAPSED, "dead": abs(loss_d - CHANCE) < DEAD}
+        for name, seen in signs.items():
+            since = self.since[name]
+            if not seen:
+                self.since[name] = -1
+            elif since < 0:
+                self.since[name] = images
+            elif images - since >= PATIENCE_IMAGES:
+                sentence = SIGNS[name].format(loss=loss_d, since=since)
+                # Said once: a training that swings in and out of it would repeat it all day.
+                if not any(w.startswith(sentence.split(" (")[0]) for w in self.warnings):
+                    self.warn(sentence)
+
+    def warn(self, sentence: str) -> None:
+        """Tell the user, and the record."""
+        self.warnings.append(sentence)
+        console.print(f"Warning: {sentence}", markup=False, highlight=False)
+
+    def sound(self) -> None:
+        """Wait for all numbers, and look at the weights as well.
+
+        Raises:
+            Diverged: something is not finite.
+        """
+        self.look(wait=True)
+        broken = not_finite(self.module)
+        if broken:
+            seen = self.module.images_seen
+            raise Diverged(seen, f"the weights {broken} are not finite after {seen:,} images.")
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """The last numbers; close the bar."""
+        self.sound()
+        self.context.__exit__(None, None, None)
+
+    def on_exception(self, trainer: L.Trainer, pl_module: Any, exception: BaseException) -> None:
+        """Close the bar before the message is printed."""
+        if hasattr(self, "context"):
+            self.context.__exit__(None, None, None)
+
+
+def not_finite(module: nn.Module) -> str:
+    """Name of the first weights that hold a number that is not finite, or nothing."""
+    named = [(n, p) for n, p in module.named_parameters() if not n.startswith("source.")]
+    if not named:
+        return ""
+    # A sum is finite only if all its terms are, and needs one pass and one wait for all of them.
+    finite = torch.stack([p.detach().double().sum().isfinite() for _, p in named]).tolist()
+    return next((name for (name, _), fine in zip(named, finite, strict=True) if not fine), "")
+
+
+def flat(pixels: np.ndarray) -> list[str]:
+    """What is wrong with pictures uint8 [n, R, R, 3] of different latents, in sentences."""
+    if len(pixels) < 2 or pixels.astype(np.float32).std(axis=0).mean() >= FLAT_LEVELS:
+        return []
+    return [f"all {len(pixels):,} pictures look the same: the generator ignores its latents."]

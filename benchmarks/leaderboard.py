@@ -1,0 +1,106 @@
+"""Tables of the committed records: ``python -m benchmarks.leaderboard --format latex``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness.io import locks
+from benchmarks.harness.leaderboard import csv_json, html, latex, markdown, readme
+from benchmarks.harness.leaderboard.selection import Content, Selection, gather
+from core.errors import UserError
+
+FORMATS = ("markdown", "latex", "csv", "json", "html")
+
+
+def arguments(words: list[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser("python -m benchmarks.leaderboard", description=__doc__)
+    parser.add_argument("--format", choices=FORMATS, default="markdown")
+    several: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME"}
+    parser.add_argument("--data", help="data set or pattern; may be repeated", **several)
+    parser.add_argument("--source", help="source or pattern; may be repeated", **several)
+    parser.add_argument(
+        "--metric", help="kid or kid@parafaces or a pattern; may be repeated", **several
+    )
+    parser.add_argument(
+        "--rank",
+        metavar="METRIC",
+        default="",
+        help="order rows by mean rank in it, and compare them over the same seeds",
+    )
+    parser.add_argument("--against", metavar="ROW", default="", help="compare with this row")
+    parser.add_argument("--since", metavar="DATE", default="", help="leave out earlier runs")
+    parser.add_argument("--reported", action="store_true", help="add what papers report")
+    parser.add_argument("--folder", type=Path, default=Path("results"))
+    parser.add_argument("--to", type=Path, metavar="FILE", help="write there, not to the screen")
+    parser.add_argument("--readme", action="store_true", help="write README.md of the folder anew")
+    return parser.parse_args(words)
+
+
+def printed(content: Content, form: str) -> str:
+    """The content in one of FORMATS."""
+    grids, contests, figures = content.grids, content.contests, content.figures
+    if form == "csv":
+        return csv_json.as_csv(grids, figures)
+    writers = {
+        "markdown": markdown.document,
+        "latex": latex.document,
+        "html": html.document,
+        "json": csv_json.as_json,
+    }
+    return writers[form](grids, contests, figures)
+
+
+def command(words: list[str]) -> None:
+    """One call."""
+    asked = arguments(words)
+    if asked.readme:
+        path = asked.folder / "README.md"
+        put(path, readme.text(asked.folder))
+        print(path)
+        return
+    content = gather(
+        Selection(
+            folder=asked.folder,
+            data=tuple(asked.data),
+            source=tuple(asked.source),
+            metrics=tuple(asked.metric),
+            rank=asked.rank,
+            against=asked.against,
+            since=asked.since,
+            reported=asked.reported,
+        )
+    )
+    if content.dirty:
+        print(f"left out: {content.dirty} records of code that was not committed", file=sys.stderr)
+    text = printed(content, asked.format)
+    if asked.to:
+        put(asked.to, text)
+    else:
+        sys.stdout.write(text)
+
+
+def put(path: Path, text: str) -> None:
+    """Write a file at once."""
+    try:
+        locks.put(path, text.encode())
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def main() -> None:
+    """The command line; what the user can mend is said in one sentence."""
+    try:
+        command(sys.argv[1:])
+    except UserError as error:
+        print(f"styleshift: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

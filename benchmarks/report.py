@@ -1,0 +1,50 @@
+"""A page of all results to look at: ``python -m benchmarks.report --open``.
+
+One HTML file that needs no server, no network and nothing beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import webbrowser
+from pathlib import Path
+
+from benchmarks.harness.io import locks
+from benchmarks.harness.report.page import render
+from core.errors import UserError
+
+
+def command(words: list[str]) -> Path:
+    """One call; where the page lies."""
+    parser = argparse.ArgumentParser("python -m benchmarks.report", description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("results"), help="of the results")
+    parser.add_argument("--to", type=Path, metavar="FILE", help="instead of report/index.html")
+    parser.add_argument("--open", action="store_true", help="show it in the browser")
+    parser.add_argument(
+        "--public", action="store_true", help="leave out pictures made from real data"
+    )
+    asked = parser.parse_args(words)
+    path = asked.to or asked.folder / "report" / "index.html"
+    page = render(asked.folder, local=not asked.public)
+    try:
+        locks.put(path, page.encode())
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}.") from error
+    print(f"{path} ({len(page.encode()) / 1e6:.1f} MB)")
+    if asked.open:
+        webbrowser.open(path.resolve().as_uri())
+    return path
+
+
+def main() -> None:
+    """The command line; what the user can mend is said in one sentence."""
+    try:
+        command(sys.argv[1:])
+    except UserError as error:
+        print(f"styleshift: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

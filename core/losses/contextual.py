@@ -1,0 +1,37 @@
+"""Losses that compare the style of two pictures, wherever things are in them.
+
+Paper: "The contextual loss for image transformation with non-aligned data" (arXiv:1803.02077), as
+DualStyleGAN (arXiv:2203.13248) uses it, and its feature matching.
+
+Departs from the paper in: nothing; features are centred by the target's mean over batch and
+positions, as in the public code.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core import distributed
+
+EPS = 1e-5
+
+
+def contextual(x: Tensor, y: Tensor, bandwidth: float) -> Tensor:
+    """Scalar: how badly the features x [N, C, h, w] cover the features y [N, C, h, w].
+
+    0 for equal ones. Every feature of y looks for the one of x that prefers it to all others.
+    """
+    centre = distributed.mean(y.mean(dim=(0, 2, 3), keepdim=True))
+    ours = F.normalize((x - centre).flatten(2), dim=1)  # [N, C, P]
+    theirs = F.normalize((y - centre).flatten(2), dim=1)
+    apart = 1 - ours.mT @ theirs  # [N, P of x, P of y]
+    relative = apart / (apart.min(dim=2, keepdim=True).values + EPS)
+    preferred = torch.softmax((1 - relative) / bandwidth, dim=2)
+    return -(preferred.max(dim=1).values.mean(dim=1) + EPS).log().mean()
+
+
+def matching(x: Tensor, y: Tensor) -> Tensor:
+    """Scalar: mean squared difference of the features [N, C, h, w] averaged over positions."""
+    return F.mse_loss(x.mean(dim=(2, 3)), y.mean(dim=(2, 3)))

@@ -1,0 +1,103 @@
+"""Distance consistency: pictures that are alike in the source stay alike in the new domain.
+
+Paper: "Few-shot image generation via cross-domain correspondence" (Ojha et al., CVPR 2021,
+arXiv:2104.06820), equations 1 to 3.
+
+How alike one sample is to the others, layer by layer, is a softmax over cosines of flattened
+features. Features of one generator are alike as it is (cosines near 0.9), so the rows are nearly
+uniform, their divergences small and the weights large.
+
+Departs from the paper in: nothing known in :class:`Consistency`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core import distributed
+from core.networks.layers import full_precision
+
+
+def log_likeness(features: Tensor) -> Tensor:
+    """Log-probabilities [N, N - 1]: row i says which of the others, in order, is like sample i.
+
+    Of several processes each compares the samples of all, so N is the whole batch.
+
+    Args:
+        features: [N, C, r, r]; flattened and compared by their cosines, at least in float32.
+    """
+    with full_precision(features):
+        wide = features.to(torch.promote_types(features.dtype, torch.float32))
+        unit = distributed.gather(F.normalize(wide.flatten(1)))
+        return F.log_softmax(others(unit @ unit.t()), dim=1)
+
+
+def others(square: Tensor) -> Tensor:
+    """A matrix [N, N] without its diagonal, [N, N - 1]."""
+    n = len(square)
+    rest = ~torch.eye(n, dtype=torch.bool, device=square.device)
+    return square[rest].view(n, n - 1)
+
+
+def divergence(p: Tensor, q: Tensor) -> Tensor:
+    """Kullback-Leibler divergence KL(p || q), of log-probabilities [N, M], term by term."""
+    return p.exp() * (p - q)
+
+
+class Consistency:
+    """The paper's: KL(target || source), summed over samples and over all maps but the first.
+
+    Args:
+        weight: lambda.
+    """
+
+    def __init__(self, *, weight: float) -> None:
+        self.weight = weight
+
+    def __call__(
+        self, ours: Sequence[Tensor], theirs: Sequence[Tensor], rng: torch.Generator
+    ) -> Tensor:
+        """Scalar of the maps [N, C, r, r] of target and source, as `features.recorded` has them.
+
+        The first map, of the constant at 4 px, is left out. Nothing is drawn.
+        """
+        terms = [
+            divergence(log_likeness(t), log_likeness(s.detach())).sum()
+            for t, s in zip(ours[1:], theirs[1:], strict=True)
+        ]
+        return self.weight * torch.stack(terms).sum()
+
+
+class ConsistencyReleased:
+    """The public code's: KL(source || target), in one map for each sample, mean of all terms.
+
+    A sum over rows, which a divergence is, would be N - 1 times as large.
+
+    Args:
+        weight: lambda.
+    """
+
+    def __init__(self, *, weight: float) -> None:
+        self.weight = weight
+
+    def __call__(
+        self, ours: Sequence[Tensor], theirs: Sequence[Tensor], rng: torch.Generator
+    ) -> Tensor:
+        """Scalar, as of :class:`Consistency`; each sample's map is drawn, never the first."""
+        layers = torch.randint(1, len(ours), (len(ours[0]),), generator=rng, device=rng.device)
+        return self.at(ours, theirs, layers.tolist())
+
+    def at(self, ours: Sequence[Tensor], theirs: Sequence[Tensor], layers: Sequence[int]) -> Tensor:
+        """The same with given maps: sample i is compared in map ``layers[i]``."""
+        p, q = log_rows(theirs, layers).detach(), log_rows(ours, layers)
+        return self.weight * divergence(p, q).mean()
+
+
+def log_rows(maps: Sequence[Tensor], layers: Sequence[int]) -> Tensor:
+    """Log-probabilities [N, N - 1] of N samples, row i in map ``layers[i]``."""
+    found = {layer: log_likeness(maps[layer]) for layer in set(layers)}
+    return torch.stack([found[layer][i] for i, layer in enumerate(layers)])

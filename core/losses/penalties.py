@@ -1,0 +1,112 @@
+"""Lazy regularisers: each knows how often it is due and returns its value times that number.
+
+Papers: R1 of "Which training methods for GANs do actually converge?" (arXiv:1801.04406); path
+length and lazy regularisation of StyleGAN2 (arXiv:1912.04958).
+
+Both differentiate twice, so they run in full precision.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from core import distributed
+
+Images = Callable[[Tensor], Tensor]
+
+
+class R1:
+    """gamma / 2 times the mean squared norm of D's gradient at the reals, times ``every``."""
+
+    def __init__(self, *, gamma: float, every: int) -> None:
+        self.gamma, self.every = gamma, every
+
+    def due(self, step: int) -> bool:
+        """Whether the penalty is paid at this step."""
+        return step % self.every == 0
+
+    def __call__(self, d: Images, reals: Tensor, augment: Images) -> Tensor:
+        """Scalar; reals [N, 3, R, R] are differentiated before they are augmented."""
+        with torch.autocast(reals.device.type, enabled=False):
+            reals = reals.detach().to(dtype_of(reals)).requires_grad_(True)
+            (slope,) = torch.autograd.grad(d(augment(reals)).sum(), reals, create_graph=True)
+            # Sum, not mean, over pixels: gamma is tuned for it.
+            return slope.square().sum((1, 2, 3)).mean() * (self.gamma / 2 * self.every)
+
+
+class PathLength(nn.Module):
+    """Keeps the generator's steps as long as its styles' steps, times ``every``.
+
+    Args:
+        weight: of the penalty.
+        every: steps between two penalties.
+        decay: share of the new mean length in the running one.
+        shrink: the penalty uses one ``shrink``-th of the batch.
+    """
+
+    mean: Tensor
+
+    def __init__(self, *, weight: float, every: int, decay: float, shrink: int) -> None:
+        super().__init__()
+        self.weight, self.every, self.decay, self.shrink = weight, every, decay, shrink
+        self.register_buffer("mean", torch.zeros([]))
+
+    def due(self, step: int) -> bool:
+        """Whether the penalty is paid at this step."""
+        return step % self.every == 0
+
+    def batch(self, n: int) -> int:
+        """How many pictures the penalty uses of a batch of n."""
+        return max(1, n // self.shrink)
+
+    def __call__(self, synthesis: Images, ws: Tensor, generator: torch.Generator) -> Tensor:
+        """Scalar of styles [N, L, W]; ``synthesis`` decides on the noise of the images."""
+        with torch.autocast(ws.device.type, enabled=False):
+            ws = ws.to(dtype_of(ws))
+            if not ws.requires_grad:  # the mapping network is frozen
+                ws = ws.detach().requires_grad_(True)
+            images = synthesis(ws)
+            noise = torch.randn(images.shape, generator=generator, device=generator.device)
+            return self.of(path_lengths(images, ws, noise.to(images))) * (self.weight * self.every)
+
+    def of(self, lengths: Tensor) -> Tensor:
+        """Mean squared distance of lengths [N] from their running mean, which moves first."""
+        # The new mean keeps its gradient, as in the published code.
+        mean = self.mean + self.decay * (distributed.mean(lengths.mean()) - self.mean)
+        self.mean.copy_(mean.detach())
+        return (lengths - mean).square().mean()
+
+
+def path_lengths(images: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
+    """[N]: how far images [N, 3, R, R] move along noise of unit energy per step of ws [N, L, W]."""
+    noise = noise / math.sqrt(images.shape[2] * images.shape[3])
+    (slope,) = torch.autograd.grad((images * noise).sum(), ws, create_graph=True)
+    return slope.square().sum(2).mean(1).sqrt()
+
+
+def dtype_of(x: Tensor) -> torch.dtype:
+    """The precision in which to differentiate twice: at least float32."""
+    return torch.promote_types(x.dtype, torch.float32)
+
+
+class NoPathLength:
+    """No path length regularisation; never due."""
+
+    def __init__(self, *, every: float) -> None:
+        self.every = every
+
+    def due(self, step: int) -> bool:
+        """Never."""
+        return False
+
+    def batch(self, n: int) -> int:
+        """No pictures."""
+        return 0
+
+    def __call__(self, synthesis: Images, ws: Tensor, generator: torch.Generator) -> Tensor:
+        """Zero."""
+        return ws.new_zeros(())

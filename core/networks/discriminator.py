@@ -1,0 +1,132 @@
+"""The discriminator of StyleGAN2 (arXiv:1912.04958), "resnet" architecture.
+
+Images [N, 3, R, R] to logits [N, 1]. Blocks b{R}, ..., b8 halve the size; the epilogue b4 adds the
+minibatch deviation and ends in two linear layers. Parameter names are those of the NVIDIA
+implementation; the residual's division by root two is folded into both branches.
+
+Departs from the paper in: a batch that is no multiple of ``mbstd_group`` is grouped by its largest
+divisor below; no labels.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core.networks.generator import checked_channels, resolutions
+from core.networks.layers import Blur, Conv, Linear, Skip, full_precision
+
+SQRT_HALF = math.sqrt(0.5)
+
+
+def minibatch_deviation(x: Tensor, group: int | None) -> Tensor:
+    """Features [N, C, H, W] plus one channel: the mean deviation in strided groups of the batch.
+
+    A group has the largest number of samples that divides N and is at most ``group`` (None: N).
+    """
+    n = len(x)
+    size = n if group is None else max(g for g in range(1, min(group, n) + 1) if n % g == 0)
+    with full_precision(x):
+        y = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+        y = y.reshape(size, -1, *x.shape[1:])  # [G, N / G, C, H, W]
+        deviation = (y.var(dim=0, unbiased=False) + 1e-8).sqrt().mean((1, 2, 3))  # [N / G]
+        channel = deviation.repeat(size).to(x.dtype)[:, None, None, None]
+    return torch.cat([x, channel.expand(-1, 1, *x.shape[2:])], dim=1)
+
+
+class Block(nn.Module):
+    """Two convolutions beside a 1x1 skip; the first block also reads the image."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, *, img_channels: int, conv_clamp: float | None
+    ) -> None:
+        super().__init__()
+        if img_channels:
+            self.fromrgb = Conv(img_channels, in_channels, kernel=1, conv_clamp=conv_clamp)
+        self.conv0 = Conv(in_channels, in_channels, kernel=3, conv_clamp=conv_clamp)
+        self.conv1 = Conv(
+            in_channels, out_channels, kernel=3, down=True, gain=SQRT_HALF, conv_clamp=conv_clamp
+        )
+        self.skip = Skip(in_channels, out_channels, gain=SQRT_HALF)
+        self.blur = Blur(gain=1.0, padding=2)
+        self.skip_blur = Blur(gain=1.0, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features [N, O, r / 2, r / 2] of x [N, I, r, r]."""
+        # A strided depthwise convolution does less, but its bfloat16 gradient is ten times slower.
+        y = self.skip(self.skip_blur(x))
+        return y + self.conv1(self.blur(self.conv0(x)))
+
+
+class Epilogue(nn.Module):
+    """Features [N, C, 4, 4] to logits [N, 1], in full precision."""
+
+    def __init__(self, channels: int, *, mbstd_group: int | None, conv_clamp: float | None) -> None:
+        super().__init__()
+        self.mbstd_group = mbstd_group
+        self.conv = Conv(channels + 1, channels, kernel=3, conv_clamp=conv_clamp)
+        self.fc = Linear(channels * 16, channels, activated=True)
+        self.out = Linear(channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits [N, 1]."""
+        with full_precision(x):
+            x = x.to(self.conv.weight.dtype)
+            x = self.conv(minibatch_deviation(x, self.mbstd_group))
+            return self.out(self.fc(x.flatten(1)))
+
+
+class Discriminator(nn.Module):
+    """Blocks and epilogue; ``Discriminator(**d.config)`` has the same architecture as d."""
+
+    config: dict[str, Any]
+
+    def __init__(
+        self,
+        *,
+        img_resolution: int,
+        img_channels: int = 3,
+        channels: Mapping[Any, int],
+        mbstd_group: int | None = 4,
+        conv_clamp: float | None = None,
+    ) -> None:
+        super().__init__()
+        table = checked_channels(img_resolution, channels)
+        self.img_resolution, self.img_channels = img_resolution, img_channels
+        self.config = {
+            "img_resolution": img_resolution,
+            "img_channels": img_channels,
+            "channels": table,
+            "mbstd_group": mbstd_group,
+            "conv_clamp": conv_clamp,
+        }
+        self.block_resolutions = resolutions(img_resolution)[:0:-1]  # R, ..., 8
+        for r in self.block_resolutions:
+            block = Block(
+                table[r],
+                table[r // 2],
+                img_channels=img_channels if r == img_resolution else 0,
+                conv_clamp=conv_clamp,
+            )
+            setattr(self, f"b{r}", block)
+        self.b4 = Epilogue(table[4], mbstd_group=mbstd_group, conv_clamp=conv_clamp)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits [N, 1] of images [N, 3, R, R]: positive for real."""
+        return self.features(images)[0]
+
+    def features(self, images: Tensor) -> tuple[Tensor, dict[int, Tensor]]:
+        """Logits [N, 1] and the features [N, C, r, r] that enter each resolution r."""
+        shape = (self.img_channels, self.img_resolution, self.img_resolution)
+        if images.ndim != 4 or images.shape[1:] != shape:
+            raise ValueError(f"images must be [N, {shape}], got {tuple(images.shape)}")
+        images = images.contiguous(memory_format=torch.channels_last)
+        x = getattr(self, f"b{self.img_resolution}").fromrgb(images)
+        features: dict[int, Tensor] = {}
+        for r in self.block_resolutions:
+            features[r] = x
+            x = getattr(self, f"b{r}")(x)
+        features[4] = x
+        return self.b4(x), features

@@ -1,0 +1,156 @@
+"""A small encoder for a small generator: a photo's style rows in one forward pass.
+
+As in pSp (arXiv:2008.00951), what is coarse and what is fine in a picture are read from different
+depths of one trunk, and the codes are offsets from the average style.
+
+Departs from the paper in: all depths are joined before the rows are read from them, because a
+head for every row would be larger than the trunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import timm
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.errors import UserError
+from core.networks.generator import Generator
+
+
+class Compact(nn.Module):
+    """Photos [N, 3, R, R] to rows in W+, as offsets from the average style.
+
+    It carries what is known of its generator: the average style, the spread of styles, and for
+    every row the ``steps`` [L, W, W] that change the picture equally (`core.inversion.refinement`).
+
+    Args:
+        backbone: timm architecture.
+        options: what to change in it.
+        stem_pool: whether the stem keeps its pooling, which costs half the resolution.
+        laterals: channels that are taken from each depth before the last, coarse to fine.
+        hidden: width of the layer that joins the depths.
+        resolution: side in pixels of the pictures it reads; others are resized to it.
+        rows: L.
+        w_dim: W.
+    """
+
+    average: Tensor
+    spread: Tensor
+    steps: Tensor
+
+    def __init__(
+        self,
+        *,
+        backbone: str,
+        options: dict[str, Any],
+        stem_pool: bool,
+        laterals: Sequence[int],
+        hidden: int,
+        resolution: int,
+        rows: int,
+        w_dim: int,
+    ) -> None:
+        super().__init__()
+        self.config: dict[str, Any] = {
+            "backbone": backbone,
+            "options": options,
+            "stem_pool": stem_pool,
+            "laterals": list(laterals),
+            "hidden": hidden,
+            "resolution": resolution,
+            "rows": rows,
+            "w_dim": w_dim,
+        }
+        self.resolution, self.rows, self.w_dim = resolution, rows, w_dim
+        trunk = timm.create_model(backbone, pretrained=False, num_classes=0, **options)
+        self.trunk = cast(Any, trunk)
+        if not stem_pool:
+            self.trunk.maxpool = nn.Identity()
+        widths = [info["num_chs"] for info in self.trunk.feature_info]
+        depths = list(zip(reversed(widths[:-1]), laterals, strict=False))
+        self.laterals = nn.ModuleList(nn.Conv2d(width, taken, 1) for width, taken in depths)
+        with torch.no_grad():
+            read = self.eval().read(torch.zeros(1, 3, resolution, resolution)).shape[1]
+        self.join = nn.Sequential(nn.Linear(read, hidden), nn.BatchNorm1d(hidden), nn.GELU())
+        self.out = nn.Linear(hidden, rows * w_dim)
+        nn.init.normal_(self.out.weight, std=0.003)  # the first picture is the average face
+        nn.init.zeros_(self.out.bias)
+        self.register_buffer("average", torch.zeros(w_dim))
+        self.register_buffer("spread", torch.ones(w_dim))
+        self.register_buffer("steps", torch.eye(w_dim).repeat(rows, 1, 1))
+        self.train()
+
+    def read(self, images: Tensor) -> Tensor:
+        """What all depths see of images [N, 3, R, R], flat."""
+        if images.shape[-1] != self.resolution:
+            side = (self.resolution, self.resolution)
+            images = F.interpolate(images, side, mode="bilinear", antialias=True)
+        images = images.contiguous(memory_format=torch.channels_last)
+        *others, last = self.trunk.forward_intermediates(images, intermediates_only=True)
+        seen = [
+            last,
+            *(lateral(x) for lateral, x in zip(self.laterals, reversed(others), strict=False)),
+        ]
+        return torch.cat([x.flatten(1) for x in seen], 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Codes [N, L, W], before the average is added, of images [N, 3, R, R] in [-1, 1]."""
+        codes = self.out(self.join(self.read(images))).float()
+        return codes.unflatten(1, (self.rows, self.w_dim)) * self.spread
+
+    def styles(self, g: Generator, images: Tensor) -> Tensor:
+        """Style rows [N, L, W] of images [N, 3, R, R]."""
+        return self(images) + self.average
+
+    @torch.no_grad()
+    def attend(self, g: Generator, *, samples: int, seed: int) -> None:
+        """Learn the average and the spread of a generator's styles."""
+        self.average.copy_(g.mapping.w_avg)
+        self.spread.copy_(spread(g, samples=samples, seed=seed))
+
+    def check(self, g: Generator) -> None:
+        """Refuse a generator that the encoder was not trained for."""
+        if g.num_ws != self.rows or not same_average(self.average, g):
+            raise UserError(
+                "The encoder was trained for another generator; "
+                "`python -m benchmarks.encode source=NAME` trains it anew."
+            )
+
+
+class CompactZPlus(Compact):
+    """The same network with latents [N, L, Z] as codes: every row passes the mapping network.
+
+    What it cannot express the generator has never seen, so drawings give faces (DualStyleGAN,
+    arXiv:2203.13248, and AgileGAN).
+    """
+
+    def styles(self, g: Generator, images: Tensor) -> Tensor:
+        """Style rows [N, L, W] of images [N, 3, R, R]."""
+        codes = self(images)
+        return g.mapping.style(codes.flatten(0, 1)).unflatten(0, codes.shape[:2])
+
+    @torch.no_grad()
+    def attend(self, g: Generator, *, samples: int, seed: int) -> None:
+        """Latents have unit spread; the average only tells which generator it is."""
+        if g.z_dim != g.w_dim:
+            raise UserError(f"Z+ needs latents as wide as styles, not {g.z_dim} and {g.w_dim}.")
+        self.average.copy_(g.mapping.w_avg)
+
+
+def same_average(average: Tensor, g: Generator) -> bool:
+    """Whether an average style [W], perhaps in half precision, is the generator's."""
+    own = g.mapping.w_avg
+    near = 2e-3 * float(own.abs().max())
+    return average.shape == own.shape and torch.allclose(average.to(own), own, atol=near, rtol=0)
+
+
+@torch.no_grad()
+def spread(g: Generator, *, samples: int, seed: int) -> Tensor:
+    """Standard deviation [W] of the styles of latents drawn from a seed."""
+    rng = torch.Generator().manual_seed(seed)
+    z = torch.randn(samples, g.z_dim, generator=rng)
+    return g.mapping.style(z.to(g.mapping.w_avg)).std(0)

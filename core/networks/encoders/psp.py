@@ -1,0 +1,128 @@
+"""Encoders into W+ with a feature pyramid: pSp (arXiv:2008.00951) and e4e (arXiv:2102.02766).
+
+Both look through IR-SE50 at pictures of 256 px. Coarse rows (0-2) read its last features, middle
+rows (3-6) a map twice as fine, the others one twice as fine again. pSp's rows are independent;
+e4e's are offsets from the first row, which keeps them near W, where edits work. The parameters of
+both have the same names and shapes, those of the published checkpoints.
+
+Departs from the papers in: any number of rows and any style width; pictures larger than 256 px are
+refused, where the published code returns several codes for one picture.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.networks.encoders.ir_se import stem, trunk
+from core.networks.layers import Linear
+
+WIDTH = 512
+MIDDLE, FINE = 3, 7  # the first rows of these groups
+TAPS = (6, 20, 23)  # the units whose outputs are used: 64, 32 and 16 px of a 256 px picture
+SMALLEST, LARGEST = 32, 256
+
+
+class RowHead(nn.Module):
+    """One style row [N, W] of a feature map [N, 512, s, s], by convolutions that halve it."""
+
+    def __init__(self, w_dim: int, *, halvings: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for _ in range(halvings):
+            layers += [nn.Conv2d(WIDTH, WIDTH, 3, 2, 1), nn.LeakyReLU(0.01)]
+        self.convs = nn.Sequential(*layers)
+        self.linear = Linear(WIDTH, w_dim)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The row [N, W]."""
+        return self.linear(self.convs(features).flatten(1))
+
+
+class PyramidEncoder(nn.Module):
+    """What both encoders are made of.
+
+    Args:
+        rows: L, how many style rows; 2 log2(R) - 2 for a generator of R px.
+        w_dim: W, width of a row.
+        input_channels: 3 for pictures; 1 and 19 in pSp's sketch and segmentation tasks.
+    """
+
+    def __init__(self, *, rows: int, w_dim: int, input_channels: int) -> None:
+        super().__init__()
+        if rows < 1:
+            raise ValueError(f"an encoder needs at least one row, got {rows}")
+        self.config: dict[str, Any] = {
+            "rows": rows,
+            "w_dim": w_dim,
+            "input_channels": input_channels,
+        }
+        self.input_layer, self.body = stem(input_channels), trunk()
+        self.styles = nn.ModuleList(
+            RowHead(w_dim, halvings=4 + (row >= MIDDLE) + (row >= FINE)) for row in range(rows)
+        )
+        self.latlayer1 = nn.Conv2d(256, WIDTH, 1)
+        self.latlayer2 = nn.Conv2d(128, WIDTH, 1)
+
+    def heads(self, images: Tensor, count: int) -> list[Tensor]:
+        """What the first ``count`` heads [N, W] each say of images [N, C, R, R]."""
+        coarse, middle, fine = self.pyramid(images)
+        seen = [coarse if r < MIDDLE else middle if r < FINE else fine for r in range(count)]
+        return [head(features) for head, features in zip(self.styles, seen, strict=False)]
+
+    def pyramid(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features [N, 512, s, s] of 1/16, 1/8 and 1/4 of the picture's side."""
+        self._check(images)
+        x = self.input_layer(images.contiguous(memory_format=torch.channels_last))
+        taps = []
+        for index, unit in enumerate(self.body):
+            x = unit(x)
+            if index in TAPS:
+                taps.append(x)
+        fine, middle, coarse = taps
+        middle = _enlarged(coarse, middle) + self.latlayer1(middle)
+        return coarse, middle, _enlarged(middle, fine) + self.latlayer2(fine)
+
+    def _check(self, images: Tensor) -> None:
+        channels = self.config["input_channels"]
+        side = images.shape[-1]
+        if images.ndim != 4 or images.shape[1] != channels or images.shape[2] != side:
+            raise ValueError(f"images must be [N, {channels}, R, R], got {tuple(images.shape)}")
+        if not SMALLEST <= side <= LARGEST or side & (side - 1):
+            raise ValueError(
+                f"images must have {SMALLEST} to {LARGEST} px, a power of two, not {side} px"
+            )
+
+
+class GradualStyleEncoder(PyramidEncoder):
+    """pSp's encoder: every row has a head of its own."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Codes [N, L, W], before the average style is added, of images [N, 3, 256, 256]."""
+        return torch.stack(self.heads(images, self.config["rows"]), dim=1)
+
+
+class Encoder4Editing(PyramidEncoder):
+    """e4e's encoder: the first row, repeated, plus an offset for every other row.
+
+    Attributes:
+        stage: how many offsets are added, counted from row 1; training raises it step by step,
+            0 gives one row repeated (W). All of them unless it is set.
+    """
+
+    def __init__(self, *, rows: int, w_dim: int, input_channels: int) -> None:
+        super().__init__(rows=rows, w_dim=w_dim, input_channels=input_channels)
+        self.stage = rows - 1
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Codes [N, L, W], before the average style is added, of images [N, 3, 256, 256]."""
+        first, *offsets = self.heads(images, self.stage + 1)
+        repeated = [first] * (self.config["rows"] - 1 - self.stage)
+        return torch.stack([first, *(first + offset for offset in offsets), *repeated], dim=1)
+
+
+def _enlarged(features: Tensor, like: Tensor) -> Tensor:
+    return F.interpolate(features, like.shape[-2:], mode="bilinear", align_corners=True)

@@ -1,0 +1,307 @@
+"""The generator of StyleGAN2 (arXiv:1912.04958), "skip" architecture.
+
+``mapping`` turns latents z [N, Z] into styles ws [N, L, W]; ``synthesis`` turns styles into images
+[N, 3, R, R]. A row of ws steers one layer: b4.conv1, then (conv0, conv1) of each block, the
+last one the last torgb; the torgb of a block shares its row with the next block's conv0.
+Parameter names are those of the NVIDIA implementation.
+
+Departs from the paper in: the average style is updated when ``mapping.track`` is called, not by the
+forward pass; no labels.
+"""
+
+import math
+from collections.abc import Callable
+from collections.abc import Mapping as MappingABC
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from core import distributed
+from core.networks.layers import Linear, SynthesisLayer, ToRGB, full_precision, normalise
+from core.ops import setup_filter, upsample2d
+
+LR_MULTIPLIER = 0.01  # of the mapping network
+W_AVG_DECAY = 0.995
+NOISE_MODES = ("const", "random", "none")
+
+
+class Trace(NamedTuple):
+    """An image [N, 3, R, R] with what led to it, by resolution."""
+
+    image: Tensor
+    rgb: dict[int, Tensor]  # accumulated colours [N, 3, r, r]
+    features: dict[int, Tensor]  # block outputs [N, C, r, r]
+
+
+def channel_table(img_resolution: int, channel_base: int, channel_max: int) -> dict[int, int]:
+    """Channels by resolution, min(base / r, max): base 32768, max 512 is config-f."""
+    return {r: min(channel_base // r, channel_max) for r in resolutions(img_resolution)}
+
+
+def resolutions(img_resolution: int) -> list[int]:
+    """4, 8, ... up to ``img_resolution``, a power of two from 8 to 1024."""
+    log = int(math.log2(img_resolution)) if img_resolution > 0 else 0
+    if 2**log != img_resolution or not 8 <= img_resolution <= 1024:
+        raise ValueError(f"img_resolution must be a power of two, 8 to 1024, got {img_resolution}")
+    return [2**i for i in range(2, log + 1)]
+
+
+def checked_channels(img_resolution: int, channels: MappingABC[Any, int]) -> dict[int, int]:
+    """The channel table with integer keys, complete for the resolution."""
+    table = {int(r): int(c) for r, c in channels.items()}
+    wanted = resolutions(img_resolution)
+    if set(table) != set(wanted) or min(table.values()) < 1:
+        raise ValueError(f"channels must give a positive number for each of {wanted}, got {table}")
+    return table
+
+
+class Mapping(nn.Module):
+    """Latents to styles: equalised layers with a hundredth of the learning rate."""
+
+    w_avg: Tensor
+
+    def __init__(self, *, z_dim: int, w_dim: int, num_ws: int, layers: int) -> None:
+        super().__init__()
+        self.z_dim, self.w_dim, self.num_ws, self.num_layers = z_dim, w_dim, num_ws, layers
+        for i in range(layers):
+            width = z_dim if i == 0 else w_dim
+            layer = Linear(width, w_dim, activated=True, lr_multiplier=LR_MULTIPLIER)
+            setattr(self, f"fc{i}", layer)
+        self.register_buffer("w_avg", torch.zeros(w_dim))
+
+    def forward(
+        self, z: Tensor, truncation_psi: float = 1.0, truncation_cutoff: int | None = None
+    ) -> Tensor:
+        """Styles [N, L, W] of z [N, Z]; the first ``truncation_cutoff`` rows, or all, truncated."""
+        ws = self.style(z)[:, None, :].expand(-1, self.num_ws, -1)
+        if truncation_psi == 1:
+            return ws.clone(memory_format=torch.contiguous_format)
+        rows = self.num_ws if truncation_cutoff is None else truncation_cutoff
+        truncated = torch.lerp(self.w_avg.to(ws.dtype), ws[:, :rows], truncation_psi)
+        return torch.cat([truncated, ws[:, rows:]], dim=1)
+
+    def style(self, z: Tensor) -> Tensor:
+        """One style [N, W] for each z [N, Z]."""
+        if z.ndim != 2 or z.shape[1] != self.z_dim:
+            raise ValueError(f"latents must be [N, {self.z_dim}], got {tuple(z.shape)}")
+        w = normalise(z.to(self.w_avg.dtype))
+        for i in range(self.num_layers):
+            w = getattr(self, f"fc{i}")(w)
+        return w
+
+    @torch.no_grad()
+    def track(self, w: Tensor) -> None:
+        """Moves the average style towards the mean of w [N, W] or [N, L, W]."""
+        mean = distributed.mean(w.detach().reshape(-1, self.w_dim).mean(dim=0).to(self.w_avg.dtype))
+        self.w_avg.copy_(mean.lerp(self.w_avg, W_AVG_DECAY))
+
+
+class SynthesisBlock(nn.Module):
+    """The layers of one resolution: conv0 (not at 4 px), conv1 and torgb."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        w_dim: int,
+        resolution: int,
+        img_channels: int,
+        conv_clamp: float | None,
+    ) -> None:
+        super().__init__()
+        same: dict[str, Any] = {"w_dim": w_dim, "conv_clamp": conv_clamp}
+        if resolution == 4:
+            self.const = nn.Parameter(torch.randn(out_channels, 4, 4))
+        else:
+            self.conv0 = SynthesisLayer(
+                in_channels, out_channels, resolution=resolution, up=True, **same
+            )
+        self.conv1 = SynthesisLayer(out_channels, out_channels, resolution=resolution, **same)
+        self.torgb = ToRGB(out_channels, img_channels, **same)
+
+
+class Synthesis(nn.Module):
+    """Styles to images."""
+
+    b4: SynthesisBlock
+    taps: Tensor
+
+    def __init__(
+        self,
+        *,
+        w_dim: int,
+        img_resolution: int,
+        img_channels: int,
+        channels: dict[int, int],
+        conv_clamp: float | None,
+    ) -> None:
+        super().__init__()
+        self.w_dim = w_dim
+        self.resolutions = resolutions(img_resolution)
+        self.num_ws = 2 * len(self.resolutions)
+        for r in self.resolutions:
+            block = SynthesisBlock(
+                channels[max(r // 2, 4)],
+                channels[r],
+                w_dim=w_dim,
+                resolution=r,
+                img_channels=img_channels,
+                conv_clamp=conv_clamp,
+            )
+            setattr(self, f"b{r}", block)
+        self.register_buffer("taps", setup_filter([1, 3, 3, 1]), persistent=False)
+
+    def forward(
+        self, ws: Tensor, noise_mode: str = "const", generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Images [N, 3, R, R], nominally in [-1, 1], of styles [N, L, W]."""
+        return self.trace(ws, noise_mode, generator=generator).image
+
+    def trace(
+        self,
+        ws: Tensor,
+        noise_mode: str = "const",
+        noise: MappingABC[str, Tensor] | None = None,
+        generator: torch.Generator | None = None,
+        *,
+        given: MappingABC[int, Tensor] | None = None,
+        until: int | None = None,
+        after: Callable[[int, Tensor], Tensor] | None = None,
+    ) -> Trace:
+        """Image, accumulated colours and features.
+
+        Args:
+            ws: styles [N, L, W].
+            noise_mode: ``const``, ``random`` or ``none``.
+            noise: maps [1 or N, 1, r, r] for the layers it names, as in ``noise_names``.
+            generator: of random noise.
+            given: features [N, C, r, r] that replace those of the block of resolution r; the
+                colours from below are kept.
+            until: the highest resolution that is computed, whose colours are then the image.
+            after: what becomes of the features [N, C, r, r] of the convolution that a row steers,
+                given the row and them.
+        """
+        self._check(ws, noise_mode, noise or {})
+        rgb: dict[int, Tensor] = {}
+        features: dict[int, Tensor] = {}
+        x = self.b4.const[None].to(ws.dtype).expand(len(ws), -1, -1, -1)
+        x = x.contiguous(memory_format=torch.channels_last)
+        for i, r in enumerate(self.resolutions):
+            block = getattr(self, f"b{r}")
+            maps = self._noise(r, len(ws), noise_mode, noise or {}, generator)
+            if r > 4:
+                x = block.conv0(x, ws[:, 2 * i - 1], maps[0])
+                x = after(2 * i - 1, x) if after else x
+            x = block.conv1(x, ws[:, 2 * i], maps[-1])
+            x = after(2 * i, x) if after else x
+            x = (given or {}).get(r, x)
+            colours = block.torgb(x, ws[:, 2 * i + 1])
+            rgb[r] = colours if r == 4 else self._upsampled(rgb[r // 2]) + colours
+            features[r] = x
+            if r == until:
+                break
+        return Trace(rgb[r], rgb, features)
+
+    @property
+    def noise_names(self) -> list[str]:
+        """The layers that take noise, in order: b4.conv1, b8.conv0, b8.conv1, ..."""
+        names = [f"b{r}.conv{k}" for r in self.resolutions for k in (0, 1)]
+        return names[1:]
+
+    def _upsampled(self, rgb: Tensor) -> Tensor:
+        """Colours twice as large, never rounded."""
+        with full_precision(rgb):
+            return upsample2d(rgb, self.taps)
+
+    def _noise(
+        self,
+        r: int,
+        n: int,
+        mode: str,
+        given: MappingABC[str, Tensor],
+        generator: torch.Generator | None,
+    ) -> list[Tensor | None]:
+        """Noise maps of the block's layers."""
+        maps: list[Tensor | None] = []
+        for k in (1,) if r == 4 else (0, 1):
+            layer = getattr(getattr(self, f"b{r}"), f"conv{k}")
+            name = f"b{r}.conv{k}"
+            if name in given:
+                maps.append(given[name].to(layer.noise_const))
+            elif mode == "none":
+                maps.append(None)
+            elif mode == "const":
+                maps.append(layer.noise_const[None, None])
+            else:
+                const = layer.noise_const
+                where = const.device if generator is None else generator.device
+                drawn = torch.randn(
+                    (n, 1, r, r), generator=generator, dtype=const.dtype, device=where
+                )
+                maps.append(drawn.to(const.device))
+        return maps
+
+    def _check(self, ws: Tensor, noise_mode: str, noise: MappingABC[str, Tensor]) -> None:
+        if ws.ndim != 3 or ws.shape[1:] != (self.num_ws, self.w_dim):
+            raise ValueError(
+                f"styles must be [N, {self.num_ws}, {self.w_dim}], got {tuple(ws.shape)}"
+            )
+        if noise_mode not in NOISE_MODES:
+            raise ValueError(f"noise_mode must be one of {NOISE_MODES}, got {noise_mode!r}")
+        unknown = sorted(set(noise) - set(self.noise_names))
+        if unknown:
+            raise ValueError(f"no layer takes noise under the names {unknown}")
+
+
+class Generator(nn.Module):
+    """Mapping and synthesis; ``Generator(**g.config)`` has the same architecture as g."""
+
+    config: dict[str, Any]
+
+    def __init__(
+        self,
+        *,
+        z_dim: int,
+        w_dim: int,
+        img_resolution: int,
+        img_channels: int = 3,
+        channels: MappingABC[Any, int],
+        mapping_layers: int,
+        conv_clamp: float | None = None,
+    ) -> None:
+        super().__init__()
+        table = checked_channels(img_resolution, channels)
+        self.z_dim, self.w_dim = z_dim, w_dim
+        self.img_resolution, self.img_channels = img_resolution, img_channels
+        self.config = {
+            "z_dim": z_dim,
+            "w_dim": w_dim,
+            "img_resolution": img_resolution,
+            "img_channels": img_channels,
+            "channels": table,
+            "mapping_layers": mapping_layers,
+            "conv_clamp": conv_clamp,
+        }
+        self.synthesis = Synthesis(
+            w_dim=w_dim,
+            img_resolution=img_resolution,
+            img_channels=img_channels,
+            channels=table,
+            conv_clamp=conv_clamp,
+        )
+        self.num_ws = self.synthesis.num_ws
+        self.mapping = Mapping(z_dim=z_dim, w_dim=w_dim, num_ws=self.num_ws, layers=mapping_layers)
+
+    def forward(
+        self,
+        z: Tensor,
+        truncation_psi: float = 1.0,
+        truncation_cutoff: int | None = None,
+        noise_mode: str = "const",
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Images [N, 3, R, R] of latents z [N, Z]."""
+        ws = self.mapping(z, truncation_psi, truncation_cutoff)
+        return self.synthesis(ws, noise_mode, generator)

@@ -1,0 +1,212 @@
+"""A small network that knows faces of the embedded world: features, landmarks, identity, distance.
+
+One trunk with four heads. Two trained networks are shipped and differ in architecture and seed:
+``measure`` is what metrics read, ``guide`` is what losses may use. A network that was trained
+against never measures. The perceptual distance compares unit-normalised channels at several stages
+(arXiv:1801.03924); landmarks are expectations over heat maps (arXiv:1711.08229); the identity
+embedding was trained with an angular margin (arXiv:1801.07698).
+
+Departs from the papers in: channels of the perceptual distance carry no learned weights, stages
+count equally.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import timm
+import torch
+import torch.nn.functional as F
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from core.errors import UserError
+from core.paths import ASSETS
+
+
+class Reading(NamedTuple):
+    """What the network sees in images [N, 3, R, R]; landmarks in pixels of those images.
+
+    Attributes:
+        features: last stage, joined by one layer [N, F], for distances between distributions.
+        identity: unit vectors [N, E]; the dot product says whether two faces are one person.
+        landmarks: x and y [N, K, 2]; the centre of the first pixel is at 0.5.
+        attributes: parameters of the head [N, P], in their own units.
+        domain: logits [N, D] of the domains in ``config["domains"]``.
+        quality: estimated blur and noise [N, 2]: what keeps ``features`` aware of picture quality.
+    """
+
+    features: Tensor
+    identity: Tensor
+    landmarks: Tensor
+    attributes: Tensor
+    domain: Tensor
+    quality: Tensor
+
+
+class Perception(nn.Module):
+    """A timm trunk without its classifier and the heads of :class:`Reading`."""
+
+    def __init__(
+        self,
+        *,
+        backbone: str,
+        options: dict[str, Any],
+        resolution: int,
+        stem_pool: bool,
+        fine: int,
+        features: int,
+        identity: int,
+        maps: int,
+        attributes: list[str],
+        landmarks: list[str],
+        domains: list[str],
+    ) -> None:
+        """Build an untrained network.
+
+        Args:
+            backbone: timm architecture with four stages after its stem.
+            options: what to change in it.
+            resolution: side in pixels of the pictures it reads; others are resized to it.
+            stem_pool: whether the stem keeps its pooling, which costs half the resolution.
+            fine: first of the four stages that landmarks and the perceptual distance look at.
+            features: width F of the features.
+            identity: width E of the identity embedding.
+            maps: channels of the joint map from which heat maps are read.
+            attributes: names of the parameters that the attribute head predicts.
+            landmarks: names of the landmarks.
+            domains: names of the domains.
+        """
+        super().__init__()
+        self.attribute_mean: Tensor
+        self.attribute_scale: Tensor
+        self.config: dict[str, Any] = {
+            "backbone": backbone,
+            "options": options,
+            "resolution": resolution,
+            "stem_pool": stem_pool,
+            "fine": fine,
+            "features": features,
+            "identity": identity,
+            "maps": maps,
+            "attributes": list(attributes),
+            "landmarks": list(landmarks),
+            "domains": list(domains),
+        }
+        self.resolution, self.fine = resolution, fine
+        trunk = timm.create_model(backbone, pretrained=False, num_classes=0, **options)
+        self.trunk = cast(Any, trunk)
+        if not stem_pool:
+            self.trunk.maxpool = nn.Identity()
+        widths = [info["num_chs"] for info in self.trunk.feature_info][-4:]
+        self.lateral = nn.ModuleList(nn.Conv2d(width, maps, 1) for width in widths[fine:])
+        self.heat = nn.Conv2d(maps, len(landmarks), 1)
+        # A mean over the picture would forget where things are, which is most of a face.
+        with torch.no_grad():
+            last = self.eval().stages(torch.zeros(1, 3, resolution, resolution))[-1].numel()
+        self.neck = nn.Sequential(nn.Flatten(), nn.Linear(last, features), nn.BatchNorm1d(features))
+        self.shift = nn.Linear(features, 2 * len(landmarks))
+        self.identity_head = nn.Linear(features, identity)
+        self.attribute_head = nn.Linear(features, len(attributes))
+        self.domain_head = nn.Linear(features, len(domains))
+        self.quality_head = nn.Linear(features, 2)
+        self.register_buffer("attribute_mean", torch.zeros(len(attributes)))
+        self.register_buffer("attribute_scale", torch.ones(len(attributes)))
+        nn.init.zeros_(self.shift.weight)
+        self.train()
+
+    def stages(self, images: Tensor) -> list[Tensor]:
+        """The outputs of the four stages, fine to coarse, of images [N, 3, R, R] in [-1, 1]."""
+        if images.shape[-1] != self.resolution:
+            side = (self.resolution, self.resolution)
+            images = F.interpolate(images, side, mode="bilinear", antialias=True)
+        found = self.trunk.forward_intermediates(images, intermediates_only=True)
+        return list(found[-4:])
+
+    def forward(self, images: Tensor) -> Reading:
+        """All heads at once for images [N, 3, R, R] in [-1, 1]."""
+        stages = self.stages(images)
+        features = self.neck(stages[-1])
+        return Reading(
+            features=features,
+            identity=F.normalize(self.identity_head(features).float()),
+            landmarks=(self._locate(stages[self.fine :], features) + 1) * images.shape[-1] / 2,
+            attributes=self.attribute_head(features) * self.attribute_scale + self.attribute_mean,
+            domain=self.domain_head(features),
+            quality=self.quality_head(features),
+        )
+
+    def features(self, images: Tensor) -> Tensor:
+        """Features [N, F] for distances between distributions."""
+        return self.neck(self.stages(images)[-1])
+
+    def identity(self, images: Tensor) -> Tensor:
+        """Unit vectors [N, E] that say who it is."""
+        return F.normalize(self.identity_head(self.features(images)).float())
+
+    def landmarks(self, images: Tensor) -> Tensor:
+        """Landmarks [N, K, 2] (x, y) in pixels of the given images."""
+        return self(images).landmarks
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Vectors [N, V] whose squared Euclidean distances are the perceptual distance."""
+        parts = []
+        # A coarser stage says who it is rather than how it looks.
+        stages = self.stages(images)[self.fine : self.fine + 3]
+        for stage in stages:
+            unit = F.normalize(stage.float(), dim=1, eps=1e-6)
+            parts.append(unit.flatten(1) / (len(stages) * stage[0, 0].numel()) ** 0.5)
+        return torch.cat(parts, 1)
+
+    def distance(self, a: Tensor, b: Tensor) -> Tensor:
+        """Perceptual distance [N] of images [N, 3, R, R]: 0 for equal ones, 4 at most."""
+        return (self.embed(a) - self.embed(b)).square().sum(1)
+
+    def _locate(self, stages: list[Tensor], features: Tensor) -> Tensor:
+        """Landmarks [N, K, 2] in units of half the picture from its centre."""
+        size = stages[0].shape[-2:]
+        joint = self.lateral[0](stages[0])
+        for lateral, stage in zip(self.lateral[1:], stages[1:], strict=True):
+            joint = joint + F.interpolate(lateral(stage), size, mode="bilinear")
+        heat = self.heat(F.relu(joint)).float().flatten(2).softmax(2).unflatten(2, size)
+        steps = (torch.arange(size[0], device=heat.device) + 0.5) * 2 / size[0] - 1
+        x, y = (heat.sum(2) * steps).sum(2), (heat.sum(3) * steps).sum(2)
+        return torch.stack([x, y], 2) + self.shift(features).float().unflatten(1, (-1, 2))
+
+
+def save(network: Perception, path: Path, facts: dict[str, str]) -> None:
+    """Write the weights in half precision, with the architecture and facts as metadata."""
+    state = {
+        name: value.detach().cpu().contiguous().to(torch.float16 if value.ndim > 1 else value.dtype)
+        for name, value in network.state_dict().items()
+    }
+    part = path.with_suffix(".part")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    save_file(state, part, {"config": json.dumps(network.config), **facts})
+    part.replace(path)
+
+
+def read(path: Path) -> Perception:
+    """The network of a file, in float32, in evaluation mode and frozen."""
+    if not path.is_file():
+        raise UserError(
+            f"The perception network {path.name} is not at {path.parent}; "
+            "`python -m benchmarks.perceive` trains it."
+        )
+    # Nobody's random numbers may depend on when a network is first needed.
+    with safe_open(path, "pt") as file, torch.random.fork_rng(devices=[]):
+        network = Perception(**json.loads(file.metadata()["config"]))
+        network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    return network.eval().requires_grad_(False)
+
+
+@cache
+def load(name: str) -> Perception:
+    """A shipped network: ``measure`` for metrics, ``guide`` for losses; shared by all callers."""
+    if name not in ("measure", "guide"):
+        raise UserError(f"There is no perception network {name!r}; choose measure or guide.")
+    return read(ASSETS / f"perception_{name}.safetensors")

@@ -1,0 +1,26 @@
+"""Style mixing (arXiv:1812.04948, section 3.1): two latents share one image.
+
+Departs from the paper in: one crossover for the whole batch, as in the published code.
+"""
+
+import torch
+from torch import Tensor
+
+from core.networks.generator import Mapping
+
+
+def mixed_ws(
+    mapping: Mapping, z1: Tensor, z2: Tensor, prob: float, generator: torch.Generator
+) -> Tensor:
+    """Styles [N, L, W]: z1's, with probability ``prob`` z2's from a random row (1..L-1) on."""
+    ws = mapping(z1)
+    draw = torch.rand((), generator=generator, device=generator.device)
+    crossover = torch.randint(1, mapping.num_ws, (), generator=generator, device=generator.device)
+    if draw.item() >= prob:
+        return ws
+    return crossed(ws, mapping(z2), int(crossover))
+
+
+def crossed(ws1: Tensor, ws2: Tensor, crossover: int) -> Tensor:
+    """Rows below ``crossover`` of ws1 [N, L, W], the others of ws2."""
+    return torch.cat([ws1[:, :crossover], ws2[:, crossover:]], dim=1)

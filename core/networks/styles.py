@@ -1,0 +1,219 @@
+"""Styles at hand: picked, drawn at random, mixed, and given in doses (arXiv:2203.13248)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from adapters.dualstylegan.destylisation import Destylise, rows_mapped
+from core.networks.dualstylegan import DualStyleGAN
+from core.networks.encoders.compact import spread
+from core.networks.exemplars import Exemplars
+from core.networks.generator import Generator
+from core.networks.style_sampler import NOISE, StyleSampler, learn
+
+SAME = 4 / 127.5
+"""A picture whose thumbnail differs by less from an exemplar's is that exemplar."""
+
+
+class Dose(NamedTuple):
+    """How much of a style a face is given.
+
+    Attributes:
+        structure: weight of all structure rows, 0 to 1.
+        colour: weight of all colour rows, 0 to 1.
+        preserve: share of the face's own colours that pass the colour transforms, 0 or 1 or
+            between; with 1 the palette stays the photo's.
+        psi: truncation of the face towards the average style; 1 leaves it.
+    """
+
+    structure: float
+    colour: float
+    preserve: float
+    psi: float
+
+    def __call__(self, g: DualStyleGAN, ws: Tensor, ex_ws: Tensor) -> Tensor:
+        """Images [N, 3, R, R] of faces ws and styles ex_ws, [N, L, W] both."""
+        average = g.generator.mapping.w_avg
+        away = ws - average
+        own = ex_ws.lerp(average + away, self.preserve)  # truncation is not for extrinsic rows
+        rows = torch.cat([ex_ws[:, : g.structure_rows], own[:, g.structure_rows :]], dim=1)
+        weights = g.weights(self.structure, self.colour)
+        return g.synthesis(average + self.psi * away, rows, weights)
+
+
+class StyleMaker:
+    """The sampling network of a set of exemplars, made when first asked for.
+
+    It is a function of their codes and of these numbers, so it is in no checkpoint.
+
+    Args:
+        sampler_steps: rounds over all codes.
+        copies: codes in all, after repeating with jitter.
+        jitter: standard deviation of the jitter.
+        lr: first learning rate.
+        halve: rounds after which it is halved.
+        seed: of all that is random here.
+        samples: latents from which the spread of styles is taken.
+        optimizer: makes the optimiser of the exemplars' codes.
+    """
+
+    def __init__(
+        self,
+        *,
+        sampler_steps: int,
+        copies: int,
+        jitter: float,
+        lr: float,
+        halve: int,
+        seed: int,
+        samples: int,
+        optimizer: Callable[..., Optimizer],
+    ) -> None:
+        self.how: dict[str, Any] = {"copies": copies, "jitter": jitter, "lr": lr, "halve": halve}
+        self.rounds, self.seed, self.samples = sampler_steps, seed, samples
+        self.optimizer = optimizer
+        self.made: dict[str, StyleSampler] = {}  # one at most, by the codes that it has learnt
+
+    def spread(self, g: Generator) -> Tensor:
+        """Standard deviation [W] of a generator's styles."""
+        return spread(g, samples=self.samples, seed=self.seed)
+
+    def sampler(self, exemplars: Exemplars, device: torch.device) -> StyleSampler:
+        """The network that draws codes like those of the exemplars.
+
+        A state that it has been given since, it has learnt from the exemplars that came with it.
+        """
+        codes = exemplars.extrinsic.detach().cpu()
+        name = hashlib.sha256(codes.numpy().tobytes()).hexdigest()
+        given = [network for network in self.made.values() if network.given]
+        if given or name not in self.made:
+            self.made = {name: given[0] if given else self._learnt(exemplars, codes)}
+            self.made[name].given = False
+        return self.made[name].to(device)
+
+    def drawn(self, z: Tensor, exemplars: Exemplars, device: torch.device) -> Tensor:
+        """Codes [N, L, Z] of random styles, the same for the same latents z [N, Z]."""
+        rng = torch.Generator().manual_seed(self.seed)
+        turns = torch.randn(2, z.shape[1], NOISE, generator=rng).to(z) / z.shape[1] ** 0.5
+        return self.sampler(exemplars, device)(z @ turns[0], z @ turns[1])
+
+    def _learnt(self, exemplars: Exemplars, codes: Tensor) -> StyleSampler:
+        config = {k: v for k, v in exemplars.config.items() if k != "count"}
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed)
+            network = StyleSampler(**config)
+        rng = torch.Generator().manual_seed(self.seed)
+        cut = exemplars.structure_rows
+        parts = ((network.structure, codes[:, :cut]), (network.colour, codes[:, cut:]))
+        for part, rows in parts if len(codes) else ():
+            learn(part, rows.flatten(1), rounds=self.rounds, rng=rng, **self.how)
+        return network.eval().requires_grad_(False)
+
+
+class Styles:
+    """The styles that a generator's exemplars lend to faces: extrinsic rows [1, L, W].
+
+    Args:
+        g: shows faces in them.
+        exemplars: the shots as codes.
+        maker: draws styles like theirs.
+        unknown: finds the style of a picture [3, R, R] that is no exemplar; see :func:`unseen`.
+    """
+
+    def __init__(
+        self,
+        g: DualStyleGAN,
+        exemplars: Exemplars,
+        maker: StyleMaker,
+        unknown: Callable[[DualStyleGAN, Tensor], Tensor],
+    ) -> None:
+        self.g, self.exemplars, self.maker, self.unknown = g, exemplars, maker, unknown
+
+    def __len__(self) -> int:
+        """How many exemplars there are."""
+        return len(self.exemplars)
+
+    @property
+    def average_face(self) -> Tensor:
+        """Intrinsic styles [1, L, W] of nobody in particular."""
+        return self.g.generator.mapping.w_avg.expand(1, self.g.num_ws, -1)
+
+    def all(self) -> Tensor:
+        """Styles [K, L, W] of the exemplars."""
+        return rows_mapped(self.g.generator, self.exemplars.extrinsic.detach())
+
+    def of(self, which: int) -> Tensor:
+        """An exemplar's style."""
+        codes = self.exemplars.extrinsic.detach()[which : which + 1]
+        return rows_mapped(self.g.generator, codes)
+
+    def mean(self) -> Tensor:
+        """The style half-way between all exemplars."""
+        return self.all().mean(dim=0, keepdim=True)
+
+    def like(self, picture: Tensor) -> Tensor:
+        """The style of a picture [3, R, R]: an exemplar's, or of one never seen."""
+        which, gap = self.exemplars.nearest(picture)
+        return self.of(which) if gap < SAME else self.unknown(self.g, picture)
+
+    def drawn(self, z: Tensor) -> Tensor:
+        """Random styles [N, L, W], the same for the same latents z [N, Z]."""
+        codes = self.maker.drawn(z, self.exemplars, self.exemplars.structure.device)
+        return rows_mapped(self.g.generator, codes)
+
+    def on(self, ws: Tensor, style: Tensor, dose: Dose) -> Tensor:
+        """Images [N, 3, R, R] of faces ws [N, L, W] in styles [1 or N, L, W]."""
+        return dose(self.g, ws, style.expand(len(ws), -1, -1))
+
+    def remembered(self, which: int, dose: Dose) -> Tensor:
+        """Image [1, 3, R, R] of an exemplar: its own face in its own style."""
+        face = self.exemplars.intrinsic[which : which + 1]
+        return self.on(rows_mapped(self.g.generator, face), self.of(which), dose)
+
+
+def mixed(styles: Sequence[Tensor]) -> Tensor:
+    """Styles [1, L, W] in equal parts; one that is there twice counts twice."""
+    return torch.cat(list(styles)).mean(dim=0, keepdim=True)
+
+
+@torch.enable_grad()
+def unseen(
+    g: DualStyleGAN,
+    picture: Tensor,
+    destylise: Destylise,
+    cost: Callable[[Tensor, Tensor], Tensor],
+    lr: Mapping[str, float],
+) -> Tensor:
+    """Extrinsic styles [1, L, W] of a picture [3, R, R] that training has not seen.
+
+    The source's code of the picture is the face, and where the style begins; the style is then
+    refined as the exemplars' are, in as many steps as a code takes.
+
+    Args:
+        g: makes the result.
+        picture: as it should look.
+        destylise: finds the code.
+        cost: of a result and the picture, [1, 3, R, R] each.
+        lr: of ``structure`` and ``colour`` rows.
+    """
+    wanted, steps = picture[None], destylise.steps
+    face = destylise.extrinsic(g.generator, wanted)
+    cut = g.structure_rows
+    structure, colour = (x.clone().requires_grad_(True) for x in (face[:, :cut], face[:, cut:]))
+    groups = [
+        {"params": [structure], "lr": lr["structure"]},
+        {"params": [colour], "lr": lr["colour"]},
+    ]
+    adam, ws = torch.optim.Adam(groups, lr=0.0), rows_mapped(g.generator, face)
+    for _ in range(steps):
+        styles = rows_mapped(g.generator, torch.cat([structure, colour], dim=1))
+        adam.zero_grad()
+        cost(g.synthesis(ws, styles, g.weights(1.0, 1.0)), wanted).backward()
+        adam.step()
+    return rows_mapped(g.generator, torch.cat([structure, colour], dim=1)).detach()

@@ -1,0 +1,92 @@
+"""The games before DualStyleGAN's training: in parts that a small device holds, and resumed."""
+
+import copy
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from adapters.dualstylegan import pretraining
+from benchmarks.harness.config.validation import flat
+from benchmarks.run import build
+from core.networks.dualstylegan import DualStyleGAN
+
+BATCH, SHOTS = 4, 3
+
+
+@pytest.fixture
+def begun(composed, tmp_path):
+    """Begins a game by name, with steps of plain gradient descent unless Adam is asked for."""
+    words = [f"method.ready.{name}.batch_size={BATCH}" for name in ("transfer", "tuning")]
+    cfg = composed("method=dualstylegan", "source.mbstd_group=1", *words)
+    for key, value in flat(cfg).items():
+        if key.startswith("method.ready.") and key.endswith("_steps") and value:
+            OmegaConf.update(cfg, key, 1)
+    source = build(cfg.source)
+    ready = build(cfg.method, source).ready
+    rng = torch.Generator().manual_seed(7)
+    shots = torch.rand(SHOTS, 3, source.resolution, source.resolution, generator=rng) * 2 - 1
+
+    def begin(name, optimiser=torch.optim.SGD):
+        how = {f"{player}_optimizer": optimiser for player in "gd"} if optimiser else {}
+        if name == "tuning":
+            return ready.tuning(source, shots, seed=0, **how)
+        dual = DualStyleGAN.untrained(source.g, res_index=4)
+        guided = ready.destylise
+        return ready.transfer(source, dual, guided.encode, guided.guide, **how)
+
+    return begin
+
+
+def moved(game, before):
+    """How far every parameter has gone."""
+    return {
+        f"{name}.{key}": value - before[name][key]
+        for name in ("g", "d")
+        for key, value in game.networks[name].named_parameters()
+    }
+
+
+def started(game):
+    return {name: dict(copy.deepcopy(game.networks[name]).named_parameters()) for name in "gd"}
+
+
+def test_a_batch_in_parts_moves_everybody_as_the_whole_batch_does(begun, monkeypatch):
+    whole, split = begun("transfer"), begun("transfer")
+    start = started(whole)
+    whole.step(0)
+    seen = []
+    split.networks["d"].register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    monkeypatch.setattr(pretraining, "AT_ONCE", 3)
+    split.step(0)
+    assert set(seen) == {3, 1}
+    theirs = moved(split, start)
+    for name, way in moved(whole, start).items():
+        torch.testing.assert_close(theirs[name], way, atol=1e-6, rtol=1e-3, msg=name)
+    assert any(way.abs().max() > 1e-5 for way in theirs.values())
+
+
+def test_parts_may_share_what_their_styles_come_from(begun, monkeypatch):
+    monkeypatch.setattr(pretraining, "AT_ONCE", 3)
+    game = begun("tuning")
+    start = started(game)
+    game.step(0)
+    way = moved(game, start)
+    assert way["g.mapping.fc0.weight"].abs().max() > 0
+    assert way["g.synthesis.b4.const"].abs().max() > 0
+    assert all(each.isfinite().all() for each in way.values())
+
+
+@pytest.mark.parametrize("name", ["tuning", "transfer"])
+def test_a_game_goes_on_from_its_state_as_if_it_had_not_ended(begun, name):
+    whole, killed, resumed = (begun(name, optimiser=None) for _ in range(3))
+    for number in range(3):
+        whole.step(number)
+    killed.step(0)
+    state = copy.deepcopy(killed.state())
+    killed.step(1)
+    resumed.restore(state)
+    for number in (1, 2):
+        resumed.step(number)
+    for key, value in whole.outcome().items():
+        assert torch.equal(resumed.outcome()[key], value), key

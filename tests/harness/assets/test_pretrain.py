@@ -1,0 +1,40 @@
+"""The command that makes and ships stage II of DualStyleGAN."""
+
+import sys
+
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+
+from benchmarks import pretrain
+from core import resumable
+
+SHORT = ("phase_steps=1", "last_steps=1", "layers=[5,4]", "batch_size=1")
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    """A short stage II of the shipped source, to be shipped elsewhere; gives what is said."""
+    words = ["source=parafaces64", f"machine.cache={tmp_path / 'cache'}"]
+    words += [f"method.ready.pretrained={tmp_path / 'shipped.safetensors'}"]
+    words += [f"method.ready.transfer.{word}" for word in SHORT]
+
+    def made():
+        GlobalHydra.instance().clear()
+        monkeypatch.setattr(sys, "argv", ["pretrain", *words])
+        pretrain.main()
+        return "".join(capsys.readouterr().err.split("\n"))
+
+    return made
+
+
+def test_stage_two_is_shipped_and_from_then_on_found(call, tmp_path):
+    shipped, cache = tmp_path / "shipped.safetensors", tmp_path / "cache" / "dualstylegan"
+    said = call()
+    assert f"{shipped.stat().st_size:,} bytes" in said
+    (made,) = cache.iterdir()
+    assert shipped.read_bytes() == made.read_bytes()
+    assert resumable.name_in(shipped) == made.stem
+    assert {name[:2] for name in resumable.kept(shipped)} == {"g.", "d."}
+    made.unlink()
+    assert "is shipped already" in call()
+    assert not list(cache.iterdir())

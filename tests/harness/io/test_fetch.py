@@ -1,0 +1,197 @@
+"""Bringing optional files, from a server of this process."""
+
+import hashlib
+import http.server
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from benchmarks import fetch
+from benchmarks.harness.io import external_weights
+from core.errors import UserError
+
+DATA = bytes(range(256)) * 2000
+SHA = hashlib.sha256(DATA).hexdigest()
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.server.asked.append(self.headers.get("Range"))
+        begin = 0
+        if self.server.resumes and self.headers.get("Range"):
+            begin = int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
+        if begin >= len(DATA):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(DATA)}")
+            self.end_headers()
+            return
+        self.send_response(206 if begin else 200)
+        self.send_header("Content-Type", self.server.kind)
+        self.send_header("Content-Length", str(len(DATA) - begin))
+        if begin:
+            self.send_header("Content-Range", f"bytes {begin}-{len(DATA) - 1}/{len(DATA)}")
+        self.end_headers()
+        end = self.server.cut or len(DATA)
+        self.wfile.write(DATA[begin:end])
+        self.close_connection = True
+
+    def log_message(self, *words):
+        pass
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    monkeypatch.setenv("STYLESHIFT_CACHE", str(tmp_path))
+    with http.server.HTTPServer(("127.0.0.1", 0), Server) as made:
+        made.asked, made.kind, made.resumes, made.cut = [], "application/octet-stream", True, 0
+        thread = threading.Thread(target=made.serve_forever, args=(0.01,))
+        thread.start()
+        yield made
+        made.shutdown()
+        thread.join()
+
+
+def entry(server, **changes):
+    place = f"http://127.0.0.1:{server.server_port}/net.pt"
+    return external_weights.entry("inception")._replace(
+        file="net.pt", **{"places": [place], **changes}
+    )
+
+
+def part_of(wanted):
+    return fetch.part_of(wanted, wanted.places[0])
+
+
+def shown(done, total):
+    assert 0 < done <= total
+
+
+def test_a_file_is_brought_whole_and_checked(server):
+    wanted = entry(server, bytes=len(DATA), sha256=SHA)
+    fetch.fetch(wanted, shown)
+    assert wanted.path.read_bytes() == DATA
+    assert wanted.state == "present"
+    assert not part_of(wanted).exists()
+
+
+def test_a_download_goes_on_where_it_was_cut_off(server):
+    wanted = entry(server, sha256=SHA)
+    server.cut = 200_000
+    with pytest.raises(UserError, match="ended after 200,000 of 512,000 bytes"):
+        fetch.fetch(wanted, shown)
+    server.cut = 0
+    fetch.fetch(wanted, shown)
+    assert server.asked == [None, "bytes=200000-"]
+    assert wanted.path.read_bytes() == DATA
+
+
+@pytest.mark.parametrize("kept", [1000, len(DATA)])
+def test_a_server_that_cannot_go_on_gives_it_all_again(server, kept):
+    server.resumes = False
+    wanted = entry(server, sha256=SHA)
+    part_of(wanted).parent.mkdir()
+    part_of(wanted).write_bytes(b"x" * kept)
+    fetch.fetch(wanted, shown)
+    assert wanted.path.read_bytes() == DATA
+
+
+def test_a_complete_part_is_taken_and_a_longer_one_is_dropped(server):
+    wanted = entry(server, sha256=SHA)
+    part_of(wanted).parent.mkdir()
+    for before in (DATA, DATA + b"more"):
+        part_of(wanted).write_bytes(before)
+        fetch.fetch(wanted, shown)
+        assert wanted.path.read_bytes() == DATA
+
+
+@pytest.mark.parametrize(
+    ("known", "told"),
+    [({"bytes": 5}, "512,000 bytes instead of 5"), ({"sha256": "0" * 64}, "sha256 is"),
+     ({"begins": "0123"}, "does not begin with 0123")],
+)  # fmt: skip
+def test_another_file_is_deleted(server, known, told):
+    wanted = entry(server, **known)
+    with pytest.raises(UserError, match=told):
+        fetch.fetch(wanted, shown)
+    assert not wanted.path.exists()
+    assert not part_of(wanted).exists()
+
+
+def test_a_web_page_is_no_file_and_the_next_place_is_tried(server):
+    server.kind = "text/html; charset=utf-8"
+    wanted = entry(server)
+    nowhere = wanted._replace(places=["http://127.0.0.1:9/x", *wanted.places])
+    with pytest.raises(UserError) as told:
+        fetch.fetch(nowhere, shown)
+    for part in ("refused", "web page", wanted.by_hand, "benchmarks.fetch inception --from FILE"):
+        assert part in str(told.value)
+
+
+def test_what_one_place_began_no_other_place_ends(server):
+    """Two places may give two files, and nobody may know the checksum yet."""
+    wanted = entry(server)
+    first, second = wanted.places[0], f"{wanted.places[0]}?other"
+    server.cut = 200_000
+    with pytest.raises(UserError, match="ended after"):
+        fetch.fetch(wanted._replace(places=[first, second]), shown)
+    assert server.asked == [None, None]
+    server.cut = 0
+    fetch.fetch(wanted._replace(places=[second]), shown)
+    assert server.asked[-1] == "bytes=200000-"
+    assert list(wanted.path.parent.iterdir()) == [wanted.path]
+    assert wanted.path.read_bytes() == DATA
+
+
+def test_a_file_of_the_right_length_that_is_another_is_brought_again(server):
+    wanted = entry(server, bytes=len(DATA), sha256=SHA)
+    wanted.path.parent.mkdir()
+    wanted.path.write_bytes(bytes(len(DATA)))
+    for _ in range(2):
+        fetch.bring(wanted, None)
+        assert wanted.path.read_bytes() == DATA
+    assert server.asked == [None]
+
+
+def test_a_file_obtained_by_hand_is_copied_and_checked(server, tmp_path):
+    given = tmp_path / "by_hand.pt"
+    given.write_bytes(DATA)
+    wanted = entry(server, sha256=SHA)
+    fetch.take(wanted, given)
+    assert wanted.path.read_bytes() == DATA
+    given.write_bytes(DATA[:-1])
+    with pytest.raises(UserError, match="is not inception: its sha256"):
+        fetch.take(wanted, given)
+    assert wanted.path.read_bytes() == DATA
+    with pytest.raises(UserError, match="no file"):
+        fetch.take(wanted, tmp_path / "absent")
+
+
+def test_a_missing_file_is_one_sentence_with_command_place_and_licence(server, tmp_path):
+    with pytest.raises(UserError) as told:
+        external_weights.require("inception")
+    text = str(told.value)
+    for part in ("python -m benchmarks.fetch inception", str(tmp_path / "weights"), "Apache-2.0"):
+        assert part in text
+    assert text.count(". ") == 0
+    with pytest.raises(UserError, match="no optional file 'nothing'"):
+        external_weights.require("nothing")
+
+
+def test_the_command_takes_a_file_and_refuses_in_one_sentence(server, tmp_path):
+    def run(*words):
+        command = [sys.executable, "-m", "benchmarks.fetch", *words]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    given = tmp_path / "any.pt"
+    given.write_bytes(DATA)
+    done = run("inception", "--from", str(given))
+    assert done.returncode == 0
+    assert SHA in done.stderr
+    assert external_weights.entry("inception").path.read_bytes() == DATA
+    assert "there already" in run("inception").stderr
+    refused = run("mtcnn-p", "--from", str(given))
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines()[-1].startswith("styleshift: ")
+    assert "28,570" in refused.stderr

@@ -1,0 +1,128 @@
+"""A record's protocol id changes with what its numbers rest on, and with nothing else."""
+
+import copy
+
+import pytest
+
+from benchmarks.harness.leaderboard import tables
+from benchmarks.harness.records import protocol
+from benchmarks.harness.records import record as records
+
+RECORD = {
+    "method": "freezesg",
+    "metrics": {"kid@a": {"value": 1.0, "better": "lower", "n": 64, "details": {"reference": 50}}},
+    "provenance": {
+        "weights_sha256": "w", "shots_sha256": "s", "data_sha256": "d", "reference_sha256": "r",
+        "split": "list mine-10-0", "reals": "50", "resizer": "pillow lanczos",
+        "networks": {"kid@a": {"file": "f"}},
+    },
+    "config": {
+        "method": {"lr": 1},
+        "data": {
+            "_target_": "x", "root": "/here", "reference_root": "", "photos_root": "",
+            "splits": "mine", "shots": 10, "draw": 0, "box": [0, 0, 1, 1], "filter": "lanczos",
+            "about": {"title": "Mine"}, "seed": 0, "images": 80, "batch_size": 4, "xflip": True,
+        },
+        "eval": {
+            "samples": 64, "photos": 8, "seed": 2026, "batch_size": 64,
+            "metrics": {"kid@a": {"_target_": "KID", "subsets": 100,
+                                  "extractor": {"_target_": "A", "weights": "measure"}}},
+        },
+    },
+}  # fmt: skip
+
+
+def changed(*path, to):
+    record = copy.deepcopy(RECORD)
+    node = record
+    for key in path[:-1]:
+        node = node[key]
+    node[path[-1]] = to
+    return record
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("provenance", "data_sha256"), ("provenance", "reference_sha256"),
+        ("provenance", "shots_sha256"), ("provenance", "split"), ("provenance", "resizer"),
+        ("provenance", "networks", "kid@a", "file"),
+        ("config", "eval", "metrics", "kid@a", "extractor", "weights"),
+        ("config", "eval", "metrics", "kid@a", "subsets"), ("config", "data", "box"),
+    ],
+)  # fmt: skip
+def test_what_numbers_rest_on_changes_the_id(path):
+    assert protocol.summary(changed(*path, to="other"))["id"] != protocol.summary(RECORD)["id"]
+
+
+@pytest.mark.parametrize(("path", "to"), [(("provenance", "reals"), "49"),
+                                          (("config", "eval", "samples"), 65),
+                                          (("config", "eval", "seed"), 1)])  # fmt: skip
+def test_counts_and_the_seed_of_the_evaluation_change_the_id(path, to):
+    assert protocol.summary(changed(*path, to=to))["id"] != protocol.summary(RECORD)["id"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("method",), ("config", "method", "lr"), ("config", "data", "root"),
+        ("config", "data", "about"), ("config", "data", "images"), ("provenance", "weights_sha256"),
+        ("config", "eval", "batch_size"),
+    ],
+)  # fmt: skip
+def test_method_source_and_places_do_not(path):
+    assert protocol.summary(changed(*path, to="other"))["id"] == protocol.summary(RECORD)["id"]
+
+
+def test_a_reader_finds_every_part_in_the_record():
+    shown = protocol.summary(RECORD)
+    assert shown["fakes"] == 64
+    assert shown["reals"] == 50
+    assert shown["resizer"] == "pillow lanczos"
+    assert shown["lists"]["split"] == "list mine-10-0"
+    assert shown["extractors"] == {"kid@a": {"weights": "measure"}}
+    assert "last weights" in shown["selection"]
+    assert len(shown["id"]) == 8
+
+
+def test_two_copies_of_a_set_cannot_share_a_column():
+    other = changed("provenance", "data_sha256", to="e")
+    a, b = protocol.facts(RECORD, "kid@a"), protocol.facts(other, "kid@a")
+    assert protocol.differences(a, b) == ["lists.data_sha256 (d and e)"]
+    moved = protocol.facts(changed("config", "data", "root", to="/there"), "kid@a")
+    assert moved == a
+
+
+def test_two_files_of_one_network_cannot_share_a_column():
+    other = changed("provenance", "networks", "kid@a", "file", to="e")
+    a, b = protocol.facts(RECORD, "kid@a"), protocol.facts(other, "kid@a")
+    assert protocol.differences(a, b) == ["networks.file (f and e)"]
+
+
+def test_what_another_metric_looks_through_is_nothing_to_this_one():
+    other = changed("provenance", "networks", to={"kid@a": {"file": "f"}, "fd@b": {"file": "g"}})
+    assert protocol.facts(RECORD, "kid@a") == protocol.facts(other, "kid@a")
+
+
+def test_a_published_set_is_one_column_wherever_it_lies_and_a_folder_is_not():
+    here = {**RECORD, "data": "metfaces", "overrides": ["data.root=/here", "data.shots=5"]}
+    assert tables.data_label(here) == "metfaces data.shots=5"
+    mine = changed("config", "data", "splits", to="")
+    mine |= {"data": "folder", "overrides": ["data.root=/here"]}
+    assert tables.data_label(mine) == "folder data.root=/here"
+
+
+def test_the_recipe_of_a_published_set_knows_no_places(composed):
+    def recipe(name, *words):
+        choices = {"method": "finetune", "data": name, "source": "tiny", "eval": "smoke"}
+        return records.recipe(composed(f"data={name}", *words), choices)
+
+    plain = recipe("metfaces", "data.root=/here")
+    assert recipe("metfaces", "data.root=/there", "data.about.pictures=3") == plain
+    assert recipe("metfaces", "data.root=/here", "data.box=[0,0,1,0.5]") != plain
+    assert recipe("folder", "data.root=/here") != recipe("folder", "data.root=/there")
+
+
+def test_drawn_people_have_no_lists_and_keep_the_facts_they_had():
+    record = changed("provenance", to={"weights_sha256": "w", "shots_sha256": "s"})
+    assert not [key for key in protocol.facts(record, "kid@a") if key.startswith("lists")]

@@ -1,0 +1,55 @@
+import json
+
+import pytest
+import torch
+from rich.console import Console
+
+from benchmarks import speed
+from benchmarks.harness.speed.cases import STEPS, Pair
+from core.allocator import keep_freed_memory
+from core.networks.discriminator import Discriminator
+from core.networks.generator import Generator
+
+
+@pytest.fixture
+def tiny():
+    channels = {4: 4, 8: 4}
+    g = Generator(z_dim=4, w_dim=4, img_resolution=8, channels=channels, mapping_layers=1)
+    d = Discriminator(img_resolution=8, channels=channels)
+    reals = torch.rand(4, 3, 8, 8) * 2 - 1
+    return Pair(g, d, g.synthesis, d, reals, torch.no_grad)
+
+
+def timing(formulation: str, rate: float) -> dict:
+    return {
+        "case": "training step",
+        "formulation": formulation,
+        "median_images_per_second": rate,
+        "best_images_per_second": rate,
+        "peak_bytes": 2**30,
+    }
+
+
+@pytest.mark.parametrize("case", STEPS)
+def test_every_case_runs(tiny, case):
+    STEPS[case](tiny._replace(autocast=lambda: torch.autocast("cpu", torch.bfloat16)))()
+
+
+def test_the_table_shows_the_ratio_and_the_record_is_strict_json():
+    found = [("training step, 64 px, fp32", timing("ours", 20) | {"ratio": 10}, timing("twin", 2))]
+    console = Console(record=True, width=100)
+    console.print(speed.table(found, 2))
+    assert "10.0 x" in console.export_text()
+    record = speed.record(found, 2)
+    assert len(record["timings"]) == 2
+    json.dumps(record, allow_nan=False)
+
+
+def test_a_warm_up_is_not_counted():
+    calls = []
+    assert len(speed.clocked(lambda: calls.append(1), 3)) == 3
+    assert len(calls) == 4
+
+
+def test_memory_can_be_kept_twice():
+    assert keep_freed_memory() == keep_freed_memory()

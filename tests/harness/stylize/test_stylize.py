@@ -1,0 +1,390 @@
+import copy
+import json
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+from PIL import Image
+
+from benchmarks import stylize
+from benchmarks.harness.alignment import align
+from benchmarks.harness.config.build import build
+from benchmarks.harness.data.pictures import as_images
+from benchmarks.harness.io.contact_sheet import to_uint8
+from benchmarks.harness.records import record as records
+from benchmarks.harness.stylize.find_run import Run, found
+from benchmarks.harness.stylize.generator import Once
+from core import weights
+from core.errors import UserError
+from core.networks.layer_swap import by_features, by_weights
+
+NAME = "finetune--parafaces_webtoon--parafaces64--00000000--s0"
+FACE = [[120.0, 90.0], [165.0, 92.0], [125.0, 140.0], [162.0, 141.0]]
+
+
+@pytest.fixture(scope="module")
+def cfg():
+    made = stylize.configuration(Run("", Path(), {}), "parafaces64")
+    made.method = OmegaConf.load(Path("conf/method/finetune.yaml"))
+    return made
+
+
+@pytest.fixture(scope="module")
+def source(cfg):
+    return build(cfg.source)
+
+
+def recorded(cfg, **changes):
+    made = {
+        "schema": records.SCHEMA,
+        **{"method": "finetune", "data": "parafaces_webtoon", "source": "parafaces64"},
+        **{"eval": "fewshot", "seed": 0, "recipe": "00000000", "overrides": [], "paper": ""},
+        **{"metrics": {}, "tolerance": 0.25, "provenance": dict.fromkeys(records.PROVENANCE, "")},
+        "cost": dict.fromkeys(records.NUMBERS["cost"], 0),
+        "config": records.strict(
+            {
+                "method": OmegaConf.to_container(cfg.method, resolve=True),
+                "source": OmegaConf.to_container(cfg.source, resolve=True),
+                "swap": {"resolution": 0},
+            }
+        ),
+    }
+    return made | changes
+
+
+@pytest.fixture
+def results(tmp_path, cfg, source):
+    """A finished run whose generator differs from the source's above 16 px."""
+    g = copy.deepcopy(source.g)
+    with torch.no_grad():
+        for r in (32, 64):
+            for parameter in getattr(g.synthesis, f"b{r}").parameters():
+                parameter.mul_(1.1)
+    folder = tmp_path / "results" / "out" / NAME
+    networks = {"g_ema": g, "g": source.raw, "d": source.d}
+    weights.write(folder / "generator.safetensors", networks, {"run": NAME})
+    records.write(folder / "record.json", recorded(cfg))
+    return tmp_path / "results"
+
+
+def picture(path, height=64, width=64, seed=0):
+    y, x = np.mgrid[0:height, 0:width] / max(height, width)
+    waves = [np.sin(5 * x + seed), np.cos(4 * y + seed), np.sin(3 * (x + y))]
+    pixels = (128 + 100 * np.stack(waves, 2)).astype(np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return pixels
+
+
+def call(results, *words, run=NAME):
+    return stylize.command([run, *map(str, words), "--folder", str(results)])
+
+
+def read(path):
+    return np.asarray(Image.open(path))
+
+
+def expected(source, results, pixels):
+    """What the run's generator shows of the encoder's styles."""
+    encoded = source.inverter.invert
+    with torch.no_grad():
+        ws = encoded.encode(encoded.encoders[0], source.g, as_images(pixels[None]))
+        g = weights.read(results / "out" / NAME / "generator.safetensors")[0]["g_ema"].eval()
+        return to_uint8(g.synthesis(ws))[0], to_uint8(source.g.synthesis(ws))[0]
+
+
+def near(found, wanted):
+    return np.abs(found.astype(int) - wanted).max() <= 1
+
+
+def test_a_photo_becomes_what_the_run_shows_of_the_encoders_styles(tmp_path, results, source):
+    pixels = picture(tmp_path / "in" / "a.png")
+    assert call(results, tmp_path / "in", "--to", tmp_path / "to", "--strip") == 0
+    styled, inversion = expected(source, results, pixels)
+    assert near(read(tmp_path / "to" / "a.png"), styled)
+    assert not near(styled, inversion)
+    strip = Image.open(tmp_path / "to" / "a-strip.png")
+    tiles = [strip.crop((14 + 258 * i, 36, 270 + 258 * i, 292)) for i in range(3)]
+    for tile, shown in zip(tiles, (pixels, inversion, styled), strict=True):
+        large = Image.fromarray(shown).resize((256, 256), Image.Resampling.LANCZOS)
+        assert near(np.asarray(tile), np.asarray(large))
+
+
+def test_with_all_layers_swapped_a_photo_becomes_its_inversion(tmp_path, results, source):
+    pixels = picture(tmp_path / "a.png")
+    words = (tmp_path / "a.png", "--to", tmp_path / "to", "--swap")
+    assert call(results, *words, 64) == 0
+    assert near(read(tmp_path / "to" / "a.png"), expected(source, results, pixels)[1])
+    assert call(results, *words, 16) == 0  # the run differs from its source only above
+    assert near(read(tmp_path / "to" / "a.png"), expected(source, results, pixels)[0])
+
+
+def test_refinement_brings_the_inversion_nearer(tmp_path, results):
+    pixels = picture(tmp_path / "a.png").astype(int)
+    apart = []
+    for steps in (0, 4):
+        to = tmp_path / str(steps)
+        words = ("--to", to, "--refine", steps, "--swap", 64)  # swapped wholly: the inversion
+        assert call(results, tmp_path / "a.png", *words) == 0
+        apart.append(np.square(read(to / "a.png") - pixels).mean())
+    assert apart[1] < 0.9 * apart[0]
+
+
+def chunk(kind, data):
+    """A piece of a PNG file."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def broken(folder):
+    picture(folder / "ok.png", seed=1)
+    picture(folder / "whole.jpg", 200, 200)
+    data = (folder / "whole.jpg").read_bytes()
+    (folder / "truncated.jpg").write_bytes(data[: len(data) // 2])
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "text.png").write_text("no picture")
+    size = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    chunks = chunk(b"IHDR", size) + chunk(b"IDAT", b"")
+    (folder / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+    picture(folder / "tiny.png", 8, 8)
+    picture(folder / "wide.png", 64, 96)
+    (folder / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic")
+
+
+def test_what_is_wrong_with_a_photo_is_one_sentence_and_the_others_go_on(
+    tmp_path, results, capsys, monkeypatch
+):
+    monkeypatch.setenv("STYLESHIFT_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "in"
+    broken(folder)
+    status = call(results, folder, tmp_path / "missing.png", "--to", tmp_path / "to")
+    said = capsys.readouterr()
+    assert status == 1
+    assert sorted(p.name for p in (tmp_path / "to").iterdir()) == ["ok.png", "whole.png"]
+    sentences = said.err.splitlines()
+    assert len(sentences) == 8
+    for name, what in {
+        "truncated.jpg": "cannot be read as a picture",
+        "empty.jpg": "is empty",
+        "text.png": "not a picture",
+        "huge.png": "too many pixels",
+        "tiny.png": "too small for a face",
+        "wide.png": "benchmarks.fetch mtcnn-p mtcnn-r mtcnn-o",
+        "missing.png": "does not exist",
+        "phone.heic": "not a picture",
+    }.items():
+        (sentence,) = (s for s in sentences if name in s)
+        assert sentence.startswith("styleshift: ")
+        assert what in sentence
+    assert "2 stylised" in said.out
+
+
+def test_odd_pictures_are_made_and_what_was_done_is_said(tmp_path, results, capsys):
+    folder = tmp_path / "in"
+    picture(folder / "a.png")
+    photo = Image.open(folder / "a.png")
+    photo.convert("CMYK").save(folder / "cmyk.jpg")
+    photo.convert("L").point(lambda v: v * 257, "I").convert("I;16").save(folder / "deep.png")
+    photo.save(folder / "moving.webp", save_all=True, append_images=[photo.rotate(90)])
+    photo.save(folder / "moving.gif", save_all=True, append_images=[photo.rotate(90)])
+    photo.resize((32, 32)).save(folder / "small.png")
+    assert call(results, folder, "--to", tmp_path / "to") == 0
+    said = capsys.readouterr().out
+    for what in ("CMYK", "16 bits", "only the first frame", "smaller than 64 px"):
+        assert what in said
+    assert "6 stylised" in said
+
+
+def test_a_face_is_cut_out_where_the_landmarks_are(tmp_path, results, source):
+    pixels = picture(tmp_path / "wide.png", 220, 300)
+    (tmp_path / "marks.json").write_text(json.dumps({"wide.png": FACE}))
+    picture(tmp_path / "unknown.png")
+    words = ("--landmarks", tmp_path / "marks.json", "--to", tmp_path / "to")
+    assert call(results, tmp_path / "wide.png", tmp_path / "unknown.png", *words) == 1
+    face = align(Image.fromarray(pixels), np.array(FACE), 64, 256)
+    assert near(read(tmp_path / "to" / "wide.png"), expected(source, results, face)[0])
+    assert not (tmp_path / "to" / "unknown.png").exists()
+
+
+def test_of_an_aligned_face_the_part_is_used_that_the_source_shows(tmp_path, results, cfg, source):
+    made = recorded(cfg)
+    made["config"]["source"]["box"] = [0.25, 0.5, 0.75, 1.0]
+    records.write(results / "out" / NAME / "record.json", made)
+    pixels = picture(tmp_path / "square.png", 128, 128)
+    words = (tmp_path / "square.png", "--to", tmp_path / "to")
+    assert call(results, *words) == 0
+    part = pixels[64:128, 32:96]
+    assert near(read(tmp_path / "to" / "square.png"), expected(source, results, part)[0])
+    assert call(results, *words, "--align", "none") == 0
+    whole = np.asarray(Image.fromarray(pixels).resize((64, 64), Image.Resampling.LANCZOS))
+    assert near(read(tmp_path / "to" / "square.png"), expected(source, results, whole)[0])
+    assert not near(part, whole)
+
+
+def test_the_largest_of_several_faces_is_taken(tmp_path, results, source, capsys):
+    pixels = picture(tmp_path / "two.png", 220, 300)
+    small = (np.array(FACE) / 2).tolist()
+    (tmp_path / "marks.json").write_text(json.dumps({"two.png": [small, FACE]}))
+    words = ("--landmarks", tmp_path / "marks.json", "--to", tmp_path / "to")
+    assert call(results, tmp_path / "two.png", *words) == 0
+    face = align(Image.fromarray(pixels), np.array(FACE), 64, 256)
+    assert near(read(tmp_path / "to" / "two.png"), expected(source, results, face)[0])
+    assert "of 2 faces the largest" in capsys.readouterr().out
+
+
+def test_photos_of_one_name_get_files_of_their_own_and_no_photo_is_written_over(tmp_path, results):
+    to = tmp_path / "to"
+    for n, place in enumerate(("a.png", "sub/a.png")):
+        picture(to / place, seed=n)
+    picture(tmp_path / "other" / "a.jpg", seed=5)
+    before = (to / "a.png").read_bytes()
+    other = tmp_path / "other"
+    assert call(results, to, other, other / "a.jpg", "--to", to, "--size", 100) == 0
+    assert (to / "a.png").read_bytes() == before
+    made = [to / "a-2.png", to / "sub" / "a-2.png", to / "a-3.png"]
+    assert {read(path).shape for path in made} == {(100, 100, 3)}
+    assert len(list(to.rglob("*.png"))) == 5
+
+
+def test_a_photo_alone_becomes_the_same_as_among_others(tmp_path, results):
+    for n in range(3):
+        picture(tmp_path / "in" / f"{n}.png", seed=n)
+    assert call(results, tmp_path / "in", "--to", tmp_path / "all") == 0
+    assert call(results, tmp_path / "in" / "1.png", "--to", tmp_path / "one") == 0
+    assert near(read(tmp_path / "all" / "1.png"), read(tmp_path / "one" / "1.png"))
+
+
+def test_a_run_is_found_by_folder_name_beginning_record_and_weights(results):
+    folder = results / "out" / NAME
+    records.write(results / "runs" / f"{NAME}.json", records.read(folder / "record.json"))
+    weighed = folder / "generator.safetensors"
+    for text in (NAME, NAME[:20], folder, folder / "record.json", weighed):
+        run = found(str(text), results, whole=False)
+        assert (run.name, run.weights) == (NAME, weighed)
+        assert run.record["method"] == "finetune"
+    away = results.parent / "away.safetensors"
+    away.write_bytes(weighed.read_bytes())
+    assert found(str(away), results, whole=False).record["method"] == "finetune"
+
+
+def test_a_run_that_is_not_there_is_one_sentence(results):
+    with pytest.raises(UserError, match="neither a folder, a file nor a run"):
+        found("nothing", results, whole=False)
+    record = records.read(results / "out" / NAME / "record.json")
+    for seed in (1, 2):
+        records.write(results / "runs" / f"{NAME[:-1]}{seed}.json", record)
+    assert found("finetune", results, whole=False).name == NAME  # the only one with weights
+    for seed in (0, 1):
+        (results / "out" / f"{NAME[:-1]}{seed}").mkdir(exist_ok=True)
+        (results / "out" / f"{NAME[:-1]}{seed}" / "generator.safetensors").touch()
+    with pytest.raises(UserError, match="is the beginning of 3 runs"):
+        found("finetune", results, whole=False)
+    with pytest.raises(UserError, match=r"not here: `python -m benchmarks\.run method=finetune"):
+        found(f"{NAME[:-1]}2", results, whole=False)
+
+
+def test_a_row_with_swapped_layers_takes_its_own_weights_or_the_whole_runs(results, cfg):
+    row = results / "out" / "row"
+    own = recorded(cfg, of=NAME)
+    own["config"]["swap"] = {"resolution": 16}
+    records.write(row / "record.json", own)
+    whole = results / "out" / NAME / "generator.safetensors"
+    assert found(str(row), results, whole=False).weights == whole
+    (row / "generator.safetensors").write_bytes(whole.read_bytes())
+    assert found(str(row), results, whole=False).weights == row / "generator.safetensors"
+    assert found(str(row), results, whole=True).weights == whole
+
+
+def test_a_row_of_swapped_features_is_made_of_the_whole_run_as_it_was_judged(
+    tmp_path, results, cfg, source
+):
+    pixels = picture(tmp_path / "a.png")
+    own = recorded(cfg, of=NAME)
+    own["config"]["swap"] = {
+        "_target_": "core.networks.layer_swap.by_features",
+        "_partial_": True,
+        "resolution": 32,
+    }
+    records.write(results / "out" / "row" / "record.json", own)
+    assert call(results, tmp_path / "a.png", "--to", tmp_path / "to", run="row") == 0
+    g = weights.read(results / "out" / NAME / "generator.safetensors")[0]["g_ema"].eval()
+    encoded = source.inverter.invert
+    with torch.no_grad():
+        ws = encoded.encode(encoded.encoders[0], source.g, as_images(pixels[None]))
+        wanted = to_uint8(by_features(source.g, g, resolution=32).synthesis(ws))[0]
+        other = to_uint8(by_weights(source.g, g, resolution=32).synthesis(ws))[0]
+    assert near(read(tmp_path / "to" / "a.png"), wanted)
+    assert not near(wanted, other)
+
+
+def test_weights_without_a_record_are_shown_with_the_source_that_is_named(
+    tmp_path, results, source
+):
+    pixels = picture(tmp_path / "a.png")
+    g = weights.read(results / "out" / NAME / "generator.safetensors")[0]["g_ema"]
+    weights.write(tmp_path / "g.safetensors", {"g_ema": g}, {})
+    words = (tmp_path / "a.png", "--to", tmp_path / "to")
+    assert call(results, *words, run=str(tmp_path / "g.safetensors")) == 0
+    assert near(read(tmp_path / "to" / "a.png"), expected(source, results, pixels)[0])
+    other = type(g)(**{**g.config, "w_dim": 16})
+    weights.write(tmp_path / "o.safetensors", {"g_ema": other}, {})
+    with pytest.raises(UserError, match="--source NAME"):
+        call(results, *words, run=str(tmp_path / "o.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--size", 0), "--size 0"),
+        (("--refine", -1), "--refine -1"),
+        (("--swap", 48), "no resolution of the generator"),
+        (("--swap", 2), "--swap 2"),
+        (("--seed", -1), "--seed -1"),
+        (("--align", "landmarks"), "JSON file"),
+        (("--align", "mtcnn", "--landmarks", "x.json"), "contradict"),
+    ],
+)
+def test_a_wrong_option_is_refused_in_one_sentence(tmp_path, results, words, why):
+    picture(tmp_path / "a.png")
+    with pytest.raises(UserError, match=why):
+        call(results, tmp_path / "a.png", "--to", tmp_path / "to", *words)
+    assert not (tmp_path / "to").exists()
+
+
+def test_what_argparse_refuses_leaves_with_status_2():
+    with pytest.raises(SystemExit) as left:
+        stylize.command(["run", "photo", "--align", "magic"])
+    assert left.value.code == 2
+
+
+def test_a_record_that_names_what_it_may_not_is_refused(tmp_path, results, cfg):
+    picture(tmp_path / "a.png")
+    hostile = recorded(cfg)
+    hostile["config"]["method"]["_target_"] = "os.system"
+    records.write(results / "out" / NAME / "record.json", hostile)
+    with pytest.raises(UserError, match=r"os\.system is refused"):
+        call(results, tmp_path / "a.png", "--to", tmp_path / "to")
+
+
+def test_weights_that_are_none_are_one_sentence(tmp_path, results):
+    picture(tmp_path / "a.png")
+    (tmp_path / "w.safetensors").write_bytes(b"\x80\x04.")
+    with pytest.raises(UserError, match="not a readable safetensors"):
+        call(results, tmp_path / "a.png", run=str(tmp_path / "w.safetensors"))
+
+
+def test_the_same_photos_are_inverted_once():
+    asked = []
+
+    def invert(g, photos):
+        asked.append(photos)
+        return photos + 1
+
+    once, photos = Once(invert), torch.zeros(2, 3)
+    assert once(None, photos) is once(None, photos)
+    assert len(asked) == 1
+    assert torch.equal(once(None, photos + 1), photos + 2)
+    assert len(asked) == 2

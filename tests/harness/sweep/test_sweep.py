@@ -1,0 +1,286 @@
+"""Sweeps: which cells, in which order, by whom; and what is left when somebody kills them."""
+
+import copy
+import json
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hydra import initialize_config_dir
+
+from benchmarks import sweep as command
+from benchmarks.harness.io.locks import Busy, alone
+from benchmarks.harness.records import record as records
+from benchmarks.harness.records.run_id import Cell
+from benchmarks.harness.sweep import display, runner
+from benchmarks.harness.sweep.claims import Claim
+from benchmarks.harness.sweep.plan import Job, Plan, composed, plan
+from benchmarks.harness.sweep.status import Clock, State
+from core.errors import UserError
+from core.paths import CONF, ROOT
+
+STANDIN = (sys.executable, "-S", str(ROOT / "tests" / "helpers" / "standin.py"))
+TEMPLATE = next((ROOT / "results" / "runs").glob("*.json"))
+TINY = ("source=tiny", "eval=smoke", "data=parafaces_clay")
+
+
+def names(planned):
+    return [job.name for job in planned.jobs]
+
+
+def test_a_cell_of_a_sweep_is_the_cell_of_the_run(tmp_path):
+    words = (*TINY, "method=freezesg", "method.lr=0.01", f"folder={tmp_path}")
+    planned = plan([*words, "seed=0,2"])
+    for job, seed in zip(planned.jobs, (0, 2), strict=True):
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            cfg, choices = composed([*words, f"seed={seed}"])
+        cell = Cell.of(cfg, choices, [])
+        assert (job.folder, job.published) == (cell.folder, cell.published)
+        assert job.words == (*words, f"seed={seed}")
+    assert planned.axes == [("seed", ["seed=0", "seed=2"])]
+
+
+def test_a_glob_leaves_out_what_makes_no_table_and_says_why():
+    planned = plan([*TINY[:2], "method=glob([s*,p*])", "data=glob([_*,parafaces_p*,folder])"])
+    assert {job.point["method"] for job in planned.jobs} == {"structure", "structure_released"}
+    assert {job.words[-1] for job in planned.jobs} == {"data=parafaces_popart"}
+    assert planned.left_out["method=scratch"].startswith("it makes a source")
+    assert "abstract" in planned.left_out["data=_parafaces"]
+    assert planned.left_out["data=folder"] == "data.root must be given"
+    assert planned.left_out["data=parafaces_photo"] == "a source is made of it"
+
+
+def test_a_training_comes_before_what_is_swapped_from_it():
+    planned = plan([*TINY, "method=structure", "swap.resolution=8,16,0"])
+    first, *rest = planned.jobs
+    assert not first.swapped
+    assert all(job.swapped and job.whole == first.name for job in rest)
+    assert all(job.training == first.folder for job in rest)
+
+
+def test_a_cell_that_is_refused_is_left_out_with_its_sentence():
+    planned = plan([*TINY, "method=finetune,structure", "method.structure_weight=2"])
+    assert [job.method for job in planned.jobs] == ["structure"]
+    (why,) = planned.left_out.values()
+    assert "structure_weight" in why
+
+
+@pytest.mark.parametrize(
+    "words", [["existing=replace"], ["hydra/launcher=basic"], ["seed=-1"], ["seed=interval(0,1)"]]
+)
+def test_what_is_no_sweep_is_refused(words):
+    with pytest.raises(UserError):
+        plan([*TINY, *words])
+
+
+def test_a_claim_outlives_its_sweep_as_long_as_its_process(tmp_path):
+    claim = Claim(tmp_path)
+    pid = os.fork()
+    if not pid:  # a process that inherited it, and lives on
+        time.sleep(0.5)
+        os._exit(0)
+    claim.release()
+    with pytest.raises(Busy):
+        Claim(tmp_path)
+    os.waitpid(pid, 0)
+    Claim(tmp_path).release()
+
+
+def job(root, name, *, whole="", seconds="0.05", fate="end"):
+    folder, published = root / "out" / name, root / "runs" / f"{name}.json"
+    return Job(
+        words=(str(folder), str(TEMPLATE), str(published), seconds, fate),
+        point={"method": name},
+        method="m",
+        name=name,
+        folder=folder,
+        published=published,
+        whole=whole or name,
+        training=root / "out" / (whole or name),
+    )
+
+
+def started(jobs, slots=1, again=False, tell=lambda job, standing: None):
+    return runner.Work(jobs, slots=slots, gpus=[], again=again, tell=tell)
+
+
+@pytest.fixture
+def _standin(monkeypatch):
+    monkeypatch.setattr(runner, "RUN", STANDIN)
+    monkeypatch.setattr(command, "LOOK_S", 0.01)
+
+
+def states(done):
+    return {name: standing.state for name, standing in done.standings.items()}
+
+
+@pytest.mark.usefixtures("_standin")
+def test_a_sweep_goes_on_after_a_cell_without_a_record_and_says_what_it_said(tmp_path):
+    jobs = [job(tmp_path, "a", fate="refuse"), job(tmp_path, "b")]
+    done = started(jobs)
+    assert command.loop(Plan(jobs), done, None) == 0
+    assert states(done) == {"a": State.BROKEN, "b": State.FINISHED}
+    assert done.standings["a"].reason == "this cannot be run."
+
+
+@pytest.mark.usefixtures("_standin")
+def test_what_is_swapped_waits_for_its_training_and_is_blocked_without_it(tmp_path):
+    order = []
+    jobs = [
+        job(tmp_path, "a"), job(tmp_path, "a8", whole="a"), job(tmp_path, "a16", whole="a"),
+        job(tmp_path, "b", fate="refuse"), job(tmp_path, "b8", whole="b"),
+    ]  # fmt: skip
+
+    def tell(cell, standing):
+        order.append((cell.name, standing.state))
+
+    done = started(jobs, slots=5, tell=tell)
+    command.loop(Plan(jobs), done, None)
+    running = [name for name, state in order if state is State.RUNNING]
+    assert [name for name in running if name.startswith("a")] == ["a", "a8", "a16"]
+    for earlier, later in (("a", "a8"), ("a8", "a16")):
+        begun, ended = (later, State.RUNNING), (earlier, State.FINISHED)
+        assert order.index(ended) < order.index(begun)
+    assert done.standings["b8"].state is State.BLOCKED
+
+
+@pytest.mark.usefixtures("_standin")
+def test_failed_cells_are_shown_and_repeated_only_when_asked(tmp_path):
+    record = copy.deepcopy(records.read(TEMPLATE))
+    record |= {"state": "failed", "reason": "loss_g is nan.", "metrics": {}}
+    cell = job(tmp_path, "a")
+    records.write(cell.published, record)
+    done = started([cell])
+    assert done.over()
+    assert done.standings["a"].reason == "loss_g is nan."
+    again = started([cell], again=True)
+    assert command.loop(Plan([cell]), again, None) == 0
+    assert states(again) == {"a": State.FINISHED}
+    assert records.read(cell.published).get("state") != "failed"
+
+
+@pytest.mark.usefixtures("_standin")
+def test_a_cell_that_a_plain_run_is_at_is_left_to_it(tmp_path):
+    jobs = [job(tmp_path, "a"), job(tmp_path, "b")]
+    done = started(jobs)
+    with alone(jobs[0].folder):
+        done.step()
+        assert done.standings["a"].state is State.ELSEWHERE
+        assert done.standings["b"].state is State.RUNNING
+    assert command.loop(Plan(jobs), done, None) == 0
+    assert set(states(done).values()) == {State.FINISHED}
+
+
+def begin(jobs, slots):
+    """A sweep as a process of its own."""
+    pid = os.fork()
+    if not pid:
+        status = 1
+        try:
+            status = command.loop(Plan(jobs), started(jobs, slots), None)
+        finally:
+            os._exit(status)
+    return pid
+
+
+def cells_of(pid):
+    """The processes that a sweep has started, which may be over by now."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        if parent == pid:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def kill(pid, rng):
+    """The sweep, and in half of the cases what it runs."""
+    for victim in (pid, *(cells_of(pid) if rng.random() < 0.5 else [])):
+        try:
+            os.kill(victim, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    os.waitpid(pid, 0)
+
+
+def lines(jobs, name):
+    return [len((j.folder / name).read_text().split()) for j in jobs if (j.folder / name).exists()]
+
+
+@pytest.mark.usefixtures("_standin")
+@pytest.mark.parametrize(
+    ("cells", "kills"), [(20, 3), pytest.param(300, 50, marks=pytest.mark.slow)]
+)
+def test_every_cell_ends_with_one_record_however_often_the_sweep_is_killed(tmp_path, cells, kills):
+    rng = random.Random(kills)
+    jobs = [job(tmp_path, f"c{i:03}", seconds="0.1") for i in range(cells)]
+    for _ in range(kills):
+        pid = begin(jobs, 2)
+        time.sleep(rng.uniform(0.02, 0.4))
+        kill(pid, rng)
+    assert len(list(tmp_path.glob("runs/*.json"))) < cells  # each kill met work to be done
+    done = started(jobs, 2)
+    assert command.loop(Plan(jobs), done, None) == 0
+    assert len(list(tmp_path.glob("runs/*.json"))) == cells
+    for cell in jobs:
+        assert records.read(cell.published) == json.loads(TEMPLATE.read_text())
+    assert max(lines(jobs, "written")) == 1
+    assert not list(tmp_path.rglob("*.part"))
+
+
+@pytest.mark.usefixtures("_standin")
+def test_two_sweeps_share_the_work_and_do_nothing_twice(tmp_path):
+    jobs = [job(tmp_path, f"c{i:02}") for i in range(16)]
+    pids = [begin(jobs, 2), begin(jobs[::-1], 2)]
+    assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids] == [0, 0]
+    assert lines(jobs, "begun") == [1] * 16
+    assert lines(jobs, "written") == [1] * 16
+
+
+@pytest.mark.usefixtures("_standin")
+def test_a_signal_reaches_the_cells_and_the_same_command_goes_on(tmp_path):
+    jobs = [job(tmp_path, "a", seconds="20"), job(tmp_path, "b")]
+    pid = begin(jobs, 1)
+    while not (jobs[0].folder / "begun").exists():
+        time.sleep(0.01)
+    (cell,) = cells_of(pid)
+    os.kill(pid, signal.SIGTERM)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(cell, 0)
+    Claim(jobs[0].training).release()  # nobody is at it any more
+
+
+def test_the_time_left_goes_by_what_was_seen_and_before_that_by_records(tmp_path):
+    cells = [job(tmp_path, name) for name in "abc"]
+    done = started(cells, slots=2)
+    assert display.duration(done.left()) == "?"
+    done.clock = Clock(2)
+    done.clock.record(cells[0], 60.0)
+    assert done.left() == pytest.approx(90.0)
+    done.clock.observe(cells[0], 40.0)
+    assert done.left() == pytest.approx(60.0)
+    assert [display.duration(s) for s in (59, 600, 9000)] == ["59 s", "10 min", "2.5 h"]
+
+
+def test_the_grid_shows_a_mark_for_every_seed_and_escapes_what_is_named(tmp_path):
+    planned = plan([*TINY[:2], "method=finetune,structure", "seed=0,1",
+                    "data=parafaces_clay,parafaces_popart", f"folder={tmp_path}"])  # fmt: skip
+    done = started(planned.jobs)
+    done.standings[planned.jobs[0].name].state = State.FINISHED
+    done.set(planned.jobs[-1], State.BROKEN, "\x1b[31m[red]why")
+    with command.console.capture() as shown:
+        command.console.print(display.picture(planned, done, command.console))
+    said = shown.get()
+    marks = "✓·" if (command.console.encoding or "").startswith("utf") else "+."
+    assert marks in said
+    assert "popart" in said
+    assert "\x1b[31m" not in said
+    assert "[red]why" in said

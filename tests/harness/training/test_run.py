@@ -1,0 +1,99 @@
+"""Whole runs on the tiny source: what is left behind, what is repeated, what is resumed."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+from PIL import Image
+from safetensors.torch import load_file
+
+from benchmarks import run
+from benchmarks.harness.records import record as records
+from core.paths import ROOT
+
+
+@pytest.fixture
+def root(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(70):
+        pixels = rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i:02d}.png")
+    return folder
+
+
+def words(root, results, *more):
+    return [
+        "source=tiny", "method=finetune", "method.images=64", "method.batch_size=4", "eval=smoke",
+        "data=folder", f"data.root={root}", f"folder={results}", *more,
+    ]  # fmt: skip
+
+
+def go(monkeypatch, *line):
+    GlobalHydra.instance().clear()
+    monkeypatch.setattr(sys, "argv", ["run.py", *line])
+    run.main()
+
+
+def only(folder, pattern):
+    (found,) = folder.glob(pattern)
+    return found
+
+
+def test_a_run_leaves_a_sound_record_a_picture_and_weights(monkeypatch, root, tmp_path):
+    go(monkeypatch, *words(root, tmp_path / "r"))
+    made = records.read(only(tmp_path / "r" / "runs", "*.json"))
+    out = only(tmp_path / "r" / "out", "*")
+    assert made["cost"]["images"] == 64
+    assert made["metrics"]
+    assert made["left_out"]
+    assert Image.open(out / "sheet.png").width > 500
+    assert load_file(out / "generator.safetensors")
+    assert (out / "curves" / "metrics.csv").read_text().count("\n") > 5
+    assert not list((tmp_path / "r").rglob("*.part"))
+    assert not list((tmp_path / "r").rglob("checkpoint*"))
+
+
+def test_the_same_command_twice_gives_the_same_numbers_and_says_so(
+    monkeypatch, root, tmp_path, capsys
+):
+    line = words(root, tmp_path / "r")
+    go(monkeypatch, *line)
+    published = only(tmp_path / "r" / "runs", "*.json")
+    first = published.read_bytes()
+    go(monkeypatch, *line)
+    again = records.read(only(tmp_path / "r" / "out", "*/record.json"))
+    assert published.read_bytes() == first
+    assert set(records.disagreement(again, json.loads(first)).values()) == {0.0}
+    assert "largest difference 0.0%" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_finished_cell_of_a_sweep_is_skipped(monkeypatch, root, tmp_path, capsys):
+    line = ["-m", *words(root, tmp_path / "r"), "seed=0,1"]
+    go(monkeypatch, *line)
+    assert len(list((tmp_path / "r" / "runs").glob("*.json"))) == 2
+    capsys.readouterr()
+    go(monkeypatch, *line)
+    assert capsys.readouterr().out.count("there already") == 2
+
+
+@pytest.mark.slow
+def test_wandb_works_offline_without_an_account(root, tmp_path):
+    line = words(root, tmp_path / "r", "logger=wandb", "logger.pictures=all")
+    env = {k: v for k, v in os.environ.items() if not k.startswith("WANDB")}
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.run", *line],
+        cwd=ROOT, env=env, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    out = only(tmp_path / "r" / "out", "*")
+    assert only(out, "wandb/offline-run-*/*.wandb").stat().st_size > 1000
+    assert list(out.glob("wandb/offline-run-*/files/media/images/sheet*.png"))
+    written = only(out, "wandb/offline-run-*/*.wandb").read_bytes()
+    for key in ("kimg", "loss_g", "metrics/kid@parafaces", "cost/seconds", "batch_size"):
+        assert key.encode() in written, key

@@ -1,0 +1,94 @@
+"""A refused run leaves nothing; a record names the files that its metrics looked through."""
+
+import hashlib
+import re
+
+import pytest
+import torch
+
+from benchmarks.harness.alignment import detectors
+from benchmarks.harness.alignment.mtcnn_networks import NETWORKS
+from benchmarks.harness.evaluation import metrics
+from benchmarks.harness.evaluation.extractors import (
+    Detected,
+    Framed,
+    Inception,
+    MobileFaceNet,
+    Untrained,
+    mobilefacenet,
+)
+from benchmarks.harness.evaluation.gallery import identity, networks
+from benchmarks.harness.io import external_weights, locks
+from core.errors import UserError
+from tests.helpers import weights
+
+
+def test_a_folder_that_nothing_was_put_into_is_not_left(tmp_path):
+    folder = tmp_path / "results" / "out" / "cell"
+    locks.writable(tmp_path / "results" / "runs")
+    with locks.alone(folder):
+        assert folder.is_dir()
+    with pytest.raises(UserError), locks.alone(folder):
+        raise UserError("A file is missing.")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_there_before_or_holds_something_stays(tmp_path):
+    (tmp_path / "there").mkdir()
+    with locks.alone(tmp_path / "there"):
+        locks.writable(tmp_path / "there")
+    with locks.alone(tmp_path / "made"):
+        locks.put(tmp_path / "made" / "record.json", b"{}")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "there"]
+
+
+def test_a_record_names_by_metric_the_optional_files_that_it_looks_through(tmp_path, monkeypatch):
+    monkeypatch.setenv("STYLESHIFT_CACHE", str(tmp_path))
+    path = weights.put("inception-pt", weights.inception())
+    clean, legacy = (
+        Inception(weights=["inception-pt"], resize=resize) for resize in ("clean", "legacy-pytorch")
+    )
+    shipped = Untrained(architecture="resnet10t", seed=0)
+    both = metrics.FD(clean)
+    both.extractors = (clean, legacy)
+    found = networks(
+        {"fid": metrics.FD(legacy), "precision": metrics.Precision(clean, k=3), "both": both,
+         "fid@random": metrics.FD(shipped), "palette": metrics.Palette(side=4, axes=2, quantiles=9)}
+    )  # fmt: skip
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert found == {"networks": {
+        "fid": {legacy.name: sha256},
+        "precision": {clean.name: sha256},
+        "both": {clean.name: sha256, legacy.name: sha256},
+    }}  # fmt: skip
+    assert clean.name != legacy.name
+    torch.save({"other": torch.zeros(1)}, path)
+    assert networks({"fid@random": metrics.FD(shipped)}) == {}
+
+
+def test_a_record_names_the_files_and_the_numbers_of_a_detector(tmp_path, monkeypatch):
+    monkeypatch.setenv("STYLESHIFT_CACHE", str(tmp_path))
+    listed = re.sub(r"bytes: \d+", "bytes: null", external_weights.LIST.read_text())
+    monkeypatch.setattr(external_weights, "LIST", tmp_path / "weights.yaml")
+    external_weights.LIST.write_text(listed)
+    weights.put("mobilefacenet", mobilefacenet.MobileFaceNet().state_dict())
+    names = dict(zip(detectors.MTCNN_FILES, NETWORKS, strict=True))
+    for name, file in names.items():
+        weights.put(name, NETWORKS[file]().state_dict())
+
+    def seen(finder):
+        extractor = MobileFaceNet(finder=finder)
+        found = networks({"identity": metrics.FoundIdentity(extractor)})["networks"]["identity"]
+        assert found.pop(extractor.name) == extractor.sha256
+        return found, identity(extractor)
+
+    framed, key = seen(Framed(eyes=[[0.3, 0.3], [0.7, 0.3]]))
+    assert framed == {}
+    assert sorted(key) == ["extractor", "sha256"]
+    found, key = seen(Detected(detector="mtcnn"))
+    assert sorted(found) == ["alignment.yaml: mtcnn", "onet.pt", "pnet.pt", "rnet.pt"]
+    assert found["pnet.pt"] == external_weights.sha256(external_weights.entry("mtcnn-p").path)
+    weights.put("mtcnn-p", NETWORKS["pnet.pt"]().state_dict())
+    other, other_key = seen(Detected(detector="mtcnn"))
+    assert [name for name in found if found[name] != other[name]] == ["pnet.pt"]
+    assert key != other_key  # what was kept in a bank is seen anew

@@ -1,0 +1,54 @@
+"""Synthetic records for the tests of tables, and what a command prints of them."""
+
+from benchmarks import leaderboard
+from benchmarks.harness.records import record as records
+
+
+def made(method, data, seed, kid, **changed):
+    """A synthetic record, for tests only."""
+    base = {
+        "schema": 1,
+        "method": method,
+        "data": data,
+        "source": "src",
+        "eval": "fewshot",
+        "seed": seed,
+        "recipe": f"{abs(hash((method, data))) % 16**8:08x}",
+        "overrides": [],
+        "paper": "arXiv:0000.00000",
+        "metrics": {
+            "kid@net": {"value": kid, "better": "lower", "n": 9, "details": {"source": 0.5}},
+            "identity@net": {"value": 1 - kid, "better": "higher", "n": 9, "details": {}},
+        },
+        "left_out": {},
+        "cost": {"images": 2400, "seconds": 90.0, "trainable": 30, "peak_bytes": 4},
+        "provenance": dict.fromkeys(records.PROVENANCE, "x")
+        | {"started": "2026-01-01T00:00:00+00:00", "device": "cpu"},
+        "config": {"eval": {"samples": 9}, "data": {"style": data, "cache": f"/tmp/{seed}"}},
+    }
+    return base | changed
+
+
+def zoo():
+    """Three methods on two data sets with three seeds; one fails once, one runs but once."""
+    kids = {"good": 0.010, "fair": 0.020, "weak": 0.030}
+    runs = [
+        made(method, data, seed, kid + 0.0001 * seed)
+        for method, kid in kids.items()
+        for data in ("d1", "d2")
+        for seed in range(3)
+    ]
+    failed = made("torn", "d1", 0, 0.0, metrics={}, state="failed", reason="loss is nan")
+    return [*runs, failed, made("torn", "d1", 1, 0.001), made("once", "d2", 0, 0.001)]
+
+
+def write(folder, runs):
+    """Records as they lie in a folder of results; the folder."""
+    for i, run in enumerate(runs):
+        records.write(folder / "runs" / f"{i}.json", run)
+    return folder
+
+
+def printed(capsys, folder, *words):
+    leaderboard.command(["--folder", str(folder), *words])
+    return capsys.readouterr().out
