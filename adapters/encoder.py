@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,16 +25,7 @@ from core.networks.encoders import Compact
 from core.networks.encoders.compact import spread
 from core.networks.style_mixing import mixed_ws
 from core.source import Source
-
-
-class Guiding(Protocol):
-    """A network that the losses look through."""
-
-    def embed(self, images: Tensor) -> Tensor:
-        """Vectors [N, V] whose squared distances are perceptual."""
-
-    def identity(self, images: Tensor) -> Tensor:
-        """Unit vectors [N, E] that say who it is."""
+from core.types import Guiding
 
 
 class Encoder(Adapter):

@@ -39,7 +39,7 @@ class Rows(Protocol):
         """Numbers of the rows, of ``count`` in all."""
 
 
-class From:
+class StyleRows:
     """All rows from one on: what they steer is imposed on every face, colours too.
 
     Row 7 is the first that enters 64 px; at 18 rows (1024 px) and 14 (256 px) the public code
@@ -57,7 +57,7 @@ class From:
         return given(list(range(self.row, count)), self.row, count)
 
 
-class KeepColour:
+class ColourPreservingRows:
     """Few of those rows, so that a face keeps most of its own colours.
 
     The public code names rows 9, 11, 15, 16 and 17 of 18, where :class:`From` begins at 7. For any
@@ -118,7 +118,7 @@ def unlike(ours: Mapping[int, Tensor], theirs: Mapping[int, Tensor]) -> Tensor:
     return torch.stack([F.l1_loss(ours[r], theirs[r]) for r in ours]).mean()
 
 
-class NoIdentity:
+class NoIdentityTerm:
     """No loss of identity."""
 
     def __call__(self, pictures: Tensor, faces: Callable[[], Tensor]) -> Tensor:
@@ -126,7 +126,7 @@ class NoIdentity:
         return pictures.new_zeros(())
 
 
-class Identity:
+class IdentityTerm:
     """One minus the cosine of a face's identity before and after.
 
     Args:
@@ -159,9 +159,9 @@ class JoJoGAN(Adapter):
         lr: learning rate.
         optimizer: makes the optimiser from parameters and ``lr``.
         alpha: strength of the style, 0 to 1, see :func:`exchanged`.
-        rows: which rows are exchanged, :class:`From` or :class:`KeepColour`.
+        rows: which rows are exchanged, :class:`From` or :class:`ColourPreservingRows`.
         halvings: features are compared at the picture's side after so many halvings.
-        identity: :class:`Identity` or :class:`NoIdentity`.
+        identity: :class:`IdentityTerm` or :class:`NoIdentityTerm`.
         run: what every method takes.
     """
 
@@ -178,7 +178,7 @@ class JoJoGAN(Adapter):
         alpha: float,
         rows: Rows,
         halvings: Sequence[int],
-        identity: Identity | NoIdentity,
+        identity: IdentityTerm | NoIdentityTerm,
         **run: int,
     ) -> None:
         super().__init__(source, **run)

@@ -39,13 +39,13 @@ class Paired(Scratch):
 
     Args:
         source: gives the architecture.
-        apart: perceptual distance [N] of pictures and photos [N, 3, R, R].
+        perceptual_distance: perceptual distance [N] of pictures and photos [N, 3, R, R].
         perceptual: weight of that distance.
         pixel: weight of the mean absolute difference, at each of ``levels`` sizes.
         levels: sizes at which pixels are compared, each half of the one before.
         adversarial_from: pictures that regression alone is shown first.
         mapping_lr: factor on the learning rate of the mapping network.
-        spread: how much farther from their average the styles of the result lie than those that
+        w_scale: how much farther from their average the styles of the result lie than those that
             were trained, since regression shrinks what it cannot tell; see `core.networks.w_scale`.
     """
 
@@ -56,19 +56,24 @@ class Paired(Scratch):
         self,
         source: Source,
         *,
-        apart: Callable[[Tensor, Tensor], Tensor],
+        perceptual_distance: Callable[[Tensor, Tensor], Tensor],
         perceptual: float,
         pixel: float,
         levels: int,
         adversarial_from: int,
         mapping_lr: float,
-        spread: float,
+        w_scale: float,
         **scratch: Any,
     ) -> None:
         self.mapping_lr = mapping_lr
         super().__init__(source, **scratch)
-        self.apart, self.perceptual, self.pixel, self.levels = apart, perceptual, pixel, levels
-        self.adversarial_from, self.spread = adversarial_from, spread
+        self.perceptual_distance, self.perceptual, self.pixel, self.levels = (
+            perceptual_distance,
+            perceptual,
+            pixel,
+            levels,
+        )
+        self.adversarial_from, self.w_scale = adversarial_from, w_scale
 
     def configure_optimizers(self) -> list[Optimizer]:
         """The players G and D; the mapping network has a rate of its own."""
@@ -104,11 +109,11 @@ class Paired(Scratch):
 
     def judged(self) -> Generator:
         """The averaged generator with the spread folded in."""
-        return widened(super().judged(), self.spread)
+        return widened(super().judged(), self.w_scale)
 
     def export(self) -> dict[str, nn.Module]:
         """Both generators with the spread folded in, and the discriminator."""
-        return super().export() | {"g": widened(self.g, self.spread)}
+        return super().export() | {"g": widened(self.g, self.w_scale)}
 
     @property
     def domain(self) -> Any:
@@ -130,7 +135,7 @@ class Paired(Scratch):
 
     def distance(self, fakes: Tensor, reals: Tensor) -> Tensor:
         """What regression minimises: absolute differences at several sizes, and the perceptual."""
-        near = self.apart(fakes, reals).float().mean() * self.perceptual
+        near = self.perceptual_distance(fakes, reals).float().mean() * self.perceptual
         fakes = fakes.float()
         for level in range(self.levels):
             if level:

@@ -1,6 +1,6 @@
 """Invert the held-out test people once for all runs: ``python -m benchmarks.codes``.
 
-Writes what `core.inversion.inverter.Remembering` reads, and a
+Writes what `core.inversion.inverter.CachedInversion` reads, and a
 picture of photos over inversions.
 """
 

@@ -82,7 +82,7 @@ def judged(source: Source, photos: Tensor, invert: Callable[[Tensor], Tensor]) -
     begun = time.process_time()
     invert(photos[:1])
     alone = time.process_time() - begun
-    measure, guide = perception.load("measure"), inversion.Guide()
+    measure, guide = perception.load("measure"), perception.Guide()
     with torch.no_grad():
         pictures = source.g.synthesis(ws, noise_mode="const").clamp(-1, 1)
         return {

@@ -35,7 +35,7 @@ from benchmarks.harness.leaderboard import exemplar_tables
 from benchmarks.harness.records import record as records
 from benchmarks.harness.records.run_id import Cell
 from benchmarks.harness.stylize.exemplars import Exemplary
-from benchmarks.harness.stylize.style_grid import STYLES, TILE, in_doses, in_styles, table
+from benchmarks.harness.stylize.style_grid import STYLES, TILE, in_strengths, in_styles, table
 from benchmarks.run import begin, build
 from core.errors import UserError
 from core.networks import perception
@@ -128,21 +128,21 @@ def show(cfg: DictConfig, cell: Cell) -> dict[str, Any]:
 
 
 def lending(cell: Cell, adapter: Any, domain: Any, photos: Tensor, shots: Tensor) -> dict[str, Any]:
-    """Of a method whose exemplars are styles: photos in each, in doses, and the faces behind."""
+    """Of a method whose exemplars are styles: photos in each, the strengths, the faces behind."""
     styles, ws = adapter.styles, adapter.source.invert(photos)
     rows = [styles.of(k) for k in range(len(shots))]
-    results = in_styles(styles, ws, rows, adapter.dose)
+    results = in_styles(styles, ws, rows, adapter.strength)
     title = f"{cell.title}: photos, then each in the styles above"
     write(cell.folder / "matrix.png", title, shots, photos, results)
-    doses = in_doses(styles, ws[:PHOTOS], rows[0], adapter.dose)
+    strengths = in_strengths(styles, ws[:PHOTOS], rows[0], adapter.strength)
     title = f"{cell.title}: photos, then weights 0 to 1 of the first style"
-    write(cell.folder / "strip.png", title, shots[:1], photos, doses)
+    write(cell.folder / "strip.png", title, shots[:1], photos, strengths)
     truth, pictures = destylised(adapter, domain)
     bands = [
         (t, [contact_sheet.to_uint8(x[:STYLES])]) for t, x in zip(ROWS, pictures, strict=False)
     ]
     contact_sheet.save(cell.folder / "destylised.png", contact_sheet.stack(bands, TILE))
-    return {"dose": adapter.dose._asdict()} | numbers(results, photos, shots) | truth
+    return {"strength": adapter.strength._asdict()} | numbers(results, photos, shots) | truth
 
 
 def lacking(cell: Cell, adapter: Any, domain: Any, photos: Tensor, shots: Tensor) -> dict[str, Any]:

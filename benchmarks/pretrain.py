@@ -37,7 +37,7 @@ def told(title: str, total: int) -> Iterator[Callable[[int, int], None]]:
 
 def encoder(cfg: DictConfig, source: str) -> None:
     """Train and ship the encoder into Z+, where there is none."""
-    asset = ROOT / cfg.method.ready.destylise.encode.encoder
+    asset = ROOT / cfg.method.pretraining.destylise.encode.encoder
     if asset.is_file():
         return
     words = [*USUAL, f"source={source}", f"folder={cfg.folder}", f"seed={cfg.seed}"]
@@ -54,20 +54,20 @@ def command(cfg: DictConfig) -> None:
     encoder(cfg, str(HydraConfig.get().runtime.choices["source"]))
     source = build(cfg.source)
     adapter = build(cfg.method, source)
-    ready = adapter.ready
+    cache = adapter.pretraining
     dual = DualStyleGAN.untrained(source.g, res_index=cfg.method.res_index)
-    name = ready.path_name(source, dual)
-    ready.path(source, dual, told)
-    made = ready.file(name)
+    name = cache.path_name(source, dual)
+    cache.path(source, dual, told)
+    made = cache.file(name)
     if not made.is_file():
-        console.print(f"{ready.pretrained} is shipped already.", highlight=False)
+        console.print(f"{cache.pretrained} is shipped already.", highlight=False)
         return
     data = made.read_bytes()
     if len(data) > LIMIT:
         console.print(f"{made} has {len(data):,} bytes, too many to ship.", highlight=False)
         return
-    locks.put(ready.pretrained, data)
-    console.print(f"{ready.pretrained} ({len(data):,} bytes)", highlight=False)
+    locks.put(cache.pretrained, data)
+    console.print(f"{cache.pretrained} ({len(data):,} bytes)", highlight=False)
 
 
 def main() -> None:

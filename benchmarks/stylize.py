@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.harness.alignment import DETECTORS
 from benchmarks.harness.alignment.framing import Framing, Within, framing
-from benchmarks.harness.config import validation
+from benchmarks.harness.config import targets, validation
 from benchmarks.harness.config.validation import printable
 from benchmarks.harness.data.inputs import Places, listed
 from benchmarks.harness.io.locks import writable
@@ -32,7 +32,7 @@ from benchmarks.harness.stylize.style_grid import STYLES, TILE
 from benchmarks.run import cause
 from benchmarks.tiles import loose
 from core.errors import UserError
-from core.networks.styles import Dose
+from core.networks.styles import StyleStrength
 from core.paths import CONF
 from core.source import WHOLE
 
@@ -106,13 +106,15 @@ def styled(group: argparse._ArgumentGroup) -> None:
         "--matrix",
         action="store_true",
         help="instead: matrix.png, of all photos in each --style (default: in the first "
-        f"{STYLES} shots'), and doses.png, of the first of them at structure weights 0 to 1",
+        f"{STYLES} shots'), and strengths.png, of the first of them at structure weights 0 to 1",
     )
 
 
 def dosed(asked: argparse.Namespace) -> dict[str, float]:
-    """What is asked of the dose, by the names of its parts."""
-    return {part: float(getattr(asked, part)) for part in Dose._fields if hasattr(asked, part)}
+    """What is asked of the strength, by the names of its parts."""
+    return {
+        part: float(getattr(asked, part)) for part in StyleStrength._fields if hasattr(asked, part)
+    }
 
 
 def checked(words: list[str]) -> argparse.Namespace:
@@ -146,7 +148,7 @@ def configuration(run: Run, source: str) -> DictConfig:
         UserError: there is no source of that name.
     """
     if run.record:
-        return OmegaConf.create(loose(run.record["config"]))
+        return OmegaConf.create(targets.addressed(loose(run.record["config"])))
     known = validation.choices_of("source")
     if source not in known:
         raise UserError(f"There is no source {source!r}; the choices are {', '.join(known)}.")

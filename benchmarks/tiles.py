@@ -23,6 +23,7 @@ from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
+from benchmarks.harness.config import targets
 from benchmarks.harness.config.build import build
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.evaluation.gallery import Gallery, first_of
@@ -163,7 +164,7 @@ class Studio:
 
     def make(self, record: dict[str, Any]) -> int:
         """Write the strip of a run, and its scene's where they are missing; bytes of the strip."""
-        cfg = OmegaConf.create(loose(record["config"]))
+        cfg = OmegaConf.create(targets.addressed(loose(record["config"])))
         key = thumbnails.scene(record)
         scene = self.scenes.setdefault(key, Scene(cfg))
         with understood():

@@ -20,7 +20,7 @@ from benchmarks.harness.assets.accuracy import auc
 from benchmarks.harness.data.files import File, files
 from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.data.pictures import read as read_picture
-from benchmarks.harness.evaluation.extractors import Detected, Framed, MobileFaceNet
+from benchmarks.harness.evaluation.extractors import DetectedFaces, FramedFaces, MobileFaceNet
 from benchmarks.harness.io import locks
 from core.errors import UserError
 
@@ -85,7 +85,7 @@ def main() -> None:
     chosen = parser.parse_args()
     try:
         eyes = chosen.eyes and [chosen.eyes[:2], chosen.eyes[2:]]
-        finder: Any = Framed(eyes=eyes) if eyes else Detected(detector=chosen.detector)
+        finder: Any = FramedFaces(eyes=eyes) if eyes else DetectedFaces(detector=chosen.detector)
         extractor = MobileFaceNet(finder=finder)
         sides = (seen(extractor, part, chosen.side) for part in paired(chosen.a, chosen.b))
         found: dict[str, Any] = {"extractor": extractor.name, "sha256": extractor.sha256}

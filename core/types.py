@@ -1,4 +1,4 @@
-"""The shots as a method is given them, which may be too many to hold as floats."""
+"""What methods are given, by what it can do: shots, and a network that losses look through."""
 
 from __future__ import annotations
 
@@ -22,3 +22,13 @@ class Shots(Protocol):
 
     def split(self, size: int, /) -> Iterable[Tensor]:
         """Images [<= size, 3, R, R], one part after the other."""
+
+
+class Guiding(Protocol):
+    """A network that losses look through."""
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Vectors [N, V] whose squared distances are perceptual."""
+
+    def identity(self, images: Tensor) -> Tensor:
+        """Unit vectors [N, E] that say who it is."""

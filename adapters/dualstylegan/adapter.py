@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from adapters.base import Adapter, D, G
-from adapters.dualstylegan.cache import Ready
-from adapters.dualstylegan.destylisation import rows_mapped
+from adapters.dualstylegan.cache import PretrainingCache
+from adapters.dualstylegan.destylisation import unseen
 from adapters.dualstylegan.losses import NormPenalty, StyleLoss
 from core import distributed
 from core.augment import Fixed, Off
@@ -36,8 +36,9 @@ from core.losses.penalties import R1, PathLength
 from core.networks.discriminator import Discriminator
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.exemplars import Exemplars, thumbnails
+from core.networks.generator import rows_mapped
 from core.networks.style_mixing import mixed_ws
-from core.networks.styles import Dose, StyleMaker, Styles, unseen
+from core.networks.styles import Styles, StyleSampling, StyleStrength
 from core.progress import told
 from core.source import Source
 from core.types import Shots
@@ -53,7 +54,7 @@ class ExemplarTransfer(Adapter):
     Args:
         source: whose generator stays inside.
         res_index: last structure row; see :class:`core.networks.dualstylegan.DualStyleGAN`.
-        ready: finds or makes stage II and the codes of the shots.
+        pretraining: finds or makes stage II and the codes of the shots.
         lr: of G and D in stage III.
         g_optimizer: makes G's optimiser.
         d_optimizer: makes D's.
@@ -70,9 +71,9 @@ class ExemplarTransfer(Adapter):
         chunk: pictures at a time; gradients of a batch are summed over chunks.
         refine_from: images after which stage IV begins.
         refine_lr: of ``structure`` and ``colour`` rows.
-        styles: random styles and doses; see :class:`core.networks.styles.StyleMaker`.
-        dose: of a style that is named or drawn.
-        unnamed_dose: of the shots' mean style, which photos get where no style is named.
+        styles: random styles and strengths; see :class:`core.networks.styles.StyleSampling`.
+        strength: of a style that is named or drawn.
+        unnamed_strength: of the shots' mean style, which photos get where no style is named.
         run: see :class:`Adapter`.
     """
 
@@ -88,7 +89,7 @@ class ExemplarTransfer(Adapter):
         source: Source,
         *,
         res_index: int,
-        ready: Ready,
+        pretraining: PretrainingCache,
         lr: float,
         g_optimizer: Optimise,
         d_optimizer: Optimise,
@@ -105,9 +106,9 @@ class ExemplarTransfer(Adapter):
         chunk: int,
         refine_from: int,
         refine_lr: dict[str, float],
-        styles: StyleMaker,
-        dose: Dose,
-        unnamed_dose: Dose,
+        styles: StyleSampling,
+        strength: StyleStrength,
+        unnamed_strength: StyleStrength,
         **run: int,
     ) -> None:
         super().__init__(source, **run)
@@ -121,23 +122,25 @@ class ExemplarTransfer(Adapter):
             z_dim=self.g.z_dim,
         )
         self.register_buffer("spread", styles.spread(source.g))
-        self.ready = ready
+        self.pretraining = pretraining
         self.lr, self.g_optimizer, self.d_optimizer = lr, g_optimizer, d_optimizer
         self.mixing_prob, self.paired_every = mixing_prob, paired_every
         self.recoloured_from, self.jitter, self.chunk = recoloured_from, jitter, chunk
         self.style, self.penalty = style, penalty
         self.refine_from, self.refine_lr = refine_from, refine_lr
-        self.maker, self.dose, self.unnamed_dose = styles, dose, unnamed_dose
-        find = partial(unseen, destylise=ready.destylise, cost=style.refining, lr=refine_lr)
+        self.maker, self.strength, self.unnamed_strength = styles, strength, unnamed_strength
+        find = partial(unseen, destylise=pretraining.destylise, cost=style.refining, lr=refine_lr)
         self.styles = Styles(self.judged(), self.exemplars, styles, find)
         self.stages = Stylise(self), Refine(self)
 
     def prepare(self, shots: Shots) -> None:
         """Stage II and destylisation: read from disk where they are there, else made."""
         dual = DualStyleGAN.untrained(self.source.g, res_index=self.g.config["res_index"])
-        self.take(self.ready.path(self.source, dual.to(self.device), told))
-        codes = self.ready.codes(self.source, shots, self.seed, told)
-        seen = [thumbnails(part).to(self.device) for part in shots.split(self.ready.batch_size)]
+        self.take(self.pretraining.path(self.source, dual.to(self.device), told))
+        codes = self.pretraining.codes(self.source, shots, self.seed, told)
+        seen = [
+            thumbnails(part).to(self.device) for part in shots.split(self.pretraining.batch_size)
+        ]
         self.exemplars.fill(codes.extrinsic, codes.intrinsic, torch.cat(seen))
 
     def take(self, found: dict[str, Tensor]) -> None:
@@ -205,12 +208,12 @@ class ExemplarTransfer(Adapter):
     def render(self, ws: Tensor) -> Tensor:
         """Images [N, 3, R, R] of rows [N, 2 L, W], or of [N, L, W] in the mean style of the shots.
 
-        The yaml's doses say how much of the style there is.
+        The yaml's strengths say how much of the style there is.
         """
         rows = self.judged().num_ws
         if ws.shape[1] == rows:
-            return self.styles.on(ws, self.styles.mean(), self.unnamed_dose)
-        return self.styles.on(ws[:, :rows], ws[:, rows:], self.dose)
+            return self.styles.on(ws, self.styles.mean(), self.unnamed_strength)
+        return self.styles.on(ws[:, :rows], ws[:, rows:], self.strength)
 
 
 class Stylise:

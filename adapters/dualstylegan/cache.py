@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from adapters.dualstylegan.destylisation import Codes, Destylise
-from adapters.dualstylegan.pretraining import StructureTransfer, Tuning
+from adapters.dualstylegan.pretraining import StructureTransfer, StyleTuning
 from core import resumable
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.generator import Generator
@@ -29,7 +29,7 @@ Told = Callable[[str, int], AbstractContextManager[resumable.Progress]]
 """Given what is done and in how many steps: what takes (done, total)."""
 
 
-class Ready:
+class PretrainingCache:
     """Finds stage II and the codes of pictures, or makes them.
 
     Args:
@@ -49,7 +49,7 @@ class Ready:
         cache: str,
         save_every: int,
         transfer: Callable[..., StructureTransfer],
-        tuning: Callable[..., Tuning],
+        tuning: Callable[..., StyleTuning],
         destylise: Destylise,
         batch_size: int,
     ) -> None:

@@ -10,31 +10,20 @@ Departs from the paper in: see the yaml of the method.
 
 from __future__ import annotations
 
-import hashlib
 import math
-from typing import NamedTuple, Protocol, cast
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from core import weights
-from core.inversion.inverter import thumbnails
 from core.inversion.noise_maps import ConstantNoise, Noise
-from core.networks.encoders.compact import CompactZPlus
-from core.networks.generator import Generator
-from core.paths import ROOT
+from core.inversion.z_plus import ZPlus
+from core.networks.dualstylegan import DualStyleGAN
+from core.networks.generator import Generator, rows_mapped
+from core.types import Guiding
 
 RAMP, FALL = 0.05, 0.25  # shares of the steps
-
-
-class Guiding(Protocol):
-    """A network that losses look through."""
-
-    def embed(self, images: Tensor) -> Tensor:
-        """Vectors [N, V] whose squared distances are perceptual."""
-
-    def identity(self, images: Tensor) -> Tensor:
-        """Unit vectors [N, E] that say who it is."""
 
 
 class Embed(Protocol):
@@ -64,41 +53,7 @@ def row_deviation(codes: Tensor) -> Tensor:
     return codes.std(dim=1).mean(dim=1)
 
 
-def rows_mapped(g: Generator, codes: Tensor) -> Tensor:
-    """Styles [N, L, W] of codes [N, L, Z]."""
-    return g.mapping.style(codes.flatten(0, 1)).unflatten(0, codes.shape[:2])
-
-
-class ZPlus:
-    """Pictures to Z+ codes: by the source's Z+ encoder, or by the nearest of random samples.
-
-    Args:
-        encoder: file of a :class:`CompactZPlus`; may be absent.
-        candidates: samples that are compared where there is no encoder.
-        seed: of the samples.
-    """
-
-    def __init__(self, *, encoder: str, candidates: int, seed: int) -> None:
-        path = ROOT / encoder
-        found = weights.read(path)[0].values() if path.is_file() else ()
-        self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-        self.encoders = [cast(CompactZPlus, e.eval().requires_grad_(False)) for e in found]
-        self.candidates, self.seed = candidates, seed
-
-    @torch.no_grad()
-    def __call__(self, g: Generator, pictures: Tensor) -> Tensor:
-        """Codes [N, L, Z] of pictures [N, 3, R, R]; an encoder of another generator is refused."""
-        for encoder in self.encoders:
-            encoder.to(pictures.device).check(g)
-            return encoder(pictures)
-        rng = torch.Generator().manual_seed(self.seed)
-        z = torch.randn(self.candidates, g.z_dim, generator=rng).to(pictures.device)
-        seen = [thumbnails(g.synthesis(g.mapping(part, 0.8))) for part in z.split(64)]
-        nearest = torch.cdist(thumbnails(pictures), torch.cat(seen)).argmin(dim=1)
-        return z[nearest][:, None].repeat(1, g.num_ws, 1)
-
-
-class Reread:
+class ReEncode:
     """Embeds a face by the encoder, after truncation: as published.
 
     Args:
@@ -119,7 +74,7 @@ class Reread:
         return encode(g, g.synthesis.trace(ws, noise=maps).image)
 
 
-class AsItIs:
+class KeepCode:
     """The optimised code is the embedding: for encoders that lose more than they put right."""
 
     def __call__(
@@ -134,7 +89,7 @@ class Destylise:
 
     Args:
         encode: pictures to Z+ codes.
-        sharpen_steps: of Adam by which the source's generator improves on the encoder; 0 leaves
+        refine_steps: of Adam by which the source's generator improves on the encoder; 0 leaves
             what the encoder said.
         embed: the face to its code.
         guide: what the losses look through.
@@ -151,7 +106,7 @@ class Destylise:
         self,
         *,
         encode: ZPlus,
-        sharpen_steps: int,
+        refine_steps: int,
         embed: Embed,
         guide: Guiding,
         noise: Noise,
@@ -162,7 +117,7 @@ class Destylise:
         deviation: float,
         colour_from: int,
     ) -> None:
-        self.encode, self.sharpen_steps, self.embed = encode, sharpen_steps, embed
+        self.encode, self.refine_steps, self.embed = encode, refine_steps, embed
         self.guide, self.noise = guide, noise
         self.steps, self.lr = code_steps, lr
         self.perceptual, self.identity, self.deviation = perceptual, identity, deviation
@@ -180,7 +135,7 @@ class Destylise:
     def extrinsic(self, g: Generator, pictures: Tensor) -> Tensor:
         """Codes [N, L, Z] that g shows as the pictures, as far as it can."""
         start = self.encode(g, pictures)
-        return self.optimised(g, pictures, start, self.sharpen_steps, ConstantNoise())[0]
+        return self.optimised(g, pictures, start, self.refine_steps, ConstantNoise())[0]
 
     def recoloured(self, codes: Tensor, extrinsic: Tensor) -> Tensor:
         """Codes whose colour rows are the extrinsic ones."""
@@ -218,3 +173,40 @@ def truncated(g: Generator, ws: Tensor, psi: float, towards: str) -> Tensor:
     """Styles [N, L, W] that are ``psi`` times as far from the average style, or from zero."""
     centre = {"average": g.mapping.w_avg, "zero": torch.zeros_like(g.mapping.w_avg)}[towards]
     return centre + psi * (ws - centre)
+
+
+@torch.enable_grad()
+def unseen(
+    g: DualStyleGAN,
+    picture: Tensor,
+    destylise: Destylise,
+    cost: Callable[[Tensor, Tensor], Tensor],
+    lr: Mapping[str, float],
+) -> Tensor:
+    """Extrinsic styles [1, L, W] of a picture [3, R, R] that training has not seen.
+
+    The source's code of the picture is the face, and where the style begins; the style is then
+    refined as the exemplars' are, in as many steps as a code takes.
+
+    Args:
+        g: makes the result.
+        picture: as it should look.
+        destylise: finds the code.
+        cost: of a result and the picture, [1, 3, R, R] each.
+        lr: of ``structure`` and ``colour`` rows.
+    """
+    wanted, steps = picture[None], destylise.steps
+    face = destylise.extrinsic(g.generator, wanted)
+    cut = g.structure_rows
+    structure, colour = (x.clone().requires_grad_(True) for x in (face[:, :cut], face[:, cut:]))
+    groups = [
+        {"params": [structure], "lr": lr["structure"]},
+        {"params": [colour], "lr": lr["colour"]},
+    ]
+    adam, ws = torch.optim.Adam(groups, lr=0.0), rows_mapped(g.generator, face)
+    for _ in range(steps):
+        styles = rows_mapped(g.generator, torch.cat([structure, colour], dim=1))
+        adam.zero_grad()
+        cost(g.synthesis(ws, styles, g.weights(1.0, 1.0)), wanted).backward()
+        adam.step()
+    return rows_mapped(g.generator, torch.cat([structure, colour], dim=1)).detach()

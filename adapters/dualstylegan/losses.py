@@ -15,8 +15,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from adapters.dualstylegan.destylisation import Guiding
 from core.losses.contextual import contextual, matching
+from core.types import Guiding
 
 
 class Looking(Guiding, Protocol):

@@ -1,6 +1,6 @@
 """Short adversarial games around a source: what DualStyleGAN needs before it sees its target.
 
-``Tuning`` shows the source's pair a style for a short while, so that its generator can paint
+``StyleTuning`` shows the source's pair a style for a short while, so that its generator can paint
 pictures of that style and still means the same by its latents. ``StructureTransfer`` is stage II of
 the progressive training of DualStyleGAN (arXiv:2203.13248): on the source domain, the extrinsic
 path learns to bring in the structure of one face at coarser and coarser rows of another.
@@ -18,16 +18,16 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from adapters.dualstylegan.destylisation import Guiding, ZPlus, rows_mapped
 from core.ema import EMA
+from core.inversion.z_plus import ZPlus
 from core.losses.adversarial import logistic_d, logistic_g
 from core.losses.penalties import R1
 from core.networks.discriminator import Discriminator
 from core.networks.dualstylegan import DualStyleGAN
-from core.networks.generator import Generator
+from core.networks.generator import Generator, rows_mapped
 from core.networks.style_mixing import crossed, mixed_ws
 from core.source import Source
-from core.types import Shots
+from core.types import Guiding, Shots
 
 Optimise = Callable[..., Optimizer]
 Average = Callable[[nn.Module], EMA]
@@ -168,7 +168,7 @@ class Game:
         self.rng.set_state(state["rng"])
 
 
-class Tuning(Game):
+class StyleTuning(Game):
     """Plain fine-tuning of the whole pair on the shots, for few steps.
 
     Args:

@@ -17,42 +17,12 @@ from torch import Tensor
 from core import weights
 from core.errors import UserError
 from core.inversion.noise_maps import Noise
-from core.inversion.refinement import Perceptual, Refine
-from core.networks import perception
+from core.inversion.refinement import LatentRefinement, Perceptual
 from core.networks.encoders.compact import Compact, same_average
 from core.networks.generator import Generator
-from core.networks.perception import Perception
 from core.paths import ROOT
 
 Invert = Callable[[Generator, Tensor], Tensor]
-
-
-class Guide:
-    """What the shipped network that serves losses sees; read when first used."""
-
-    def __init__(self) -> None:
-        self.network: Perception | None = None
-
-    def __call__(self, pictures: Tensor, photos: Tensor) -> Tensor:
-        """Perceptual distance [N] of pictures and photos [N, 3, R, R]."""
-        return self._at(pictures).distance(pictures, photos)
-
-    def embed(self, images: Tensor) -> Tensor:
-        """Vectors [N, V] of images [N, 3, R, R] whose squared distances are the perceptual one."""
-        return self._at(images).embed(images)
-
-    def identity(self, images: Tensor) -> Tensor:
-        """Unit vectors [N, E] that say who it is."""
-        return self._at(images).identity(images)
-
-    def stages(self, images: Tensor) -> list[Tensor]:
-        """Features [N, C, r, r] of the trunk, fine to coarse."""
-        return self._at(images).stages(images)
-
-    def _at(self, images: Tensor) -> Perception:
-        if self.network is None:
-            self.network = perception.load("guide").eval().requires_grad_(False)
-        return self.network.to(images.device)
 
 
 class Space(Protocol):
@@ -112,7 +82,7 @@ class Projector:
         lr: highest learning rate, in spreads; it ramps up over 5 % of the steps and down over the
             last 25 %.
         pixel: weight of the pixel loss.
-        stay: weight of the distance from the average style.
+        prior_weight: weight of the distance from the average style.
         candidates: how many random samples are compared for the start.
         batch_size: photos optimised side by side.
         seed: of the random samples.
@@ -127,14 +97,14 @@ class Projector:
         steps: int,
         lr: float,
         pixel: float,
-        stay: float,
+        prior_weight: float,
         candidates: int,
         batch_size: int,
         seed: int,
     ) -> None:
         self.perceptual, self.space, self.noise = perceptual, space, noise
         self.steps, self.lr = steps, lr
-        self.pixel, self.stay = pixel, stay
+        self.pixel, self.prior_weight = pixel, prior_weight
         self.candidates, self.batch_size, self.seed = candidates, batch_size, seed
 
     def __call__(self, g: Generator, photos: Tensor) -> Tensor:
@@ -171,7 +141,7 @@ class Projector:
             near = (self.perceptual.embed(pictures) - target).square().sum(1)
             pixel = (pictures - photos).square().mean(dim=(1, 2, 3))
             away = ((ws - g.mapping.w_avg) / spread).square().mean(dim=(1, 2))
-            cost = near + self.pixel * pixel + self.stay * away + self.noise.penalty(maps)
+            cost = near + self.pixel * pixel + self.prior_weight * away + self.noise.penalty(maps)
             adam.zero_grad()
             cost.sum().backward()
             adam.step()
@@ -180,7 +150,7 @@ class Projector:
         return Projection(ws, {name: noise.detach() for name, noise in maps.items()})
 
 
-class Encoded:
+class EncoderInversion:
     """One forward pass of a trained encoder, then refinement.
 
     Args:
@@ -189,7 +159,7 @@ class Encoded:
         otherwise: for sources without an encoder.
     """
 
-    def __init__(self, *, encoder: str, refine: Refine, otherwise: Invert) -> None:
+    def __init__(self, *, encoder: str, refine: LatentRefinement, otherwise: Invert) -> None:
         path = ROOT / encoder
         found = weights.read(path)[0].values() if path.is_file() else ()
         self.encoders = [cast(Compact, e.eval().requires_grad_(False)) for e in found]
@@ -210,7 +180,7 @@ class Encoded:
         return torch.cat([encoder.styles(g, batch) for batch in batches])
 
 
-class Remembering:
+class CachedInversion:
     """An inverter that knows some photos' rows already.
 
     A photo is recognised by its thumbnail, within one grey level, because renderings of the same
@@ -262,6 +232,6 @@ def thumbnails(photos: Tensor) -> Tensor:
 
 
 def save_codes(path: Path, photos: Tensor, ws: Tensor, g: Generator) -> None:
-    """Write what :class:`Remembering` reads: photos [N, 3, R, R] and their rows [N, L, W]."""
+    """Write what :class:`CachedInversion` reads: photos [N, 3, R, R] and their rows [N, L, W]."""
     known = {"thumbnails": thumbnails(photos), "ws": ws.half(), "average": g.mapping.w_avg}
     save_file({name: value.detach().cpu().contiguous() for name, value in known.items()}, path)

@@ -1,6 +1,6 @@
 """L-BFGS for many small problems side by side (Nocedal 1980, Mathematics of Computation 35).
 
-Every problem of a batch has a memory, a step length and a verdict of its own, so that none depends
+Every problem of a batch has a history, a step length and a verdict of its own, so that none depends
 on its neighbours; the functions and gradients of all are evaluated together.
 
 Departs from the paper in: the line search only shortens steps that do not descend enough.
@@ -19,7 +19,12 @@ FLAT = 1e-20
 
 
 def minimise(
-    losses: Callable[[Tensor], Tensor], start: Tensor, *, steps: int, memory: int, first: float
+    losses: Callable[[Tensor], Tensor],
+    start: Tensor,
+    *,
+    steps: int,
+    history: int,
+    first_step: float,
 ) -> Tensor:
     """Where ``losses`` is smallest of what was tried, [N, D], detached.
 
@@ -27,18 +32,18 @@ def minimise(
         losses: values [N] of points [N, D]; row by row a function of its own.
         start: points [N, D].
         steps: how often the losses and their gradients are evaluated; none leaves the start.
-        memory: pairs of steps and gradient changes that are remembered.
-        first: length of the first step, before anything is known of the curvature.
+        history: pairs of steps and gradient changes that are remembered.
+        first_step: length of the first step, before anything is known of the curvature.
     """
     best = start.detach()
     if steps < 1:
         return best
     value, slope = _evaluated(losses, best)
-    moves = best.new_zeros(memory, *best.shape)
+    moves = best.new_zeros(history, *best.shape)
     turns = torch.zeros_like(moves)
     length = torch.ones_like(value)
     for _ in range(steps - 1):
-        direction = -_newton(slope, moves, turns, first)
+        direction = -_newton(slope, moves, turns, first_step)
         tried = best + length[:, None] * direction
         new_value, new_slope = _evaluated(losses, tried)
         promised = length * (slope * direction).sum(1)
@@ -63,8 +68,8 @@ def _evaluated(losses: Callable[[Tensor], Tensor], points: Tensor) -> tuple[Tens
     return values.detach(), slopes
 
 
-def _newton(slope: Tensor, moves: Tensor, turns: Tensor, first: float) -> Tensor:
-    """The inverse Hessian of the memory [M, N, D] times the gradient [N, D]: two-loop recursion."""
+def _newton(slope: Tensor, moves: Tensor, turns: Tensor, first_step: float) -> Tensor:
+    """The inverse Hessian of the history [M, N, D] times the gradient [N, D]: two loops."""
     curvature = (moves * turns).sum(2)
     known = curvature > FLAT
     rho = torch.where(known, 1 / curvature.clamp(min=FLAT), 0.0)
@@ -73,7 +78,7 @@ def _newton(slope: Tensor, moves: Tensor, turns: Tensor, first: float) -> Tensor
         alphas[i] = rho[i] * (moves[i] * q).sum(1)
         q = q - alphas[i][:, None] * turns[i]
     scale = curvature[-1] / turns[-1].square().sum(1).clamp(min=FLAT)
-    scale = torch.where(known[-1], scale, first / slope.norm(dim=1).clamp(min=FLAT))
+    scale = torch.where(known[-1], scale, first_step / slope.norm(dim=1).clamp(min=FLAT))
     q = q * scale[:, None]
     for i in range(len(moves)):
         beta = rho[i] * (turns[i] * q).sum(1)

@@ -61,7 +61,7 @@ def equal_steps(
 BATCH = 16
 
 
-class Refine:
+class LatentRefinement:
     """Improves style rows so that the generator shows the photos.
 
     The loss is the perceptual distance plus ``pixel`` times the mean squared error plus ``stay``
@@ -71,9 +71,9 @@ class Refine:
         perceptual: what distances are measured with.
         steps: evaluations of the loss; 0 leaves the rows as they are.
         pixel: weight of the pixel loss.
-        stay: weight of the distance from the start.
-        memory: of L-BFGS.
-        first: length of the first step.
+        prior_weight: weight of the distance from the start.
+        history: of L-BFGS.
+        first_step: length of the first step.
         batch_size: photos side by side.
     """
 
@@ -83,14 +83,14 @@ class Refine:
         perceptual: Perceptual,
         steps: int,
         pixel: float,
-        stay: float,
-        memory: int,
-        first: float,
+        prior_weight: float,
+        history: int,
+        first_step: float,
         batch_size: int,
     ) -> None:
         self.perceptual, self.steps = perceptual, steps
-        self.pixel, self.stay = pixel, stay
-        self.memory, self.first, self.batch_size = memory, first, batch_size
+        self.pixel, self.prior_weight = pixel, prior_weight
+        self.history, self.first_step, self.batch_size = history, first_step, batch_size
 
     def __call__(self, g: Generator, photos: Tensor, ws: Tensor, along: Tensor) -> Tensor:
         """Rows [N, L, W] that are better than ws for photos [N, 3, R, R].
@@ -111,10 +111,16 @@ class Refine:
             pictures = g.synthesis(rows(u))
             near = (self.perceptual.embed(pictures) - target).square().sum(1)
             pixel = (pictures - photos).square().mean((1, 2, 3))
-            return near + self.pixel * pixel + self.stay * u.square().mean(1)
+            return near + self.pixel * pixel + self.prior_weight * u.square().mean(1)
 
         start = torch.zeros_like(ws).flatten(1)
         with torch.no_grad():
             return rows(
-                minimise(losses, start, steps=self.steps, memory=self.memory, first=self.first)
+                minimise(
+                    losses,
+                    start,
+                    steps=self.steps,
+                    history=self.history,
+                    first_step=self.first_step,
+                )
             )

@@ -305,3 +305,8 @@ class Generator(nn.Module):
         """Images [N, 3, R, R] of latents z [N, Z]."""
         ws = self.mapping(z, truncation_psi, truncation_cutoff)
         return self.synthesis(ws, noise_mode, generator)
+
+
+def rows_mapped(g: Generator, codes: Tensor) -> Tensor:
+    """Styles [N, L, W] of codes [N, L, Z]."""
+    return g.mapping.style(codes.flatten(0, 1)).unflatten(0, codes.shape[:2])

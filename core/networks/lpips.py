@@ -102,7 +102,7 @@ class LPIPS(nn.Module):
         return (self.embed(a) - self.embed(b)).square().sum(1)
 
 
-def load(net: str, folder: str) -> LPIPS:
+def load_lpips(net: str, folder: str) -> LPIPS:
     """LPIPS with torchvision's classifier from a folder and the heads of the ``lpips`` package.
 
     Args:

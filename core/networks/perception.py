@@ -210,3 +210,31 @@ def load(name: str) -> Perception:
     if name not in ("measure", "guide"):
         raise UserError(f"There is no perception network {name!r}; choose measure or guide.")
     return read(ASSETS / f"perception_{name}.safetensors")
+
+
+class Guide:
+    """What the shipped network that serves losses sees; read when first used."""
+
+    def __init__(self) -> None:
+        self.network: Perception | None = None
+
+    def __call__(self, pictures: Tensor, photos: Tensor) -> Tensor:
+        """Perceptual distance [N] of pictures and photos [N, 3, R, R]."""
+        return self._at(pictures).distance(pictures, photos)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Vectors [N, V] of images [N, 3, R, R] whose squared distances are the perceptual one."""
+        return self._at(images).embed(images)
+
+    def identity(self, images: Tensor) -> Tensor:
+        """Unit vectors [N, E] that say who it is."""
+        return self._at(images).identity(images)
+
+    def stages(self, images: Tensor) -> list[Tensor]:
+        """Features [N, C, r, r] of the trunk, fine to coarse."""
+        return self._at(images).stages(images)
+
+    def _at(self, images: Tensor) -> Perception:
+        if self.network is None:
+            self.network = load("guide").eval().requires_grad_(False)
+        return self.network.to(images.device)

@@ -1,27 +1,26 @@
-"""Styles at hand: picked, drawn at random, mixed, and given in doses (arXiv:2203.13248)."""
+"""Styles at hand: picked, drawn at random, mixed, and given in strengths (arXiv:2203.13248)."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from adapters.dualstylegan.destylisation import Destylise, rows_mapped
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.encoders.compact import spread
 from core.networks.exemplars import Exemplars
-from core.networks.generator import Generator
+from core.networks.generator import Generator, rows_mapped
 from core.networks.style_sampler import NOISE, StyleSampler, learn
 
 SAME = 4 / 127.5
 """A picture whose thumbnail differs by less from an exemplar's is that exemplar."""
 
 
-class Dose(NamedTuple):
+class StyleStrength(NamedTuple):
     """How much of a style a face is given.
 
     Attributes:
@@ -47,7 +46,7 @@ class Dose(NamedTuple):
         return g.synthesis(average + self.psi * away, rows, weights)
 
 
-class StyleMaker:
+class StyleSampling:
     """The sampling network of a set of exemplars, made when first asked for.
 
     It is a function of their codes and of these numbers, so it is in no checkpoint.
@@ -123,14 +122,14 @@ class Styles:
         g: shows faces in them.
         exemplars: the shots as codes.
         maker: draws styles like theirs.
-        unknown: finds the style of a picture [3, R, R] that is no exemplar; see :func:`unseen`.
+        unknown: finds the style of a picture [3, R, R] that is no exemplar.
     """
 
     def __init__(
         self,
         g: DualStyleGAN,
         exemplars: Exemplars,
-        maker: StyleMaker,
+        maker: StyleSampling,
         unknown: Callable[[DualStyleGAN, Tensor], Tensor],
     ) -> None:
         self.g, self.exemplars, self.maker, self.unknown = g, exemplars, maker, unknown
@@ -167,53 +166,16 @@ class Styles:
         codes = self.maker.drawn(z, self.exemplars, self.exemplars.structure.device)
         return rows_mapped(self.g.generator, codes)
 
-    def on(self, ws: Tensor, style: Tensor, dose: Dose) -> Tensor:
+    def on(self, ws: Tensor, style: Tensor, strength: StyleStrength) -> Tensor:
         """Images [N, 3, R, R] of faces ws [N, L, W] in styles [1 or N, L, W]."""
-        return dose(self.g, ws, style.expand(len(ws), -1, -1))
+        return strength(self.g, ws, style.expand(len(ws), -1, -1))
 
-    def remembered(self, which: int, dose: Dose) -> Tensor:
+    def remembered(self, which: int, strength: StyleStrength) -> Tensor:
         """Image [1, 3, R, R] of an exemplar: its own face in its own style."""
         face = self.exemplars.intrinsic[which : which + 1]
-        return self.on(rows_mapped(self.g.generator, face), self.of(which), dose)
+        return self.on(rows_mapped(self.g.generator, face), self.of(which), strength)
 
 
 def mixed(styles: Sequence[Tensor]) -> Tensor:
     """Styles [1, L, W] in equal parts; one that is there twice counts twice."""
     return torch.cat(list(styles)).mean(dim=0, keepdim=True)
-
-
-@torch.enable_grad()
-def unseen(
-    g: DualStyleGAN,
-    picture: Tensor,
-    destylise: Destylise,
-    cost: Callable[[Tensor, Tensor], Tensor],
-    lr: Mapping[str, float],
-) -> Tensor:
-    """Extrinsic styles [1, L, W] of a picture [3, R, R] that training has not seen.
-
-    The source's code of the picture is the face, and where the style begins; the style is then
-    refined as the exemplars' are, in as many steps as a code takes.
-
-    Args:
-        g: makes the result.
-        picture: as it should look.
-        destylise: finds the code.
-        cost: of a result and the picture, [1, 3, R, R] each.
-        lr: of ``structure`` and ``colour`` rows.
-    """
-    wanted, steps = picture[None], destylise.steps
-    face = destylise.extrinsic(g.generator, wanted)
-    cut = g.structure_rows
-    structure, colour = (x.clone().requires_grad_(True) for x in (face[:, :cut], face[:, cut:]))
-    groups = [
-        {"params": [structure], "lr": lr["structure"]},
-        {"params": [colour], "lr": lr["colour"]},
-    ]
-    adam, ws = torch.optim.Adam(groups, lr=0.0), rows_mapped(g.generator, face)
-    for _ in range(steps):
-        styles = rows_mapped(g.generator, torch.cat([structure, colour], dim=1))
-        adam.zero_grad()
-        cost(g.synthesis(ws, styles, g.weights(1.0, 1.0)), wanted).backward()
-        adam.step()
-    return rows_mapped(g.generator, torch.cat([structure, colour], dim=1)).detach()

@@ -7,14 +7,14 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from adapters.dualstylegan.destylisation import rows_mapped
 from benchmarks.harness.config.validation import flat
 from benchmarks.harness.data.domains.base import Streamed
 from benchmarks.harness.data.pictures import as_images
 from benchmarks.run import build
 from core.networks.exemplars import Exemplars
+from core.networks.generator import rows_mapped
 from core.networks.style_sampler import NOISE, CodeSampler, learn
-from core.networks.styles import Dose, mixed
+from core.networks.styles import StyleStrength, mixed
 
 SIDE, SHOTS = 64, 3
 
@@ -73,8 +73,8 @@ def test_shots_are_streamed_and_never_held_together(alone, tmp_path):
 
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 255, (SHOTS + 2, SIDE, SIDE, 3), dtype=np.uint8)
-    alone.ready.batch_size = 2
-    alone.ready.tuning.keywords["batch_size"] = 2
+    alone.pretraining.batch_size = 2
+    alone.pretraining.tuning.keywords["batch_size"] = 2
     alone.prepare(Watched(pixels, alone.device))
     assert max(asked) == 2
     codes, files = alone.exemplars.extrinsic.clone(), set((tmp_path / "dualstylegan").iterdir())
@@ -91,7 +91,7 @@ def test_one_more_shot_shares_stage_two_but_no_codes(alone, tmp_path):
 
 
 def test_codes_do_not_depend_on_the_pictures_beside(adapter):
-    g, destylise = adapter.source.g, adapter.ready.destylise
+    g, destylise = adapter.source.g, adapter.pretraining.destylise
     together = destylise(g, g, pictures())
     alone = destylise(g, g, pictures()[1:2])
     for one, all_ in zip(alone, together, strict=True):
@@ -99,7 +99,7 @@ def test_codes_do_not_depend_on_the_pictures_beside(adapter):
 
 
 def test_colour_rows_of_the_face_are_the_styles(adapter):
-    destylise, exemplars = adapter.ready.destylise, adapter.exemplars
+    destylise, exemplars = adapter.pretraining.destylise, adapter.exemplars
     cut = destylise.colour_from
     assert torch.equal(exemplars.intrinsic[:, cut:], exemplars.extrinsic[:, cut:])
     assert not torch.equal(exemplars.intrinsic[:, :cut], exemplars.extrinsic[:, :cut])
@@ -114,22 +114,22 @@ def test_a_mirrored_shot_is_turned_back(adapter):
 
 def test_no_style_is_the_sources_picture_and_a_mean_style_is_the_default(adapter):
     ws = adapter.source.g.mapping(torch.randn(2, 16))
-    nothing = adapter.styles.on(ws, adapter.styles.of(0), Dose(0.0, 0.0, 0.0, 1.0))
+    nothing = adapter.styles.on(ws, adapter.styles.of(0), StyleStrength(0.0, 0.0, 0.0, 1.0))
     assert torch.equal(nothing, adapter.source.g.synthesis(ws))
     mean = torch.cat([adapter.styles.of(k) for k in range(SHOTS)]).mean(0, keepdim=True)
-    unnamed = adapter.styles.on(ws, mean, adapter.unnamed_dose)
+    unnamed = adapter.styles.on(ws, mean, adapter.unnamed_strength)
     torch.testing.assert_close(adapter.render(ws), unnamed)
     both = torch.cat([ws, mean.expand(2, -1, -1)], dim=1)
-    torch.testing.assert_close(adapter.render(both), adapter.styles.on(ws, mean, adapter.dose))
+    torch.testing.assert_close(adapter.render(both), adapter.styles.on(ws, mean, adapter.strength))
 
 
 def test_with_preserved_colours_the_styles_colours_do_nothing(adapter):
     ws = adapter.source.g.mapping(torch.randn(2, 16))
     one, other = adapter.styles.of(0), adapter.styles.of(0).clone()
     other[:, adapter.g.structure_rows :] += 1
-    keep = Dose(1.0, 1.0, 1.0, 1.0)
+    keep = StyleStrength(1.0, 1.0, 1.0, 1.0)
     assert torch.equal(adapter.styles.on(ws, one, keep), adapter.styles.on(ws, other, keep))
-    take = Dose(1.0, 1.0, 0.0, 1.0)
+    take = StyleStrength(1.0, 1.0, 0.0, 1.0)
     assert not torch.equal(adapter.styles.on(ws, one, take), adapter.styles.on(ws, other, take))
 
 
@@ -139,7 +139,7 @@ def test_preserved_colours_are_the_photos_own_however_the_face_is_truncated(adap
     average, cut = g.generator.mapping.w_avg, g.structure_rows
     rows = torch.cat([style.expand(2, -1, -1)[:, :cut], ws[:, cut:]], dim=1)
     wanted = g.synthesis(average + psi * (ws - average), rows, g.weights(1.0, 1.0))
-    found = adapter.styles.on(ws, style, Dose(1.0, 1.0, 1.0, psi))
+    found = adapter.styles.on(ws, style, StyleStrength(1.0, 1.0, 1.0, psi))
     torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
 
 
@@ -151,7 +151,7 @@ def test_styles_are_mixed_in_equal_parts(adapter):
 
 
 def test_an_exemplar_is_remembered_with_its_own_face(adapter):
-    whole = Dose(1.0, 1.0, 0.0, 1.0)
+    whole = StyleStrength(1.0, 1.0, 0.0, 1.0)
     ws = rows_mapped(adapter.source.g, adapter.exemplars.intrinsic[1:2])
     shown = adapter.styles.remembered(1, whole)
     assert torch.equal(shown, adapter.styles.on(ws, adapter.styles.of(1), whole))

@@ -4,7 +4,15 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from adapters.jojogan import From, Identity, KeepColour, exchanged, seen, sides_of, unlike
+from adapters.jojogan import (
+    ColourPreservingRows,
+    IdentityTerm,
+    StyleRows,
+    exchanged,
+    seen,
+    sides_of,
+    unlike,
+)
 from benchmarks.run import build
 from core.errors import UserError
 
@@ -48,8 +56,8 @@ def made(composed, *words, shots=2):
     ],
 )
 def test_few_rows_are_exchanged_where_colours_are_kept(row, count, rows):
-    assert KeepColour(row=row).of(count) == rows
-    assert set(rows) < set(From(row=row).of(count)) == set(range(row, count))
+    assert ColourPreservingRows(row=row).of(count) == rows
+    assert set(rows) < set(StyleRows(row=row).of(count)) == set(range(row, count))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +105,7 @@ def test_the_distance_is_a_mean_over_sides_of_mean_differences():
 
 
 def test_identity_is_one_minus_the_cosine():
-    loss = Identity(weight=3.0, network=Colours())
+    loss = IdentityTerm(weight=3.0, network=Colours())
     red, green = (torch.zeros(1, 3, 4, 4) for _ in range(2))
     red[:, 0], green[:, 1] = 1, 1
     assert loss(red, lambda: red).item() == pytest.approx(0)

@@ -17,23 +17,23 @@ BATCH, SHOTS = 4, 3
 @pytest.fixture
 def begun(composed, tmp_path):
     """Begins a game by name, with steps of plain gradient descent unless Adam is asked for."""
-    words = [f"method.ready.{name}.batch_size={BATCH}" for name in ("transfer", "tuning")]
+    words = [f"method.pretraining.{name}.batch_size={BATCH}" for name in ("transfer", "tuning")]
     cfg = composed("method=dualstylegan", "source.mbstd_group=1", *words)
     for key, value in flat(cfg).items():
-        if key.startswith("method.ready.") and key.endswith("_steps") and value:
+        if key.startswith("method.pretraining.") and key.endswith("_steps") and value:
             OmegaConf.update(cfg, key, 1)
     source = build(cfg.source)
-    ready = build(cfg.method, source).ready
+    pretraining = build(cfg.method, source).pretraining
     rng = torch.Generator().manual_seed(7)
     shots = torch.rand(SHOTS, 3, source.resolution, source.resolution, generator=rng) * 2 - 1
 
     def begin(name, optimiser=torch.optim.SGD):
         how = {f"{player}_optimizer": optimiser for player in "gd"} if optimiser else {}
         if name == "tuning":
-            return ready.tuning(source, shots, seed=0, **how)
+            return pretraining.tuning(source, shots, seed=0, **how)
         dual = DualStyleGAN.untrained(source.g, res_index=4)
-        guided = ready.destylise
-        return ready.transfer(source, dual, guided.encode, guided.guide, **how)
+        guided = pretraining.destylise
+        return pretraining.transfer(source, dual, guided.encode, guided.guide, **how)
 
     return begin
 

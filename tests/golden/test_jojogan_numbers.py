@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from adapters.jojogan import From, KeepColour, exchanged, seen, sides_of, unlike
+from adapters.jojogan import ColourPreservingRows, StyleRows, exchanged, seen, sides_of, unlike
 from core.networks.generator import Mapping
 from tests.golden import formula
 from tests.golden.cases import CASES, FOLDER, JOJO, ROSINALITY_256, check, cut, network, statistics
@@ -49,7 +49,7 @@ def test_the_random_styles(double):
 def test_codes_exchange_the_rows_of_the_public_code(case, double):
     recipe = CASES[case]["recipe"]
     count = recipe["rows"]
-    kind = KeepColour if recipe["preserve_colour"] else From
+    kind = ColourPreservingRows if recipe["preserve_colour"] else StyleRows
     rows = kind(row=7).of(count)
     codes = tensor(formula.normal("open/F", f"latents{count}", [2, count, 512]), double)
     mixed = exchanged(codes, styles(double), rows, recipe["alpha"])

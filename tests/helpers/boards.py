@@ -7,7 +7,7 @@ from benchmarks.harness.records import record as records
 def made(method, data, seed, kid, **changed):
     """A synthetic record, for tests only."""
     base = {
-        "schema": 1,
+        "schema": records.SCHEMA,
         "method": method,
         "data": data,
         "source": "src",

@@ -22,7 +22,8 @@ def made(method, data, seed, kid, level=0, **changed):
     rng = np.random.default_rng([seed, len(method), level])
     kimg = [0.1 * i for i in range(1, 25)]
     base = {
-        "schema": 1, "method": method, "data": data, "source": "parafaces64", "eval": "fewshot",
+        "schema": records.SCHEMA, "method": method, "data": data, "source": "parafaces64",
+        "eval": "fewshot",
         "seed": seed, "recipe": f"{sum(map(ord, method + data)) + level:08x}",
         "overrides": [f"swap.resolution={level}"] if level else [],
         "paper": "arXiv:1912.04958",

@@ -29,9 +29,9 @@ SOON = "method.r1.every=2"
 ADA = tuple(f"method.augment.{word}" for word in ("every=2", "kimg=0.1", "target=0"))
 STAGES = (
     *(f"method.{place}_steps=2" for place in (
-        "ready.transfer.phase", "ready.transfer.last", "ready.tuning.tuning",
-        "ready.destylise.sharpen", "ready.destylise.code", "styles.sampler")),
-    "method.ready.destylise.encode.candidates=16",
+        "pretraining.transfer.phase", "pretraining.transfer.last", "pretraining.tuning.tuning",
+        "pretraining.destylise.sharpen", "pretraining.destylise.code", "styles.sampler")),
+    "method.pretraining.destylise.encode.candidates=16",
     "method.chunk=8",
     "method.refine_from=24",
 )  # fmt: skip

@@ -5,13 +5,16 @@ A yaml or a command line that somebody sends must not be able to call whatever P
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from core.errors import UserError
+from core.paths import CONF
 
 PACKAGES = ("core", "adapters", "benchmarks", "torch", "lightning", "timm")
 CLOSED = (
@@ -28,6 +31,8 @@ CLOSED = (
     "lightning.pytorch.cli",
 )
 """Parts of the libraries that load or run what a file holds."""
+
+TARGET = re.compile(r"_target_: *([\w.]+)")
 
 
 def check(node: Any) -> None:
@@ -71,3 +76,38 @@ def entries(node: Any, prefix: str) -> Iterator[tuple[str, str, Any]]:
         yield dotted, str(key), value
         if isinstance(value, dict | list):
             yield from entries(value, dotted)
+
+
+@cache
+def table() -> dict[str, str]:
+    """Every class and function that a yaml of the project names: its own name to its address.
+
+    Raises:
+        ValueError: two of them have the same name, so that a record could mean either.
+    """
+    found: dict[str, str] = {}
+    for path in sorted(CONF.rglob("*.yaml")):
+        for target in TARGET.findall(path.read_text(encoding="utf-8")):
+            name = target.rpartition(".")[2]
+            if found.setdefault(name, target) != target:
+                raise ValueError(f"{found[name]} and {target} have the same name.")
+    return found
+
+
+def addressed(node: Any) -> Any:
+    """A configuration out of a record, whose classes stand under their own names, to be built.
+
+    Raises:
+        UserError: it names something that no yaml of the project names.
+    """
+    if isinstance(node, list):
+        return [addressed(value) for value in node]
+    if not isinstance(node, dict):
+        return node
+    made = {key: addressed(value) for key, value in node.items()}
+    if "_target_" in made:
+        name = made["_target_"]
+        if not isinstance(name, str) or name not in table():
+            raise UserError(f"The record names {name}, which no configuration of this version has.")
+        made["_target_"] = table()[name]
+    return made

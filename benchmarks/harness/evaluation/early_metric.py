@@ -10,7 +10,7 @@ import torch
 from benchmarks.harness.evaluation.gallery import Gallery, Metric, measure
 
 
-class Probe(L.Callback):
+class EarlyMetric(L.Callback):
     """Judges the run at a few moments, on fewer pictures than at its end, and logs the number.
 
     The run does not notice: its random streams, its weights and its modes stay what they were.

@@ -19,7 +19,7 @@ from benchmarks.harness.io import locks
 from core.errors import UserError
 from core.paths import ROOT
 
-SCHEMA = 1
+SCHEMA = 2  # 1 held the addresses of classes, and its ids depended on them
 NEAR_ZERO = 0.02
 NOT_RECIPE = ("seed", "machine", "logger", "folder", "existing", "checkpoint", "resume")
 """What does not define the experiment: two runs that differ in these are repetitions."""
@@ -47,8 +47,23 @@ def recipe(cfg: DictConfig, choices: dict[str, str]) -> str:
     idle = ("about", *(PLACES if plain["data"].get("splits") else ()))
     kept["data"] = {key: value for key, value in plain["data"].items() if key not in idle}
     chosen = {group: choices[group] for group in ("method", "data", "source", "eval")}
-    text = json.dumps([kept, chosen], sort_keys=True, default=str)
+    text = json.dumps([unaddressed(kept), chosen], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def unaddressed(node: Any) -> Any:
+    """A configuration whose classes stand under their own names, in whichever file they lie.
+
+    Ids are hashes of what is meant, so that code can move without renaming its results.
+    """
+    if isinstance(node, list):
+        return [unaddressed(value) for value in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: value.rpartition(".")[2] if key == "_target_" else unaddressed(value)
+        for key, value in node.items()
+    }
 
 
 def name(choices: dict[str, str], recipe: str, seed: int) -> str:

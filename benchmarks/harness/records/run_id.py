@@ -39,8 +39,8 @@ class Cell:
 
     @property
     def plain(self) -> dict[str, Any]:
-        """The resolved configuration as JSON has it."""
-        return records.strict(OmegaConf.to_container(self.cfg, resolve=True))
+        """The resolved configuration as JSON has it, classes under their own names."""
+        return records.unaddressed(records.strict(OmegaConf.to_container(self.cfg, resolve=True)))
 
     @property
     def title(self) -> str:

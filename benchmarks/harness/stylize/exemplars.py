@@ -17,7 +17,7 @@ from benchmarks.harness.data.files import File
 from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.stylize.generator import Stylist
 from core.errors import UserError
-from core.networks.styles import Dose, Styles, mixed
+from core.networks.styles import Styles, StyleStrength, mixed
 
 RANDOM = "random"
 
@@ -28,13 +28,13 @@ class Exemplary(Protocol):
 
     Attributes:
         styles: what the shots lend.
-        dose: of a style that is named.
-        unnamed_dose: of the shots' mean style, which photos get where none is named.
+        strength: of a style that is named.
+        unnamed_strength: of the shots' mean style, which photos get where none is named.
     """
 
     styles: Styles
-    dose: Dose
-    unnamed_dose: Dose
+    strength: StyleStrength
+    unnamed_strength: StyleStrength
 
 
 class Lent(NamedTuple):
@@ -82,7 +82,7 @@ def lent(
         UserError: there is no such style, or its picture cannot be read.
     """
     adapter, rng = exemplary(artist), torch.Generator().manual_seed(seed)
-    styles, whole = adapter.styles, adapter.dose._replace(structure=1.0, colour=1.0)
+    styles, whole = adapter.styles, adapter.strength._replace(structure=1.0, colour=1.0)
     found = []
     for word in words:
         if word == RANDOM:
@@ -121,13 +121,13 @@ def wearing(artist: Stylist, styles: list[Lent], changes: dict[str, float]) -> S
     Args:
         artist: of the run whose styles they are.
         styles: mixed in equal parts; none for the mean of all shots.
-        changes: of the dose that the method's configuration says.
+        changes: of the strength that the method's configuration says.
     """
     adapter = exemplary(artist)
-    dose = (adapter.dose if styles else adapter.unnamed_dose)._replace(**changes)
+    strength = (adapter.strength if styles else adapter.unnamed_strength)._replace(**changes)
     style = mixed([each.rows for each in styles]) if styles else adapter.styles.mean()
 
     def make(photos: Tensor) -> Tensor:
-        return adapter.styles.on(artist.source.invert(photos), style, dose)
+        return adapter.styles.on(artist.source.invert(photos), style, strength)
 
     return replace(artist, make=make)

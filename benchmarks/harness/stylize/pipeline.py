@@ -20,11 +20,11 @@ from benchmarks.harness.data.pictures import File, as_images
 from benchmarks.harness.io.contact_sheet import save, stack, to_uint8
 from benchmarks.harness.stylize.exemplars import Lent, exemplary
 from benchmarks.harness.stylize.generator import Stylist
-from benchmarks.harness.stylize.style_grid import in_doses, in_styles, table
+from benchmarks.harness.stylize.style_grid import in_strengths, in_styles, table
 from core.errors import UserError
 
 BATCH = 16  # photos inverted side by side
-MATRIX, STRUCTURE = "matrix.png", "doses.png"
+MATRIX, STRUCTURE = "matrix.png", "strengths.png"
 
 console = Console(markup=False)  # file names may look like markup
 
@@ -100,14 +100,14 @@ def strip(parts: list[np.ndarray], name: str) -> Image.Image:
 
 
 class Comparison(Studio):
-    """Shows all photos in several styles, and in one in growing doses, in a picture each.
+    """Shows all photos in several styles, and in one in growing strengths, in a picture each.
 
     Args:
         artist: the run.
         framed: how photos are framed.
         tile: pixels of each photo in the picture.
         styles: the columns.
-        changes: of the dose that the method's configuration says.
+        changes: of the strength that the method's configuration says.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class Comparison(Studio):
     ) -> None:
         super().__init__(artist, framed, tile, strips=False)
         self.lender, self.columns = exemplary(artist), styles
-        self.dose = self.lender.dose._replace(**changes)
+        self.strength = self.lender.strength._replace(**changes)
 
     @torch.no_grad()
     def run(self, photos: list[tuple[File, str]], places: Places) -> None:
@@ -145,11 +145,11 @@ class Comparison(Studio):
             self.keep(STRUCTURE, title, heads[:1], shown, by_dose, places)
 
     def shown(self, photos: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Photos [N, 3, R, R], in each style [N, K, 3, R, R], and in the first one's doses."""
+        """Photos [N, 3, R, R], in each style [N, K, 3, R, R], and in the first one's strengths."""
         ws, styles = self.artist.source.invert(photos), self.lender.styles
         rows = [each.rows for each in self.columns]
-        by_style = in_styles(styles, ws, rows, self.dose)
-        return photos, by_style, in_doses(styles, ws, rows[0], self.dose)
+        by_style = in_styles(styles, ws, rows, self.strength)
+        return photos, by_style, in_strengths(styles, ws, rows[0], self.strength)
 
     def keep(
         self, name: str, title: str, heads: Tensor, shown: Tensor, results: Tensor, places: Places

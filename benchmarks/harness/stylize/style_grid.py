@@ -1,4 +1,4 @@
-"""One picture of several photos in several styles, and one of a style in growing doses."""
+"""One picture of several photos in several styles, and one of a style in growing strengths."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from PIL import Image
 from torch import Tensor
 
 from benchmarks.harness.io.contact_sheet import stack, to_uint8
-from core.networks.styles import Dose, Styles
+from core.networks.styles import Styles, StyleStrength
 
 STYLES = 10  # columns where nobody says which
-DOSES = 6  # from nothing to all
+STRENGTHS = 6  # from nothing to all
 TILE = 96
 
 
-def in_styles(styles: Styles, ws: Tensor, rows: list[Tensor], dose: Dose) -> Tensor:
+def in_styles(styles: Styles, ws: Tensor, rows: list[Tensor], strength: StyleStrength) -> Tensor:
     """Faces ws [P, L, W] in each of K styles [1, L, W]: images [P, K, 3, R, R]."""
-    return torch.stack([styles.on(ws, each, dose) for each in rows], dim=1).clamp(-1, 1)
+    return torch.stack([styles.on(ws, each, strength) for each in rows], dim=1).clamp(-1, 1)
 
 
-def in_doses(styles: Styles, ws: Tensor, style: Tensor, dose: Dose) -> Tensor:
-    """Faces ws [P, L, W] in one style, its structure weighing 0 to 1: [P, DOSES, 3, R, R]."""
-    doses = [dose._replace(structure=float(w)) for w in torch.linspace(0, 1, DOSES)]
-    return torch.stack([styles.on(ws, style, each) for each in doses], dim=1).clamp(-1, 1)
+def in_strengths(styles: Styles, ws: Tensor, style: Tensor, strength: StyleStrength) -> Tensor:
+    """Faces ws [P, L, W] in one style, its structure weighing 0 to 1: [P, STRENGTHS, 3, R, R]."""
+    strengths = [strength._replace(structure=float(w)) for w in torch.linspace(0, 1, STRENGTHS)]
+    return torch.stack([styles.on(ws, style, each) for each in strengths], dim=1).clamp(-1, 1)
 
 
 def table(title: str, heads: Tensor, photos: Tensor, results: Tensor, tile: int) -> Image.Image:

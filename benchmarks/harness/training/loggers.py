@@ -99,14 +99,16 @@ class Wandb(Csv):
         mode: offline, online or disabled; the environment's ``WANDB_MODE`` wins.
         pictures: what is uploaded: ``none``; ``made``, what networks made, and the sheet with the
             shots only where this project rendered them; ``all``, the sheet whatever it shows.
-        probes: callbacks that log beside the curves.
+        early_metrics: callbacks that log beside the curves.
     """
 
-    def __init__(self, *, project: str, mode: str, pictures: str, probes: list[Callback]) -> None:
+    def __init__(
+        self, *, project: str, mode: str, pictures: str, early_metrics: list[Callback]
+    ) -> None:
         if pictures not in PICTURES:
             raise UserError(f"logger.pictures={pictures} must be {', '.join(PICTURES)}.")
         self.project, self.mode, self.pictures = project, mode, pictures
-        self.callbacks = tuple(probes)
+        self.callbacks = tuple(early_metrics)
 
     def open(
         self, folder: Path, name: str, config: dict[str, Any], memory: dict[str, Any], seen: int

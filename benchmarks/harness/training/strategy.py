@@ -16,7 +16,7 @@ from core.distributed import Rows
 from core.errors import UserError
 
 
-class Together(DDPStrategy):
+class MultiOptimizerDDP(DDPStrategy):
     """Processes with a share of every batch; the adapter averages the players' gradients.
 
     Lightning's own wrapper averages during the first backward pass of a step only, and a step of
@@ -24,14 +24,14 @@ class Together(DDPStrategy):
 
     Args:
         backend: of torch.distributed: ``gloo`` on the CPU, ``nccl`` on GPUs.
-        patience_minutes: how long a process waits for the others until it gives up.
+        timeout_minutes: how long a process waits for the others until it gives up.
 
     Attributes:
         meeting: file at which the processes find one another; there is no port to be taken.
     """
 
-    def __init__(self, *, backend: str, patience_minutes: float) -> None:
-        patience = timedelta(minutes=patience_minutes)
+    def __init__(self, *, backend: str, timeout_minutes: float) -> None:
+        patience = timedelta(minutes=timeout_minutes)
         super().__init__(
             # Not what a batch system's variables say: the processes are our own.
             cluster_environment=LightningEnvironment(),

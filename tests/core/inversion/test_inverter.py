@@ -1,4 +1,4 @@
-"""From photos to style rows: L-BFGS, refinement, projection, memory."""
+"""From photos to style rows: L-BFGS, refinement, projection, history."""
 
 import copy
 import itertools
@@ -9,12 +9,20 @@ import torch
 
 from core import weights
 from core.errors import UserError
-from core.inversion.inverter import Encoded, Guide, Projector, Remembering, W, WPlus, save_codes
+from core.inversion.inverter import (
+    CachedInversion,
+    EncoderInversion,
+    Projector,
+    W,
+    WPlus,
+    save_codes,
+)
 from core.inversion.lbfgs import minimise
 from core.inversion.noise_maps import ConstantNoise, RegularisedNoise, autocorrelation, renormalise
-from core.inversion.refinement import Refine, equal_steps
+from core.inversion.refinement import LatentRefinement, equal_steps
 from core.networks.encoders import Compact
 from core.networks.generator import Generator
+from core.networks.perception import Guide
 from tests.golden import formula
 
 TABLE = {4: 8, 8: 8, 16: 8, 32: 8}
@@ -80,7 +88,7 @@ def test_lbfgs_finds_the_minimum_of_quadratics_of_any_condition():
     def losses(x):
         return (curvature * (x - centres).square()).sum(1)
 
-    found = minimise(losses, torch.zeros(4, 6).double(), steps=60, memory=10, first=0.1)
+    found = minimise(losses, torch.zeros(4, 6).double(), steps=60, history=10, first_step=0.1)
     torch.testing.assert_close(found, centres, atol=1e-5, rtol=0)
 
 
@@ -89,7 +97,7 @@ def test_lbfgs_finds_the_end_of_rosenbrocks_valley():
         return 100 * (x[:, 1] - x[:, 0] ** 2) ** 2 + (1 - x[:, 0]) ** 2
 
     start = torch.tensor([[-1.2, 1.0], [0.0, 0.0]]).double()
-    found = minimise(losses, start, steps=100, memory=10, first=0.1)
+    found = minimise(losses, start, steps=100, history=10, first_step=0.1)
     torch.testing.assert_close(found, torch.ones(2, 2).double(), atol=1e-4, rtol=0)
 
 
@@ -98,7 +106,7 @@ def test_problems_side_by_side_do_not_know_of_each_other():
         return (x**4).sum(1) + (x - 1).square().sum(1)
 
     start = torch.tensor([[5.0, -3.0], [0.1, 0.2], [100.0, 7.0]]).double()
-    options = {"steps": 12, "memory": 4, "first": 1.0}
+    options = {"steps": 12, "history": 4, "first": 1.0}
     together = minimise(losses, start, **options)
     alone = torch.cat([minimise(losses, row[None], **options) for row in start])
     torch.testing.assert_close(together, alone)
@@ -110,7 +118,8 @@ def test_lbfgs_never_gets_worse_and_survives_what_is_no_number():
 
     start = torch.tensor([[-40.0], [3.9]]).double()
     values = [
-        losses(minimise(losses, start, steps=n, memory=5, first=30.0)) for n in (0, 1, 2, 5, 20)
+        losses(minimise(losses, start, steps=n, history=5, first_step=30.0))
+        for n in (0, 1, 2, 5, 20)
     ]
     for before, after in itertools.pairwise(values):
         assert (after <= before).all()
@@ -120,7 +129,9 @@ def test_lbfgs_never_gets_worse_and_survives_what_is_no_number():
 
 def test_no_steps_leave_the_start():
     start = torch.randn(2, 3)
-    assert torch.equal(minimise(lambda x: x.sum(1), start, steps=0, memory=3, first=1.0), start)
+    assert torch.equal(
+        minimise(lambda x: x.sum(1), start, steps=0, history=3, first_step=1.0), start
+    )
 
 
 def test_equal_steps_whiten_a_linear_generator():
@@ -139,8 +150,14 @@ def test_refinement_solves_a_linear_generator_and_equal_steps_make_it_quicker():
         ("equal", equal_steps(LINEAR, Eyes(), probes=4000, damping=0.0, pixel=0.0, seed=1)),
         ("plain", torch.eye(4).repeat(3, 1, 1)),
     ):
-        refine = Refine(
-            perceptual=Eyes(), steps=8, pixel=0, stay=0, memory=8, first=0.1, batch_size=1
+        refine = LatentRefinement(
+            perceptual=Eyes(),
+            steps=8,
+            pixel=0,
+            prior_weight=0,
+            history=8,
+            first_step=0.1,
+            batch_size=1,
         )
         found = refine(LINEAR, photos, start, along)
         left[name] = (LINEAR.synthesis(found) - photos).square().sum().item()
@@ -151,10 +168,10 @@ def test_refinement_brings_pictures_nearer_and_no_steps_change_nothing(g, photos
     rng = torch.Generator().manual_seed(6)
     start = g.mapping(torch.randn(3, 8, generator=rng))
     along = equal_steps(g, Guide(), probes=64, damping=0.001, pixel=1.0, seed=0)
-    options = {"pixel": 1.0, "stay": 0.0, "memory": 10, "first": 0.1, "batch_size": 2}
-    found = Refine(perceptual=Guide(), steps=10, **options)(g, photos, start, along)
+    options = {"pixel": 1.0, "stay": 0.0, "history": 10, "first": 0.1, "batch_size": 2}
+    found = LatentRefinement(perceptual=Guide(), steps=10, **options)(g, photos, start, along)
     assert distance(g, found, photos) < 0.5 * distance(g, start, photos)
-    same = Refine(perceptual=Guide(), steps=0, **options)(g, photos, start, along)
+    same = LatentRefinement(perceptual=Guide(), steps=0, **options)(g, photos, start, along)
     torch.testing.assert_close(same, start)
 
 
@@ -251,8 +268,14 @@ def small_encoder(g):
 
 
 def refiner(steps):
-    return Refine(
-        perceptual=Guide(), steps=steps, pixel=1, stay=0, memory=5, first=0.1, batch_size=2
+    return LatentRefinement(
+        perceptual=Guide(),
+        steps=steps,
+        pixel=1,
+        prior_weight=0,
+        history=5,
+        first_step=0.1,
+        batch_size=2,
     )
 
 
@@ -263,14 +286,14 @@ def test_an_encoder_inverts_where_there_is_one_and_optimisation_where_there_is_n
         return torch.full((len(pictures), g.num_ws, g.w_dim), 7.0)
 
     path = tmp_path / "encoder.safetensors"
-    without = Encoded(encoder=str(path), refine=refiner(0), otherwise=otherwise)
+    without = EncoderInversion(encoder=str(path), refine=refiner(0), otherwise=otherwise)
     assert (without(g, photos) == 7).all()
 
     encoder = small_encoder(g)
     weights.write(path, {"encoder": encoder}, {})
-    plain = Encoded(encoder=str(path), refine=refiner(0), otherwise=otherwise)(g, photos)
+    plain = EncoderInversion(encoder=str(path), refine=refiner(0), otherwise=otherwise)(g, photos)
     torch.testing.assert_close(plain, encoder.styles(g, photos).detach(), atol=1e-5, rtol=1e-5)
-    refined = Encoded(encoder=str(path), refine=refiner(6), otherwise=otherwise)(g, photos)
+    refined = EncoderInversion(encoder=str(path), refine=refiner(6), otherwise=otherwise)(g, photos)
     assert distance(g, refined, photos) < distance(g, plain, photos)
     assert not refined.requires_grad
 
@@ -280,7 +303,7 @@ def test_an_encoder_of_another_generator_is_refused(g, photos, tmp_path):
     encoder = small_encoder(g)
     encoder.average += 1
     weights.write(path, {"encoder": encoder}, {})
-    invert = Encoded(encoder=str(path), refine=refiner(0), otherwise=projector())
+    invert = EncoderInversion(encoder=str(path), refine=refiner(0), otherwise=projector())
     with pytest.raises(UserError, match="another generator"):
         invert(g, photos)
 
@@ -295,7 +318,7 @@ def test_known_photos_are_remembered_and_others_inverted(g, photos, tmp_path):
         asked.append(len(pictures))
         return torch.zeros(len(pictures), g.num_ws, g.w_dim)
 
-    remembering = Remembering(invert=invert, codes=str(path))
+    remembering = CachedInversion(invert=invert, codes=str(path))
     rows = remembering(g, photos.flip(0) + 0.005)
     assert torch.equal(rows[1:], known.flip(0))
     assert (rows[0] == 0).all()
@@ -308,4 +331,4 @@ def test_remembered_styles_of_another_generator_are_refused(g, photos, tmp_path)
     other.mapping.w_avg += 1
     save_codes(path, photos, torch.zeros(3, g.num_ws, g.w_dim), other)
     with pytest.raises(UserError, match="another generator"):
-        Remembering(invert=projector(), codes=str(path))(g, photos)
+        CachedInversion(invert=projector(), codes=str(path))(g, photos)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from core.errors import UserError
-from core.networks.lpips import LPIPS, load
+from core.networks.lpips import LPIPS, load_lpips
 
 
 @pytest.mark.parametrize("net", ["alex", "vgg"])
@@ -31,6 +31,6 @@ def test_distances_are_those_of_the_authors_package(net):
 
 def test_what_lpips_needs_is_said(tmp_path):
     with pytest.raises(UserError, match="alexnet-owt"):
-        load("alex", str(tmp_path))
+        load_lpips("alex", str(tmp_path))
     with pytest.raises(UserError, match="not 'squeeze'"):
-        load("squeeze", str(tmp_path))
+        load_lpips("squeeze", str(tmp_path))

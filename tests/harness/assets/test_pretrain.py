@@ -15,8 +15,8 @@ SHORT = ("phase_steps=1", "last_steps=1", "layers=[5,4]", "batch_size=1")
 def call(tmp_path, monkeypatch, capsys):
     """A short stage II of the shipped source, to be shipped elsewhere; gives what is said."""
     words = ["source=parafaces64", f"machine.cache={tmp_path / 'cache'}"]
-    words += [f"method.ready.pretrained={tmp_path / 'shipped.safetensors'}"]
-    words += [f"method.ready.transfer.{word}" for word in SHORT]
+    words += [f"method.pretraining.pretrained={tmp_path / 'shipped.safetensors'}"]
+    words += [f"method.pretraining.transfer.{word}" for word in SHORT]
 
     def made():
         GlobalHydra.instance().clear()

@@ -13,7 +13,7 @@ from benchmarks import exemplars
 from benchmarks import run as runs
 from benchmarks.harness.config.build import build
 from benchmarks.harness.evaluation.metrics import exemplar_retrieval
-from benchmarks.harness.stylize.style_grid import DOSES, in_doses, in_styles
+from benchmarks.harness.stylize.style_grid import STRENGTHS, in_strengths, in_styles
 
 SIDE, SHOTS = 64, 3
 
@@ -28,16 +28,16 @@ def test_a_matrix_has_a_row_for_each_photo_and_a_strip_begins_without_structure(
     styles, ws = adapter.styles, adapter.source.g.mapping(torch.randn(2, 16, generator=rng))
     rows = [styles.of(k) for k in range(SHOTS)]
     with torch.no_grad():
-        matrix = in_styles(styles, ws, rows, adapter.dose)
-        doses = in_doses(styles, ws, rows[1], adapter.dose)
-        one = styles.on(ws[1:], rows[2], adapter.dose).clamp(-1, 1)
-        none = styles.on(ws, rows[1], adapter.dose._replace(structure=0.0)).clamp(-1, 1)
+        matrix = in_styles(styles, ws, rows, adapter.strength)
+        strengths = in_strengths(styles, ws, rows[1], adapter.strength)
+        one = styles.on(ws[1:], rows[2], adapter.strength).clamp(-1, 1)
+        none = styles.on(ws, rows[1], adapter.strength._replace(structure=0.0)).clamp(-1, 1)
     assert matrix.shape == (2, SHOTS, 3, SIDE, SIDE)
     torch.testing.assert_close(matrix[1, 2], one[0], atol=1e-5, rtol=1e-4)
-    assert doses.shape == (2, DOSES, 3, SIDE, SIDE)
-    assert torch.equal(doses[:, 0], none)
-    assert torch.equal(doses[:, -1], matrix[:, 1])
-    assert not torch.equal(doses[:, 0], doses[:, -1])
+    assert strengths.shape == (2, STRENGTHS, 3, SIDE, SIDE)
+    assert torch.equal(strengths[:, 0], none)
+    assert torch.equal(strengths[:, -1], matrix[:, 1])
+    assert not torch.equal(strengths[:, 0], strengths[:, -1])
 
 
 def test_exchanged_rows_are_the_exemplars_in_the_finer_half(composed):
@@ -100,8 +100,8 @@ def test_a_method_without_styles_finds_exemplars_by_chance_and_with_exchanged_ro
 
 def test_an_exemplary_method_is_told_of_by_the_same_names(line, tmp_path):
     steps = ("transfer.phase_steps", "transfer.last_steps", "tuning.tuning_steps")
-    steps += ("destylise.sharpen_steps", "destylise.code_steps")
-    words = [f"method.ready.{name}=1" for name in steps]
+    steps += ("destylise.refine_steps", "destylise.code_steps")
+    words = [f"method.pretraining.{name}=1" for name in steps]
     words += ["method.styles.sampler_steps=1", "method.refine_from=0"]
     assert line(runs.main, "method=dualstylegan", *words) == 0
     assert line(exemplars.main, *words) == 0  # the method need not be named

@@ -31,7 +31,7 @@ from benchmarks.harness.evaluation.extractors import (
     named,
     resize,
 )
-from benchmarks.harness.evaluation.extractors.faces import Framed
+from benchmarks.harness.evaluation.extractors.faces import FramedFaces
 from benchmarks.harness.evaluation.extractors.inception_network import InceptionV3
 from benchmarks.harness.evaluation.extractors.published import fill, read
 from benchmarks.harness.evaluation.extractors.transformers import create, loaded, self_similarity
@@ -231,20 +231,20 @@ def test_an_aligned_face_does_not_depend_on_the_others_of_its_batch():
 
 
 def test_eyes_suffice_where_the_framing_is_known():
-    points, found = Framed(eyes=[[0.3, 0.29], [0.69, 0.29]])(torch.zeros(2, 3, 100, 100))
+    points, found = FramedFaces(eyes=[[0.3, 0.29], [0.69, 0.29]])(torch.zeros(2, 3, 100, 100))
     assert found.all()
     there = mobilefacenet.similarity(points, torch.tensor(mobilefacenet.TEMPLATE[:2]).double())
     at = torch.tensor([30.0, 29.0, 1.0], dtype=torch.float64)
     expected = torch.tensor(mobilefacenet.TEMPLATE[0], dtype=torch.float64)
     torch.testing.assert_close(there[0] @ at, expected, atol=1e-5, rtol=0)
     with pytest.raises(UserError, match="two points within"):
-        Framed(eyes=[[30, 29], [69, 29]])
+        FramedFaces(eyes=[[30, 29], [69, 29]])
 
 
 def test_the_real_mobilefacenet_knows_a_face_again():
     if external_weights.entry("mobilefacenet").state != "present":
         pytest.skip("needs `python -m benchmarks.fetch mobilefacenet`")
-    network = MobileFaceNet(finder=Framed(eyes=[[0.302, 0.292], [0.692, 0.292]])).network
+    network = MobileFaceNet(finder=FramedFaces(eyes=[[0.302, 0.292], [0.692, 0.292]])).network
     assert sum(p.numel() for p in network.parameters()) == 999_552
 
 

@@ -173,7 +173,7 @@ class Squares:
 
 @pytest.mark.parametrize("place", ["end", "full"])
 def test_the_path_length_of_a_linear_generator_is_the_distance_of_its_styles(place):
-    metric = metrics.PathLength(Squares(), samples=50, epsilon=1e-4, place=place, seed=1)
+    metric = metrics.PerceptualPathLength(Squares(), samples=50, epsilon=1e-4, place=place, seed=1)
     shown = SimpleNamespace(adapter=Linear(), batch_size=50)
     generator = torch.Generator().manual_seed(1)
     first, last = torch.randn(100, 12, generator=generator).chunk(2)
@@ -250,7 +250,7 @@ def test_a_face_that_is_not_found_counts_as_nobody():
     others = {"identity": people.roll(1, 0), "found": torch.ones(4)}
     streams = {"fakes": stream, "sources": known, "others": others}
     shown = SimpleNamespace(features=lambda name, extractor, head: streams[name][head])
-    found = metrics.FoundIdentity(SimpleNamespace(name="any"))(shown)
+    found = metrics.DetectedIdentity(SimpleNamespace(name="any"))(shown)
     assert found.value == 0.75
     assert found.details["where_found"] == 1
     assert found.details["found_fakes"] == found.details["rank1"] == 0.75

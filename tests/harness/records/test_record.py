@@ -10,7 +10,7 @@ from benchmarks.harness.records import record as records
 from core.errors import UserError
 
 SOUND = {
-    "schema": 1,
+    "schema": records.SCHEMA,
     "method": "m",
     "data": "d",
     "source": "s",

@@ -29,7 +29,11 @@ SHOTS = 3
 def cfg():
     """Of the shipped source, with steps that a test can wait for."""
     GlobalHydra.instance().clear()
-    few = ("ready.destylise.sharpen_steps", "ready.destylise.code_steps", "styles.sampler_steps")
+    few = (
+        "pretraining.destylise.refine_steps",
+        "pretraining.destylise.code_steps",
+        "styles.sampler_steps",
+    )
     words = [f"method.{name}=2" for name in few]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         made = compose("config", ["method=dualstylegan", "source=parafaces64", *words])
@@ -97,7 +101,7 @@ def faces(adapter, shots):
 
 def drawn(adapter, ws, style, **changes):
     with torch.no_grad():
-        return to_uint8(adapter.styles.on(ws, style, adapter.dose._replace(**changes)))[0]
+        return to_uint8(adapter.styles.on(ws, style, adapter.strength._replace(**changes)))[0]
 
 
 def test_a_number_picks_the_style_of_a_shot_in_the_dose_that_is_asked(
@@ -124,7 +128,7 @@ def test_several_styles_are_mixed(shown, adapter, faces, tmp_path):
 
 def test_without_a_named_style_the_mean_of_the_shots_is_weighed(shown, adapter, tmp_path):
     photo = as_images(picture(tmp_path / "in" / "a.png")[None])
-    plain, structure = shown(), adapter.unnamed_dose.structure
+    plain, structure = shown(), adapter.unnamed_strength.structure
     assert near(shown("--structure", structure), plain)
     assert not near(shown("--no-preserve-colour"), plain)
     assert not near(shown("--structure", 0), plain)
@@ -157,7 +161,7 @@ def test_a_matrix_shows_photos_by_styles_and_doses_from_none_to_all(
     assert stylize.command([NAME, *words, "--folder", str(results)]) == 1  # one cannot be read
     ((top, *rows),) = cut(tmp_path / "to" / "matrix.png")
     assert [len(top), *map(len, rows)] == [3, 3, 3]
-    whole = adapter.dose._replace(structure=1.0, colour=1.0)
+    whole = adapter.strength._replace(structure=1.0, colour=1.0)
     with torch.no_grad():
         remembered = to_uint8(adapter.styles.remembered(0, whole))[0]
     assert near(np.asarray(top[2]), remembered)
@@ -166,12 +170,12 @@ def test_a_matrix_shows_photos_by_styles_and_doses_from_none_to_all(
         for tile, which in zip(row[1:], (2, 0), strict=True):
             wanted = drawn(adapter, faces(photo), adapter.styles.of(which))
             assert near(np.asarray(tile), wanted)
-    ((_, *doses),) = cut(tmp_path / "to" / "doses.png")
-    first, last = np.asarray(doses[1][1]), np.asarray(doses[1][-1])
+    ((_, *strengths),) = cut(tmp_path / "to" / "strengths.png")
+    first, last = np.asarray(strengths[1][1]), np.asarray(strengths[1][-1])
     two = adapter.styles.of(2)
     assert near(first, drawn(adapter, faces(pixels[1]), two, structure=0.0))
     assert near(last, drawn(adapter, faces(pixels[1]), two))
-    assert sorted(p.name for p in (tmp_path / "to").iterdir()) == ["doses.png", "matrix.png"]
+    assert sorted(p.name for p in (tmp_path / "to").iterdir()) == ["strengths.png", "matrix.png"]
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from benchmarks.harness.alignment import detectors
 from benchmarks.harness.alignment.mtcnn_networks import NETWORKS
 from benchmarks.harness.evaluation import metrics
 from benchmarks.harness.evaluation.extractors import (
-    Detected,
-    Framed,
+    DetectedFaces,
+    FramedFaces,
     Inception,
     MobileFaceNet,
     Untrained,
@@ -78,17 +78,17 @@ def test_a_record_names_the_files_and_the_numbers_of_a_detector(tmp_path, monkey
 
     def seen(finder):
         extractor = MobileFaceNet(finder=finder)
-        found = networks({"identity": metrics.FoundIdentity(extractor)})["networks"]["identity"]
+        found = networks({"identity": metrics.DetectedIdentity(extractor)})["networks"]["identity"]
         assert found.pop(extractor.name) == extractor.sha256
         return found, identity(extractor)
 
-    framed, key = seen(Framed(eyes=[[0.3, 0.3], [0.7, 0.3]]))
+    framed, key = seen(FramedFaces(eyes=[[0.3, 0.3], [0.7, 0.3]]))
     assert framed == {}
     assert sorted(key) == ["extractor", "sha256"]
-    found, key = seen(Detected(detector="mtcnn"))
+    found, key = seen(DetectedFaces(detector="mtcnn"))
     assert sorted(found) == ["alignment.yaml: mtcnn", "onet.pt", "pnet.pt", "rnet.pt"]
     assert found["pnet.pt"] == external_weights.sha256(external_weights.entry("mtcnn-p").path)
     weights.put("mtcnn-p", NETWORKS["pnet.pt"]().state_dict())
-    other, other_key = seen(Detected(detector="mtcnn"))
+    other, other_key = seen(DetectedFaces(detector="mtcnn"))
     assert [name for name in found if found[name] != other[name]] == ["pnet.pt"]
     assert key != other_key  # what was kept in a bank is seen anew

@@ -166,7 +166,7 @@ def finished(tmp_path, data, state="finished"):
     ],
 )
 def test_no_real_picture_leaves_unless_asked(tmp_path, pictures, data, state, expected):
-    logger = Wandb(project="p", mode="offline", pictures=pictures, probes=[])
+    logger = Wandb(project="p", mode="offline", pictures=pictures, early_metrics=[])
     shown = logger.shown(*finished(tmp_path, data, state))
     assert set(shown) == expected
     if "pictures" in shown:  # sources are grey, fakes white; the shots' row is not among them
@@ -178,7 +178,7 @@ def test_no_real_picture_leaves_unless_asked(tmp_path, pictures, data, state, ex
 
 def test_a_word_for_pictures_that_means_nothing_is_refused():
     with pytest.raises(UserError, match=r"logger\.pictures=true"):
-        Wandb(project="p", mode="offline", pictures="true", probes=[])
+        Wandb(project="p", mode="offline", pictures="true", early_metrics=[])
 
 
 def test_a_configuration_has_the_names_of_the_command_line():

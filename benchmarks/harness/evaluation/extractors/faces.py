@@ -24,7 +24,7 @@ Finder = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Images [N, 3, R, R] to points [N, 2, 4 or 5, 2] in pixels, and whether there is a face [N]."""
 
 
-class Framed:
+class FramedFaces:
     """Eyes that are where the framing of the set puts them: every picture has a face there.
 
     Args:
@@ -45,7 +45,7 @@ class Framed:
         return self.eyes.expand(n, 2, 2) * images.shape[-1], torch.ones(n, dtype=torch.bool)
 
 
-class Detected:
+class DetectedFaces:
     """Eyes and mouth where a detector finds them; the surest face of a picture counts.
 
     Args:
@@ -75,7 +75,7 @@ class MobileFaceNet(Published):
     """``identity`` [N, 128] unit vectors, and ``found`` [N]: whether there is a face at all.
 
     Args:
-        finder: says where the eyes, and the mouth, are: ``Framed`` or ``Detected``.
+        finder: says where the eyes, and the mouth, are: ``FramedFaces`` or ``DetectedFaces``.
     """
 
     def __init__(self, *, finder: Finder) -> None:

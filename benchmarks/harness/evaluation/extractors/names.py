@@ -33,7 +33,7 @@ NAMES: dict[str, Callable[..., Any]] = {
 RANDOM = "random-"
 
 
-def named(name: str, **options: Any) -> Any:
+def by_name(name: str, **options: Any) -> Any:
     """The extractor of this name.
 
     Args:

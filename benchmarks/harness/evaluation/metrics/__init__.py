@@ -22,12 +22,12 @@ from benchmarks.harness.evaluation.metrics.distribution import (
 )
 from benchmarks.harness.evaluation.metrics.diversity import IntraCluster, NearestShot
 from benchmarks.harness.evaluation.metrics.fid_infinity import FDInfinity
-from benchmarks.harness.evaluation.metrics.identity import FoundIdentity, Recognition
+from benchmarks.harness.evaluation.metrics.identity import DetectedIdentity, Recognition
 from benchmarks.harness.evaluation.metrics.kernel import CMMD, KIDInterval, gaussian_mmd
 from benchmarks.harness.evaluation.metrics.manifold import density_coverage, precision_recall, radii
 from benchmarks.harness.evaluation.metrics.memorisation import AuthPct, authenticity
 from benchmarks.harness.evaluation.metrics.palette import Palette
-from benchmarks.harness.evaluation.metrics.path_length import PathLength
+from benchmarks.harness.evaluation.metrics.path_length import PerceptualPathLength
 from benchmarks.harness.evaluation.metrics.perceptual import (
     IntraClusterMaps,
     NearestShotMaps,
@@ -43,8 +43,8 @@ __all__ = [
     "AuthPct",
     "Coverage",
     "Density",
+    "DetectedIdentity",
     "FDInfinity",
-    "FoundIdentity",
     "Identity",
     "IntraCluster",
     "IntraClusterMaps",
@@ -56,7 +56,7 @@ __all__ = [
     "NearestSource",
     "Pairwise",
     "Palette",
-    "PathLength",
+    "PerceptualPathLength",
     "Precision",
     "Recall",
     "Recognition",

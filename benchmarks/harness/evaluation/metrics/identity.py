@@ -9,7 +9,7 @@ from benchmarks.harness.evaluation.gallery import Extractor, Gallery
 from benchmarks.harness.evaluation.measure import Measure
 
 
-class FoundIdentity:
+class DetectedIdentity:
     """Mean cosine between the identities of fake and source of the same latent; a miss counts 0.
 
     ``floor`` is the cosine to the source of another latent, ``rank1`` how often the right source is

@@ -20,7 +20,7 @@ LARGEST = 256  # side at which larger pictures are compared
 DISCARDED = 0.01  # share of the shortest and of the longest steps
 
 
-class PathLength:
+class PerceptualPathLength:
     """Mean LPIPS over epsilon squared of a step along the path between two random styles.
 
     It looks at pictures as floats: the step is too small for 8 bits.

@@ -1,0 +1,89 @@
+"""What a run and its protocol are called does not depend on where the code lies."""
+
+import hashlib
+import json
+
+import pytest
+from omegaconf import OmegaConf
+
+from benchmarks.harness.config import targets
+from benchmarks.harness.records import protocol
+from benchmarks.harness.records import record as records
+from core.errors import UserError
+from core.paths import ROOT
+
+RUNS = sorted((ROOT / "results" / "runs").glob("*.json"))
+DIGESTS = ROOT / "tests" / "golden" / "metric_digests.json"
+
+
+def moved(node, to):
+    """A configuration whose classes lie in another file."""
+    if isinstance(node, list):
+        return [moved(value, to) for value in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        k: f"{to}.{v.rpartition('.')[2]}" if k == "_target_" else moved(v, to)
+        for k, v in node.items()
+    }
+
+
+@pytest.mark.parametrize("method", ["freezesg", "cdc", "dualstylegan", "jojogan"])
+def test_a_class_that_moves_renames_no_run_and_one_that_changes_does(composed, method):
+    cfg = composed(f"method={method}", "data=parafaces_clay")
+    choices = {"method": method, "data": "parafaces_clay", "source": "tiny", "eval": "smoke"}
+    plain = OmegaConf.to_container(cfg, resolve=False)
+    before = records.recipe(cfg, choices)
+    elsewhere = OmegaConf.create(moved(plain, "some.other.place"))
+    assert records.recipe(elsewhere, choices) == before
+    plain["method"]["_target_"] += "Released"
+    assert records.recipe(OmegaConf.create(plain), choices) != before
+    plain = OmegaConf.to_container(cfg, resolve=False)
+    plain["method"]["images"] += 1
+    assert records.recipe(OmegaConf.create(plain), choices) != before
+
+
+def test_what_a_record_holds_is_the_same_wherever_its_classes_lie(composed):
+    cfg = composed("method=cdc", "data=parafaces_clay")
+    plain = OmegaConf.to_container(cfg, resolve=True)
+    assert records.unaddressed(plain) == records.unaddressed(moved(plain, "a.b"))
+    assert targets.addressed(records.unaddressed(plain)) == plain
+
+
+@pytest.mark.parametrize("name", ["system", "os.system", "core.source.load", 5, None])
+def test_a_record_builds_nothing_that_no_yaml_names(name):
+    with pytest.raises(UserError, match="no configuration"):
+        targets.addressed({"a": [{"_target_": name}]})
+
+
+def test_every_name_in_the_yamls_means_one_class():
+    table = targets.table()
+    assert table["FreezeSG"] == "adapters.freezesg.FreezeSG"
+    for name, target in table.items():
+        targets.allowed(name, target)
+
+
+@pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
+def test_a_committed_record_holds_no_address_and_its_own_protocol(path):
+    record = records.read(path)
+    assert record["config"] == records.unaddressed(record["config"])
+    assert record["protocol"] == protocol.summary(record)
+
+
+def digest(record):
+    """Of everything that was measured."""
+    text = json.dumps([record["metrics"], record["cost"]], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def test_no_number_changed_when_ids_were_issued_anew():
+    """Digests by what a run was and when, taken before; a run that is gone is no longer asked."""
+    known = json.loads(DIGESTS.read_text(encoding="utf-8"))
+    found = {}
+    for record in map(records.read, RUNS):
+        what = " ".join(str(record[key]) for key in ("method", "data", "source", "seed"))
+        level = record.get("of", "") and record["config"]["swap"]["resolution"]
+        found[f"{what} {record['provenance']['started']} {level}"] = digest(record)
+    shared = known.keys() & found.keys()
+    assert shared
+    assert {key: found[key] for key in shared} == {key: known[key] for key in shared}
