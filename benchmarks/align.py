@@ -15,7 +15,7 @@ from rich.console import Console
 
 from benchmarks.harness.alignment import DETECTORS, detector
 from benchmarks.harness.alignment.framing import Aligned
-from benchmarks.harness.config.validation import printable
+from benchmarks.harness.config.cli import printable
 from benchmarks.harness.data.inputs import Places, listed
 from benchmarks.harness.data.pictures import File, upright
 from benchmarks.harness.io import locks

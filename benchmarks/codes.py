@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import hydra
 import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
+from benchmarks.harness.config.build import build
+from benchmarks.harness.config.cli import command
+from benchmarks.harness.config.compose import compose
 from benchmarks.harness.io import contact_sheet
 from benchmarks.harness.io.progress import console
-from benchmarks.run import build
 from core.errors import UserError
 from core.inversion.inverter import save_codes
-from core.paths import CONF
 
 COLUMNS = 10
 
@@ -54,10 +54,11 @@ def shown(photos: Tensor, inverted: Tensor, picture: Path) -> None:
     contact_sheet.save(picture, contact_sheet.stack(bands, 128))
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
-def main(cfg: DictConfig) -> None:
+@command(about=__doc__)
+def main(words: list[str]) -> int:
     """The test people of the data that is named."""
-    remember(cfg)
+    remember(compose(words).cfg)
+    return 0
 
 
 if __name__ == "__main__":

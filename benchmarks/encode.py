@@ -17,23 +17,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import hydra
 import torch
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from torch import Tensor
 
 from benchmarks import codes
-from benchmarks.harness.config import validation
+from benchmarks.harness.config.build import build
+from benchmarks.harness.config.cli import command
+from benchmarks.harness.config.compose import compose
 from benchmarks.harness.io import locks
 from benchmarks.harness.io.progress import console
 from benchmarks.harness.records import record as records
-from benchmarks.run import begin, build
 from core import weights
 from core.errors import UserError
 from core.inversion import inverter as inversion
 from core.networks import perception
-from core.paths import CONF
 from core.source import Source
 
 USUAL = {"method": "encoder", "data": "parafaces_photo"}
@@ -114,15 +112,20 @@ def report(cfg: DictConfig, name: str, asset: Path) -> dict[str, Any]:
     }
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
-def command(cfg: DictConfig) -> None:
-    """Train as ``benchmarks.run`` does, then ship and measure."""
-    job = HydraConfig.get()
+@command(about=__doc__)
+def main(words: list[str]) -> int:
+    """Train as ``benchmarks.run`` does, with the usual method and data where no others are named.
+
+    Then ship and measure.
+    """
+    given = {word.split("=")[0] for word in words}
+    words[:0] = [f"{group}={name}" for group, name in USUAL.items() if group not in given]
+    job = compose(words)
+    cfg = job.cfg
     torch.set_num_threads(cfg.machine.threads)
-    choices = {group: str(job.runtime.choices[group]) for group in validation.GROUPS}
-    name = records.name(choices, records.recipe(cfg, choices), cfg.seed)
-    words = [*job.overrides.task, "existing=replace"]
-    subprocess.run([sys.executable, "-m", "benchmarks.run", *words], check=True)
+    name = records.name(job.choices, records.recipe(cfg, job.choices), cfg.seed)
+    again = [*job.words, "existing=replace"]
+    subprocess.run([sys.executable, "-m", "benchmarks.run", *again], check=True)
     asset = inversion.ROOT / cfg.source.invert.invert.encoder
     ship(Path(cfg.folder) / "out" / name / "generator.safetensors", asset, {"run": name})
     if cfg.source.invert.codes:
@@ -132,13 +135,7 @@ def command(cfg: DictConfig) -> None:
     locks.put(path, (json.dumps(found, indent=1, allow_nan=False) + "\n").encode())
     console.print_json(json.dumps(found["ways"]))
     console.print(f"{asset} ({found['bytes']:,} bytes); record: {path}")
-
-
-def main() -> None:
-    """Run with the usual method and data where the words name no others."""
-    given = {word.split("=")[0] for word in sys.argv[1:]}
-    sys.argv[1:1] = [f"{group}={name}" for group, name in USUAL.items() if group not in given]
-    begin(command, __doc__)
+    return 0
 
 
 if __name__ == "__main__":

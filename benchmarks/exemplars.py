@@ -14,18 +14,17 @@ exchange rows for those of the exemplar's inversion; its numbers begin with ``ro
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-import hydra
 import torch
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from torch import Tensor
 
 from benchmarks import parafaces
-from benchmarks.harness.config import validation
+from benchmarks.harness.config.build import build
+from benchmarks.harness.config.cli import command
+from benchmarks.harness.config.compose import compose
 from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.evaluation.metrics import exemplar_retrieval
@@ -36,10 +35,8 @@ from benchmarks.harness.records import record as records
 from benchmarks.harness.records.run_id import Cell
 from benchmarks.harness.stylize.exemplars import Exemplary
 from benchmarks.harness.stylize.style_grid import STYLES, TILE, in_strengths, in_styles, table
-from benchmarks.run import begin, build
 from core.errors import UserError
 from core.networks import perception
-from core.paths import CONF
 
 PHOTOS = 8  # rows of the pictures
 
@@ -164,26 +161,21 @@ def write(path: Path, title: str, shots: Tensor, photos: Tensor, results: Tensor
     contact_sheet.save(path, table(title, shots, *first, TILE))
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
-def command(cfg: DictConfig) -> None:
-    """The run that has these words."""
-    job = HydraConfig.get()
-    torch.set_num_threads(cfg.machine.threads)
-    choices = {group: str(job.runtime.choices[group]) for group in validation.GROUPS}
-    cell = Cell.of(cfg, choices, list(job.overrides.task))
-    found = show(cfg, cell)
-    published = Path(cfg.folder) / exemplar_tables.FOLDER / cell.published.name
+@command(about=__doc__)
+def main(words: list[str]) -> int:
+    """Of the run that has these words; with DualStyleGAN where they name no other method."""
+    if not any(word.startswith("method=") for word in words):
+        words.insert(0, "method=dualstylegan")
+    job = compose(words)
+    torch.set_num_threads(job.cfg.machine.threads)
+    cell = Cell.of(job.cfg, job.choices, list(job.words))
+    found = show(job.cfg, cell)
+    published = Path(job.cfg.folder) / exemplar_tables.FOLDER / cell.published.name
     told = {**cell.head, "numbers": found, "provenance": records.provenance("cpu")}
     locks.put(published, (json.dumps(told, indent=1) + "\n").encode())
     console.print_json(json.dumps(found))
     console.print(f"pictures: {cell.folder}\nnumbers: {published}", highlight=False)
-
-
-def main() -> None:
-    """Run with DualStyleGAN where the words name no other method."""
-    if not any(word.startswith("method=") for word in sys.argv[1:]):
-        sys.argv.insert(1, "method=dualstylegan")
-    begin(command, __doc__)
+    return 0
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from benchmarks.harness.config.validation import printable
+from benchmarks.harness.config.cli import printable
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.export import model_card
 from benchmarks.harness.io import contact_sheet, locks

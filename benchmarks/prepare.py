@@ -10,18 +10,16 @@ of the set: ``data.framing=fit``, ``data.filter=box``, ``data.skip_broken=true``
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-from benchmarks.harness.config import kinds, targets, validation
+from benchmarks.harness.config import kinds, targets
+from benchmarks.harness.config.cli import command, printable
 from benchmarks.harness.data.domains import pairs, splits
 from benchmarks.harness.data.domains.about import About
 from benchmarks.harness.data.domains.base import power_of_two, whole
@@ -34,8 +32,7 @@ from benchmarks.harness.data.preparation.archive import Archive, checksum, put
 from benchmarks.harness.data.preparation.shot_lists import Lists
 from benchmarks.harness.data.preparation.survey import Survey
 from benchmarks.harness.io.progress import bar
-from benchmarks.harness.training.signals import Signals, Stopped
-from benchmarks.run import refuse
+from benchmarks.harness.io.signals import Signals
 from core.errors import UserError
 from core.paths import CONF
 
@@ -279,22 +276,13 @@ def composed(words: list[str]) -> DictConfig:
     return cfg
 
 
-def main() -> None:
-    """Prepare one set; what cannot be is refused in one sentence."""
-    if {"-h", "--help"} & set(sys.argv[1:]):
-        print(__doc__)
-        return
-    try:
-        with Signals():
-            for line in Preparation(composed(sys.argv[1:])).run():
-                print(validation.printable(line))
-    except Stopped as stop:
-        print("styleshift: stopped; of what was being made nothing is left.", file=sys.stderr)
-        sys.exit(stop.status)
-    except UserError as error:
-        refuse(str(error))
-    except (HydraException, OmegaConfBaseException) as error:
-        refuse(validation.sentence(error))
+@command(about=__doc__, interrupted="stopped; of what was being made nothing is left.")
+def main(words: list[str]) -> int:
+    """Prepare one set."""
+    with Signals():
+        for line in Preparation(composed(words)).run():
+            print(printable(line))
+    return 0
 
 
 if __name__ == "__main__":

@@ -12,17 +12,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import hydra
 import torch
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from benchmarks.encode import ship
+from benchmarks.harness.config.build import build
+from benchmarks.harness.config.cli import command
+from benchmarks.harness.config.compose import compose
 from benchmarks.harness.io import locks
 from benchmarks.harness.io.progress import bar, console
-from benchmarks.run import begin, build
 from core.networks.dualstylegan import DualStyleGAN
-from core.paths import CONF, ROOT
+from core.paths import ROOT
 
 LIMIT = 8 * 2**20  # bytes of a shipped stage II
 USUAL = ("method=encoder_zplus", "data=parafaces_photo", "eval=smoke", "existing=replace")
@@ -47,11 +47,18 @@ def encoder(cfg: DictConfig, source: str) -> None:
     ship(newest, asset, {"run": newest.parent.name})
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
-def command(cfg: DictConfig) -> None:
-    """Make what is not there, then ship stage II if it is small enough."""
+@command(about=__doc__)
+def main(words: list[str]) -> int:
+    """Make what is not there, then ship stage II if it is small enough.
+
+    With DualStyleGAN where the words name no other method.
+    """
+    if not any(word.startswith("method=") for word in words):
+        words.insert(0, "method=dualstylegan")
+    job = compose(words)
+    cfg = job.cfg
     torch.set_num_threads(cfg.machine.threads)
-    encoder(cfg, str(HydraConfig.get().runtime.choices["source"]))
+    encoder(cfg, job.choices["source"])
     source = build(cfg.source)
     adapter = build(cfg.method, source)
     cache = adapter.pretraining
@@ -61,20 +68,14 @@ def command(cfg: DictConfig) -> None:
     made = cache.file(name)
     if not made.is_file():
         console.print(f"{cache.pretrained} is shipped already.", highlight=False)
-        return
+        return 0
     data = made.read_bytes()
     if len(data) > LIMIT:
         console.print(f"{made} has {len(data):,} bytes, too many to ship.", highlight=False)
-        return
+        return 0
     locks.put(cache.pretrained, data)
     console.print(f"{cache.pretrained} ({len(data):,} bytes)", highlight=False)
-
-
-def main() -> None:
-    """Run with DualStyleGAN where the words name no other method."""
-    if not any(word.startswith("method=") for word in sys.argv[1:]):
-        sys.argv.insert(1, "method=dualstylegan")
-    begin(command, __doc__)
+    return 0
 
 
 if __name__ == "__main__":

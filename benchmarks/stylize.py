@@ -21,7 +21,8 @@ from omegaconf import DictConfig, OmegaConf
 from benchmarks.harness.alignment import DETECTORS
 from benchmarks.harness.alignment.framing import Framing, Within, framing
 from benchmarks.harness.config import targets, validation
-from benchmarks.harness.config.validation import printable
+from benchmarks.harness.config.cli import printable
+from benchmarks.harness.config.complaints import cause
 from benchmarks.harness.data.inputs import Places, listed
 from benchmarks.harness.io.locks import writable
 from benchmarks.harness.stylize.exemplars import exemplary, lent, wearing
@@ -29,7 +30,6 @@ from benchmarks.harness.stylize.find_run import Run, found
 from benchmarks.harness.stylize.generator import Stylist, stylist
 from benchmarks.harness.stylize.pipeline import Comparison, Studio, said
 from benchmarks.harness.stylize.style_grid import STYLES, TILE
-from benchmarks.run import cause
 from benchmarks.tiles import loose
 from core.errors import UserError
 from core.networks.styles import StyleStrength

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 import time
 from collections.abc import Sequence
 from types import FrameType
 
-from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.live import Live
 
-from benchmarks.harness.config import validation
+from benchmarks.harness.config.cli import command, complain, printable
 from benchmarks.harness.sweep import display
 from benchmarks.harness.sweep.plan import Job, Plan, plan
 from benchmarks.harness.sweep.runner import Work
@@ -86,7 +83,7 @@ def sweep(planned: Plan, options: argparse.Namespace) -> int:
         if stopped:
             console.print(display.picture(planned, work, console))
             name = signal.Signals(stopped).name
-            print(f"styleshift: Stopped by {name}; the same command goes on.", file=sys.stderr)
+            complain(f"Stopped by {name}; the same command goes on.")
             return 128 + stopped
     console.print(display.picture(planned, work, console))
     trouble = any(standing.state in TROUBLE for standing in work.standings.values())
@@ -111,21 +108,15 @@ def loop(planned: Plan, work: Work, screen: Live | None) -> int:
     return 0
 
 
-def main(line: Sequence[str]) -> int:
+@command()
+def main(words: list[str]) -> int:
     """Plan, say what is left out, and sweep."""
-    try:
-        options = arguments(line)
-        planned = plan(options.words)
-        for what, why in planned.left_out.items():
-            console.print(validation.printable(f"left out: {what}: {why}"), soft_wrap=True)
-        return sweep(planned, options)
-    except UserError as error:
-        said = str(error)
-    except (HydraException, OmegaConfBaseException) as error:
-        said = validation.sentence(error)
-    print(f"styleshift: {validation.printable(said)}", file=sys.stderr)
-    return 2
+    options = arguments(words)
+    planned = plan(options.words)
+    for what, why in planned.left_out.items():
+        console.print(printable(f"left out: {what}: {why}"), soft_wrap=True)
+    return sweep(planned, options)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

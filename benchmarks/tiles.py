@@ -25,6 +25,7 @@ from PIL import Image
 
 from benchmarks.harness.config import targets
 from benchmarks.harness.config.build import build
+from benchmarks.harness.config.complaints import cause
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.evaluation.gallery import Gallery, first_of
 from benchmarks.harness.io import locks
@@ -34,7 +35,6 @@ from benchmarks.harness.records import record as records
 from benchmarks.harness.report import thumbnails
 from benchmarks.harness.report.thumbnails import LATENTS, PHOTOS, SHOTS, SIDE, SOURCE, TRUTH
 from benchmarks.harness.training import seeds
-from benchmarks.run import cause
 from core.errors import UserError
 
 QUALITY = 85

@@ -20,11 +20,11 @@ from benchmarks.harness.data.domains.parafaces import home
 from benchmarks.harness.data.pictures import File, Unreadable, read
 from benchmarks.harness.evaluation.adaptive_batches import Portions
 from benchmarks.harness.io import contact_sheet, locks
+from benchmarks.harness.io.signals import Signals, Stopped
 from benchmarks.harness.records import record as records
 from benchmarks.harness.training import monitor
 from benchmarks.harness.training.checkpoint import Checkpoints
 from benchmarks.harness.training.monitor import Watch
-from benchmarks.harness.training.signals import Signals, Stopped
 from core.errors import UserError
 from core.paths import ROOT
 

@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
-from benchmarks import leaderboard, run
+from benchmarks import leaderboard
+from benchmarks.harness.config import complaints
 from benchmarks.harness.config import validation as checks
+from benchmarks.harness.config.build import build
 from benchmarks.harness.data.pictures import Unreadable, decode
 from benchmarks.harness.leaderboard import readme
 from benchmarks.harness.records import record as records
@@ -78,10 +80,10 @@ def first_step(root: Path, folder: Path, words: list[str]) -> str:
             checks.check(cfg, choices)
             records.recipe(cfg, choices)
         seeds.everything(cfg.seed, deterministic=True)
-        source, domain = run.build(cfg.source), run.build(cfg.data)
-        adapter = run.build(cfg.method, source)
+        source, domain = build(cfg.source), build(cfg.data)
+        adapter = build(cfg.method, source)
         watch = Watch(images=cfg.method.images, every=1)
-        trainer = run.build(cfg.machine.trainer, callbacks=[watch], logger=False, max_steps=1)
+        trainer = build(cfg.machine.trainer, callbacks=[watch], logger=False, max_steps=1)
         adapter.prepare(domain.shots)
         trainer.fit(adapter, datamodule=domain)
     except UserError as error:
@@ -89,12 +91,12 @@ def first_step(root: Path, folder: Path, words: list[str]) -> str:
     except Diverged as error:
         return str(error)
     except InstantiationException as error:
-        first = run.cause(error)
+        first = complaints.cause(error)
         if not isinstance(first, UserError | TypeError):
             raise
         return str(first)
     except (HydraException, OmegaConfBaseException) as error:
-        return checks.sentence(error)
+        return complaints.sentence(error)
     return ""
 
 

@@ -7,14 +7,14 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from benchmarks.harness.config.build import build
 from benchmarks.harness.config.validation import choices_of, flat
 from benchmarks.harness.data.domains.base import Domain
+from benchmarks.harness.io.signals import Signals
 from benchmarks.harness.training import seeds
 from benchmarks.harness.training.checkpoint import Checkpoints
 from benchmarks.harness.training.loggers import Csv
 from benchmarks.harness.training.monitor import Watch
-from benchmarks.harness.training.signals import Signals
-from benchmarks.run import build
 
 STEPS, BATCH = 6, 4
 IMAGES = STEPS * BATCH

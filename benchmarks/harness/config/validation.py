@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-import re
 from typing import Any
 
-from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.harness.config import kinds, targets
@@ -16,9 +13,6 @@ from core.paths import CONF
 
 GROUPS = ("method", "data", "source", "swap", "eval", "machine", "logger")
 POSITIVE = ("method.images", "method.batch_size", "eval.samples", "data.shots")
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-METRIC = re.compile(r"""eval\.metrics\.["']?([^\s"'.=]+@[^\s"'.=]+)["']?\.(\w+)=(\S*)""")
-"""A number of one metric, as a user would write it first."""
 
 
 def choices_of(group: str) -> list[str]:
@@ -50,7 +44,9 @@ def check(cfg: DictConfig, choices: dict[str, str]) -> None:
     missing = [key for key, value in values.items() if value == "???"]
     if missing:
         raise UserError(f"{missing[0]} must be given: {missing[0]}=VALUE.")
-    usual = compose("config", [f"{group}={choices[group]}" for group in GROUPS])
+    from benchmarks.harness.config.compose import compose
+
+    usual = compose([f"{group}={choices[group]}" for group in GROUPS]).cfg
     given, meant = (OmegaConf.to_container(c, resolve=True) for c in (cfg, usual))
     kinds.check(given, meant)
     for key, value in values.items():
@@ -79,54 +75,3 @@ def check(cfg: DictConfig, choices: dict[str, str]) -> None:
         raise UserError("existing must be auto, compare, skip or replace.")
     if values["resume"] not in ("auto", "must", "never"):
         raise UserError("resume must be auto, must or never.")
-
-
-def sentence(error: Exception) -> str:
-    """One clear sentence from what Hydra or OmegaConf say of a bad command line."""
-    text = str(error)
-    if found := re.search(r"Could not (?:find|load) 'hydra/launcher/((ray|submitit)\w*)'", text):
-        name, extra = found[1], {"ray": "ray", "submitit": "slurm"}[found[2]]
-        return f"hydra/launcher={name} needs a package more: pip install -e '.[{extra}]'."
-    if found := re.search(r"Could not find '(\w+)/([^']*)'", text):
-        group, name = found.groups()
-        return f"There is no {group} {name!r}; the choices are {', '.join(choices_of(group))}."
-    if found := METRIC.search(text):
-        name, key, value = found.groups()
-        return f"Write 'eval.metrics={{{name}: {{{key}: {value}}}}}': Hydra keeps @ for itself."
-    if found := re.search(r"Could not override '([^']+)'", text):
-        inner = re.search(r"full_key: (\S+)", str(error.__cause__))  # of a group in braces
-        key = (inner or found)[1].removesuffix(".")
-        group, dot, _ = key.partition(".")
-        near = difflib.get_close_matches(key, known(), n=1)
-        others = f"; see --cfg job for those of {group}." if dot else "; see --cfg job for all."
-        hint = f"; did you mean {near[0]}?" if near else others
-        return f"There is no option {key!r}{hint}"
-    first = " ".join(line.strip() for line in text.splitlines() if line.strip())
-    return first[:300]
-
-
-def printable(text: str) -> str:
-    """One line that a terminal only shows, whatever a file is named."""
-    return CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", " ".join(text.split("\n")))
-
-
-def known() -> list[str]:
-    """Every option of the default configuration and of all methods and data sets, dotted."""
-    names: set[str] = set()
-    for group in GROUPS:
-        for name in choices_of(group):
-            loaded = OmegaConf.load(CONF / group / f"{name}.yaml")
-            plain = OmegaConf.to_container(loaded, resolve=False)
-            names |= {f"{group}.{key}" for key in keys(plain)}
-    top = OmegaConf.to_container(OmegaConf.load(CONF / "config.yaml"), resolve=False)
-    return sorted(names | set(keys(top)))
-
-
-def keys(node: Any, prefix: str = "") -> list[str]:
-    """Dotted names of all entries of nested dictionaries."""
-    if not isinstance(node, dict):
-        return []
-    out: list[str] = []
-    for key, value in node.items():
-        out += [f"{prefix}{key}", *keys(value, f"{prefix}{key}.")]
-    return out

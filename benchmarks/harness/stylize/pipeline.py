@@ -14,7 +14,7 @@ from rich.console import Console
 from torch import Tensor
 
 from benchmarks.harness.alignment.framing import SHOWN, Framing, Photo, photo
-from benchmarks.harness.config.validation import printable
+from benchmarks.harness.config.cli import printable
 from benchmarks.harness.data.inputs import Places, strip_of
 from benchmarks.harness.data.pictures import File, as_images
 from benchmarks.harness.io.contact_sheet import save, stack, to_uint8

@@ -10,7 +10,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.harness.config.validation import printable
+from benchmarks.harness.config.cli import printable
 from benchmarks.harness.sweep.plan import Axis, Job, Plan
 from benchmarks.harness.sweep.runner import Work
 from benchmarks.harness.sweep.status import TROUBLE, Standing, State

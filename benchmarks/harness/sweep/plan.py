@@ -17,7 +17,7 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from benchmarks.harness.config import targets, validation
+from benchmarks.harness.config import complaints, targets, validation
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.records.run_id import Cell
 from core.errors import UserError
@@ -155,7 +155,7 @@ def cells(made: Plan, combination: Sequence[str], seeds: Sequence[str]) -> None:
         made.left_out[" ".join(first)] = str(error)
         return
     except (HydraException, OmegaConfBaseException) as error:
-        made.left_out[" ".join(first)] = validation.sentence(error)
+        made.left_out[" ".join(first)] = complaints.sentence(error)
         return
     varied = [key for key, _ in made.axes]
     for seed in seeds or [f"seed={cfg.seed}"]:

@@ -14,9 +14,9 @@ import torch
 
 from benchmarks.harness.io import locks
 from benchmarks.harness.io.progress import console
+from benchmarks.harness.io.signals import Signals
 from benchmarks.harness.training import seeds
 from benchmarks.harness.training.monitor import Watch
-from benchmarks.harness.training.signals import Signals
 from core import distributed
 from core.errors import UserError
 

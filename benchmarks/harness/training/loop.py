@@ -10,11 +10,11 @@ import torch
 
 from benchmarks.harness.config.build import build
 from benchmarks.harness.evaluation.outcome import peak_bytes
+from benchmarks.harness.io.signals import Signals
 from benchmarks.harness.records.run_id import Cell
 from benchmarks.harness.training.checkpoint import Checkpoints
 from benchmarks.harness.training.monitor import Watch
 from benchmarks.harness.training.setup import World
-from benchmarks.harness.training.signals import Signals
 
 CURVE_POINTS = 200
 

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
-from benchmarks.harness.config import validation
 from benchmarks.harness.config.build import build
+from benchmarks.harness.config.cli import printable
 from benchmarks.harness.evaluation.outcome import console
 from benchmarks.harness.io.progress import bar
 from benchmarks.harness.training import seeds
@@ -56,7 +56,7 @@ def world(cfg: DictConfig) -> World:
     domain = build(cfg.data)
     prepared(domain)
     for note in domain.notes:
-        console.print(validation.printable(note), highlight=False)
+        console.print(printable(note), highlight=False)
     return World(source, domain, begun)
 
 

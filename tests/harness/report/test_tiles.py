@@ -11,8 +11,9 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
-from benchmarks import run, tiles
+from benchmarks import tiles
 from benchmarks.harness.config import targets
+from benchmarks.harness.config.build import build
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.io.contact_sheet import to_uint8
 from benchmarks.harness.leaderboard.facts import data_label
@@ -42,9 +43,9 @@ def finished(composed, tmp_path):
     def make(method="finetune", data="parafaces_webtoon", source="tiny", **changed):
         small = ["data.reference=2", "data.photos=5", "data.pairs=2", f"machine.cache={tmp_path}"]
         cfg = composed(f"method={method}", f"data={data}", f"source={source}", *small)
-        given, domain = run.build(cfg.source), run.build(cfg.data)
+        given, domain = build(cfg.source), build(cfg.data)
         seeds.everything(cfg.seed, deterministic=True)
-        adapter = run.build(cfg.method, given)
+        adapter = build(cfg.method, given)
         adapter.prepare(domain.shots)
         with torch.no_grad():
             for parameter in adapter.judged().parameters():
@@ -104,7 +105,7 @@ def test_of_thousands_of_shots_the_first_are_shown(finished, tmp_path, monkeypat
     tiles.command(["--folder", str(tmp_path)])
     shown = pixels(tmp_path / "tiles" / f"{thumbnails.scene(record)}--shots.webp")
     cfg = OmegaConf.create(targets.addressed(tiles.loose(record["config"])))
-    assert near(shown, to_uint8(run.build(cfg.data).shots[:3])) < 12
+    assert near(shown, to_uint8(build(cfg.data).shots[:3])) < 12
 
 
 def test_a_trained_source_gives_its_own_strip_the_stylised_people_and_the_truth(finished, tmp_path):
@@ -123,7 +124,7 @@ def test_a_swapped_row_is_shown_with_its_layers_swapped(finished, tmp_path):
     config["swap"]["resolution"] = 16
     row = whole | {"recipe": "0" * 8, "of": thumbnails.name(whole), "config": config}
     row["overrides"] = ["swap.resolution=16"]
-    networks = swaps.apply(run.build(OmegaConf.create(config["swap"])), adapter)
+    networks = swaps.apply(build(OmegaConf.create(config["swap"])), adapter)
     left(tmp_path, row, networks)
     tiles.command(["--folder", str(tmp_path)])
     shown, before = (
