@@ -123,7 +123,7 @@ def main(words: list[str]) -> int:
     job = compose(words)
     cfg = job.cfg
     torch.set_num_threads(cfg.machine.threads)
-    name = records.name(job.choices, records.recipe(cfg, job.choices), cfg.seed)
+    name = job.run_id.name
     again = [*job.words, "existing=replace"]
     subprocess.run([sys.executable, "-m", "benchmarks.run", *again], check=True)
     asset = inversion.ROOT / cfg.source.invert.invert.encoder

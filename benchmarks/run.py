@@ -55,7 +55,7 @@ def conduct(job: Composition, *, many: bool) -> int:
     from benchmarks.harness import experiment  # torch and Lightning, once the words are known
 
     with Signals() as signals:
-        finished = experiment.run(job.cfg, job.choices, job.overrides, many=many, signals=signals)
+        finished = experiment.run(job, many=many, signals=signals)
     return 0 if finished or many else FAILED  # a multirun goes on; the record says it
 
 

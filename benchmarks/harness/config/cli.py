@@ -78,7 +78,7 @@ def status_of(run: Callable[[], int], interrupted: str = "") -> int:
         if not sentence:
             raise
         complain(sentence)
-        return REFUSED
+        return getattr(error, "status", REFUSED)
 
 
 def mendable(error: BaseException) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import hydra
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.harness.config import targets
 from benchmarks.harness.config.validation import GROUPS
+from benchmarks.harness.records.run_id import Place, RunId
 from core.paths import CONF
 
 OWN = ("method.", "data.", "source.", "eval.", "swap.", "swap=")
@@ -25,19 +27,48 @@ class Composition:
     """A composed configuration.
 
     Attributes:
-        cfg: interpolations are still in it; Hydra's own node is not.
+        unresolved: its values with interpolations still in them; Hydra's own node is not there.
         choices: name of the yaml of each group.
         words: of the command line, without Hydra's own.
     """
 
-    cfg: DictConfig
+    unresolved: dict[str, Any]
     choices: dict[str, str]
     words: tuple[str, ...] = ()
+
+    @cached_property
+    def cfg(self) -> DictConfig:
+        """What is built from."""
+        return OmegaConf.create(self.unresolved)
 
     @property
     def overrides(self) -> list[str]:
         """The words that change the experiment beyond its choices, as a record keeps them."""
         return [word for word in self.words if word.lstrip("+~").startswith(OWN)]
+
+    @property
+    def place(self) -> Place:
+        """Of the run that it means."""
+        folder = self.unresolved["folder"]
+        if "${" in str(folder):  # else there is no need to resolve everything
+            folder = self.cfg.folder
+        return Place.of(self.unresolved, self.choices, str(folder))
+
+    @cached_property
+    def run_id(self) -> RunId:
+        """Of the run that it means."""
+        resolved: Any = OmegaConf.to_container(self.cfg, resolve=True)
+        return RunId.of(self.place, resolved, self.choices, self.overrides)
+
+    def with_value(self, key: str, value: Any) -> Composition:
+        """The same but for one option that is there."""
+        first, _, rest = key.partition(".")
+        inner = {**self.unresolved[first], rest: value} if rest else value
+        return replace(self, unresolved={**self.unresolved, first: inner})
+
+    def without_swap(self) -> Composition:
+        """That of the training whose layers are swapped."""
+        return self.with_value("swap.resolution", 0)
 
 
 @contextmanager
@@ -66,11 +97,10 @@ def compose(words: Sequence[str] = (), name: str = "config") -> Composition:
 
 
 def composition(cfg: DictConfig, job: Any) -> Composition:
-    """A configuration and Hydra's node of it, which is checked and taken out."""
+    """A configuration and Hydra's node of it, which is checked and left out."""
     targets.check_hydra(job)
-    choices = {group: str(job.runtime.choices[group]) for group in GROUPS
-               if group in job.runtime.choices}  # fmt: skip
-    words = tuple(job.overrides.task)
-    with open_dict(cfg):
-        cfg.pop("hydra", None)
-    return Composition(cfg, choices, words)
+    chosen = job.runtime.choices
+    choices = {group: str(chosen[group]) for group in GROUPS if group in chosen}
+    unresolved: Any = OmegaConf.to_container(cfg, resolve=False)
+    unresolved.pop("hydra", None)
+    return Composition(unresolved, choices, tuple(job.overrides.task))
