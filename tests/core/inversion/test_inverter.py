@@ -168,7 +168,7 @@ def test_refinement_brings_pictures_nearer_and_no_steps_change_nothing(g, photos
     rng = torch.Generator().manual_seed(6)
     start = g.mapping(torch.randn(3, 8, generator=rng))
     along = equal_steps(g, Guide(), probes=64, damping=0.001, pixel=1.0, seed=0)
-    options = {"pixel": 1.0, "stay": 0.0, "history": 10, "first": 0.1, "batch_size": 2}
+    options = {"pixel": 1.0, "prior_weight": 0.0, "history": 10, "first_step": 0.1, "batch_size": 2}
     found = LatentRefinement(perceptual=Guide(), steps=10, **options)(g, photos, start, along)
     assert distance(g, found, photos) < 0.5 * distance(g, start, photos)
     same = LatentRefinement(perceptual=Guide(), steps=0, **options)(g, photos, start, along)
@@ -183,7 +183,7 @@ def projector(**changes):
         "steps": 15,
         "lr": 0.15,
         "pixel": 1.0,
-        "stay": 0.002,
+        "prior_weight": 0.002,
         "candidates": 32,
         "batch_size": 2,
         "seed": 0,
