@@ -106,7 +106,7 @@ def test_problems_side_by_side_do_not_know_of_each_other():
         return (x**4).sum(1) + (x - 1).square().sum(1)
 
     start = torch.tensor([[5.0, -3.0], [0.1, 0.2], [100.0, 7.0]]).double()
-    options = {"steps": 12, "history": 4, "first": 1.0}
+    options = {"steps": 12, "history": 4, "first_step": 1.0}
     together = minimise(losses, start, **options)
     alone = torch.cat([minimise(losses, row[None], **options) for row in start])
     torch.testing.assert_close(together, alone)
