@@ -71,12 +71,12 @@ def rows(folder: Path) -> list[Row]:
     methods.sort(key=lambda m: fmean(kid(run) for style in STYLES for run in runs[m][style]))
     if not methods:
         raise UserError(f"{folder} has no method with records of {', '.join(STYLES)}.")
-    shown = {m: [first(runs[m][style]) for style in STYLES] for m in methods}
-    scenes = [thumbnails.scene(record) for record in shown[methods[0]]]
+    records_of = {m: [first(runs[m][style]) for style in STYLES] for m in methods}
+    scenes = [thumbnails.scene(record) for record in records_of[methods[0]]]
     return [
         Row("photo", [people(strips, f"{scene}--{SOURCE}") for scene in scenes]),
         *(
-            Row(method, [people(strips, thumbnails.name(record)) for record in shown[method]])
+            Row(method, [people(strips, thumbnails.name(record)) for record in records_of[method]])
             for method in methods
         ),
         Row("truth", [people(strips, f"{scene}--{TRUTH}") for scene in scenes]),
@@ -85,13 +85,13 @@ def rows(folder: Path) -> list[Row]:
 
 def own_runs(folder: Path) -> dict[str, dict[str, list[Record]]]:
     """Finished runs of methods as their yamls have them, by method and style."""
-    found: dict[str, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
+    runs: dict[str, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
     for path in sorted((folder / "runs").glob("*.json")):
         record = records.read(path)
         own = record["data"].startswith(PREFIX) and record["source"] == SOURCE_NAME
         if own and state(record) == "finished" and not any(changes(record)):
-            found[record["method"]][record["data"].removeprefix(PREFIX)].append(record)
-    return found
+            runs[record["method"]][record["data"].removeprefix(PREFIX)].append(record)
+    return runs
 
 
 def kid(record: Record) -> float:
@@ -115,18 +115,18 @@ def people(strips: Strips, name: str) -> np.ndarray:
     return tiles[0 if name.endswith(f"--{TRUTH}") else LATENTS :][:PHOTOS]
 
 
-def draw(shown: Sequence[Row]) -> Image.Image:
+def draw(content: Sequence[Row]) -> Image.Image:
     """The picture: methods on the left, styles on top, a wider gap around the methods."""
     width = LABEL + len(STYLES) * (PHOTOS * (TILE + GAP) + GROUP_GAP) - GROUP_GAP + MARGIN
-    height = 2 * MARGIN + FONT_SIZE + len(shown) * (TILE + GAP) + 2 * GROUP_GAP
+    height = 2 * MARGIN + FONT_SIZE + len(content) * (TILE + GAP) + 2 * GROUP_GAP
     sheet = Image.new("RGB", (width, height), PAPER)
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(FONT_SIZE)
     for column, style in enumerate(STYLES):
         centre = left(column, 0) + (PHOTOS * (TILE + GAP) - GAP) // 2
         pen.text((centre, MARGIN), style, INK, font, anchor="mt")
-    for i, row in enumerate(shown):
+    for i, row in enumerate(content):
         top = 2 * MARGIN + FONT_SIZE + i * (TILE + GAP)
-        top += GROUP_GAP * ((i > 0) + (i == len(shown) - 1))
+        top += GROUP_GAP * ((i > 0) + (i == len(content) - 1))
         pen.text((MARGIN, top + TILE // 2), row.label, INK, font, anchor="lm")
         for column, tiles in enumerate(row.people):
             for person, pixels in enumerate(tiles):
