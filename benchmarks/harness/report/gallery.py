@@ -1,7 +1,7 @@
 """One picture for a first look: the same held-out people through every method, beside the truth.
 
 Rows are the photographs, the methods (the least mean KID on top) and how the people truly look in
-the style; columns are people, grouped by style.
+the style; columns are people, grouped by style. Of several seeds the first is shown, not the best.
 """
 
 from __future__ import annotations
@@ -12,23 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.harness.leaderboard.facts import changes, state
 from benchmarks.harness.records import record as records
-from benchmarks.harness.report import thumbnails
 from benchmarks.harness.report.thumbnails import LATENTS, PHOTOS, SIDE, SOURCE, TRUTH, Strips
 from core import atomic
 from core.errors import UserError
 
-Record = dict[str, Any]
-
 PREFIX = "parafaces_"
 STYLES = ("webtoon", "sketch", "metfaces")  # flat colours, no colours, dark: far from each other
-SOURCE_NAME, SEED, METRIC = "parafaces64", 0, "kid@parafaces"
+SOURCE_NAME, METRIC = "parafaces64", "kid@parafaces"
 VARIANTS = ("freezeg", "jojogan_colour")  # left out: close to freezesg and jojogan
 TILE = 96  # pixels; a page shows them at two thirds, at the 64 px of the strips
 GAP, GROUP_GAP, MARGIN = 4, 22, 16
@@ -68,48 +64,53 @@ def rows(folder: Path) -> list[Row]:
     strips = Strips.found(folder, local=False)
     runs = own_runs(folder)
     methods = [m for m in runs if m not in VARIANTS and set(runs[m]) >= set(STYLES)]
-    methods.sort(key=lambda m: fmean(kid(run) for style in STYLES for run in runs[m][style]))
+    methods.sort(key=lambda m: fmean(run.kid for style in STYLES for run in runs[m][style]))
     if not methods:
         raise UserError(f"{folder} has no method with records of {', '.join(STYLES)}.")
-    records_of = {m: [first(runs[m][style]) for style in STYLES] for m in methods}
-    scenes = [thumbnails.scene(record) for record in records_of[methods[0]]]
+    first = {m: [min(runs[m][s], key=lambda run: run.seed).name for s in STYLES] for m in methods}
     return [
-        Row("photo", [people(strips, f"{scene}--{SOURCE}") for scene in scenes]),
-        *(
-            Row(method, [people(strips, thumbnails.name(record)) for record in records_of[method]])
-            for method in methods
-        ),
-        Row("truth", [people(strips, f"{scene}--{TRUTH}") for scene in scenes]),
+        Row("photo", [people(strips, scene(strips, style, SOURCE)) for style in STYLES]),
+        *(Row(method, [people(strips, name) for name in first[method]]) for method in methods),
+        Row("truth", [people(strips, scene(strips, style, TRUTH)) for style in STYLES]),
     ]
 
 
-def own_runs(folder: Path) -> dict[str, dict[str, list[Record]]]:
+class Run(NamedTuple):
+    """Of a record: its name, its seed, and what methods are ordered by."""
+
+    name: str
+    seed: int
+    kid: float
+
+
+def own_runs(folder: Path) -> dict[str, dict[str, list[Run]]]:
     """Finished runs of methods as their yamls have them, by method and style."""
-    runs: dict[str, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
-    for path in sorted((folder / "runs").glob("*.json")):
+    runs: dict[str, dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
+    for path in sorted((folder / "runs").glob(f"*--{PREFIX}*--{SOURCE_NAME}--*.json")):
         record = records.read(path)
-        own = record["data"].startswith(PREFIX) and record["source"] == SOURCE_NAME
-        if own and state(record) == "finished" and not any(changes(record)):
-            runs[record["method"]][record["data"].removeprefix(PREFIX)].append(record)
+        if record.get("state", "finished") == "finished" and not record.get("overrides"):
+            run = Run(path.stem, record["seed"], float(record["metrics"][METRIC]["value"]))
+            runs[record["method"]][record["data"].removeprefix(PREFIX)].append(run)
     return runs
 
 
-def kid(record: Record) -> float:
-    """What the methods are ordered by."""
-    return float(record["metrics"][METRIC]["value"])
-
-
-def first(runs: Sequence[Record]) -> Record:
-    """The run that is shown: that of seed 0, never the best of several."""
-    return min(runs, key=lambda record: abs(record["seed"] - SEED))
+def scene(strips: Strips, style: str, part: str) -> str:
+    """Name of the strip that all runs of a style share."""
+    names = [
+        name
+        for name in strips.paths
+        if name.startswith(f"{PREFIX}{style}--{SOURCE_NAME}--") and name.endswith(f"--{part}")
+    ]
+    if len(names) != 1:
+        raise UserError(f"There are {len(names)} strips of {style}, {part}, where one is needed.")
+    return names[0]
 
 
 def people(strips: Strips, name: str) -> np.ndarray:
     """The people of a strip, uint8 [PHOTOS, SIDE, SIDE, 3]; the truth's has nothing before them."""
-    path = strips.paths.get(name)
-    if path is None:
+    if name not in strips.paths:
         raise UserError(f"The strip {name} is missing: python -m benchmarks.tiles makes it.")
-    with Image.open(path) as picture:
+    with Image.open(strips.paths[name]) as picture:
         pixels = np.asarray(picture.convert("RGB"))
     tiles = np.stack(np.split(pixels, pixels.shape[1] // SIDE, axis=1))
     return tiles[0 if name.endswith(f"--{TRUTH}") else LATENTS :][:PHOTOS]

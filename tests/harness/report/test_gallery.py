@@ -11,7 +11,6 @@ from benchmarks.harness.report import gallery, thumbnails
 from benchmarks.harness.report.gallery import GAP, GROUP_GAP, LABEL, STYLES, TILE
 from core.errors import UserError
 from core.paths import ROOT
-from tests.helpers import pages
 
 RESULTS = ROOT / "results"
 KID = {"weak": 0.03, "good": 0.01}
@@ -32,24 +31,31 @@ def colour(label, style, i):
     return (RED[label], STYLES.index(style) * 60, i * 20)
 
 
+def record(method, style, seed):
+    """A sound record: a committed one with other words."""
+    path = next((RESULTS / "runs").glob("freezesg--parafaces_webtoon--parafaces64--*--s0.json"))
+    sound = json.loads(path.read_text())
+    sound |= {"method": method, "data": f"parafaces_{style}", "seed": seed}
+    sound["metrics"] = {gallery.METRIC: {"value": KID[method], "better": "lower", "n": 9}}
+    return sound
+
+
 @pytest.fixture
 def folder(tmp_path):
-    (tmp_path / "runs").mkdir()
-    (tmp_path / "tiles").mkdir()
-    for method, kid in KID.items():
-        for style in STYLES:
+    for part in ("runs", "tiles"):
+        (tmp_path / part).mkdir()
+    for style in STYLES:
+        strips = {f"parafaces_{style}--parafaces64--0--source": "photo"}
+        strips[f"parafaces_{style}--parafaces64--0--truth"] = "truth"
+        for method in KID:
             for seed in (1, 0):
-                metric = {"value": kid, "better": "lower", "n": 9}
-                run = pages.made(
-                    method, f"parafaces_{style}", seed, kid, metrics={gallery.METRIC: metric}
-                )
-                name, scene = thumbnails.name(run), thumbnails.scene(run)
-                (tmp_path / "runs" / f"{name}.json").write_text(json.dumps(run))
-                label = method if seed == gallery.SEED else "another seed"
-                strips = {name: label, f"{scene}--source": "photo", f"{scene}--truth": "truth"}
-                for strip, row in strips.items():
-                    tiles = [colour(row, style, i) for i in range(8 * (row == "truth"), 12)]
-                    (tmp_path / "tiles" / f"{strip}.webp").write_bytes(coloured(tiles))
+                name = f"{method}--parafaces_{style}--parafaces64--0--s{seed}"
+                path = tmp_path / "runs" / f"{name}.json"
+                path.write_text(json.dumps(record(method, style, seed)))
+                strips[name] = "another seed" if seed else method
+        for name, row in strips.items():
+            tiles = [colour(row, style, i) for i in range(8 * (row == "truth"), 12)]
+            (tmp_path / "tiles" / f"{name}.webp").write_bytes(coloured(tiles))
     return tmp_path
 
 
@@ -72,9 +78,18 @@ def test_every_tile_stands_where_its_row_and_column_say(folder):
 
 
 def test_a_missing_strip_is_named(folder):
-    path = next((folder / "tiles").glob("*--truth.webp"))
+    path = folder / "tiles" / "good--parafaces_sketch--parafaces64--0--s0.webp"
     path.unlink()
     with pytest.raises(UserError, match=path.stem):
+        gallery.rows(folder)
+
+
+def test_the_truth_of_a_style_must_be_one(folder):
+    path = next((folder / "tiles").glob("parafaces_sketch--*--truth.webp"))
+    path.rename(path.with_name("parafaces_sketch--parafaces64--1--truth.webp"))
+    gallery.rows(folder)
+    path.write_bytes(b"")
+    with pytest.raises(UserError, match="2 strips of sketch, truth"):
         gallery.rows(folder)
 
 
