@@ -1,28 +1,23 @@
-"""The command that makes and ships stage II of DualStyleGAN."""
-
-import sys
+"""Stage II of DualStyleGAN, made and shipped."""
 
 import pytest
-from hydra.core.global_hydra import GlobalHydra
 
-from benchmarks import pretrain
+from benchmarks import assets
 from core import resumable
 
 SHORT = ("phase_steps=1", "last_steps=1", "layers=[5,4]", "batch_size=1")
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch, capsys):
+def call(tmp_path, capsys):
     """A short stage II of the shipped source, to be shipped elsewhere; gives what is said."""
     words = ["source=parafaces64", f"machine.cache={tmp_path / 'cache'}"]
     words += [f"method.pretraining.pretrained={tmp_path / 'shipped.safetensors'}"]
     words += [f"method.pretraining.transfer.{word}" for word in SHORT]
 
     def made():
-        GlobalHydra.instance().clear()
-        monkeypatch.setattr(sys, "argv", ["pretrain", *words])
-        pretrain.main()
-        return "".join(capsys.readouterr().err.split("\n"))
+        assert assets.main(["stage2", *words]) == 0
+        return capsys.readouterr().out
 
     return made
 
