@@ -13,10 +13,10 @@ from benchmarks.harness.evaluation.swaps import RECORD, WEIGHTS
 from benchmarks.harness.records import record as records
 from core.errors import UserError
 
-SHOWN = 5  # names in a sentence
+NAMED = 5  # runs in a sentence
 
 
-class Run(NamedTuple):
+class FinishedRun(NamedTuple):
     """A run that can be shown.
 
     Attributes:
@@ -30,7 +30,7 @@ class Run(NamedTuple):
     record: dict[str, Any]
 
 
-def found(text: str, results: Path, *, whole: bool) -> Run:
+def find_run(text: str, results: Path, *, whole: bool) -> FinishedRun:
     """The run that ``text`` names: a path, or a name (or its beginning) below ``results``.
 
     Args:
@@ -51,11 +51,11 @@ def found(text: str, results: Path, *, whole: bool) -> Run:
     return of_name(text, results, whole=whole)
 
 
-def of_name(text: str, results: Path, *, whole: bool) -> Run:
+def of_name(text: str, results: Path, *, whole: bool) -> FinishedRun:
     """The run of this name, or the only one whose name begins so, or the only one that is here."""
     runs = {p.stem for p in (results / "runs").glob("*.json")}
-    made = [p for kind in (WEIGHTS, RECORD) for p in (results / "out").glob(f"*/{kind}")]
-    names = runs | {p.parent.name for p in made}
+    files = [p for kind in (WEIGHTS, RECORD) for p in (results / "out").glob(f"*/{kind}")]
+    names = runs | {p.parent.name for p in files}
     meant = [name for name in sorted(names) if name == text] or [
         name for name in sorted(names) if text and name.startswith(text)
     ]
@@ -68,9 +68,9 @@ def of_name(text: str, results: Path, *, whole: bool) -> Run:
     if len(here) == 1:  # of the others there are only records
         meant = here
     if len(meant) > 1:
-        more = ", ..." if len(meant) > SHOWN else ""
+        more = ", ..." if len(meant) > NAMED else ""
         raise UserError(
-            f"{text} is the beginning of {len(meant)} runs: {', '.join(meant[:SHOWN])}{more}."
+            f"{text} is the beginning of {len(meant)} runs: {', '.join(meant[:NAMED])}{more}."
         )
     folder, record = results / "out" / meant[0], results / "runs" / f"{meant[0]}.json"
     return (
@@ -80,7 +80,7 @@ def of_name(text: str, results: Path, *, whole: bool) -> Run:
     )
 
 
-def of_record(path: Path, results: Path, *, whole: bool) -> Run:
+def of_record(path: Path, results: Path, *, whole: bool) -> FinishedRun:
     """The run of a record; its weights lie beside it or in ``results/out``."""
     record = records.read(path)
     name = path.parent.name if path.name == RECORD else path.stem
@@ -88,7 +88,7 @@ def of_record(path: Path, results: Path, *, whole: bool) -> Run:
     return _run(name, folder, record, whole=whole)
 
 
-def of_folder(folder: Path, results: Path, *, whole: bool) -> Run:
+def of_folder(folder: Path, results: Path, *, whole: bool) -> FinishedRun:
     """The run of a folder of ``results/out``."""
     if (folder / RECORD).is_file():
         return _run(folder.name, folder, records.read(folder / RECORD), whole=whole)
@@ -99,7 +99,7 @@ def of_folder(folder: Path, results: Path, *, whole: bool) -> Run:
     raise UserError(f"{folder} is no finished run: it holds no {WEIGHTS}.")
 
 
-def of_weights(path: Path, results: Path) -> Run:
+def of_weights(path: Path, results: Path) -> FinishedRun:
     """A file of weights, with the record of the run that it says it is of, where there is one."""
     try:
         with safe_open(path, framework="pt") as file:
@@ -109,21 +109,21 @@ def of_weights(path: Path, results: Path) -> Run:
     sides = (path.with_name(RECORD), results / "runs" / f"{Path(name).name}.json")
     for record in sides if name else ():
         if record.is_file() and (record.name != RECORD or path.parent.name == name):
-            return Run(name, path, records.read(record))
-    return Run(name or path.name, path, {})
+            return FinishedRun(name, path, records.read(record))
+    return FinishedRun(name or path.name, path, {})
 
 
-def _run(name: str, folder: Path, record: dict[str, Any], *, whole: bool) -> Run:
+def _run(name: str, folder: Path, record: dict[str, Any], *, whole: bool) -> FinishedRun:
     """With its own weights or, of swapped layers that could not be written, the whole run's."""
     own, base = folder / WEIGHTS, folder.parent / str(record.get("of", name)) / WEIGHTS
-    wanted = [base] if whole or "of" not in record else [own, base]
-    there = next((path for path in wanted if path.is_file()), None)
-    if there is None:
-        raise UserError(f"The weights of {name} are not here: `{command(record)}` makes them.")
-    return Run(name, there, record)
+    candidates = [base] if whole or "of" not in record else [own, base]
+    weights = next((path for path in candidates if path.is_file()), None)
+    if weights is None:
+        raise UserError(f"The weights of {name} are not here: `{command_of(record)}` makes them.")
+    return FinishedRun(name, weights, record)
 
 
-def command(record: dict[str, Any]) -> str:
+def command_of(record: dict[str, Any]) -> str:
     """What makes a run again."""
     groups = [f"{group}={record[group]}" for group in ("method", "data", "source", "eval")]
     own = [str(word) for word in record.get("overrides", []) if "=" in str(word)]
