@@ -32,9 +32,9 @@ def main(words: list[str]) -> int:
     options = parser.parse_args(words)
     from benchmarks.harness.stylize.exemplar_evaluation import evaluate
 
-    made = evaluate(options.words)
-    print(json.dumps(made.numbers, indent=2))
-    print(f"pictures: {made.folder}\nnumbers: {made.record}")
+    numbers, folder, record = evaluate(options.words)
+    print(json.dumps(numbers, indent=2))
+    print(f"pictures: {folder}\nnumbers: {record}")
     return 0
 
 

@@ -16,9 +16,11 @@ def main(words: list[str]) -> int:
     parser.add_argument("--to", type=Path, required=True, help="folder to be made")
     parser.add_argument("--licence", default="", help="of a source's weights that are not ours")
     options = parser.parse_args(words)
-    from benchmarks.harness.export.export import export, run_folder
+    from benchmarks.harness.export.export import export
+    from benchmarks.harness.stylize.find_run import find_run
 
-    export(run_folder(options.run), options.to, options.licence)
+    run = find_run(options.run, Path("results"), whole=False)
+    export(run, options.to, options.licence)
     print(f"{options.to} is ready; upload it with: hf upload USER/NAME {options.to}")
     return 0
 

@@ -13,25 +13,15 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 @dataclass(frozen=True, kw_only=True)
 class FaceAugmentation:
-    """Random framing, colour, blur and noise, drawn anew for each picture of a batch.
+    """Random framing, colour, blur and noise, drawn anew for each picture of a batch."""
 
-    Attributes:
-        shift: largest shift in pixels.
-        zoom: largest relative change of size.
-        gain: standard deviation of the logarithm of each channel's gain.
-        bias: standard deviation of each channel's offset, of a range of 2.
-        saturation: largest relative change of saturation.
-        blur: largest standard deviation of the blur in pixels.
-        noise: largest standard deviation of the noise, of a range of 2.
-    """
-
-    shift: float
-    zoom: float
-    gain: float
-    bias: float
-    saturation: float
-    blur: float
-    noise: float
+    shift: float  # at most, pixels
+    zoom: float  # largest relative change of size
+    gain: float  # standard deviation of the logarithm of each channel's gain
+    bias: float  # standard deviation of each channel's offset, of a range of 2
+    saturation: float  # largest relative change
+    blur: float  # largest standard deviation, pixels
+    noise: float  # largest standard deviation, of a range of 2
 
     def __call__(
         self, images: Tensor, landmarks: Tensor, generator: torch.Generator

@@ -9,10 +9,11 @@ from typing import Any
 
 from PIL import Image
 
-from benchmarks.harness.evaluation import swaps
+from benchmarks.harness.evaluation.outcome import PICTURE
 from benchmarks.harness.export import model_card
 from benchmarks.harness.io import contact_sheet
 from benchmarks.harness.records import record as records
+from benchmarks.harness.stylize.find_run import FinishedRun
 from core import atomic, weights
 from core.errors import UserError
 
@@ -20,50 +21,34 @@ EXPORTED = ("g_ema", "d", "exemplars", "sampler")  # of what a run leaves; the l
 COLUMNS = 10  # of the sheet that are shown
 
 
-def run_folder(run: str) -> Path:
-    """The folder of a run: the path itself, a name in ``results/out``, or that of a record.
-
-    Raises:
-        UserError: there is no such run, or its weights are not here.
-    """
-    path = Path(run)
-    name = path.name.removesuffix(".json")
-    results = path.parent.parent if path.suffix == ".json" else Path("results")
-    for folder in (path, results / "out" / name):
-        if (folder / swaps.RECORD).is_file() and (folder / swaps.WEIGHTS).is_file():
-            return folder
-    raise UserError(
-        f"{run} is no finished run: a folder with {swaps.RECORD} and {swaps.WEIGHTS}, the name of "
-        "one in results/out, or its record. Weights are not in the repository: run it first."
-    )
-
-
-def export(folder: Path, to: Path, licence: str) -> None:
+def export(run: FinishedRun, to: Path, licence: str) -> None:
     """Write the folder for the Hub.
 
     Args:
-        folder: of the run.
-        to: of the files; empty, or not there yet.
+        run: with weights of its own.
+        to: folder of the files; empty, or not there yet.
         licence: of the source's weights, where this project does not know it.
 
     Raises:
-        UserError: the run failed, has no weights of its own, or the place is taken.
+        UserError: the run failed, has no record or weights of its own, or the place is taken.
     """
-    record = public(records.read(folder / swaps.RECORD))
+    if not run.record:
+        raise UserError(f"{run.weights} is no finished run: there is no record of it.")
+    record = public(run.record)
     if record.get("state", "finished") != "finished":
-        raise UserError(f"{folder.name} failed: {record['reason']}; there is nothing to export.")
+        raise UserError(f"{run.name} failed: {record['reason']}; there is nothing to export.")
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise UserError(f"{to} is there already and not empty.")
-    networks, notes = weights.read(folder / swaps.WEIGHTS)
-    if notes.get("run", folder.name) != folder.name:
-        raise UserError(f"The weights in {folder} are of another run, {notes['run']}.")
+    networks, notes = weights.read(run.weights)
+    if notes.get("run", run.name) != run.name:
+        raise UserError(f"The weights {run.weights} are of another run, {notes['run']}.")
     terms = model_card.inherited(record, licence)
     kept = {name: network for name, network in networks.items() if name in EXPORTED}
     if "g_ema" not in kept:
-        raise UserError(f"{folder.name} left no generator.")
-    weights.write(to / model_card.WEIGHTS, kept, {"run": folder.name, "licence": terms.name})
-    pictures = save_samples(folder / "sheet.png", to / "samples.png")
-    page = model_card.written(record, folder.name, kept, terms, pictures=pictures)
+        raise UserError(f"{run.name} left no generator.")
+    weights.write(to / model_card.WEIGHTS, kept, {"run": run.name, "licence": terms.name})
+    pictures = save_samples(run.weights.with_name(PICTURE), to / "samples.png")
+    page = model_card.written(record, run.name, kept, terms, pictures=pictures)
     for name, data in {
         "config.json": json.dumps(configuration(record, kept), indent=1, ensure_ascii=False),
         "record.json": json.dumps(record, indent=1, ensure_ascii=False),

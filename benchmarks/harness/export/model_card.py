@@ -111,7 +111,7 @@ def written(
         resolution=resolution(g),
         arrows=ARROWS,
         shots=record["config"].get("data", {}).get("shots", "?"),
-        snippet=Ours(snippet(g)),
+        dual=isinstance(g, DualStyleGAN),
         weights=Ours(WEIGHTS),
     )
 
@@ -145,30 +145,3 @@ def resolution(g: Any) -> int:
     """R of the pictures that a generator makes."""
     inner = g.generator if isinstance(g, DualStyleGAN) else g
     return int(inner.config["img_resolution"])
-
-
-def snippet(g: Any) -> str:
-    """Code that loads the folder and makes four pictures."""
-    lines = [
-        "from pathlib import Path",
-        "",
-        "import torch",
-        "",
-        "from benchmarks.harness.io.contact_sheet import to_uint8",
-        "from core import weights",
-        "",
-        f'networks, _ = weights.read(Path("{WEIGHTS}"))',
-        'g = networks["g_ema"].eval()',
-    ]
-    dual = isinstance(g, DualStyleGAN)
-    width = "g.generator.z_dim" if dual else "g.z_dim"
-    call = "g.synthesis(g.mapping(z))" if dual else "g(z)"
-    return "\n".join(
-        [
-            *lines,
-            f"z = torch.randn(4, {width}, generator=torch.Generator().manual_seed(0))",
-            "with torch.no_grad():",
-            f"    images = {call}  # [4, 3, R, R] in [-1, 1]",
-            "pixels = to_uint8(images)  # [4, R, R, 3]",
-        ]
-    )

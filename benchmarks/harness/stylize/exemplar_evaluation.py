@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,16 +32,11 @@ BANDS = ("shots", "the source's inversions", "destylised", "the same people as p
 Numbers = dict[str, Any]
 
 
-class Evaluation(NamedTuple):
-    """What came of a run: its numbers, the folder of its pictures, and the file of the numbers."""
-
-    numbers: Numbers
-    folder: Path
-    record: Path
-
-
-def evaluate(words: Sequence[str]) -> Evaluation:
+def evaluate(words: Sequence[str]) -> tuple[Numbers, Path, Path]:
     """Evaluate the run of these words, of DualStyleGAN where they name no other method.
+
+    Returns:
+        The numbers, the folder of the pictures, and the file of the numbers.
 
     Raises:
         UserError: there is no such run, or it has not finished.
@@ -53,7 +48,7 @@ def evaluate(words: Sequence[str]) -> Evaluation:
     path = Path(meant.cfg.folder) / exemplar_tables.FOLDER / run.published.name
     record = {**run.head, "numbers": numbers, "provenance": records.provenance("cpu")}
     atomic.write(path, (json.dumps(record, indent=1) + "\n").encode())
-    return Evaluation(numbers, run.folder, path)
+    return numbers, run.folder, path
 
 
 @torch.no_grad()

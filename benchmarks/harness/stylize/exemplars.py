@@ -24,31 +24,19 @@ RANDOM = "random"
 
 @runtime_checkable
 class ExemplarAdapter(Protocol):
-    """A method whose shots are styles of their own.
-
-    Attributes:
-        styles: those of the shots.
-        strength: of a style that is named.
-        unnamed_strength: of the shots' mean style, which photos get where none is named.
-    """
+    """A method whose shots are styles of their own."""
 
     styles: Styles
-    strength: StyleStrength
-    unnamed_strength: StyleStrength
+    strength: StyleStrength  # of a style that is named
+    unnamed_strength: StyleStrength  # of the shots' mean, which photos get where none is named
 
 
 class NamedStyle(NamedTuple):
-    """A style that somebody named.
-
-    Attributes:
-        name: as it was named.
-        rows: extrinsic styles [1, L, W].
-        picture: whose style it is, [1, 3, R, R]; of a random one, the average face in it.
-    """
+    """A style that somebody named."""
 
     name: str
-    rows: Tensor
-    picture: Tensor
+    rows: Tensor  # extrinsic styles [1, L, W]
+    picture: Tensor  # whose style it is, [1, 3, R, R]; of a random one, the average face in it
 
 
 def exemplar_adapter(generator: StylisedGenerator) -> ExemplarAdapter:
@@ -118,12 +106,9 @@ def read_picture(word: str, framing: Framing, resolution: int) -> Tensor:
 def with_style(
     generator: StylisedGenerator, styles: list[NamedStyle], changes: dict[str, float]
 ) -> StylisedGenerator:
-    """The generator that gives all photos the same style.
+    """The generator that gives all photos one style: these mixed in equal parts, or all shots'.
 
-    Args:
-        generator: of the run whose styles they are.
-        styles: mixed in equal parts; none for the mean of all shots.
-        changes: of the strength that the method's configuration says.
+    ``changes`` are of the strength that the method's configuration says.
     """
     adapter = exemplar_adapter(generator)
     strength = (adapter.strength if styles else adapter.unnamed_strength)._replace(**changes)

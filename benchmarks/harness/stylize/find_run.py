@@ -17,17 +17,11 @@ NAMED = 5  # runs in a sentence
 
 
 class FinishedRun(NamedTuple):
-    """A run that can be shown.
+    """A run that can be shown."""
 
-    Attributes:
-        name: as its record is called, or the file of weights that nothing is known of.
-        weights: the file.
-        record: what is known of it, or nothing.
-    """
-
-    name: str
+    name: str  # as its record is called, or the file of weights that nothing is known of
     weights: Path
-    record: dict[str, Any]
+    record: dict[str, Any]  # what is known of it, or nothing
 
 
 def find_run(text: str, results: Path, *, whole: bool) -> FinishedRun:
@@ -81,11 +75,13 @@ def of_name(text: str, results: Path, *, whole: bool) -> FinishedRun:
 
 
 def of_record(path: Path, results: Path, *, whole: bool) -> FinishedRun:
-    """The run of a record; its weights lie beside it or in ``results/out``."""
+    """The run of a record; its weights lie beside it, or in ``out`` of its or these results."""
     record = records.read(path)
-    name = path.parent.name if path.name == RECORD else path.stem
-    folder = path.parent if path.name == RECORD else results / "out" / name
-    return _run(name, folder, record, whole=whole)
+    if path.name == RECORD:
+        return _run(path.parent.name, path.parent, record, whole=whole)
+    folders = [place / "out" / path.stem for place in (path.parent.parent, results)]
+    folder = next((folder for folder in folders if folder.is_dir()), folders[-1])
+    return _run(path.stem, folder, record, whole=whole)
 
 
 def of_folder(folder: Path, results: Path, *, whole: bool) -> FinishedRun:

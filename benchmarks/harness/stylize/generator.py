@@ -77,21 +77,13 @@ class BareGenerator(nn.Module):
 
 @dataclass(frozen=True)
 class StylisedGenerator:
-    """Stylises photos.
+    """Stylises photos."""
 
-    Attributes:
-        name: of the run.
-        source: inverts the photos.
-        adapter: what the run has made, which may be able to do more than its ``stylise``.
-        stylise: images [N, 3, R, R] in the style, of photos [N, 3, R, R].
-        notes: what should be said of it, in sentences.
-    """
-
-    name: str
-    source: Source
-    adapter: Any
-    stylise: Callable[[Tensor], Tensor]
-    notes: tuple[str, ...]
+    name: str  # of the run
+    source: Source  # inverts the photos
+    adapter: Any  # what the run has made, which may be able to do more than its ``stylise``
+    stylise: Callable[[Tensor], Tensor]  # images [N, 3, R, R] in the style, of photos
+    notes: tuple[str, ...]  # what should be said of it, in sentences
 
     @property
     def resolution(self) -> int:
@@ -104,15 +96,6 @@ class StylisedGenerator:
         ws = self.source.invert(photos)
         inversions = self.source.g.synthesis(ws, noise_mode="const")
         return Stylised(inversions.clamp(-1, 1), self.stylise(photos).clamp(-1, 1))
-
-
-def configuration(run: FinishedRun, source: str) -> DictConfig:
-    """What a run was configured by; without a record, what is usual with a source.
-
-    Raises:
-        UserError: there is no source of that name, or the record names what it may not.
-    """
-    return rebuild.configuration(run.record) if run.record else compose([f"source={source}"]).cfg
 
 
 def load_generator(
@@ -130,7 +113,7 @@ def load_generator(
     Raises:
         UserError: the run cannot be rebuilt, or cannot do what is asked.
     """
-    cfg = configuration(run, source)
+    cfg = rebuild.configuration(run.record) if run.record else compose([f"source={source}"]).cfg
     with rebuild.rebuilding(run.name):
         exchanges = own_swaps(run, cfg) if swap is None else [partial(by_weights, resolution=swap)]
         set_inversion(cfg, refine, seed, run.name)

@@ -144,7 +144,7 @@ def test_a_licence_is_that_of_the_source_unless_the_pictures_allow_less():
 
 def test_what_cannot_be_exported_is_said_in_one_sentence(folder, tmp_path, capsys):
     assert main(["nowhere", "--to", str(tmp_path / "hub")]) == 2
-    assert "is no finished run" in capsys.readouterr().err
+    assert "is neither a folder, a file nor a run" in capsys.readouterr().err
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
     assert main([str(folder), "--to", str(tmp_path / "full")]) == 2

@@ -125,7 +125,7 @@ def test_a_swapped_row_is_shown_with_its_layers_swapped(finished, tmp_path):
     config["swap"]["resolution"] = 16
     row = whole | {"recipe": "0" * 8, "of": thumbnails.name(whole), "config": config}
     row["overrides"] = ["swap.resolution=16"]
-    networks = swaps.apply(build(OmegaConf.create(config["swap"])), adapter)
+    networks = swaps.apply(build(rebuild.configuration(row).swap), adapter)
     left(tmp_path, row, networks)
     tiles.main(["--folder", str(tmp_path)])
     shown, before = (
