@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from core import distributed
 from core.freeze import trainable
 from core.source import Source
-from core.types import Shots
+from core.types import Count, Shots
 
 G, D = 0, 1
 """The players, in the order in which ``configure_optimizers`` returns them."""
@@ -29,14 +29,12 @@ class Adapter(L.LightningModule):
 
     Attributes:
         paper: that the method is of.
-        purpose: what it makes, where that is no adapted generator: a sweep's glob leaves it out.
     """
 
     paper: str = ""
-    purpose: str = ""
     source: Source
 
-    def __init__(self, source: Source, *, seed: int, images: int, batch_size: int) -> None:
+    def __init__(self, source: Source, *, seed: int, images: Count, batch_size: Count) -> None:
         """Show ``images`` pictures in all, ``batch_size`` at a time, drawing from ``seed``."""
         super().__init__()
         self.automatic_optimization = False

@@ -49,7 +49,6 @@ class Encoder(Adapter):
     """
 
     paper = "arXiv:2008.00951"
-    purpose = "it makes the inverter of a source"
     encoder: Compact
     spread: Tensor
 

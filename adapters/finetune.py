@@ -180,7 +180,6 @@ class Scratch(FineTune):
     """
 
     paper = "arXiv:1912.04958"
-    purpose = "it makes a source from fresh networks, of many pictures"
 
     def __init__(self, source: Source, *, grown_from: str, **finetune: Any) -> None:
         self.smaller = weights.read(Path(grown_from))[0] if grown_from else {}

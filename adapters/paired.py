@@ -50,7 +50,6 @@ class Paired(Scratch):
     """
 
     paper = "arXiv:1411.5928"
-    purpose = "it makes a source of pictures whose normals are known (data=parafaces_pairs)"
 
     def __init__(
         self,

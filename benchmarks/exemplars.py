@@ -13,26 +13,17 @@ exchange rows for those of the exemplar's inversion; its numbers begin with ``ro
 
 from __future__ import annotations
 
-import argparse
 import json
 
 from benchmarks.harness.config.cli import command
 
 
-@command()
+@command(about=__doc__)
 def main(words: list[str]) -> int:
     """Evaluate the run that has these words."""
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks.exemplars",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("words", nargs="*", metavar="key=value", help="those of benchmarks.run")
-    options = parser.parse_args(words)
     from benchmarks.harness.stylize.exemplar_evaluation import evaluate
 
-    numbers, folder, record = evaluate(options.words)
+    numbers, folder, record = evaluate(words)
     print(json.dumps(numbers, indent=2))
     print(f"pictures: {folder}\nnumbers: {record}")
     return 0

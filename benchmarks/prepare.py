@@ -10,18 +10,16 @@ of the set: ``data.framing=fit``, ``data.filter=box``, ``data.skip_broken=true``
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-from benchmarks.harness.config import kinds, targets, validation
+from benchmarks.harness.config import signatures, targets
+from benchmarks.harness.config.cli import command, printable
+from benchmarks.harness.config.compose import compose
 from benchmarks.harness.data.domains import pairs, splits
 from benchmarks.harness.data.domains.about import About
 from benchmarks.harness.data.domains.base import power_of_two, whole
@@ -34,10 +32,8 @@ from benchmarks.harness.data.preparation.archive import Archive, checksum, put
 from benchmarks.harness.data.preparation.shot_lists import Lists
 from benchmarks.harness.data.preparation.survey import Survey
 from benchmarks.harness.io.progress import bar
-from benchmarks.harness.training.signals import Signals, Stopped
-from benchmarks.run import refuse
+from benchmarks.harness.io.signals import Signals
 from core.errors import UserError
-from core.paths import CONF
 
 MD5 = re.compile(rb"(?<![0-9a-fA-F])[0-9a-f]{32}(?![0-9a-fA-F])")
 PLACES = ("source", "out", "md5", "data.root", "data.reference_root")
@@ -266,35 +262,26 @@ def composed(words: list[str]) -> DictConfig:
             own[key] = value
         else:
             others.append(word)
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("prepare", others)
-        usual = compose("prepare", [word for word in others if word.startswith("data=")])
+    cfg = compose(others, "prepare").cfg
     if "style" in cfg.data:
         raise UserError("ParaFaces are drawn, not obtained: there is nothing to prepare.")
-    whole = (OmegaConf.create({**c, "data": known(c.data)}) for c in (cfg, usual))
-    given, meant = (OmegaConf.to_container(c) for c in whole)
-    kinds.check(given, meant)
+    data = OmegaConf.create(known(cfg.data) | {"_target_": cfg.data["_target_"]})
+    options: Any = OmegaConf.to_container(data, resolve=True)
+    signatures.check(options, "data")
+    for key in ("resolution", "held_out"):
+        signatures.check_value(cfg[key], int, key)
     for key, value in own.items():
         OmegaConf.update(cfg, key, value)
     return cfg
 
 
-def main() -> None:
-    """Prepare one set; what cannot be is refused in one sentence."""
-    if {"-h", "--help"} & set(sys.argv[1:]):
-        print(__doc__)
-        return
-    try:
-        with Signals():
-            for line in Preparation(composed(sys.argv[1:])).run():
-                print(validation.printable(line))
-    except Stopped as stop:
-        print("styleshift: stopped; of what was being made nothing is left.", file=sys.stderr)
-        sys.exit(stop.status)
-    except UserError as error:
-        refuse(str(error))
-    except (HydraException, OmegaConfBaseException) as error:
-        refuse(validation.sentence(error))
+@command(about=__doc__, interrupted="stopped; of what was being made nothing is left.")
+def main(words: list[str]) -> int:
+    """Prepare one set."""
+    with Signals():
+        for line in Preparation(composed(words)).run():
+            print(printable(line))
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """Adam (arXiv:1412.6980) for losses regularised lazily, and for rows that come by turns."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from annotated_types import Ge, Len, Lt
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
+
+Betas = Annotated[Sequence[Annotated[float, Ge(0), Lt(1)]], Len(2, 2)]
 
 
 class LazyAdam(Adam):
@@ -25,7 +28,7 @@ class LazyAdam(Adam):
         self,
         params: Iterable[nn.Parameter],
         lr: float,
-        betas: Sequence[float],
+        betas: Betas,
         every: float,
         eps: float = 1e-8,
     ) -> None:
@@ -46,7 +49,7 @@ class RowAdam(Optimizer):
     """
 
     def __init__(
-        self, params: Any, lr: float, betas: Sequence[float] = (0.9, 0.999), eps: float = 1e-8
+        self, params: Any, lr: float, betas: Betas = (0.9, 0.999), eps: float = 1e-8
     ) -> None:
         super().__init__(params, {"lr": lr, "betas": tuple(betas), "eps": eps})
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
+from annotated_types import Gt
 from torch import Tensor
+
+Count = Annotated[int, Gt(0)]
+"""How many; of constructors, against which a configuration is checked."""
 
 
 class Shots(Protocol):

@@ -8,8 +8,8 @@ import torch
 from omegaconf import OmegaConf
 from torch.utils.data import DataLoader, TensorDataset
 
+from benchmarks.harness.config.build import build
 from benchmarks.harness.config.validation import choices_of, flat
-from benchmarks.run import build
 from core import weights
 
 METHODS = choices_of("method")

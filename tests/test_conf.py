@@ -4,7 +4,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from benchmarks.harness.config import validation
-from benchmarks.run import build
+from benchmarks.harness.config.build import build
 from core.freeze import trainable
 
 

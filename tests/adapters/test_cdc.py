@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from benchmarks.run import build
+from benchmarks.harness.config.build import build
 from core.errors import UserError
 from core.losses.cross_domain import Consistency, ConsistencyReleased, log_likeness, others
 from core.networks.discriminator import Discriminator

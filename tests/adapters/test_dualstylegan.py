@@ -7,10 +7,10 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from benchmarks.harness.config.build import build
 from benchmarks.harness.config.validation import flat
 from benchmarks.harness.data.domains.base import Streamed
 from benchmarks.harness.data.pictures import as_images
-from benchmarks.run import build
 from core.networks.exemplars import Exemplars
 from core.networks.generator import rows_mapped
 from core.networks.style_sampler import NOISE, CodeSampler, learn

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from benchmarks.run import build
+from benchmarks.harness.config.build import build
 
 
 @pytest.fixture

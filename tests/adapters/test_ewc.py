@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from adapters.ewc import slopes, squared_slopes
-from benchmarks.run import build
+from benchmarks.harness.config.build import build
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from adapters.jojogan import (
     sides_of,
     unlike,
 )
-from benchmarks.run import build
+from benchmarks.harness.config.build import build
 from core.errors import UserError
 
 

@@ -7,8 +7,8 @@ import torch
 from omegaconf import OmegaConf
 
 from adapters.dualstylegan import pretraining
+from benchmarks.harness.config.build import build
 from benchmarks.harness.config.validation import flat
-from benchmarks.run import build
 from core.networks.dualstylegan import DualStyleGAN
 
 BATCH, SHOTS = 4, 3

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from adapters.structure import apart
-from benchmarks.run import build
+from benchmarks.harness.config.build import build
 from core.errors import UserError
 
 

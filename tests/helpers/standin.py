@@ -16,7 +16,7 @@ descriptor = os.open(place, os.O_RDONLY)
 try:
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 except BlockingIOError:
-    sys.exit("styleshift: it is being run by another process already.")
+    sys.exit(75)  # as locks.Busy has it
 if existing == "existing=skip" and Path(published).exists():
     sys.exit(0)
 with (place / "begun").open("a") as file:

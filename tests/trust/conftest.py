@@ -9,7 +9,6 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hydra.core.global_hydra import GlobalHydra
 from PIL import Image
 
 from benchmarks import run
@@ -48,19 +47,11 @@ def words(root, tmp_path):
 
 
 @pytest.fixture
-def styleshift(monkeypatch, capsys, words):
+def styleshift(capsys, words):
     """Runs the command line in this process: exit status, and all that it says in one line."""
 
     def call(*more):
-        GlobalHydra.instance().clear()
-        line = sorted(words(*more), key=lambda word: not word.startswith("-"))  # options first
-        monkeypatch.setattr(sys, "argv", ["run.py", *line])
-        try:
-            run.main()
-        except SystemExit as leaving:
-            status = leaving.code
-        else:
-            status = 0
+        status = run.main(words(*more))
         said = capsys.readouterr()
         return status, " ".join((said.out + " " + said.err).split())
 

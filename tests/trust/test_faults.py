@@ -19,12 +19,13 @@ from benchmarks import parafaces
 from benchmarks.harness.data.domains.parafaces import home
 from benchmarks.harness.data.pictures import File, Unreadable, read
 from benchmarks.harness.evaluation.adaptive_batches import Portions
+from benchmarks.harness.evaluation.evaluate import identical_images
 from benchmarks.harness.io import contact_sheet, locks
+from benchmarks.harness.io.signals import Signals, Stopped
 from benchmarks.harness.records import record as records
 from benchmarks.harness.training import monitor
 from benchmarks.harness.training.checkpoint import Checkpoints
-from benchmarks.harness.training.monitor import Watch
-from benchmarks.harness.training.signals import Signals, Stopped
+from benchmarks.harness.training.monitor import TrainingMonitor
 from core.errors import UserError
 from core.paths import ROOT
 
@@ -53,7 +54,7 @@ def kept(folder, shots="three", resume="auto"):
         resume=resume,
         identity={"recipe": "r", "source": "s", "shots": shots},
         signals=Signals(),
-        watch=Watch(images=100, every=1),
+        monitor=TrainingMonitor(images=100, every=1),
     )
 
 
@@ -73,9 +74,9 @@ class Small(torch.nn.Linear):
 def left(tmp_path):
     """A folder with the checkpoints of 40 and 80 images."""
     keep, module = kept(tmp_path), Small()
-    keep.watch.module = module
+    keep.monitor.module = module
     for module.images_seen in (20, 40, 80):
-        keep.write(module)
+        keep.save(module)
     assert [path.stem[-3:] for path in keep.files()] == ["080", "040"]
     return tmp_path
 
@@ -95,7 +96,7 @@ class Late:
 
 def test_processes_that_agreed_to_go_on_go_on_whatever_signal_one_has_got_since(left):
     keep, module = kept(left), Small()
-    keep.watch.module, keep.saved = module, 80
+    keep.monitor.module, keep.saved = module, 80
     module.images_seen = 84
     trainer = Late(keep.signals)
     keep.on_train_batch_end(trainer, module, None, None, 0)
@@ -149,18 +150,18 @@ def test_a_checkpoint_of_other_shots_is_refused(left):
 
 def test_a_new_run_in_an_old_folder_ends_with_its_own_checkpoints(left):
     keep, module = kept(left, resume="never"), Small()
-    keep.watch.module = module
+    keep.monitor.module = module
     for module.images_seen in (10, 20):
-        keep.write(module)
+        keep.save(module)
     assert [int(path.stem[11:]) for path in keep.files()] == [20, 10]
 
 
 def test_a_checkpoint_that_cannot_be_written_costs_no_run(left, capsys, nearly_full):
     keep, module = kept(left), Small()
-    keep.watch.module, keep.saved = module, 80
+    keep.monitor.module, keep.saved = module, 80
     module.images_seen = 120
     module.huge = torch.nn.Parameter(torch.zeros(FULL))
-    keep.write(module)
+    keep.save(module)
     said = " ".join(capsys.readouterr().err.split())
     assert "cannot be written" in said
     assert "the last one is of 80 images. The run goes on." in said
@@ -278,13 +279,13 @@ def test_a_run_does_not_need_its_pictures_once_they_are_read(
     styleshift, root, tmp_path, monkeypatch
 ):
     shutil.copytree(root, tmp_path / "some")
-    usual = Watch.on_train_start
+    usual = TrainingMonitor.on_train_start
 
     def losing(*arguments):
         shutil.rmtree(tmp_path / "some")
         usual(*arguments)
 
-    monkeypatch.setattr(Watch, "on_train_start", losing)
+    monkeypatch.setattr(TrainingMonitor, "on_train_start", losing)
     status, _ = styleshift(f"data.root={tmp_path / 'some'}", "method.images=8")
     assert not (tmp_path / "some").exists()
     assert status == 0
@@ -358,28 +359,28 @@ def test_a_run_that_diverges_is_a_failed_record_with_the_last_good_picture(style
 
 
 def test_numbers_that_are_not_finite_are_noticed_at_their_step():
-    one = Watch(images=100, every=10)
+    one = TrainingMonitor(images=100, every=10)
     one.module = Small()
-    one.readings.send(40, {"loss_d": torch.tensor(math.nan)})
+    one.scalars.send(40, {"loss_d": torch.tensor(math.nan)})
     with pytest.raises(monitor.Diverged, match="loss_d is nan after 40 images"):
-        one.look(wait=False)
+        one.inspect(wait=False)
     with torch.no_grad():
         one.module.weight[0, 1] = math.inf
     with pytest.raises(monitor.Diverged, match="the weights weight are not finite"):
-        one.sound()
+        one.assert_finite()
 
 
 @pytest.mark.parametrize(
     ("loss", "word"), [(0.001, "tells every fake"), (monitor.CHANCE, "the same")]
 )
 def test_a_discriminator_that_has_nothing_to_say_is_warned_about_once(loss, word):
-    one = Watch(images=9000, every=10)
+    one = TrainingMonitor(images=9000, every=10)
     for images in range(0, 900, 4):
-        one.consider(images, loss)
+        one.check_collapse(images, loss)
     assert one.warnings == []
-    one.consider(900, 0.7)  # it speaks again
+    one.check_collapse(900, 0.7)  # it speaks again
     for images in range(1000, 5000, 4):
-        one.consider(images, loss)
+        one.check_collapse(images, loss)
     assert len(one.warnings) == 1
     assert word in one.warnings[0]
 
@@ -387,5 +388,5 @@ def test_a_discriminator_that_has_nothing_to_say_is_warned_about_once(loss, word
 def test_pictures_that_are_all_the_same_are_warned_about():
     rng = np.random.default_rng(0)
     same = np.repeat(rng.integers(0, 255, (1, 8, 8, 3), dtype=np.uint8), 20, axis=0)
-    assert "look the same" in monitor.flat(same)[0]
-    assert monitor.flat(rng.integers(0, 255, (20, 8, 8, 3), dtype=np.uint8)) == []
+    assert "look the same" in identical_images(same)[0]
+    assert identical_images(rng.integers(0, 255, (20, 8, 8, 3), dtype=np.uint8)) == []

@@ -10,22 +10,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException, InstantiationException
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
-from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
-from benchmarks import leaderboard, run
+from benchmarks import leaderboard
 from benchmarks.harness.config import validation as checks
+from benchmarks.harness.config.build import build
+from benchmarks.harness.config.cli import mendable
+from benchmarks.harness.config.compose import compose
 from benchmarks.harness.data.pictures import Unreadable, decode
 from benchmarks.harness.leaderboard import readme
 from benchmarks.harness.records import record as records
 from benchmarks.harness.report.page import render
 from benchmarks.harness.training import seeds
-from benchmarks.harness.training.monitor import Diverged, Watch
+from benchmarks.harness.training.monitor import Diverged, TrainingMonitor
 from core.errors import UserError
 from tests.helpers import pages
 
@@ -49,11 +48,8 @@ FIXED = ("hydra", "folder", "machine", "logger", "source", "data.root", "data.ph
 
 
 def options(method: str) -> list[str]:
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(CONF, version_base="1.3"):
-        cfg = compose("config", ["source=tiny", "eval=smoke", "data=folder", f"method={method}",
-                                 "data.root=x"])  # fmt: skip
-        names = checks.flat(cfg)
+    words = ["source=tiny", "eval=smoke", "data=folder", f"method={method}", "data.root=x"]
+    names = checks.flat(compose(words).cfg)
     return [n for n in names if not n.startswith(FIXED) and not n.endswith("_target_")]
 
 
@@ -66,35 +62,28 @@ def overrides(draw):
 
 def first_step(root: Path, folder: Path, words: list[str]) -> str:
     """Takes one step as the command line would; the sentence of what is refused, or nothing."""
-    GlobalHydra.instance().clear()
     line = ["source=tiny", "eval=smoke", "method.images=4", "method.batch_size=4", "data=folder",
             f"data.root={root}", "data.shots=5", f"folder={folder}", f"{INVERSION}.steps=5",
             f"{INVERSION}.candidates=16", *words]  # fmt: skip
-    choices = {"method": words[0].split("=")[1], "data": "folder", "source": "tiny",
-               "swap": "weights", "eval": "smoke", "machine": "cpu", "logger": "csv"}  # fmt: skip
     try:
-        with initialize_config_dir(CONF, version_base="1.3"):
-            cfg = compose("config", line)
-            checks.check(cfg, choices)
-            records.recipe(cfg, choices)
+        job = compose(line)
+        checks.check(job.cfg)
+        assert job.run_id.name
+        cfg = job.cfg
         seeds.everything(cfg.seed, deterministic=True)
-        source, domain = run.build(cfg.source), run.build(cfg.data)
-        adapter = run.build(cfg.method, source)
-        watch = Watch(images=cfg.method.images, every=1)
-        trainer = run.build(cfg.machine.trainer, callbacks=[watch], logger=False, max_steps=1)
+        source, domain = build(cfg.source), build(cfg.data)
+        adapter = build(cfg.method, source)
+        monitor = TrainingMonitor(images=cfg.method.images, every=1)
+        trainer = build(cfg.machine.trainer, callbacks=[monitor], logger=False, max_steps=1)
         adapter.prepare(domain.shots)
         trainer.fit(adapter, datamodule=domain)
-    except UserError as error:
-        return str(error)
     except Diverged as error:
         return str(error)
-    except InstantiationException as error:
-        first = run.cause(error)
-        if not isinstance(first, UserError | TypeError):
+    except Exception as error:
+        said = mendable(error)
+        if not said:
             raise
-        return str(first)
-    except (HydraException, OmegaConfBaseException) as error:
-        return checks.sentence(error)
+        return said
     return ""
 
 

@@ -102,7 +102,7 @@ def test_a_cell_that_runs_already_is_refused_and_a_sweep_goes_past_it(styleshift
     record.unlink()
     with locks.alone(only(tmp_path / "results", "out/*")):
         status, said = styleshift(*line)
-        assert status == 2
+        assert status == locks.Busy.status
         assert "is being run by another process already" in said
         status, said = styleshift("-m", *line)
         assert status == 0

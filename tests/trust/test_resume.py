@@ -7,14 +7,14 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from benchmarks.harness.config.build import build
 from benchmarks.harness.config.validation import choices_of, flat
 from benchmarks.harness.data.domains.base import Domain
+from benchmarks.harness.io.signals import Signals
 from benchmarks.harness.training import seeds
 from benchmarks.harness.training.checkpoint import Checkpoints
 from benchmarks.harness.training.loggers import Csv
-from benchmarks.harness.training.monitor import Watch
-from benchmarks.harness.training.signals import Signals
-from benchmarks.run import build
+from benchmarks.harness.training.monitor import TrainingMonitor
 
 STEPS, BATCH = 6, 4
 IMAGES = STEPS * BATCH
@@ -43,7 +43,7 @@ class Painted(Domain):
         return torch.arange(15.0).reshape(3, 5)[ids].sin()
 
 
-class Kill(Watch):
+class Kill(TrainingMonitor):
     """Ends the run in the middle of a step: after the first player's move has changed weights."""
 
     def __init__(self, step: int) -> None:
@@ -78,7 +78,7 @@ def shortened(composed, method):
     return cfg
 
 
-def trained(cfg, folder, watch, resume="auto"):
+def trained(cfg, folder, monitor, resume="auto"):
     """An adapter after training in ``folder``, everything built anew as a new process does."""
     ambient = random.randrange(1 << 30)  # a new process begins somewhere else
     seeds.everything(ambient, deterministic=True)
@@ -90,12 +90,12 @@ def trained(cfg, folder, watch, resume="auto"):
         resume=resume,
         identity={"recipe": "r", "source": source.sha256, "shots": domain.shots_sha256},
         signals=Signals(),
-        watch=watch,
+        monitor=monitor,
     )
     if not keep.seen:
         seeds.everything(0, deterministic=True)
     loggers = Csv().open(folder, "a--b", {}, keep.memory, keep.seen)
-    trainer = build(cfg.machine.trainer, callbacks=[watch, keep], logger=loggers)
+    trainer = build(cfg.machine.trainer, callbacks=[monitor, keep], logger=loggers)
     adapter.prepare(domain.shots)
     trainer.fit(adapter, datamodule=domain)
     return adapter, seeds.state()
@@ -121,13 +121,13 @@ def assert_same(a, b, where="state"):
 @pytest.mark.parametrize("method", choices_of("method"))
 def test_a_killed_and_resumed_run_ends_bit_identical(composed, tmp_path, method):
     cfg = shortened(composed, method)
-    whole, process = trained(cfg, tmp_path / "whole", Watch(images=IMAGES, every=BATCH))
+    whole, process = trained(cfg, tmp_path / "whole", TrainingMonitor(images=IMAGES, every=BATCH))
     step = random.Random(method).randrange(2, STEPS)
     with pytest.raises(Killed):
         trained(cfg, tmp_path / "killed", Kill(step))
     left = sorted((tmp_path / "killed").glob("checkpoint-*"))
     assert [path.name for path in left][-1] == f"checkpoint-{step // 2 * 2 * BATCH:012d}.pt"
-    resumed, after = trained(cfg, tmp_path / "killed", Watch(images=IMAGES, every=BATCH))
+    resumed, after = trained(cfg, tmp_path / "killed", TrainingMonitor(images=IMAGES, every=BATCH))
     assert resumed.images_seen == IMAGES
     assert_same(resumed.state(), whole.state())
     assert_same(after, process, "generators")

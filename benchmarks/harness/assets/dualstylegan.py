@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from benchmarks.harness.assets import encoder
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.compose import compose, preferring
+from benchmarks.harness.records.run_id import WEIGHTS
 from core import atomic
 from core.networks.dualstylegan import DualStyleGAN
 from core.paths import ROOT
@@ -46,5 +47,5 @@ def make_encoder(cfg: DictConfig, source: str) -> list[str]:
     if asset.is_file():
         return []
     encoder.train([*ENCODER, f"source={source}", f"folder={cfg.folder}", f"seed={cfg.seed}"])
-    runs = (Path(cfg.folder) / "out").glob(f"encoder_zplus--*--{source}--*/generator.safetensors")
+    runs = (Path(cfg.folder) / "out").glob(f"encoder_zplus--*--{source}--*/{WEIGHTS}")
     return encoder.ship(max(runs, key=lambda path: path.stat().st_mtime), asset, encoder.LIMIT)

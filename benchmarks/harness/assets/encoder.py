@@ -18,6 +18,7 @@ from benchmarks.harness.assets import codes
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.compose import compose, preferring
 from benchmarks.harness.records import record as records
+from benchmarks.harness.records.run_id import WEIGHTS
 from core import atomic, hashing, weights
 from core.errors import UserError
 from core.networks import perception
@@ -36,13 +37,13 @@ def make(words: Sequence[str]) -> list[str]:
     meant = compose(preferring(USUAL, words))
     cfg = meant.cfg
     torch.set_num_threads(cfg.machine.threads)
-    run = records.name(meant.choices, records.recipe(cfg, meant.choices), cfg.seed)
+    run = meant.place.folder
     train([*meant.words, "existing=replace"])
     asset = ROOT / cfg.source.invert.invert.encoder
-    lines = ship(Path(cfg.folder) / "out" / run / "generator.safetensors", asset, LIMIT)
+    lines = ship(run / WEIGHTS, asset, LIMIT)
     if cfg.source.invert.codes:
         lines.append(codes.write_codes(cfg))
-    report = measure(cfg, run, asset)
+    report = measure(cfg, run.name, asset)
     path = Path(cfg.folder) / "encoders" / f"{cfg.source.name}.json"
     atomic.write(path, (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
     return [*lines, json.dumps(report["ways"], indent=2), f"record: {path}"]

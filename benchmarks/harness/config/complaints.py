@@ -1,8 +1,44 @@
-"""What went wrong while an object was built."""
+"""What Hydra and OmegaConf say of a bad command line, as one clear sentence."""
 
 from __future__ import annotations
 
+import difflib
+import re
+from typing import Any
+
+from hydra.errors import InstantiationException
+from omegaconf import OmegaConf
+
+from benchmarks.harness.config.validation import GROUPS, choices_of
 from core.errors import UserError
+from core.paths import CONF
+
+METRIC = re.compile(r"""eval\.metrics\.["']?([^\s"'.=]+@[^\s"'.=]+)["']?\.(\w+)=(\S*)""")
+"""A number of one metric, as a user would write it first."""
+LONGEST = 300  # characters of a message of theirs that is passed on as it is
+
+
+def sentence(error: BaseException) -> str:
+    """One clear sentence; empty where what failed while building is no matter of the words."""
+    first = cause(error)
+    if isinstance(first, UserError):
+        return str(first)
+    if isinstance(error, InstantiationException):
+        return str(first) if isinstance(first, TypeError) else ""
+    text = str(error)
+    if found := re.search(r"Could not (?:find|load) 'hydra/launcher/((ray|submitit)\w*)'", text):
+        name, extra = found[1], {"ray": "ray", "submitit": "slurm"}[found[2]]
+        return f"hydra/launcher={name} needs a package more: pip install -e '.[{extra}]'."
+    if found := re.search(r"Could not find '(\w+)/([^']*)'", text):
+        group, name = found.groups()
+        return f"There is no {group} {name!r}; the choices are {', '.join(choices_of(group))}."
+    if found := METRIC.search(text):
+        name, key, value = found.groups()
+        return f"Write 'eval.metrics={{{name}: {{{key}: {value}}}}}': Hydra keeps @ for itself."
+    if found := re.search(r"Could not override '([^']+)'", text):
+        inner = re.search(r"full_key: (\S+)", str(error.__cause__))  # of a group in braces
+        return unknown_option((inner or found)[1].removesuffix("."))
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())[:LONGEST]
 
 
 def cause(error: BaseException) -> BaseException:
@@ -10,3 +46,37 @@ def cause(error: BaseException) -> BaseException:
     while error.__cause__ is not None and not isinstance(error, UserError):
         error = error.__cause__
     return error
+
+
+def unknown_option(key: str) -> str:
+    """The sentence on an option that does not exist, with the likely one."""
+    group, dot, _ = key.partition(".")
+    near = difflib.get_close_matches(key, known(), n=1)
+    others = f"; see --cfg job for those of {group}." if dot else "; see --cfg job for all."
+    hint = f"; did you mean {near[0]}?" if near else others
+    return f"There is no option {key!r}{hint}"
+
+
+def known() -> list[str]:
+    """Every option of the default configuration and of all methods and data sets, dotted."""
+    files = {group: [CONF / group / f"{name}.yaml" for name in choices_of(group)]
+             for group in GROUPS}  # fmt: skip
+    names = set(keys(plain(CONF / "config.yaml")))
+    for group, paths in files.items():
+        names |= {f"{group}.{key}" for path in paths for key in keys(plain(path))}
+    return sorted(names)
+
+
+def plain(path: Any) -> Any:
+    """A yaml file as it stands."""
+    return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+
+
+def keys(node: Any, prefix: str = "") -> list[str]:
+    """Dotted names of all entries of nested dictionaries."""
+    if not isinstance(node, dict):
+        return []
+    out: list[str] = []
+    for key, value in node.items():
+        out += [f"{prefix}{key}", *keys(value, f"{prefix}{key}.")]
+    return out

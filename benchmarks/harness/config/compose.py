@@ -1,20 +1,25 @@
-"""What the words of a command line mean, as Hydra composes them from ``conf``."""
+"""Words of a command line to a configuration: Hydra's composition, and the choices behind it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import hydra
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException
-from omegaconf import DictConfig, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig, OmegaConf
 
-from benchmarks.harness.config import validation
-from core.errors import UserError
+from benchmarks.harness.config import targets
+from benchmarks.harness.config.validation import GROUPS
+from benchmarks.harness.records.run_id import Place, RunId
 from core.paths import CONF
+
+OWN = ("method.", "data.", "source.", "eval.", "swap.", "swap=")
+"""How the words begin that change an experiment beyond its choices."""
 
 
 @dataclass(frozen=True)
@@ -22,33 +27,83 @@ class Composition:
     """A composed configuration.
 
     Attributes:
-        cfg: interpolations are still in it; Hydra's own node is not.
+        unresolved: its values with interpolations still in them; Hydra's own node is not there.
         choices: name of the yaml of each group.
-        words: of the command line.
+        words: of the command line, without Hydra's own.
     """
 
-    cfg: DictConfig
+    unresolved: dict[str, Any]
     choices: dict[str, str]
-    words: tuple[str, ...]
+    words: tuple[str, ...] = ()
+
+    @cached_property
+    def cfg(self) -> DictConfig:
+        """What is built from."""
+        return OmegaConf.create(self.unresolved)
+
+    @property
+    def overrides(self) -> list[str]:
+        """The words that change the experiment beyond its choices, as a record keeps them."""
+        return [word for word in self.words if word.lstrip("+~").startswith(OWN)]
+
+    @property
+    def place(self) -> Place:
+        """Of the run that it means."""
+        folder = self.unresolved["folder"]
+        if "${" in str(folder):  # else there is no need to resolve everything
+            folder = self.cfg.folder
+        return Place.of(self.unresolved, self.choices, str(folder))
+
+    @cached_property
+    def run_id(self) -> RunId:
+        """Of the run that it means."""
+        resolved: Any = OmegaConf.to_container(self.cfg, resolve=True)
+        return RunId.of(self.place, resolved, self.choices, self.overrides)
+
+    def with_value(self, key: str, value: Any) -> Composition:
+        """The same but for one option that is there."""
+        first, _, rest = key.partition(".")
+        inner = {**self.unresolved[first], rest: value} if rest else value
+        return replace(self, unresolved={**self.unresolved, first: inner})
+
+    def without_swap(self) -> Composition:
+        """That of the training whose layers are swapped."""
+        return self.with_value("swap.resolution", 0)
 
 
-def compose(words: Sequence[str] = ()) -> Composition:
-    """What words ``key=value`` mean; nothing is built.
+@contextmanager
+def our_hydra() -> Iterator[ConfigLoader]:
+    """Hydra on ``conf/``, whatever it was set to; its loader."""
+    state = GlobalHydra.instance()
+    before = state.hydra
+    state.clear()
+    try:
+        with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+            yield GlobalHydra.instance().config_loader()
+    finally:
+        GlobalHydra.instance().hydra = before
+
+
+def compose(words: Sequence[str] = (), name: str = "config") -> Composition:
+    """What the words of a command line mean; nothing is built.
 
     Raises:
-        UserError: a word names a choice or an option that there is not.
+        UserError: a word names a class or function that no configuration may name.
+        HydraException: see :func:`complaints.sentence`.
     """
-    GlobalHydra.instance().clear()
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        try:
-            cfg = hydra.compose("config", list(words), return_hydra_config=True)
-        except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(validation.sentence(error)) from error
-    chosen: Any = cfg.hydra.runtime.choices
-    choices = {group: str(chosen[group]) for group in validation.GROUPS}
-    with open_dict(cfg):
-        cfg.pop("hydra")
-    return Composition(cfg, choices, tuple(words))
+    with our_hydra():
+        cfg = hydra.compose(name, list(words), return_hydra_config=True)
+    return composition(cfg, cfg.hydra)
+
+
+def composition(cfg: DictConfig, job: Any) -> Composition:
+    """A configuration and Hydra's node of it, which is checked and left out."""
+    targets.check_hydra(job)
+    chosen = job.runtime.choices
+    choices = {group: str(chosen[group]) for group in GROUPS if group in chosen}
+    unresolved: Any = OmegaConf.to_container(cfg, resolve=False)
+    unresolved.pop("hydra", None)
+    return Composition(unresolved, choices, tuple(job.overrides.task))
 
 
 def preferring(usual: dict[str, str], words: Sequence[str]) -> list[str]:

@@ -16,21 +16,21 @@ from omegaconf import DictConfig, OmegaConf
 from core.errors import UserError
 from core.paths import CONF
 
-PACKAGES = ("core", "adapters", "benchmarks", "torch", "lightning", "timm")
-CLOSED = (
-    "torch.classes",
-    "torch.distributed",
-    "torch.hub",
-    "torch.jit",
-    "torch.load",
-    "torch.ops",
-    "torch.package",
-    "torch.serialization",
-    "torch.utils",
-    "lightning.fabric",
-    "lightning.pytorch.cli",
+PACKAGES = ("core", "adapters", "benchmarks")
+FOREIGN = ("lightning.Trainer", "torch.optim.Adam", "torch.optim.AdamW")
+"""Of other libraries, one by one: what files in ``conf/`` are made of."""
+
+PLUGINS = (
+    "hydra._internal.core_plugins.basic_launcher.BasicLauncher",
+    "hydra._internal.core_plugins.basic_sweeper.BasicSweeper",
+    "hydra_plugins.hydra_ray_launcher.ray_launcher.RayLauncher",
+    "hydra_plugins.hydra_submitit_launcher.submitit_launcher.LocalLauncher",
+    "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher",
 )
-"""Parts of the libraries that load or run what a file holds."""
+"""How a multirun runs: what Hydra's own node may name, and nothing else."""
+
+FACTORIES = ("class", "()", "factory")
+"""Keys of a logging configuration that name what is called."""
 
 TARGET = re.compile(r"_target_: *([\w.]+)")
 
@@ -49,23 +49,42 @@ def check(node: Any) -> None:
             allowed(key, value)
 
 
-def allowed(key: str, target: Any) -> None:
-    """Refuse a target outside the packages, also where one of their modules only imported it."""
+def check_hydra(node: DictConfig) -> None:
+    """The same of Hydra's own node, of which Hydra builds callbacks and loggers before any run.
+
+    Raises:
+        UserError: names the key and the target.
+    """
+    for key, name, value in entries(OmegaConf.to_container(node, resolve=False), "hydra"):
+        if name == "_target_" and value not in PLUGINS:
+            raise UserError(f"{key}={value} is refused: it is none of Hydra's launchers.")
+        if name in FACTORIES and "_logging." in key and not str(value).startswith("logging."):
+            raise UserError(f"{key}={value} is refused: it is none of Python's log handlers.")
+        if key == "hydra.searchpath" and value:
+            raise UserError(f"{key}={value} is refused: configurations lie in {CONF.name}/ only.")
+
+
+def allowed(key: str, target: Any) -> Any:
+    """The class or function that a configuration may name.
+
+    Raises:
+        UserError: it is none of this project, also where one of its modules only imported it, nor
+            one of FOREIGN.
+    """
     words = str(target).split(".")
-    known = (
-        isinstance(target, str) and words[0] in PACKAGES and all(w.isidentifier() for w in words)
-    )
-    if not known or any(word.startswith("_") for word in words):
-        raise UserError(f"{key}={target} is refused: it must be in {', '.join(PACKAGES)}.")
-    if any(f"{target}.".startswith(f"{closed}.") for closed in CLOSED):
-        raise UserError(f"{key}={target} is refused: it can run what a file holds.")
+    if target not in FOREIGN:
+        known = isinstance(target, str) and words[0] in PACKAGES
+        if not known or not all(word.isidentifier() and word[0] != "_" for word in words):
+            names = f"{', '.join(PACKAGES)}, or one of {', '.join(FOREIGN)}"
+            raise UserError(f"{key}={target} is refused: it must be in {names}.")
     try:
         found = get_object(str(target))
     except Exception as error:  # whatever importing a module of that name may raise
         raise UserError(f"{key}={target} does not exist.") from error
     owner = str(getattr(found, "__module__", ""))
-    if not callable(found) or owner.split(".")[0] not in PACKAGES:
+    if not callable(found) or owner.split(".")[0] != words[0]:
         raise UserError(f"{key}={target} is refused: it is no class or function of {words[0]}.")
+    return found
 
 
 def entries(node: Any, prefix: str) -> Iterator[tuple[str, str, Any]]:

@@ -1,26 +1,18 @@
-"""Rows of one finished run: its weights are read back and judged with swapped layers."""
+"""Rows of one finished run: its weights are read back and evaluated with swapped layers."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from benchmarks.harness.evaluation.outcome import RECORD, WEIGHTS
 from benchmarks.harness.records import record as records
+from benchmarks.harness.records.run_id import RECORD, WEIGHTS
 from core import weights
 from core.errors import UserError
 from core.networks.generator import Generator, Synthesis
 from core.networks.layer_swap import Swap, install
-
-
-def without(cfg: DictConfig) -> DictConfig:
-    """The configuration of the run that the row is of."""
-    plain = cfg.copy()
-    OmegaConf.update(plain, "swap.resolution", 0)
-    return plain
 
 
 def finished(folder: Path, hashes: dict[str, str]) -> bool:
@@ -28,28 +20,28 @@ def finished(folder: Path, hashes: dict[str, str]) -> bool:
     if not (folder / WEIGHTS).is_file() or not (folder / RECORD).is_file():
         return False
     try:
-        there = records.read(folder / RECORD)
+        record = records.read(folder / RECORD)
     except UserError:
         return False
-    same = all(there["provenance"].get(key) == value for key, value in hashes.items())
-    return same and there.get("state", "finished") == "finished"
+    same = all(record["provenance"].get(key) == value for key, value in hashes.items())
+    return same and record.get("state", "finished") == "finished"
 
 
 def recall(adapter: Any, folder: Path) -> dict[str, Any]:
     """Give the adapter the networks of a finished run; the run's record."""
-    there = records.read(folder / RECORD)
+    record = records.read(folder / RECORD)
     networks, _ = weights.read(folder / WEIGHTS)
     for name, network in adapter.export().items():
         network.load_state_dict(networks[name].state_dict())
-    adapter.start_at(there["cost"]["images"])
-    return there
+    adapter.start_at(record["cost"]["images"])
+    return record
 
 
 def apply(swap: Swap, adapter: Any) -> dict[str, nn.Module]:
-    """Swap layers of the adapter's judged generator; what can be written of it, by name."""
-    judged = adapter.judged()
-    if not isinstance(judged, Generator):
+    """Swap layers of the adapter's evaluated generator; what can be written of it, by name."""
+    generator = adapter.judged()
+    if not isinstance(generator, Generator):
         raise UserError(f"{type(adapter).__name__} has no generator whose layers can be swapped.")
-    install(swap(adapter.source.g, judged), judged)
+    install(swap(adapter.source.g, generator), generator)
     # Two networks whose features meet are not one network of its class.
-    return {"g_ema": judged} if isinstance(judged.synthesis, Synthesis) else {}
+    return {"g_ema": generator} if isinstance(generator.synthesis, Synthesis) else {}

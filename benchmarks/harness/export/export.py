@@ -9,10 +9,10 @@ from typing import Any
 
 from PIL import Image
 
-from benchmarks.harness.evaluation.outcome import PICTURE
 from benchmarks.harness.export import model_card
 from benchmarks.harness.io import contact_sheet
 from benchmarks.harness.records import record as records
+from benchmarks.harness.records.run_id import SHEET
 from benchmarks.harness.stylize.find_run import FinishedRun
 from core import atomic, weights
 from core.errors import UserError
@@ -47,7 +47,7 @@ def export(run: FinishedRun, to: Path, licence: str) -> None:
     if "g_ema" not in kept:
         raise UserError(f"{run.name} left no generator.")
     weights.write(to / model_card.WEIGHTS, kept, {"run": run.name, "licence": terms.name})
-    pictures = save_samples(run.weights.with_name(PICTURE), to / "samples.png")
+    pictures = save_samples(run.weights.with_name(SHEET), to / "samples.png")
     page = model_card.written(record, run.name, kept, terms, pictures=pictures)
     for name, data in {
         "config.json": json.dumps(configuration(record, kept), indent=1, ensure_ascii=False),

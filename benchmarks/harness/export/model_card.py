@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from benchmarks.harness.config.validation import printable
+from benchmarks.harness.config.cli import printable
 from core.errors import UserError
 from core.networks.dualstylegan import DualStyleGAN
 

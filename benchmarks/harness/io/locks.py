@@ -12,7 +12,13 @@ from core.errors import UserError
 
 
 class Busy(UserError):
-    """Another process works in this folder."""
+    """Another process works in this folder.
+
+    Attributes:
+        status: with which a command ends then, EX_TEMPFAIL of sysexits.h: to be tried again.
+    """
+
+    status = 75
 
 
 def put(path: Path, data: bytes) -> None:

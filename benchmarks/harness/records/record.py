@@ -12,9 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
-from omegaconf import DictConfig, OmegaConf
-
 from benchmarks.harness.io import locks
 from core.errors import UserError
 from core.paths import ROOT
@@ -37,10 +34,8 @@ LARGEST, DEEPEST = 1e100, 30
 PROVENANCE = ("commit", "torch", "lightning", "python", "device", "started", "weights_sha256")
 
 
-def recipe(cfg: DictConfig, choices: dict[str, str]) -> str:
+def recipe(plain: dict[str, Any], choices: dict[str, str]) -> str:
     """Eight hex digits of the unresolved configuration: equal across seeds, machines, folders."""
-    plain = OmegaConf.to_container(cfg, resolve=False)
-    assert isinstance(plain, dict)
     kept = {key: value for key, value in plain.items() if key not in NOT_RECIPE}
     if not plain.get("swap", {}).get("resolution"):  # no layer is swapped, in whichever way
         kept.pop("swap", None)
@@ -74,6 +69,8 @@ def name(choices: dict[str, str], recipe: str, seed: int) -> str:
 
 def provenance(device: str) -> dict[str, Any]:
     """Where and with what the run happened."""
+    import torch  # two seconds, which whoever only reads records does not pay
+
     return {
         "commit": git("rev-parse", "HEAD"),
         "dirty": bool(git("status", "--porcelain", "--untracked-files=no", "--", ":!results")),

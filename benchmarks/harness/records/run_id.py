@@ -4,47 +4,77 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from omegaconf import DictConfig, OmegaConf
+from typing import Any, NamedTuple
 
 from benchmarks.harness.records import record as records
 
+RECORD, WEIGHTS, SHEET = "record.json", "generator.safetensors", "sheet.png"
+"""Files in the folder of a run."""
+
+
+class Place(NamedTuple):
+    """Where a run lies.
+
+    Attributes:
+        recipe: eight hex digits of what defines it, see `record.recipe`.
+        folder: its weights, picture and curves.
+        published: its record among the results.
+    """
+
+    recipe: str
+    folder: Path
+    published: Path
+
+    @classmethod
+    def of(cls, unresolved: dict[str, Any], choices: dict[str, str], results: str) -> Place:
+        """That of a configuration whose interpolations are still in it."""
+        recipe = records.recipe(unresolved, choices)
+        name = records.name(choices, recipe, unresolved["seed"])
+        root = Path(results)
+        return cls(recipe, root / "out" / name, root / "runs" / f"{name}.json")
+
 
 @dataclass(frozen=True)
-class Cell:
-    """One row of a table to be: its configuration, what its record begins with, where it lies."""
+class RunId:
+    """A run to be, or one that was.
 
-    cfg: DictConfig
+    Attributes:
+        config: resolved, as the record stores it: classes under their own names.
+        head: what its record begins with.
+        folder: where its weights, picture and curves lie.
+        published: its record among the results.
+    """
+
+    config: dict[str, Any]
     head: dict[str, Any]
     folder: Path
     published: Path
 
     @classmethod
-    def of(cls, cfg: DictConfig, choices: dict[str, str], overrides: list[str]) -> Cell:
-        """The cell of a resolved configuration; ``overrides`` are the words that made it."""
-        if not cfg.swap.resolution:
+    def of(
+        cls, place: Place, resolved: dict[str, Any], choices: dict[str, str], overrides: list[str]
+    ) -> RunId:
+        """The run of a configuration; ``overrides`` are the words that made it."""
+        if not resolved["swap"]["resolution"]:
             overrides = [word for word in overrides if not word.startswith("swap")]
-        recipe = records.recipe(cfg, choices)
-        name = records.name(choices, recipe, cfg.seed)
         head = {
             "schema": records.SCHEMA,
             **{group: choices[group] for group in ("method", "data", "source", "eval")},
-            "seed": cfg.seed,
-            "recipe": recipe,
+            "seed": resolved["seed"],
+            "recipe": place.recipe,
             "overrides": overrides,
         }
-        root = Path(cfg.folder)
-        return cls(cfg, head, root / "out" / name, root / "runs" / f"{name}.json")
+        config = records.unaddressed(records.strict(resolved))
+        return cls(config, head, place.folder, place.published)
 
     @property
-    def plain(self) -> dict[str, Any]:
-        """The resolved configuration as JSON has it, classes under their own names."""
-        return records.unaddressed(records.strict(OmegaConf.to_container(self.cfg, resolve=True)))
+    def name(self) -> str:
+        """Of its folder, and of its record without the ending."""
+        return self.folder.name
 
     @property
     def title(self) -> str:
         """What a reader of the picture should know."""
-        upto = self.cfg.swap.resolution
+        upto = self.config["swap"]["resolution"]
         swapped = [f"up to {upto} px the source's layers"] if upto else []
         return " / ".join([self.head["method"], self.head["data"], *swapped])

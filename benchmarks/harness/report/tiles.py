@@ -14,11 +14,12 @@ from omegaconf import DictConfig
 from PIL import Image
 
 from benchmarks.harness.config.build import build
+from benchmarks.harness.config.recorded import configuration, rebuilding
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.evaluation.gallery import Gallery, first_of
 from benchmarks.harness.io.contact_sheet import to_uint8
 from benchmarks.harness.records import record as records
-from benchmarks.harness.records.rebuild import configuration, rebuilding
+from benchmarks.harness.records.run_id import RECORD, WEIGHTS
 from benchmarks.harness.report import thumbnails
 from benchmarks.harness.report.thumbnails import LATENTS, PHOTOS, SHOTS, SIDE, SOURCE, TRUTH
 from benchmarks.harness.training import seeds
@@ -49,7 +50,7 @@ class StripMaker:
         path = self.path(record, thumbnails.name(record))
         if self.again or not path.is_file():
             return True
-        return path.stat().st_mtime < (folder / swaps.WEIGHTS).stat().st_mtime
+        return path.stat().st_mtime < (folder / WEIGHTS).stat().st_mtime
 
     def path(self, record: dict[str, Any], name: str) -> Path:
         """Where a strip of a run belongs."""
@@ -164,9 +165,9 @@ def put(path: Path, data: bytes) -> None:
 def finished(results: Path) -> list[tuple[Path, dict[str, Any]]]:
     """Folders and records of the published runs that ended well and whose weights are there."""
     runs = []
-    for path in sorted((results / "out").glob(f"*/{swaps.RECORD}")):
+    for path in sorted((results / "out").glob(f"*/{RECORD}")):
         published = results / "runs" / f"{path.parent.name}.json"
-        if published.is_file() and (path.parent / swaps.WEIGHTS).is_file():
+        if published.is_file() and (path.parent / WEIGHTS).is_file():
             record = records.read(path)
             if record.get("state", "finished") == "finished":
                 runs.append((path.parent, record))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from omegaconf import DictConfig
 from torch import Tensor
 
 from benchmarks import parafaces
@@ -19,7 +20,7 @@ from benchmarks.harness.evaluation.metrics import exemplar_retrieval
 from benchmarks.harness.io import contact_sheet
 from benchmarks.harness.leaderboard import exemplar_tables
 from benchmarks.harness.records import record as records
-from benchmarks.harness.records.run_id import Cell
+from benchmarks.harness.records.run_id import WEIGHTS, RunId
 from benchmarks.harness.stylize.exemplars import ExemplarAdapter
 from benchmarks.harness.stylize.style_grid import STYLES, TILE, in_strengths, in_styles, table
 from core import atomic
@@ -43,24 +44,29 @@ def evaluate(words: Sequence[str]) -> tuple[Numbers, Path, Path]:
     """
     meant = compose(preferring({"method": "dualstylegan"}, words))
     torch.set_num_threads(meant.cfg.machine.threads)
-    run = Cell.of(meant.cfg, meant.choices, list(meant.words))
-    numbers = evaluate_run(run)
+    run = meant.run_id
+    numbers = evaluate_run(meant.cfg, run)
     path = Path(meant.cfg.folder) / exemplar_tables.FOLDER / run.published.name
-    record = {**run.head, "numbers": numbers, "provenance": records.provenance("cpu")}
+    record = {
+        **run.head,
+        "overrides": list(meant.words),
+        "numbers": numbers,
+        "provenance": records.provenance("cpu"),
+    }
     atomic.write(path, (json.dumps(record, indent=1) + "\n").encode())
     return numbers, run.folder, path
 
 
 @torch.no_grad()
-def evaluate_run(run: Cell) -> Numbers:
+def evaluate_run(cfg: DictConfig, run: RunId) -> Numbers:
     """Numbers of a finished run; its pictures are written into its folder."""
-    if not (run.folder / swaps.WEIGHTS).is_file():
+    if not (run.folder / WEIGHTS).is_file():
         raise UserError(f"There is no finished run in {run.folder}; benchmarks.run makes it.")
-    source, domain = build(run.cfg.source), build(run.cfg.data)
-    adapter = build(run.cfg.method, source)
+    source, domain = build(cfg.source), build(cfg.data)
+    adapter = build(cfg.method, source)
     swaps.recall(adapter, run.folder)
     adapter.eval()
-    photos = torch.cat([domain.shots[:0], *domain.photos()])[: run.cfg.eval.photos]
+    photos = torch.cat([domain.shots[:0], *domain.photos()])[: cfg.eval.photos]
     if not len(photos):
         photos = domain.shots
     shots = domain.shots[:STYLES]
@@ -70,7 +76,7 @@ def evaluate_run(run: Cell) -> Numbers:
     return common | of_one_style(run, adapter, photos, shots)
 
 
-def of_styles(run: Cell, adapter: Any, domain: Any, photos: Tensor, shots: Tensor) -> Numbers:
+def of_styles(run: RunId, adapter: Any, domain: Any, photos: Tensor, shots: Tensor) -> Numbers:
     """Of a method whose exemplars are styles: photos in each, the strengths, the faces behind."""
     styles, ws = adapter.styles, adapter.source.invert(photos)
     rows = [styles.of(k) for k in range(len(shots))]
@@ -90,7 +96,7 @@ def of_styles(run: Cell, adapter: Any, domain: Any, photos: Tensor, shots: Tenso
     return {"strength": adapter.strength._asdict()} | numbers | distances
 
 
-def of_one_style(run: Cell, adapter: Any, photos: Tensor, shots: Tensor) -> Numbers:
+def of_one_style(run: RunId, adapter: Any, photos: Tensor, shots: Tensor) -> Numbers:
     """Of any other method: one result whatever the exemplar, and what exchanging rows brings."""
     ws = adapter.source.invert(photos)
     mixed = exchange_rows(adapter, ws, adapter.source.invert(shots))

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from safetensors import SafetensorError, safe_open
 
-from benchmarks.harness.evaluation.swaps import RECORD, WEIGHTS
 from benchmarks.harness.records import record as records
+from benchmarks.harness.records.run_id import RECORD, WEIGHTS
 from core.errors import UserError
 
 NAMED = 5  # runs in a sentence

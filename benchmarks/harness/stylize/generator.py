@@ -12,10 +12,10 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
+from benchmarks.harness.config import recorded
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.compose import compose
 from benchmarks.harness.evaluation import swaps
-from benchmarks.harness.records import rebuild
 from benchmarks.harness.stylize.find_run import FinishedRun
 from benchmarks.harness.training import seeds
 from core import weights
@@ -113,8 +113,8 @@ def load_generator(
     Raises:
         UserError: the run cannot be rebuilt, or cannot do what is asked.
     """
-    cfg = rebuild.configuration(run.record) if run.record else compose([f"source={source}"]).cfg
-    with rebuild.rebuilding(run.name):
+    cfg = recorded.configuration(run.record) if run.record else compose([f"source={source}"]).cfg
+    with recorded.rebuilding(run.name):
         exchanges = own_swaps(run, cfg) if swap is None else [partial(by_weights, resolution=swap)]
         set_inversion(cfg, refine, seed, run.name)
         seeds.everything(seed, deterministic=True)

@@ -1,4 +1,4 @@
-"""The picture of a sweep on a terminal: a mark for every cell, what is in trouble, time left."""
+"""A sweep on a terminal: a mark for every job, what is in trouble, time left."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.harness.config.validation import printable
+from benchmarks.harness.config.cli import printable
 from benchmarks.harness.sweep.plan import Axis, Job, Plan
-from benchmarks.harness.sweep.runner import Work
-from benchmarks.harness.sweep.status import TROUBLE, Standing, State
+from benchmarks.harness.sweep.runner import Runner
+from benchmarks.harness.sweep.status import TROUBLE, JobStatus, State
 
-SHOWN = 12  # cells in trouble of which the reason is given
+SHOWN = 12  # jobs in trouble of which the reason is given
 COLOURS = {
     State.RUNNING: "cyan",
     State.ELSEWHERE: "blue",
@@ -35,9 +35,11 @@ def mark(state: State, console: Console) -> Text:
 
 
 def across(axes: list[Axis]) -> str:
-    """The key that gives the columns: data where it varies, else the last but seeds."""
+    """The key that gives the columns: data where it varies with others, else the last of them."""
     keys = [key for key, _ in axes if key != "seed"]
-    return "data" if "data" in keys else (keys[-1] if keys else "")
+    if len(keys) < 2:
+        return ""  # names need more room than a column has
+    return "data" if "data" in keys else keys[-1]
 
 
 def row_of(job: Job, column: str) -> str:
@@ -47,14 +49,14 @@ def row_of(job: Job, column: str) -> str:
     return printable(" ".join(short)) or "all"
 
 
-def table(plan: Plan, work: Work, console: Console) -> Table:
-    """One mark for every cell; the seeds of a cell stand side by side."""
+def table(plan: Plan, runner: Runner, console: Console) -> Table:
+    """One mark for every job; the seeds of a cell stand side by side."""
     column = across(plan.axes)
     heads = list(dict.fromkeys(job.point.get(column, "") for job in plan.jobs))
     rows: dict[str, dict[str, Text]] = {}
     for job in plan.jobs:
         line = rows.setdefault(row_of(job, column), {head: Text() for head in heads})
-        line[job.point.get(column, "")].append(mark(work.standings[job.name].state, console))
+        line[job.point.get(column, "")].append(mark(runner.status[job.name].state, console))
     shared = beginning(heads)
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     made.add_column(printable(shared.rstrip("_")), no_wrap=True)
@@ -71,39 +73,39 @@ def beginning(heads: list[str]) -> str:
     return first if len(heads) > 1 and all(head.startswith(first) for head in heads) else ""
 
 
-def counts(work: Work, console: Console) -> Text:
-    """How many cells stand where, and the time left."""
-    found = Counter(standing.state for standing in work.standings.values())
-    said = Text()
+def counts(runner: Runner, console: Console) -> Text:
+    """How many jobs stand where, and the time left."""
+    counted = Counter(status.state for status in runner.status.values())
+    line = Text()
     for state in State:
-        if found[state]:
-            said.append_text(mark(state, console)).append(f" {found[state]} {state.value[2]}   ")
-    if not work.over():
-        said.append(f"about {duration(work.left())} left")
-    return said
+        if counted[state]:
+            line.append_text(mark(state, console)).append(f" {counted[state]} {state.value[2]}   ")
+    if not runner.over():
+        line.append(f"about {duration(runner.left())} left")
+    return line
 
 
-def troubles(plan: Plan, work: Work) -> list[Text]:
-    """A line for each cell in trouble, with its reason."""
+def troubles(plan: Plan, runner: Runner) -> list[Text]:
+    """A line for each job in trouble, with its reason."""
     lines = []
     for job in plan.jobs:
-        standing = work.standings[job.name]
-        if standing.state in TROUBLE:
-            lines.append(Text(sentence(job, standing), style=COLOURS[standing.state]))
+        status = runner.status[job.name]
+        if status.state in TROUBLE:
+            lines.append(Text(sentence(job, status), style=COLOURS[status.state]))
     more = len(lines) - SHOWN
     return [*lines[:SHOWN], Text(f"and {more} more")] if more > 0 else lines
 
 
-def sentence(job: Job, standing: Standing) -> str:
-    """A cell, its state and why."""
-    why = f": {printable(standing.reason)}" if standing.reason else ""
-    return f"{printable(job.name)} {standing.state.value[2]}{why}"
+def sentence(job: Job, status: JobStatus) -> str:
+    """A job, its state and why."""
+    why = f": {printable(status.reason)}" if status.reason else ""
+    return f"{printable(job.name)} {status.state.value[2]}{why}"
 
 
-def picture(plan: Plan, work: Work, console: Console) -> Group:
+def picture(plan: Plan, runner: Runner, console: Console) -> Group:
     """All of it."""
-    parts = [counts(work, console), *troubles(plan, work)]
-    return Group(table(plan, work, console), *parts)
+    parts = [counts(runner, console), *troubles(plan, runner)]
+    return Group(table(plan, runner, console), *parts)
 
 
 def duration(seconds: float) -> str:

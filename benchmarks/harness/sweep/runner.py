@@ -1,4 +1,9 @@
-"""The loop of a sweep: start what can be started, look after what runs, until nothing is left."""
+"""The loop of a sweep: start what can be started, look after what runs, until nothing is left.
+
+A run locks its folder for as long as it lives, whoever started it. That is all the claim there is:
+sweeps that share a folder divide the work because a run whose folder is locked ends at once with a
+status of its own, and a sweep that is killed leaves nothing to be cleared.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +14,11 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from benchmarks.harness.io.locks import Busy
-from benchmarks.harness.sweep.claims import Claim, busy
+from benchmarks.harness.io.locks import Busy, alone
 from benchmarks.harness.sweep.plan import Job
-from benchmarks.harness.sweep.status import OVER, TROUBLE, Clock, Standing, State, look, stamp
+from benchmarks.harness.sweep.status import OVER, TROUBLE, Clock, JobStatus, State, recorded, stamp
 
 LOG = "log.txt"
 TAIL_BYTES = 4096
@@ -23,22 +28,22 @@ RUN = (sys.executable, "-m", "benchmarks.run")
 
 @dataclass
 class Process:
-    """A cell under way in a slot."""
+    """A job under way in a slot."""
 
     job: Job
     slot: int
     process: subprocess.Popen[bytes]
 
 
-class Work:
-    """The cells of a plan, and the processes that run some of them.
+class Runner:
+    """The jobs of a plan, and the processes that run some of them.
 
     Args:
         jobs: in order; a training stands before what is swapped from it.
-        slots: cells that run at once.
+        slots: jobs that run at once.
         gpus: one of them for each slot in turn (``CUDA_VISIBLE_DEVICES``); empty for what is set.
-        again: whether cells whose record says that they failed are run once more.
-        tell: called with a cell and its standing whenever that changed.
+        again: whether jobs whose record says that they failed are run once more.
+        report: called with a job and its status whenever its state changed.
     """
 
     def __init__(
@@ -48,46 +53,50 @@ class Work:
         slots: int,
         gpus: Sequence[str],
         again: bool,
-        tell: Callable[[Job, Standing], None],
+        report: Callable[[Job, JobStatus], None],
     ) -> None:
         self.jobs, self.slots, self.gpus = list(jobs), slots, list(gpus)
-        self.again, self.tell, self.clock = again, tell, Clock(slots)
-        self.standings = {job.name: Standing(stamp=stamp(job.published)) for job in jobs}
+        self.again, self.report, self.clock = again, report, Clock(slots)
+        self.status = {job.name: JobStatus(stamp=stamp(job.published)) for job in jobs}
         self.processes: list[Process] = []
         for job in self.jobs:
-            state, reason, seconds = look(job)
+            state, reason, seconds = recorded(job)
             self.clock.record(job, seconds)
             if state is State.FINISHED or (state is State.FAILED and not again):
-                here = self.standings[job.name]
-                here.state, here.reason = state, reason
+                status = self.status[job.name]
+                status.state, status.reason = state, reason
 
     def over(self) -> bool:
-        """Whether every cell has an end."""
-        return all(standing.state in OVER for standing in self.standings.values())
+        """Whether every job has an end."""
+        return all(status.state in OVER for status in self.status.values())
 
     def left(self) -> float:
         """Seconds until that, NaN where nothing is known."""
-        return self.clock.left((job, self.standings[job.name]) for job in self.jobs)
+        return self.clock.left((job, self.status[job.name]) for job in self.jobs)
 
     def step(self) -> None:
         """Take notice of what ended, then fill the free slots."""
-        for running in [p for p in self.processes if p.process.poll() is not None]:
-            self.processes.remove(running)
-            self.ended(running)
+        for process in self.ended():
+            self.conclude(process)
         for job in self.jobs:
             if len(self.processes) >= self.slots:
                 break
-            standing = self.standings[job.name]
-            if standing.state in (State.WAITING, State.ELSEWHERE) and self.turn(job):
+            if self.status[job.name].state in (State.WAITING, State.ELSEWHERE) and self.due(job):
                 self.begin(job)
 
-    def turn(self, job: Job) -> bool:
-        """Whether a cell's training is out of the way; without a future it is blocked."""
-        if time.monotonic() < self.standings[job.name].retry:
+    def ended(self) -> list[Process]:
+        """The processes that have ended, which are looked after no longer."""
+        ended = [running for running in self.processes if running.process.poll() is not None]
+        self.processes = [running for running in self.processes if running not in ended]
+        return ended
+
+    def due(self, job: Job) -> bool:
+        """Whether a job's training is out of the way; without a future it is blocked."""
+        if time.monotonic() < self.status[job.name].retry:
             return False
         if any(running.job.whole == job.whole for running in self.processes):
             return False
-        training = self.standings.get(job.whole) if job.swapped else None
+        training = self.status.get(job.whole) if job.swapped else None
         if training is None:
             return True
         if training.state in TROUBLE:
@@ -95,101 +104,98 @@ class Work:
         return training.state is State.FINISHED
 
     def begin(self, job: Job) -> None:
-        """Start a cell that is still missing and that nobody is at."""
-        try:
-            claim = Claim(job.training)
-        except Busy:
+        """Start a job that is still missing and that nobody is at."""
+        if self.settled(job):
+            return
+        if busy(job.folder) or busy(job.training):
             self.elsewhere(job)
             return
-        try:
-            if self.known(job):
-                return
-            if busy(*{job.folder, job.training}):
-                self.elsewhere(job)
-                return
-            self.start(job, claim)
-        finally:
-            claim.release()
+        slot = min(set(range(self.slots)) - {running.slot for running in self.processes})
+        self.processes.append(Process(job, slot, self.start(job, slot)))
+        self.status[job.name].begun = time.monotonic()
+        self.set(job, State.RUNNING)
 
-    def known(self, job: Job) -> bool:
+    def settled(self, job: Job) -> bool:
         """Whether a record has come meanwhile, or nothing is to be done about the one there."""
-        state, reason, _ = look(job)
-        if state is State.WAITING:
-            return False
-        new = stamp(job.published) != self.standings[job.name].stamp
-        if state is State.FAILED and self.again and not new:
+        state, reason, _ = recorded(job)
+        new = stamp(job.published) != self.status[job.name].stamp
+        if state is State.WAITING or (state is State.FAILED and self.again and not new):
             return False
         self.set(job, state, reason)
         return True
 
-    def start(self, job: Job, claim: Claim) -> None:
-        """One process for one cell; it inherits the claim and writes to a log in its folder."""
-        slot = min(set(range(self.slots)) - {running.slot for running in self.processes})
+    def start(self, job: Job, slot: int) -> subprocess.Popen[bytes]:
+        """One process for one job, which writes to a log in its folder."""
         env = dict(os.environ)
         if self.gpus:
             env["CUDA_VISIBLE_DEVICES"] = self.gpus[slot % len(self.gpus)]
         existing = "replace" if job.published.is_file() else "skip"
         job.folder.mkdir(parents=True, exist_ok=True)
         with (job.folder / LOG).open("ab") as log:
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 [*RUN, *job.words, f"existing={existing}"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=env,
-                pass_fds=[claim.descriptor],
                 start_new_session=True,  # a Ctrl-C of the terminal reaches it through us alone
             )
-        self.processes.append(Process(job, slot, process))
-        self.standings[job.name].begun = time.monotonic()
-        self.set(job, State.RUNNING)
 
-    def ended(self, running: Process) -> None:
+    def conclude(self, running: Process) -> None:
         """Note what became of a process."""
         job, status = running.job, running.process.returncode
-        if self.known(job):
-            self.clock.observe(job, time.monotonic() - self.standings[job.name].begun)
-        elif busy(job.folder, job.training):  # somebody was faster by a moment
+        if self.settled(job):
+            self.clock.observe(job, time.monotonic() - self.status[job.name].begun)
+        elif status == Busy.status:  # somebody was faster by a moment
             self.elsewhere(job)
         else:
-            self.set(job, State.BROKEN, why(job, status))
+            self.set(job, State.BROKEN, last_words(job, status))
 
     def elsewhere(self, job: Job) -> None:
         """Somebody else is at it: look again later."""
-        self.standings[job.name].retry = time.monotonic() + RETRY_S
+        self.status[job.name].retry = time.monotonic() + RETRY_S
         self.set(job, State.ELSEWHERE)
 
     def set(self, job: Job, state: State, reason: str = "") -> None:
-        """Change a cell's standing, and say so."""
-        standing = self.standings[job.name]
-        changed = standing.state is not state
-        standing.state, standing.reason = state, reason
+        """Change the status of a job, and report it."""
+        status = self.status[job.name]
+        changed = status.state is not state
+        status.state, status.reason = state, reason
         if changed:
-            self.tell(job, standing)
+            self.report(job, status)
 
     def stop(self, number: int) -> None:
-        """Send a signal to all cells under way; a run writes its state at the first one."""
+        """Send a signal to all jobs under way; a run writes its state at the first one."""
         for running in self.processes:
             running.process.send_signal(number)
 
     def stopped(self) -> bool:
         """Whether none of them is left; those that ended by the signal are to be run again."""
-        for running in [p for p in self.processes if p.process.poll() is not None]:
-            self.processes.remove(running)
-            if not self.known(running.job):
+        for running in self.ended():
+            if not self.settled(running.job):
                 self.set(running.job, State.WAITING)
         return not self.processes
 
 
-def why(job: Job, status: int) -> str:
+def busy(folder: Path) -> bool:
+    """Whether a run works in a folder."""
+    if not folder.is_dir():
+        return False
+    try:
+        with alone(folder):
+            return False
+    except Busy:
+        return True
+
+
+def last_words(job: Job, status: int) -> str:
     """What a process said last before it ended without a record."""
     try:
         with (job.folder / LOG).open("rb") as log:
             log.seek(max(log.seek(0, os.SEEK_END) - TAIL_BYTES, 0))
-            said = log.read().decode(errors="replace").split("\n")
+            lines = log.read().decode(errors="replace").split("\n")
     except OSError:
-        said = []
-    last = next((line.strip() for line in reversed(said) if line.strip()), "it said nothing")
-    if status < 0:
-        return f"killed by {signal.Signals(-status).name}; {last.removeprefix('styleshift: ')}"
-    return last.removeprefix("styleshift: ")
+        lines = []
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+    last = last.removeprefix("styleshift: ")
+    return f"killed by {signal.Signals(-status).name}; {last}" if status < 0 else last

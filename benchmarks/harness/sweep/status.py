@@ -1,4 +1,4 @@
-"""Where each cell of a sweep stands, and how long the rest will take."""
+"""Where each job of a sweep stands, and how long the rest will take."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.errors import UserError
 
 
 class State(Enum):
-    """Of a cell: its mark on a terminal, its mark elsewhere, and what it means."""
+    """Of a job: its mark on a terminal, its mark elsewhere, and what it means."""
 
     WAITING = ("·", ".", "to be run")
     RUNNING = ("▶", ">", "running")
@@ -31,15 +31,15 @@ OVER = (State.FINISHED, *TROUBLE)
 
 
 @dataclass
-class Standing:
-    """What is known of one cell.
+class JobStatus:
+    """What is known of one job.
 
     Attributes:
         state: where it stands.
         reason: why it is in trouble.
         begun: when it was started here, of the monotonic clock.
         retry: when it is worth another look.
-        stamp: of the record that was there when the sweep began, so that a new one is told apart.
+        stamp: of the record that was there when the sweep began, so that a new one is noticed.
     """
 
     state: State = State.WAITING
@@ -57,8 +57,8 @@ def stamp(path: Path) -> int:
         return 0
 
 
-def look(job: Job) -> tuple[State, str, float]:
-    """What the record of a cell says: state, reason, seconds that its training took."""
+def recorded(job: Job) -> tuple[State, str, float]:
+    """What the record of a job says: state, reason, seconds that its training took."""
     if not job.published.is_file():
         return State.WAITING, "", 0.0
     try:
@@ -71,41 +71,40 @@ def look(job: Job) -> tuple[State, str, float]:
 
 
 class Clock:
-    """How long cells take: as those of the same method did here, else as records say.
+    """How long jobs take: as those of the same method did here, else as records say.
 
     Args:
-        slots: cells that run at once.
+        slots: jobs that run at once.
     """
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
-        self.seen: dict[tuple[str, bool], list[float]] = {}
-        self.told: dict[tuple[str, bool], list[float]] = {}
+        self.here: dict[tuple[str, bool], list[float]] = {}
+        self.records: dict[tuple[str, bool], list[float]] = {}
 
     def record(self, job: Job, seconds: float) -> None:
         """Take the seconds of a training that somebody did some time."""
         if seconds:
-            self.told.setdefault((job.method, job.swapped), []).append(seconds)
+            self.records.setdefault((job.method, job.swapped), []).append(seconds)
 
     def observe(self, job: Job, seconds: float) -> None:
-        """Take the seconds that a cell took here, judging and all."""
-        self.seen.setdefault((job.method, job.swapped), []).append(seconds)
+        """Take the seconds that a job took here, evaluation and all."""
+        self.here.setdefault((job.method, job.swapped), []).append(seconds)
 
     def expected(self, job: Job) -> float:
-        """Seconds that a cell will take; NaN where nothing is known."""
+        """Seconds that a job will take; NaN where nothing is known."""
         key = (job.method, job.swapped)
-        for known in (self.seen, self.told):
+        for known in (self.here, self.records):
             if key in known:
                 return mean(known[key])
-        everything = [s for known in (self.seen, self.told) for v in known.values() for s in v]
+        everything = [s for known in (self.here, self.records) for v in known.values() for s in v]
         return mean(everything) if everything else float("nan")
 
-    def left(self, standings: Iterable[tuple[Job, Standing]]) -> float:
+    def left(self, jobs: Iterable[tuple[Job, JobStatus]]) -> float:
         """Seconds until all of them are over, if nobody helps; NaN where nothing is known."""
         now, total = time.monotonic(), 0.0
-        for job, standing in standings:
-            if standing.state in OVER:
-                continue
-            done = now - standing.begun if standing.state is State.RUNNING else 0.0
-            total += max(self.expected(job) - done, 0.0)
+        for job, status in jobs:
+            if status.state not in OVER:
+                done = now - status.begun if status.state is State.RUNNING else 0.0
+                total += max(self.expected(job) - done, 0.0)
         return total / self.slots

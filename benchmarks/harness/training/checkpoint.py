@@ -14,9 +14,9 @@ import torch
 
 from benchmarks.harness.io import locks
 from benchmarks.harness.io.progress import console
+from benchmarks.harness.io.signals import Signals
 from benchmarks.harness.training import seeds
-from benchmarks.harness.training.monitor import Watch
-from benchmarks.harness.training.signals import Signals
+from benchmarks.harness.training.monitor import TrainingMonitor
 from core import distributed
 from core.errors import UserError
 
@@ -39,7 +39,7 @@ class Checkpoints(L.Callback):
             ``never`` begins anew.
         identity: what must not have changed: hashes of recipe, shots and source.
         signals: of the process; a file is written as soon as one has come.
-        watch: raises when the state is not worth keeping, and has a state of its own.
+        monitor: raises when the state is not finite, and has a state of its own.
 
     Attributes:
         memory: what else the run wants to find again: plain numbers and texts.
@@ -54,18 +54,18 @@ class Checkpoints(L.Callback):
         resume: str,
         identity: dict[str, str],
         signals: Signals,
-        watch: Watch,
+        monitor: TrainingMonitor,
     ) -> None:
         self.folder, self.every, self.identity = folder, int(every_kimg * 1000), identity
-        self.signals, self.watch = signals, watch
+        self.signals, self.monitor = signals, monitor
         self.saved, self.begun, self.seconds, self.kept = -1, time.monotonic(), 0.0, [Path()]
         self.generators: dict[str, Any] = {}
-        self.state = {} if resume == "never" else self.found()
+        self.state = {} if resume == "never" else self.newest()
         if resume == "must" and not self.state:
             raise UserError(f"There is no checkpoint in {folder}; resume=auto begins anew.")
         self.memory: dict[str, Any] = self.state.get("memory", {"seconds": 0.0})
         if self.state:
-            watch.restore(self.state["watch"])
+            monitor.restore(self.state["watch"])
 
     @property
     def seen(self) -> int:
@@ -76,15 +76,11 @@ class Checkpoints(L.Callback):
         """The checkpoints in the folder, the newest first: by its images, not by any clock."""
         return sorted(self.folder.glob("checkpoint-*.pt"), reverse=True)
 
-    def reached(self) -> int:
-        """Images of the newest checkpoint in the folder, or 0."""
-        return max((int(path.stem.split("-")[1]) for path in self.files()), default=0)
-
-    def found(self) -> dict[str, Any]:
+    def newest(self) -> dict[str, Any]:
         """The newest sound state of this recipe, or nothing."""
         for path in self.files():
             try:
-                state = unpacked(path.read_bytes())
+                state = decode(path.read_bytes())
             except (OSError, ValueError) as error:
                 console.print(f"{path} is damaged and passed over: {error}.", markup=False)
                 continue
@@ -147,7 +143,7 @@ class Checkpoints(L.Callback):
             stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
             self.signals.asked = self.signals.asked or stop * signal.SIGTERM
         if stop or seen - max(self.saved, 0) >= self.every:
-            self.write(pl_module)
+            self.save(pl_module)
         if stop:
             what = f" from {self.saved:,} on" if self.saved > 0 else ", from the beginning"
             self.signals.check(f" after {seen:,} images; the same command goes on{what}")
@@ -155,31 +151,31 @@ class Checkpoints(L.Callback):
     def on_train_end(self, trainer: L.Trainer, pl_module: Any) -> None:
         """What was trained is safe before it is measured."""
         if self.saved != pl_module.images_seen:
-            self.write(pl_module)
+            self.save(pl_module)
 
-    def write(self, pl_module: Any) -> None:
+    def save(self, pl_module: Any) -> None:
         """Write the state; a disk that does not take it is no reason to lose the run."""
-        self.watch.sound()
+        self.monitor.assert_finite()
         # All processes hold the same; none goes on, or leaves, before the first one wrote it.
-        there = distributed.rank() > 0 or self.put(pl_module)
-        said = torch.tensor(float(there), device=pl_module.device)
-        distributed.agree([said])
-        if said:
+        exists = distributed.rank() > 0 or self.write(pl_module)
+        written = torch.tensor(float(exists), device=pl_module.device)
+        distributed.agree([written])
+        if written:
             self.saved = pl_module.images_seen
 
-    def put(self, pl_module: Any) -> bool:
+    def write(self, pl_module: Any) -> bool:
         """Write the file of the state as it is now; whether it is there."""
         self.memory["seconds"] = time.monotonic() - self.begun
         state = {
             "identity": self.identity,
             "adapter": pl_module.state(),
             "generators": seeds.state(),
-            "watch": self.watch.state(),
+            "watch": self.monitor.state(),
             "memory": self.memory,
         }
         path = self.folder / f"checkpoint-{pl_module.images_seen:012d}.pt"
         try:
-            locks.put(path, packed(state))
+            locks.put(path, encode(state))
         except OSError as error:
             last = (
                 f"the last one is of {self.saved:,} images" if self.saved >= 0 else "there is none"
@@ -202,7 +198,7 @@ class Checkpoints(L.Callback):
             path.unlink(missing_ok=True)
 
 
-def packed(state: dict[str, Any]) -> bytes:
+def encode(state: dict[str, Any]) -> bytes:
     """A state as the bytes of a file: checksum, line end, what torch writes."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
@@ -210,7 +206,7 @@ def packed(state: dict[str, Any]) -> bytes:
     return MAGIC + hashlib.sha256(data).hexdigest().encode() + b"\n" + data
 
 
-def unpacked(raw: bytes) -> dict[str, Any]:
+def decode(raw: bytes) -> dict[str, Any]:
     """The state of a file's bytes, on the CPU.
 
     Raises:

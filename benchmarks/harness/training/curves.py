@@ -9,7 +9,7 @@ POINTS = 40
 DIGITS = 4
 
 
-class Curves:
+class TrainingCurves:
     """Means of every reading over ``POINTS`` equal stretches of the run.
 
     Args:

@@ -19,7 +19,7 @@ from core.errors import UserError
 PICTURES = ("made", "all", "none")
 
 
-class Curves(Logger):
+class CurvesCsv(Logger):
     """A CSV with one row a point, always whole; a resumed run keeps the rows up to its beginning.
 
     Args:
@@ -79,7 +79,7 @@ class Csv:
 
         ``memory`` is kept in checkpoints: what a logger writes there, it finds again.
         """
-        return [Curves(folder / "curves" / "metrics.csv", seen)]
+        return [CurvesCsv(folder / "curves" / "metrics.csv", seen)]
 
     def leave(self) -> None:
         """The process ends before the run does; another one opens it again."""

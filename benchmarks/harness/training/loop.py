@@ -1,114 +1,98 @@
-"""The training of one cell: its parts, made from the configuration, and its course."""
+"""The training of one run: its parts, and its course."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import lightning as L
 import torch
 
-from benchmarks.harness.config.build import build
-from benchmarks.harness.evaluation.outcome import peak_bytes
-from benchmarks.harness.records.run_id import Cell
+from benchmarks.harness.io.signals import Signals
+from benchmarks.harness.records.run_id import RunId
 from benchmarks.harness.training.checkpoint import Checkpoints
-from benchmarks.harness.training.monitor import Watch
-from benchmarks.harness.training.setup import World
-from benchmarks.harness.training.signals import Signals
-
-CURVE_POINTS = 200
+from benchmarks.harness.training.memory import peak_bytes
+from benchmarks.harness.training.monitor import TrainingMonitor
+from benchmarks.harness.training.setup import RunInputs, device_of
 
 
+@dataclass
 class Training:
-    """One cell's adapter, and what watches over it, keeps it and shows it.
+    """One run's adapter, and what monitors it, keeps it and shows it.
 
-    Everything of the adapter happens on :attr:`device`, preparing and judging as well.
-
-    Args:
-        cell: what is trained, and where its files lie.
-        given: source and data.
-        signals: of the process.
+    Everything of the adapter happens on :attr:`device`, preparing and evaluating as well.
 
     Attributes:
-        adapter: the method, fresh; trained after :meth:`fit` or :meth:`take`.
-        device: the one that the trainer uses.
+        run_id: what is trained, and where its files lie.
+        inputs: source and data.
+        new_adapter: builds the method, untrained.
+        logger: opens Lightning's loggers, see `loggers`.
+        signals: of the process.
+        in_process: makes the same training again in another process, of whose signals it is told.
+        adapter: untrained; trained after :meth:`fit` or :meth:`load`.
         prepared_in: seconds that the method took before its first step.
         peak_bytes: most memory that training held, of the device or else of the process.
     """
 
-    def __init__(self, cell: Cell, given: World, signals: Signals) -> None:
-        cfg, source, domain = cell.cfg, given.source, given.domain
-        self.cell, self.given, self.signals = cell, given, signals
-        self.adapter = build(cfg.method, source)
-        every = max(cfg.method.images // CURVE_POINTS, 1)
-        self.watch = Watch(images=cfg.method.images, every=every)
-        self.keep = Checkpoints(
-            folder=cell.folder,
-            every_kimg=cfg.checkpoint.every_kimg,
-            resume=cfg.resume,
-            identity={
-                "recipe": cell.head["recipe"],
-                "source": source.sha256,
-                "shots": domain.shots_sha256,
-            },
-            signals=signals,
-            watch=self.watch,
-        )
-        self.logger = build(cfg.logger)
-        callbacks = [self.watch, self.keep, *self.logger.callbacks]
-        self.trainer = build(cfg.machine.trainer, callbacks=callbacks, logger=False)
-        self.device = device_of(self.trainer)
-        self.prepared_in, self.peak_bytes = 0.0, 0
+    run_id: RunId
+    inputs: RunInputs
+    new_adapter: Callable[[], Any]
+    monitor: TrainingMonitor
+    checkpoints: Checkpoints
+    logger: Any
+    trainer: L.Trainer
+    signals: Signals
+    in_process: Callable[[Signals], Training]
+    adapter: Any = None
+    prepared_in: float = 0.0
+    peak_bytes: int = field(default=0)
+
+    def __post_init__(self) -> None:
+        self.adapter = self.new_adapter()
+
+    @property
+    def device(self) -> torch.device:
+        """The one that the trainer uses."""
+        return device_of(self.trainer)
 
     @property
     def seconds(self) -> float:
         """Of preparing and training, breaks not counted."""
-        return self.prepared_in + self.keep.seconds
+        return self.prepared_in + self.checkpoints.seconds
 
-    def open(self) -> list[Any]:
+    def open_loggers(self) -> list[Any]:
         """Lightning's loggers of the run, which goes on where they stopped."""
-        folder, keep = self.cell.folder, self.keep
-        return self.logger.open(folder, folder.name, self.cell.plain, keep.memory, keep.seen)
+        run_id, kept = self.run_id, self.checkpoints
+        return self.logger.open(run_id.folder, run_id.name, run_id.config, kept.memory, kept.seen)
 
     def fit(self, loggers: list[Any]) -> None:
         """Prepare and train in this process, from the last checkpoint if there is one.
 
         Raises:
             Stopped: a signal came; a checkpoint is written.
-            Diverged: the run is no run any more.
+            Diverged: a loss, a gradient or a weight is not finite.
         """
         self.trainer.loggers = loggers
         begun = time.monotonic()
-        ready(self.adapter, self.given, self.device)
+        self.inputs.prepare(self.adapter, self.device)
         self.prepared_in = time.monotonic() - begun
         with self.signals.held():
-            self.trainer.fit(self.adapter, datamodule=self.given.domain)
+            self.trainer.fit(self.adapter, datamodule=self.inputs.domain)
         self.adapter.to(self.device)  # some strategies leave it on the CPU
         self.peak_bytes = peak_bytes(self.device)
 
-    def take(self, state: dict[str, Any]) -> None:
-        """Have what other processes trained: the adapter, its curves and warnings, the clock."""
-        self.adapter = self.recalled(state)
-        self.watch.restore(state["watch"])
-        self.keep.memory = state["memory"]
-        self.keep.seconds = state["memory"]["seconds"]
+    def load(self, state: dict[str, Any]) -> None:
+        """Take over what other processes trained: adapter, curves and warnings, clock."""
+        self.load_adapter(state)
+        self.monitor.restore(state["watch"])
+        self.checkpoints.memory = state["memory"]
+        self.checkpoints.seconds = state["memory"]["seconds"]
 
-    def recalled(self, state: dict[str, Any]) -> Any:
-        """The adapter of a checkpoint's state, or of no state as it begins."""
-        adapter = build(self.cell.cfg.method, self.given.source)
-        ready(adapter, self.given, self.device)
+    def load_adapter(self, state: dict[str, Any]) -> None:
+        """Have the adapter of a checkpoint's state, or of no state as it begins."""
+        self.adapter = self.new_adapter()
+        self.inputs.prepare(self.adapter, self.device)
         if state:
-            adapter.recall(state["adapter"])
-        return adapter
-
-
-def device_of(trainer: L.Trainer) -> torch.device:
-    """Where a trainer trains; of several devices, this process's."""
-    strategy: Any = trainer.strategy
-    return strategy.root_device
-
-
-def ready(adapter: Any, given: World, device: torch.device) -> None:
-    """Let an adapter look at the shots, on the device that it will be trained and judged on."""
-    adapter.to(device)
-    adapter.prepare(given.domain.streamed(device))
+            self.adapter.recall(state["adapter"])

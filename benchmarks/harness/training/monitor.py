@@ -13,18 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import lightning as L
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from benchmarks.harness.io.progress import bar, console
-from benchmarks.harness.training.curves import Curves
+from benchmarks.harness.training.curves import TrainingCurves
 from core import distributed
 
 CHANCE = 2 * math.log(2)  # the logistic loss of a discriminator that says 0 to everything
 COLLAPSED, DEAD = 0.01, 1e-4
 PATIENCE_IMAGES = 1000  # a warning is given only for what lasts
-FLAT_LEVELS = 1.0  # of 255
 SIGNS = {
     "collapsed": "the discriminator tells every fake from every picture (loss_d {loss:.2g}, since "
     "{since:,} images): the generator learns nothing from it.",
@@ -34,19 +32,22 @@ SIGNS = {
 
 
 class Diverged(Exception):
-    """The run is no run any more; the message says why.
+    """A loss, a gradient or a weight is not finite; the message says which.
 
     Attributes:
         images: shown when it happened.
     """
 
     def __init__(self, images: int, reason: str) -> None:
-        super().__init__(reason)
-        self.images = images
+        super().__init__(images, reason)  # what is needed to make it again in another process
+        self.images, self.reason = images, reason
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 @dataclass(frozen=True)
-class Reading:
+class StepScalars:
     """Numbers of one step, perhaps still on their way from the device."""
 
     images: int
@@ -54,16 +55,16 @@ class Reading:
     values: Tensor
     event: Any
 
-    def here(self) -> bool:
+    def arrived(self) -> bool:
         """Whether they have arrived."""
         return self.event is None or bool(self.event.query())
 
 
-class Readings:
-    """Numbers on their way from the device, in order; asking for them waits only where told to."""
+class AsyncScalars:
+    """Numbers on their way from the device, in order; asking for them waits only with ``wait``."""
 
     def __init__(self) -> None:
-        self.under_way: deque[Reading] = deque()
+        self.under_way: deque[StepScalars] = deque()
 
     def send(self, images: int, numbers: Mapping[str, Tensor | float]) -> None:
         """Begin to copy the numbers of the step after which ``images`` were shown."""
@@ -79,18 +80,18 @@ class Readings:
             host.copy_(packed, non_blocking=True)
             event, packed = torch.cuda.Event(), host
             event.record()
-        self.under_way.append(Reading(images, tuple(numbers), packed, event))
+        self.under_way.append(StepScalars(images, tuple(numbers), packed, event))
 
-    def arrived(self, *, wait: bool) -> Iterator[tuple[int, dict[str, float]]]:
+    def receive(self, *, wait: bool) -> Iterator[tuple[int, dict[str, float]]]:
         """Images and numbers of each step that has arrived; with ``wait``, of every step."""
-        while self.under_way and (wait or self.under_way[0].here()):
-            reading = self.under_way.popleft()
-            if reading.event is not None:
-                reading.event.synchronize()
-            yield reading.images, dict(zip(reading.names, reading.values.tolist(), strict=True))
+        while self.under_way and (wait or self.under_way[0].arrived()):
+            step = self.under_way.popleft()
+            if step.event is not None:
+                step.event.synchronize()
+            yield step.images, dict(zip(step.names, step.values.tolist(), strict=True))
 
 
-class Watch(L.Callback):
+class TrainingMonitor(L.Callback):
     """The bar, the curves for Lightning's loggers, and the alarm.
 
     Args:
@@ -103,13 +104,13 @@ class Watch(L.Callback):
 
     def __init__(self, *, images: int, every: int) -> None:
         self.images, self.every, self.logged = images, every, 0
-        self.readings = Readings()
+        self.scalars = AsyncScalars()
         self.since = {"collapsed": -1, "dead": -1}
         self.warnings: list[str] = []
-        self.curves = Curves(images=images)
+        self.curves = TrainingCurves(images=images)
 
     def state(self) -> dict[str, Any]:
-        """What a resumed run's watch must know."""
+        """What the monitor of a resumed run must know."""
         return {
             "logged": self.logged,
             "since": dict(self.since),
@@ -134,36 +135,36 @@ class Watch(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Send the step's numbers for; look at those that have arrived."""
-        shown, felt = pl_module.readings(), pl_module.gradients
-        self.readings.send(pl_module.images_seen, {**felt, **shown})
-        self.look(wait=False)
+        """Begin to copy the step's numbers; look at those that have arrived."""
+        numbers = {**pl_module.gradients, **pl_module.readings()}
+        self.scalars.send(pl_module.images_seen, numbers)
+        self.inspect(wait=False)
 
-    def look(self, *, wait: bool) -> None:
-        """Show, log and judge what has arrived.
+    def inspect(self, *, wait: bool) -> None:
+        """Show, log and check what has arrived.
 
         Raises:
             Diverged: a loss or gradient is not finite.
         """
-        for images, numbers in self.readings.arrived(wait=wait):
+        for images, numbers in self.scalars.receive(wait=wait):
             for name, value in numbers.items():
                 if not math.isfinite(value):
                     raise Diverged(images, f"{name} is {value} after {images:,} images.")
             shown = {k: v for k, v in numbers.items() if k not in self.module.gradients}
             self.bar.update(images, **shown)
             self.curves.add(images, shown)
-            self.consider(images, shown.get("loss_d", math.nan))
+            self.check_collapse(images, shown.get("loss_d", math.nan))
             if images - self.logged >= self.every or images >= self.images:
                 self.logged = images
                 for logger in self.trainer.loggers:
                     logger.log_metrics(shown | {"kimg": images / 1000}, step=images)
 
-    def consider(self, images: int, loss_d: float) -> None:
+    def check_collapse(self, images: int, loss_d: float) -> None:
         """Warn of a discriminator that has nothing to say for long; NaN stands for none."""
         signs = {"collapsed": loss_d < COLLAPSED, "dead": abs(loss_d - CHANCE) < DEAD}
-        for name, seen in signs.items():
+        for name, present in signs.items():
             since = self.since[name]
-            if not seen:
+            if not present:
                 self.since[name] = -1
             elif since < 0:
                 self.since[name] = images
@@ -178,13 +179,13 @@ class Watch(L.Callback):
         self.warnings.append(sentence)
         console.print(f"Warning: {sentence}", markup=False, highlight=False)
 
-    def sound(self) -> None:
+    def assert_finite(self) -> None:
         """Wait for all numbers, and look at the weights as well.
 
         Raises:
             Diverged: something is not finite.
         """
-        self.look(wait=True)
+        self.inspect(wait=True)
         broken = not_finite(self.module)
         if broken:
             seen = self.module.images_seen
@@ -192,7 +193,7 @@ class Watch(L.Callback):
 
     def on_train_end(self, trainer: L.Trainer, pl_module: Any) -> None:
         """The last numbers; close the bar."""
-        self.sound()
+        self.assert_finite()
         self.context.__exit__(None, None, None)
 
     def on_exception(self, trainer: L.Trainer, pl_module: Any, exception: BaseException) -> None:
@@ -209,10 +210,3 @@ def not_finite(module: nn.Module) -> str:
     # A sum is finite only if all its terms are, and needs one pass and one wait for all of them.
     finite = torch.stack([p.detach().double().sum().isfinite() for _, p in named]).tolist()
     return next((name for (name, _), fine in zip(named, finite, strict=True) if not fine), "")
-
-
-def flat(pixels: np.ndarray) -> list[str]:
-    """What is wrong with pictures uint8 [n, R, R, 3] of different latents, in sentences."""
-    if len(pixels) < 2 or pixels.astype(np.float32).std(axis=0).mean() >= FLAT_LEVELS:
-        return []
-    return [f"all {len(pixels):,} pictures look the same: the generator ignores its latents."]

@@ -7,7 +7,6 @@ them, and when one ends too early, the others have a short while to end by thems
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import shutil
@@ -18,70 +17,95 @@ import tempfile
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from lightning.pytorch.utilities import rank_zero_only
 from torch import distributed as dist
 
-from benchmarks.harness.evaluation import outcome
-from benchmarks.harness.io import progress
-from benchmarks.harness.records.run_id import Cell
+from benchmarks.harness.io import progress, terminal
+from benchmarks.harness.io.signals import ANEW, Signals, Stopped
 from benchmarks.harness.training import strategy as ddp
 from benchmarks.harness.training.loop import Training
 from benchmarks.harness.training.monitor import Diverged
-from benchmarks.harness.training.setup import world
-from benchmarks.harness.training.signals import ANEW, Signals, Stopped
 from core.errors import UserError
 
 START = "forkserver"  # one process imports everything once, and is never used itself
 GRACE_SECONDS = 20.0  # for the others to notice that one is gone
 TICK_SECONDS = 0.2
+TRACE = 8000  # characters of a traceback that are passed on
 GO_ON = "the same command goes on from the last checkpoint"
+
+MakeTraining = Callable[[Signals], Training]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a process reports at the end of a training, whose weights are in the checkpoint."""
+
+    images: int
+    prepared_in: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True)
+class Failed:
+    """What a process reports of an end too early.
+
+    Attributes:
+        error: that ended it; of a fault of ours its kind and first line.
+        at: of the monotonic clock, which the processes of a machine share.
+        trace: of a fault of ours, for whoever mends it.
+    """
+
+    error: Stopped | Diverged | UserError
+    at: float
+    trace: str = ""
 
 
 def train(training: Training) -> None:
-    """Train in this process, or in as many as the configuration wants.
+    """Train in this process, or in as many as the trainer has devices.
 
     Raises:
         Stopped: a signal came; a checkpoint is written.
-        Diverged: the run is no run any more.
+        Diverged: a loss, a gradient or a weight is not finite.
         UserError: the batch cannot be shared, or one of several processes ended and with it all.
     """
     count = training.trainer.num_devices
     if count == 1:
-        training.fit(training.open())
+        training.fit(training.open_loggers())
         return
     ddp.check(training.adapter, count)
-    ranks = Ranks(count)
+    workers = WorkerGroup(count)
     try:
         with training.signals.held():
-            ranks.start(training.cell, training.keep.memory)
-            told = ranks.ended(training.signals)
+            workers.start(training.in_process, training.checkpoints.memory)
+            report = workers.join(training.signals)
     finally:
-        ranks.end()
-    state = training.keep.found()
-    if not state or state["adapter"]["images_seen"] < told["images"]:
+        workers.end()
+    state = training.checkpoints.newest()
+    if not state or state["adapter"]["images_seen"] < report.images:
         raise UserError(
-            f"What {count} processes trained could not be written to {training.cell.folder}; "
+            f"What {count} processes trained could not be written to {training.run_id.folder}; "
             f"{GO_ON}."
         )
-    training.take(state)
-    training.prepared_in, training.peak_bytes = told["prepared_in"], told["peak_bytes"]
-    training.open()
+    training.load(state)
+    training.prepared_in, training.peak_bytes = report.prepared_in, report.peak_bytes
+    training.open_loggers()
 
 
 @dataclass
-class Rank:
-    """One of the processes, and what it has told."""
+class Worker:
+    """One of the processes, and what it has reported."""
 
-    number: int
+    rank: int
     process: Any
-    report: Connection
-    told: dict[str, Any] = field(default_factory=dict)
+    connection: Connection
+    report: Finished | Failed | None = None
 
     @property
     def alive(self) -> bool:
@@ -89,13 +113,13 @@ class Rank:
         return self.process.exitcode is None
 
     def listen(self) -> None:
-        """Take what it told."""
-        if not self.told and self.report.poll():
+        """Receive its report, if it left one."""
+        if self.report is None and self.connection.poll():
             with suppress(EOFError):
-                self.told = json.loads(self.report.recv_bytes())
+                self.report = self.connection.recv()
 
 
-class Ranks:
+class WorkerGroup:
     """The processes of one training.
 
     Args:
@@ -105,139 +129,129 @@ class Ranks:
     def __init__(self, count: int) -> None:
         self.count = count
         self.folder = Path(tempfile.mkdtemp(prefix="styleshift-"))
-        self.all: list[Rank] = []
+        self.workers: list[Worker] = []
 
-    def start(self, cell: Cell, memory: dict[str, Any]) -> None:
-        """Let them begin to train a cell; its checkpoints keep the memory for whoever goes on."""
+    def start(self, make: MakeTraining, memory: dict[str, Any]) -> None:
+        """Let them begin; their checkpoints keep the memory for whoever goes on."""
         context: Any = multiprocessing.get_context(START)
         context.set_forkserver_preload([__name__])
-        for number in range(self.count):
-            listening, telling = context.Pipe(duplex=False)
-            given = (cell, number, self.folder / "meeting", memory, telling)
-            process = context.Process(target=run, args=given, name=f"rank {number}")
+        for rank in range(self.count):
+            listening, reporting = context.Pipe(duplex=False)
+            inputs = (make, rank, self.folder / "meeting", memory, reporting)
+            process = context.Process(target=work, args=inputs, name=f"rank {rank}")
             process.start()
-            telling.close()
-            self.all.append(Rank(number, process, listening))
+            reporting.close()
+            self.workers.append(Worker(rank, process, listening))
 
-    def ended(self, signals: Signals) -> dict[str, Any]:
-        """Wait for all; what the first one tells of a finished training.
+    def join(self, signals: Signals) -> Finished:
+        """Wait for all; what the first one reports of a finished training.
 
         A signal is passed on as SIGTERM: from a terminal they hear SIGINT themselves, and take no
         notice of it.
         """
         deadline, passed_on = float("inf"), False
-        while any(rank.alive for rank in self.all) and time.monotonic() < deadline:
-            wait([rank.process.sentinel for rank in self.all if rank.alive], TICK_SECONDS)
+        while any(worker.alive for worker in self.workers) and time.monotonic() < deadline:
+            wait([w.process.sentinel for w in self.workers if w.alive], TICK_SECONDS)
             if signals.asked and not passed_on:
                 passed_on = True
-                for rank in self.all:
-                    rank.process.terminate()
-            if deadline == float("inf") and any(rank.process.exitcode for rank in self.all):
+                for worker in self.workers:
+                    worker.process.terminate()
+            if deadline == float("inf") and any(w.process.exitcode for w in self.workers):
                 deadline = time.monotonic() + GRACE_SECONDS
-        for rank in self.all:
-            rank.listen()
-        failed = [rank for rank in self.all if rank.process.exitcode]
-        if not failed:
-            return self.all[0].told
-        told = [rank.told for rank in failed if rank.told]
-        stops = [one["text"] for one in told if one["kind"] == Stopped.__name__]
+        for worker in self.workers:
+            worker.listen()
+        failed = [worker for worker in self.workers if worker.process.exitcode]
+        first = self.workers[0].report
+        if not failed and isinstance(first, Finished):
+            return first
         if signals.asked:
+            errors = [w.report.error for w in failed if isinstance(w.report, Failed)]
+            stops = [error.where for error in errors if isinstance(error, Stopped)]
             raise Stopped(signals.asked, stops[0] if stops else ANEW)
         raise self.reason(failed)
 
-    def reason(self, failed: list[Rank]) -> BaseException:
-        """What ended it: a kill from outside before all, else the first thing that was told."""
+    def reason(self, failed: list[Worker]) -> BaseException:
+        """What ended it: a kill from outside before all, else the first fault that was reported."""
         others = "the others were ended" if self.count > 2 else "the other was ended"
-        silent = [rank for rank in failed if not rank.told]
+        silent = [worker for worker in failed if worker.report is None]
         if silent:
-            number, status = silent[0].number, silent[0].process.exitcode
+            status = silent[0].process.exitcode
             how = f"ended with status {status}"
             if status < 0:
                 how = f"was ended by {signal.Signals(-status).name}"
-            return UserError(f"Process {number} of {self.count} {how}, so {others}; {GO_ON}.")
-        first = min(failed, key=lambda rank: rank.told["at"])
-        kind, text = first.told["kind"], first.told["text"]
-        if kind == Stopped.__name__:
-            return Stopped(first.told["number"], text)
-        if kind == Diverged.__name__:
-            return Diverged(first.told["number"], text)
-        if kind == UserError.__name__:
-            return UserError(text)
-        print(first.told["trace"], file=sys.stderr)
+            which = f"Process {silent[0].rank} of {self.count}"
+            return UserError(f"{which} {how}, so {others}; {GO_ON}.")
+        reports = [(w.report.at, w.rank, w.report) for w in failed if isinstance(w.report, Failed)]
+        _, rank, report = min(reports, key=lambda one: one[:2])
+        if not report.trace:
+            return report.error
+        print(report.trace, file=sys.stderr)
         return UserError(
-            f"Process {first.number} of {self.count} failed ({kind}: {text}), so {others}; {GO_ON}."
+            f"Process {rank} of {self.count} failed ({report.error}), so {others}; {GO_ON}."
         )
 
     def end(self) -> None:
         """None of them runs after this."""
-        for rank in self.all:
-            if rank.alive:
-                rank.process.kill()
-            rank.process.join()
-            rank.report.close()
+        for worker in self.workers:
+            if worker.alive:
+                worker.process.kill()
+            worker.process.join()
+            worker.connection.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def run(cell: Cell, number: int, meeting: Path, memory: dict[str, Any], tell: Connection) -> None:
+def work(
+    make: MakeTraining, rank: int, meeting: Path, memory: dict[str, Any], connection: Connection
+) -> None:
     """One of the processes, from its beginning to its end."""
-    threading.Thread(target=follow, daemon=True).start()
-    os.environ |= {"LOCAL_RANK": str(number), "NODE_RANK": "0"}
+    threading.Thread(target=die_with_parent, daemon=True).start()
+    os.environ |= {"LOCAL_RANK": str(rank), "NODE_RANK": "0"}
     loopback = [name for _, name in socket.if_nameindex() if name.startswith("lo")]
     if loopback:  # they are all here, whatever the machine's name may resolve to
         os.environ.setdefault("GLOO_SOCKET_IFNAME", loopback[0])
-    rank_zero_only.rank = number  # type: ignore[attr-defined]
-    outcome.console.quiet = True  # whoever started this one has said it
-    progress.console.quiet = number > 0
+    rank_zero_only.rank = rank  # type: ignore[attr-defined]
+    terminal.console.quiet = True  # whoever started this one has said it
+    progress.console.quiet = rank > 0
     try:
         with Signals() as signals:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-            told = trained(cell, number, meeting, memory, signals)
+            report = trained(make(signals), rank, meeting, memory)
     except BaseException as error:  # a stop, a divergence, a fault: the starter says it
-        leave(tell, failure(error), 1)
-    leave(tell, told, 0)
+        exit_with(connection, failure(error), 1)
+    exit_with(connection, report, 0)
 
 
-def trained(
-    cell: Cell, number: int, meeting: Path, memory: dict[str, Any], signals: Signals
-) -> dict[str, Any]:
+def trained(training: Training, rank: int, meeting: Path, memory: dict[str, Any]) -> Finished:
     """Train with the others; what the starter has to know."""
-    training = Training(cell, world(cell.cfg), signals)
-    training.keep.memory = memory
+    training.checkpoints.memory = memory
     strategy: Any = training.trainer.strategy
     strategy.meeting = meeting
-    training.fit(training.open() if number == 0 else [])
+    training.fit(training.open_loggers() if rank == 0 else [])
     dist.destroy_process_group()
-    if number == 0:
+    if rank == 0:
         training.logger.leave()
-    return {
-        "images": training.adapter.images_seen,
-        "prepared_in": training.prepared_in,
-        "peak_bytes": training.peak_bytes,
-    }
+    return Finished(training.adapter.images_seen, training.prepared_in, training.peak_bytes)
 
 
-def failure(error: BaseException) -> dict[str, Any]:
-    """An end too early, in plain words."""
-    kinds = (Stopped, Diverged, UserError)
-    kind = next((k for k in kinds if isinstance(error, k)), type(error))
-    return {
-        "kind": kind.__name__,
-        "text": error.where if isinstance(error, Stopped) else str(error).split("\n")[0],
-        "number": getattr(error, "number", getattr(error, "images", 0)),
-        "at": time.monotonic(),
-        "trace": "".join(traceback.format_exception(error))[-8000:],
-    }
+def failure(error: BaseException) -> Failed:
+    """An end too early, as it can be sent: errors of libraries need not survive that."""
+    now = time.monotonic()
+    if isinstance(error, Stopped | Diverged | UserError):
+        return Failed(error.with_traceback(None), now)
+    first = str(error).split("\n")[0]
+    trace = "".join(traceback.format_exception(error))[-TRACE:]
+    return Failed(UserError(f"{type(error).__name__}: {first}"), now, trace)
 
 
-def leave(tell: Connection, told: dict[str, Any], status: int) -> None:
+def exit_with(connection: Connection, report: Finished | Failed, status: int) -> NoReturn:
     """End at once: threads of the libraries may wait for processes that are gone."""
-    tell.send_bytes(json.dumps(told).encode())
+    connection.send(report)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
 
 
-def follow() -> None:
+def die_with_parent() -> NoReturn:
     """End with the process that started this one."""
     parent = multiprocessing.parent_process()
     assert parent is not None

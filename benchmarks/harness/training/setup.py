@@ -1,19 +1,16 @@
-"""What a run is given, and the process made ready for it."""
+"""What a run works on, and the process prepared for it."""
 
 from __future__ import annotations
 
 import logging
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import lightning as L
 import torch
-from omegaconf import DictConfig
 
-from benchmarks.harness.config import validation
-from benchmarks.harness.config.build import build
-from benchmarks.harness.evaluation.outcome import console
 from benchmarks.harness.io.progress import bar
 from benchmarks.harness.training import seeds
 from core import ops
@@ -21,46 +18,50 @@ from core.allocator import keep_freed_memory
 
 
 @dataclass(frozen=True)
-class World:
-    """Source and data of a run, and when they began to be made ready."""
+class RunInputs:
+    """Source and data of a run.
+
+    Attributes:
+        begun: when the run began, of the monotonic clock.
+    """
 
     source: Any
     domain: Any
-    begun: float
+    begun: float = field(default_factory=time.monotonic)
 
     @property
     def hashes(self) -> dict[str, str]:
-        """Of what they hold."""
+        """Of what they hold, as a record's provenance names them."""
         return {
             "weights_sha256": self.source.sha256,
             "shots_sha256": self.domain.shots_sha256,
             **self.domain.facts,
         }
 
+    def prepare(self, adapter: Any, device: torch.device) -> None:
+        """Let an adapter look at the shots, on the device it will be trained and evaluated on."""
+        adapter.to(device)
+        adapter.prepare(self.domain.streamed(device))
 
-def quieten() -> None:
-    """Libraries say nothing that is not for the user; freed memory is used again."""
+
+def prepare_process(*, seed: int, threads: int, implementation: str, deterministic: bool) -> None:
+    """Threads, operators and seeds of the process; libraries say only what is for the user.
+
+    Args:
+        seed: of everything that draws from the generators of the process.
+        threads: of torch on the CPU.
+        implementation: of the operators, see `core.ops`.
+        deterministic: whether the same command has to give the same bits.
+    """
     keep_freed_memory()
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
+    torch.set_num_threads(threads)
+    ops.choose(implementation)
+    seeds.everything(seed, deterministic=deterministic)
 
 
-def world(cfg: DictConfig) -> World:
-    """Source and data of a configuration; the process is set up for it."""
-    begun = time.monotonic()
-    quieten()
-    torch.set_num_threads(cfg.machine.threads)
-    ops.choose(cfg.machine.ops)
-    seeds.everything(cfg.seed, deterministic=cfg.machine.deterministic)
-    source = build(cfg.source)
-    domain = build(cfg.data)
-    prepared(domain)
-    for note in domain.notes:
-        console.print(validation.printable(note), highlight=False)
-    return World(source, domain, begun)
-
-
-def prepared(domain: Any) -> None:
+def prepare_data(domain: Any) -> None:
     """Render or read what the run needs, with a bar of its own."""
     with bar("preparing", 1, "pictures") as shown:
 
@@ -71,3 +72,9 @@ def prepared(domain: Any) -> None:
 
         domain.progress = progress
         domain.prepare_data()
+
+
+def device_of(trainer: L.Trainer) -> torch.device:
+    """Where a trainer trains; of several devices, this process's."""
+    strategy: Any = trainer.strategy
+    return strategy.root_device

@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import pytest
-from hydra.core.global_hydra import GlobalHydra
 from PIL import Image
 
 from benchmarks import assets, exemplars, run
@@ -14,19 +13,12 @@ from core.paths import ROOT
 
 
 @pytest.fixture
-def styleshift(monkeypatch, capsys, tmp_path):
+def styleshift(capsys, tmp_path):
     """Runs the command line in this process: exit status, stderr; results go to tmp_path/out."""
 
     def call(*words):
-        GlobalHydra.instance().clear()
-        argv = ["run.py", "source=tiny", "eval=smoke", f"folder={tmp_path / 'results'}", *words]
-        monkeypatch.setattr(sys, "argv", argv)
-        try:
-            run.main()
-        except SystemExit as leaving:
-            status = leaving.code
-        else:
-            status = 0
+        line = ["source=tiny", "eval=smoke", f"folder={tmp_path / 'results'}", *words]
+        status = run.main(line)
         return status, capsys.readouterr().err.strip()
 
     return call

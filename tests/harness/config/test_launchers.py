@@ -7,7 +7,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 
-from benchmarks.harness.config import validation
+from benchmarks.harness.config import complaints
 from core.paths import CONF
 
 
@@ -36,7 +36,7 @@ def test_a_launcher_composes_or_is_refused_with_what_brings_it(launcher, plugin,
         return
     with pytest.raises(HydraException) as refused:
         composed(f"hydra/launcher={launcher}")
-    said = validation.sentence(refused.value)
+    said = complaints.sentence(refused.value)
     assert said.endswith(f"needs a package more: pip install -e '.[{extra}]'.")
 
 

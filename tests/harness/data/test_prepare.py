@@ -5,12 +5,10 @@ import json
 import os
 import re
 import signal
-import sys
 import zipfile
 
 import numpy as np
 import pytest
-from hydra.core.global_hydra import GlobalHydra
 from PIL import Image
 
 from benchmarks import prepare
@@ -21,19 +19,13 @@ from tests.helpers.scenes import fill, recompressed, scene
 
 
 @pytest.fixture
-def prepared(monkeypatch, capsys, tmp_path):
+def prepared(capsys, tmp_path):
     """Runs the command: exit status, what it says, the report."""
 
     def call(*words):
-        GlobalHydra.instance().clear()
         out = tmp_path / "out"
         words = [*words, f"out={out}", "resolution=64"]
-        monkeypatch.setattr(sys, "argv", ["prepare.py", *words])
-        status = 0
-        try:
-            prepare.main()
-        except SystemExit as leaving:
-            status = leaving.code
+        status = prepare.main(words)
         said = capsys.readouterr()
         reports = [path for path in out.glob("*.md") if path.is_file()]
         return status, said.out + said.err, reports[0].read_text() if reports else ""

@@ -1,12 +1,10 @@
 """What single exemplars do in a run, as the command tells it."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 import torch
-from hydra.core.global_hydra import GlobalHydra
 from PIL import Image
 
 from benchmarks import exemplars
@@ -56,7 +54,7 @@ def test_exchanged_rows_are_the_exemplars_in_the_finer_half(composed):
 
 
 @pytest.fixture
-def line(monkeypatch, tmp_path):
+def line(tmp_path):
     """The words of a small run on pictures of noise, for any command."""
     rng = np.random.default_rng(0)
     (tmp_path / "in").mkdir()
@@ -65,17 +63,11 @@ def line(monkeypatch, tmp_path):
         Image.fromarray(pixels).save(tmp_path / "in" / f"{k}.png")
 
     def call(main, *words):
-        GlobalHydra.instance().clear()
         small = ["source=tiny", "method.images=4", "method.batch_size=4", "eval=smoke"]
         small += ["eval.samples=32", "data=folder", f"data.root={tmp_path / 'in'}", "data.shots=3"]
         small += [f"source.invert.invert.otherwise.{k}=2" for k in ("steps", "candidates")]
         where = [f"folder={tmp_path / 'r'}", f"machine.cache={tmp_path / 'cache'}"]
-        monkeypatch.setattr(sys, "argv", ["command", *small, *where, *words])
-        try:
-            main()
-        except SystemExit as leaving:
-            return leaving.code
-        return 0
+        return main([*small, *where, *words])
 
     return call
 

@@ -1,10 +1,7 @@
 """One trained generator, a row for each level."""
 
-import sys
-
 import numpy as np
 import pytest
-from hydra.core.global_hydra import GlobalHydra
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -19,7 +16,7 @@ LINE = [
 
 
 @pytest.fixture
-def styleshift(monkeypatch, capsys, tmp_path):
+def styleshift(capsys, tmp_path):
     """Runs the command line on five pictures: exit status, stderr, and the records by level."""
     folder = tmp_path / "pictures"
     folder.mkdir()
@@ -28,16 +25,8 @@ def styleshift(monkeypatch, capsys, tmp_path):
         Image.fromarray(rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(folder / f"{i}.png")
 
     def call(*words):
-        GlobalHydra.instance().clear()
         line = [*LINE, f"data.root={folder}", f"folder={tmp_path / 'r'}", *words]
-        argv = sorted(line, key=lambda word: not word.startswith("-"))
-        monkeypatch.setattr(sys, "argv", ["run.py", *argv])
-        try:
-            run.main()
-        except SystemExit as leaving:
-            status = leaving.code
-        else:
-            status = 0
+        status = run.main(line)
         rows = {}
         for path in sorted((tmp_path / "r").glob("runs/*.json")):
             made = records.read(path)

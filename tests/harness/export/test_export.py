@@ -13,7 +13,7 @@ import yaml
 from PIL import Image
 
 from benchmarks.export import main
-from benchmarks.harness.config.validation import printable
+from benchmarks.harness.config.cli import printable
 from benchmarks.harness.export import model_card
 from benchmarks.harness.io import contact_sheet
 from benchmarks.harness.records import record as records

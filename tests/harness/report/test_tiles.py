@@ -12,12 +12,13 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from benchmarks import tiles
+from benchmarks.harness.config import recorded
 from benchmarks.harness.config.build import build
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.io.contact_sheet import to_uint8
 from benchmarks.harness.leaderboard.facts import data_label
-from benchmarks.harness.records import rebuild
 from benchmarks.harness.records import record as records
+from benchmarks.harness.records.run_id import RECORD, WEIGHTS
 from benchmarks.harness.report import image_grid, thumbnails
 from benchmarks.harness.report import tiles as strips
 from benchmarks.harness.training import seeds
@@ -31,9 +32,9 @@ SIDE = thumbnails.SIDE
 def left(results, record, networks):
     """The folder of a run as it is left behind; its record is published."""
     folder = results / "out" / thumbnails.name(record)
-    for path in (folder / swaps.RECORD, results / "runs" / f"{folder.name}.json"):
+    for path in (folder / RECORD, results / "runs" / f"{folder.name}.json"):
         records.write(path, record)
-    weights.write(folder / swaps.WEIGHTS, networks, {})
+    weights.write(folder / WEIGHTS, networks, {})
     return folder
 
 
@@ -105,7 +106,7 @@ def test_of_thousands_of_shots_the_first_are_shown(finished, tmp_path, monkeypat
     _, record, _ = finished()
     tiles.main(["--folder", str(tmp_path)])
     shown = pixels(tmp_path / "tiles" / f"{thumbnails.scene(record)}--shots.webp")
-    cfg = rebuild.configuration(record)
+    cfg = recorded.configuration(record)
     assert near(shown, to_uint8(build(cfg.data).shots[:3])) < 12
 
 
@@ -125,7 +126,7 @@ def test_a_swapped_row_is_shown_with_its_layers_swapped(finished, tmp_path):
     config["swap"]["resolution"] = 16
     row = whole | {"recipe": "0" * 8, "of": thumbnails.name(whole), "config": config}
     row["overrides"] = ["swap.resolution=16"]
-    networks = swaps.apply(build(rebuild.configuration(row).swap), adapter)
+    networks = swaps.apply(build(recorded.configuration(row).swap), adapter)
     left(tmp_path, row, networks)
     tiles.main(["--folder", str(tmp_path)])
     shown, before = (
@@ -159,7 +160,7 @@ def test_what_is_there_is_left_alone_until_its_weights_are_newer(finished, tmp_p
     tiles.main(["--folder", str(tmp_path)])
     assert path.read_bytes() == b"mine"
     later = path.stat().st_mtime + 1
-    os.utime(folder / swaps.WEIGHTS, (later, later))
+    os.utime(folder / WEIGHTS, (later, later))
     tiles.main(["--folder", str(tmp_path)])
     assert path.read_bytes() != b"mine"
 
@@ -167,7 +168,7 @@ def test_what_is_there_is_left_alone_until_its_weights_are_newer(finished, tmp_p
 def test_runs_that_failed_lost_their_weights_or_are_not_published_have_no_strip(finished, tmp_path):
     finished(state="failed", reason="nan", metrics={})
     folder, _, _ = finished("freezed")
-    (folder / swaps.WEIGHTS).unlink()
+    (folder / WEIGHTS).unlink()
     folder, _, _ = finished("freezeg")
     (tmp_path / "runs" / f"{folder.name}.json").unlink()
     assert tiles.main(["--folder", str(tmp_path)]) == 0
@@ -176,7 +177,7 @@ def test_runs_that_failed_lost_their_weights_or_are_not_published_have_no_strip(
 
 def test_a_run_that_cannot_be_shown_is_said_and_the_others_go_on(finished, tmp_path, capsys):
     folder, _, _ = finished()
-    (folder / swaps.WEIGHTS).write_bytes(b"torn")
+    (folder / WEIGHTS).write_bytes(b"torn")
     other = finished("freezed")[1]
     assert tiles.main(["--folder", str(tmp_path)]) == 1
     assert "is left out" in capsys.readouterr().err
@@ -188,7 +189,7 @@ def test_a_run_of_another_version_is_left_out_in_one_sentence(finished, tmp_path
     folder, record, _ = finished()
     old = copy.deepcopy(record)
     old["config"]["method"] |= change
-    (folder / swaps.RECORD).write_text(json.dumps(old), encoding="utf-8")
+    (folder / RECORD).write_text(json.dumps(old), encoding="utf-8")
     assert tiles.main(["--folder", str(tmp_path)]) == 1
     said = capsys.readouterr().err
     assert f"{folder.name} is left out" in said
@@ -203,7 +204,7 @@ def test_a_run_whose_pictures_lie_elsewhere_now_is_left_out_in_one_sentence(
     gone = composed("data=metfaces", f"data.root={tmp_path / 'gone'}", "source=tiny")
     plain = records.strict(OmegaConf.to_container(gone.data, resolve=True))
     moved["config"]["data"] = records.unaddressed(plain)
-    (folder / swaps.RECORD).write_text(json.dumps(moved), encoding="utf-8")
+    (folder / RECORD).write_text(json.dumps(moved), encoding="utf-8")
     assert tiles.main(["--folder", str(tmp_path)]) == 1
     said = capsys.readouterr().err
     assert f"{folder.name} is left out" in said
@@ -215,7 +216,7 @@ def test_a_record_that_names_a_foreign_target_calls_nothing(finished, tmp_path, 
     folder, record, _ = finished()
     evil = copy.deepcopy(record)
     evil["config"]["method"] |= {"_target_": "os.makedirs", "name": str(tmp_path / "called")}
-    (folder / swaps.RECORD).write_text(json.dumps(evil), encoding="utf-8")
+    (folder / RECORD).write_text(json.dumps(evil), encoding="utf-8")
     assert tiles.main(["--folder", str(tmp_path)]) == 1
     assert "which no configuration of this version has" in capsys.readouterr().err
     assert not (tmp_path / "called").exists()

@@ -10,18 +10,18 @@ import time
 from pathlib import Path
 
 import pytest
-from hydra import initialize_config_dir
 
 from benchmarks import sweep as command
-from benchmarks.harness.io.locks import Busy, alone
+from benchmarks.harness.config.compose import compose
+from benchmarks.harness.config.grid import Grid
+from benchmarks.harness.config.validation import choices_of
+from benchmarks.harness.io.locks import alone
 from benchmarks.harness.records import record as records
-from benchmarks.harness.records.run_id import Cell
 from benchmarks.harness.sweep import display, runner
-from benchmarks.harness.sweep.claims import Claim
-from benchmarks.harness.sweep.plan import Job, Plan, composed, plan
+from benchmarks.harness.sweep.plan import Job, Plan, plan
 from benchmarks.harness.sweep.status import Clock, State
 from core.errors import UserError
-from core.paths import CONF, ROOT
+from core.paths import ROOT
 
 STANDIN = (sys.executable, "-S", str(ROOT / "tests" / "helpers" / "standin.py"))
 TEMPLATE = next((ROOT / "results" / "runs").glob("*.json"))
@@ -36,12 +36,22 @@ def test_a_cell_of_a_sweep_is_the_cell_of_the_run(tmp_path):
     words = (*TINY, "method=freezesg", "method.lr=0.01", f"folder={tmp_path}")
     planned = plan([*words, "seed=0,2"])
     for job, seed in zip(planned.jobs, (0, 2), strict=True):
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            cfg, choices = composed([*words, f"seed={seed}"])
-        cell = Cell.of(cfg, choices, [])
-        assert (job.folder, job.published) == (cell.folder, cell.published)
+        run_id = compose([*words, f"seed={seed}"]).run_id
+        assert (job.folder, job.published) == (run_id.folder, run_id.published)
         assert job.words == (*words, f"seed={seed}")
     assert planned.axes == [("seed", ["seed=0", "seed=2"])]
+
+
+@pytest.mark.parametrize(
+    ("group", "other"), [("method", "data=parafaces_clay"), ("data", "method=scratch")]
+)
+def test_files_of_a_grid_are_merged_as_hydra_merges_them(group, other):
+    grid = Grid()
+    for name in choices_of(group):
+        words = ["source=tiny", f"{group}={name}", other]
+        one, two = grid(words), compose(words)
+        assert one.cfg == two.cfg
+        assert (one.choices, one.words) == (two.choices, two.words)
 
 
 def test_a_glob_leaves_out_what_makes_no_table_and_says_why():
@@ -77,19 +87,6 @@ def test_what_is_no_sweep_is_refused(words):
         plan([*TINY, *words])
 
 
-def test_a_claim_outlives_its_sweep_as_long_as_its_process(tmp_path):
-    claim = Claim(tmp_path)
-    pid = os.fork()
-    if not pid:  # a process that inherited it, and lives on
-        time.sleep(0.5)
-        os._exit(0)
-    claim.release()
-    with pytest.raises(Busy):
-        Claim(tmp_path)
-    os.waitpid(pid, 0)
-    Claim(tmp_path).release()
-
-
 def job(root, name, *, whole="", seconds="0.05", fate="end"):
     folder, published = root / "out" / name, root / "runs" / f"{name}.json"
     return Job(
@@ -104,8 +101,8 @@ def job(root, name, *, whole="", seconds="0.05", fate="end"):
     )
 
 
-def started(jobs, slots=1, again=False, tell=lambda job, standing: None):
-    return runner.Work(jobs, slots=slots, gpus=[], again=again, tell=tell)
+def started(jobs, slots=1, again=False, report=lambda job, status: None):
+    return runner.Runner(jobs, slots=slots, gpus=[], again=again, report=report)
 
 
 @pytest.fixture
@@ -115,7 +112,7 @@ def _standin(monkeypatch):
 
 
 def states(done):
-    return {name: standing.state for name, standing in done.standings.items()}
+    return {name: status.state for name, status in done.status.items()}
 
 
 @pytest.mark.usefixtures("_standin")
@@ -124,7 +121,7 @@ def test_a_sweep_goes_on_after_a_cell_without_a_record_and_says_what_it_said(tmp
     done = started(jobs)
     assert command.loop(Plan(jobs), done, None) == 0
     assert states(done) == {"a": State.BROKEN, "b": State.FINISHED}
-    assert done.standings["a"].reason == "this cannot be run."
+    assert done.status["a"].reason == "this cannot be run."
 
 
 @pytest.mark.usefixtures("_standin")
@@ -135,17 +132,17 @@ def test_what_is_swapped_waits_for_its_training_and_is_blocked_without_it(tmp_pa
         job(tmp_path, "b", fate="refuse"), job(tmp_path, "b8", whole="b"),
     ]  # fmt: skip
 
-    def tell(cell, standing):
-        order.append((cell.name, standing.state))
+    def report(cell, status):
+        order.append((cell.name, status.state))
 
-    done = started(jobs, slots=5, tell=tell)
+    done = started(jobs, slots=5, report=report)
     command.loop(Plan(jobs), done, None)
     running = [name for name, state in order if state is State.RUNNING]
     assert [name for name in running if name.startswith("a")] == ["a", "a8", "a16"]
     for earlier, later in (("a", "a8"), ("a8", "a16")):
         begun, ended = (later, State.RUNNING), (earlier, State.FINISHED)
         assert order.index(ended) < order.index(begun)
-    assert done.standings["b8"].state is State.BLOCKED
+    assert done.status["b8"].state is State.BLOCKED
 
 
 @pytest.mark.usefixtures("_standin")
@@ -156,7 +153,7 @@ def test_failed_cells_are_shown_and_repeated_only_when_asked(tmp_path):
     records.write(cell.published, record)
     done = started([cell])
     assert done.over()
-    assert done.standings["a"].reason == "loss_g is nan."
+    assert done.status["a"].reason == "loss_g is nan."
     again = started([cell], again=True)
     assert command.loop(Plan([cell]), again, None) == 0
     assert states(again) == {"a": State.FINISHED}
@@ -169,8 +166,8 @@ def test_a_cell_that_a_plain_run_is_at_is_left_to_it(tmp_path):
     done = started(jobs)
     with alone(jobs[0].folder):
         done.step()
-        assert done.standings["a"].state is State.ELSEWHERE
-        assert done.standings["b"].state is State.RUNNING
+        assert done.status["a"].state is State.ELSEWHERE
+        assert done.status["b"].state is State.RUNNING
     assert command.loop(Plan(jobs), done, None) == 0
     assert set(states(done).values()) == {State.FINISHED}
 
@@ -255,7 +252,8 @@ def test_a_signal_reaches_the_cells_and_the_same_command_goes_on(tmp_path):
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == signal.SIGTERM
     with pytest.raises(ProcessLookupError):
         os.kill(cell, 0)
-    Claim(jobs[0].training).release()  # nobody is at it any more
+    with alone(jobs[0].training):  # nobody is at it any more
+        pass
 
 
 def test_the_time_left_goes_by_what_was_seen_and_before_that_by_records(tmp_path):
@@ -274,7 +272,7 @@ def test_the_grid_shows_a_mark_for_every_seed_and_escapes_what_is_named(tmp_path
     planned = plan([*TINY[:2], "method=finetune,structure", "seed=0,1",
                     "data=parafaces_clay,parafaces_popart", f"folder={tmp_path}"])  # fmt: skip
     done = started(planned.jobs)
-    done.standings[planned.jobs[0].name].state = State.FINISHED
+    done.status[planned.jobs[0].name].state = State.FINISHED
     done.set(planned.jobs[-1], State.BROKEN, "\x1b[31m[red]why")
     with command.console.capture() as shown:
         command.console.print(display.picture(planned, done, command.console))

@@ -2,11 +2,11 @@
 
 import pytest
 
-from benchmarks.harness.training.curves import POINTS, Curves
+from benchmarks.harness.training.curves import POINTS, TrainingCurves
 
 
 def test_points_are_the_means_of_their_stretches() -> None:
-    curves = Curves(images=800)
+    curves = TrainingCurves(images=800)
     for step in range(200):
         curves.add(4 * (step + 1), {"loss": step // 5})
     points = curves.points()
@@ -16,14 +16,18 @@ def test_points_are_the_means_of_their_stretches() -> None:
 
 
 def test_a_short_run_has_as_many_points_as_steps_and_says_what_is_missing() -> None:
-    curves = Curves(images=8)
+    curves = TrainingCurves(images=8)
     curves.add(4, {"a": 1.0})
     curves.add(8, {"b": 2.0})
     assert curves.points() == {"kimg": [0.004, 0.008], "a": [1.0, None], "b": [None, 2.0]}
 
 
 def test_a_resumed_run_goes_on_in_the_middle_of_a_stretch() -> None:
-    whole, first, second = Curves(images=100), Curves(images=100), Curves(images=100)
+    whole, first, second = (
+        TrainingCurves(images=100),
+        TrainingCurves(images=100),
+        TrainingCurves(images=100),
+    )
     for i in range(1, 101):
         whole.add(i, {"a": float(i * i)})
         if i <= 51:

@@ -7,7 +7,6 @@ import sys
 
 import numpy as np
 import pytest
-from hydra.core.global_hydra import GlobalHydra
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -34,10 +33,8 @@ def words(root, results, *more):
     ]  # fmt: skip
 
 
-def go(monkeypatch, *line):
-    GlobalHydra.instance().clear()
-    monkeypatch.setattr(sys, "argv", ["run.py", *line])
-    run.main()
+def go(*line):
+    assert run.main(line) == 0
 
 
 def only(folder, pattern):
@@ -45,8 +42,8 @@ def only(folder, pattern):
     return found
 
 
-def test_a_run_leaves_a_sound_record_a_picture_and_weights(monkeypatch, root, tmp_path):
-    go(monkeypatch, *words(root, tmp_path / "r"))
+def test_a_run_leaves_a_sound_record_a_picture_and_weights(root, tmp_path):
+    go(*words(root, tmp_path / "r"))
     made = records.read(only(tmp_path / "r" / "runs", "*.json"))
     out = only(tmp_path / "r" / "out", "*")
     assert made["cost"]["images"] == 64
@@ -59,26 +56,24 @@ def test_a_run_leaves_a_sound_record_a_picture_and_weights(monkeypatch, root, tm
     assert not list((tmp_path / "r").rglob("checkpoint*"))
 
 
-def test_the_same_command_twice_gives_the_same_numbers_and_says_so(
-    monkeypatch, root, tmp_path, capsys
-):
+def test_the_same_command_twice_gives_the_same_numbers_and_says_so(root, tmp_path, capsys):
     line = words(root, tmp_path / "r")
-    go(monkeypatch, *line)
+    go(*line)
     published = only(tmp_path / "r" / "runs", "*.json")
     first = published.read_bytes()
-    go(monkeypatch, *line)
+    go(*line)
     again = records.read(only(tmp_path / "r" / "out", "*/record.json"))
     assert published.read_bytes() == first
     assert set(records.disagreement(again, json.loads(first)).values()) == {0.0}
     assert "largest difference 0.0%" in " ".join(capsys.readouterr().out.split())
 
 
-def test_a_finished_cell_of_a_sweep_is_skipped(monkeypatch, root, tmp_path, capsys):
+def test_a_finished_cell_of_a_sweep_is_skipped(root, tmp_path, capsys):
     line = ["-m", *words(root, tmp_path / "r"), "seed=0,1"]
-    go(monkeypatch, *line)
+    go(*line)
     assert len(list((tmp_path / "r" / "runs").glob("*.json"))) == 2
     capsys.readouterr()
-    go(monkeypatch, *line)
+    go(*line)
     assert capsys.readouterr().out.count("there already") == 2
 
 

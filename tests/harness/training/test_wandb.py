@@ -15,7 +15,7 @@ from PIL import Image
 from wandb.sdk.launch.sweeps import utils as sweeps
 from wandb.sdk.lib import config_util
 
-from benchmarks import run
+from benchmarks.harness.config.build import build
 from benchmarks.harness.io import contact_sheet
 from benchmarks.harness.training.loggers import Wandb, dotted
 from core.errors import UserError
@@ -66,7 +66,7 @@ def test_every_sweep_is_sound_for_wandb_and_every_parameter_is_an_option(path, c
     assert (ROOT / config["program"]).is_file()
     cfg = composed(*line[4:])
     assert cfg.folder == "tuning"
-    logger = run.build(cfg.logger)
+    logger = build(cfg.logger)
     metrics = {f"metrics/{name}" for name in cfg.eval.metrics} | {p.name for p in logger.callbacks}
     assert config["metric"]["name"] in metrics
     assert config["metric"]["goal"] == "minimize"

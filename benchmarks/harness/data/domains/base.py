@@ -72,7 +72,6 @@ class Domain(L.LightningDataModule):
     Attributes:
         resolution: R, that of all its pictures.
         style: name of the ParaFaces domain, or empty where the truth is not known.
-        purpose: what it is for, where that is no adaptation: a sweep's glob leaves it out.
         shots_sha256: identifies the shots.
         notes: sentences that the user should read.
         facts: what else of the data a number rests on, for the record: checksums, split, resizer.
@@ -81,7 +80,6 @@ class Domain(L.LightningDataModule):
 
     resolution: int
     style: str = ""
-    purpose: str = ""
     shots_sha256: str
     notes: list[str]
     facts: dict[str, str]

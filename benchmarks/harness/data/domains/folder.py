@@ -25,6 +25,7 @@ from benchmarks.harness.data.domains.splits import digest, listed, order, rule
 from benchmarks.harness.data.files import File, files, notes
 from benchmarks.harness.data.pictures import WHOLE, Sampling, sentences
 from core.errors import UserError
+from core.types import Count
 
 HELD_OUT = "reference: "
 """Salt of the order in which pictures are held out, the same for all draws of the shots."""
@@ -60,7 +61,7 @@ class FolderDomain(Domain):
         reference_root: str,
         photos_root: str,
         splits: str,
-        shots: int,
+        shots: Count,
         draw: int,
         reference: int,
         reference_minimum: int,

@@ -21,6 +21,7 @@ from benchmarks.harness.data.domains.base import Domain, Landmarks, Pairs, Pictu
 from benchmarks.parafaces.picture import RESOLUTIONS
 from core.errors import UserError
 from core.paths import CONF
+from core.types import Count
 
 TRAINING, REFERENCE, TEST = (
     parafaces.PEOPLE[name].start for name in ("train", "reference", "test")
@@ -47,7 +48,7 @@ class ParaFacesDomain(Domain):
         self,
         *,
         style: str,
-        shots: int,
+        shots: Count,
         draw: int,
         reference: int,
         photos: int,
@@ -164,8 +165,6 @@ class ParaFacesTraining(ParaFacesDomain):
         pictures_each: pictures of each, in different poses, expressions and lights.
         parafaces: see `ParaFacesDomain`; `shots` of the pictures stand for all where few are shown.
     """
-
-    purpose = "a source is made of it"
 
     def __init__(self, *, people: int, pictures_each: int, shots: int, **parafaces: Any) -> None:
         self.trained = range(TRAINING, TRAINING + whole("data.people", people, least=1))

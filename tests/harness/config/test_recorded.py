@@ -2,8 +2,8 @@
 
 import pytest
 
+from benchmarks.harness.config.recorded import configuration, rebuilding, with_infinity
 from benchmarks.harness.records import record as records
-from benchmarks.harness.records.rebuild import configuration, rebuilding, with_infinity
 from core.errors import UserError
 
 

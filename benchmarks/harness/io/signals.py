@@ -24,8 +24,11 @@ class Stopped(BaseException):
     """
 
     def __init__(self, number: int, where: str) -> None:
-        super().__init__(f"Stopped by {signal.Signals(number).name}{where}.")
+        super().__init__(number, where)  # what is needed to make it again in another process
         self.number, self.where, self.status = number, where, 128 + number
+
+    def __str__(self) -> str:
+        return f"Stopped by {signal.Signals(self.number).name}{self.where}."
 
 
 class Signals:

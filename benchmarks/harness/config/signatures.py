@@ -1,0 +1,163 @@
+"""Options are what constructors take: every value is held against the annotation it is meant for.
+
+Bounds stand beside the number they bound, ``images: Annotated[int, Gt(0)]``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Any, get_args, get_origin, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
+from pydantic_core import SchemaError
+
+from benchmarks.harness.config import targets
+from core.errors import UserError
+
+PATHS = ("root", "reference_root", "photos_root", "folder", "cache", "weights")
+"""Last words of options that are places: a folder may be named 2024."""
+
+VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+ANYTHING = "**"
+"""Stands among the parameters of what takes any option."""
+
+OBJECT = "is refused: {key} is a group of options"
+WORDS = {
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "is no number",
+    "bool_type": "must be true or false",
+    "string_type": "must be a text",
+    "list_type": "must be a list, {key}=[...]",
+    "tuple_type": "must be a list, {key}=[...]",
+    "dict_type": "must be a group, {key}={{...}}",
+    "mapping_type": "must be a group, {key}={{...}}",
+    "none_required": "must be null",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "too_short": "must have at least {min_length} entries",
+    "too_long": "must have at most {max_length} entries",
+    "literal_error": "must be {expected}",
+    "finite_number": "is not a finite number",
+}
+"""What pydantic's kinds of errors mean for a word of the command line; others are of objects."""
+
+
+def check(node: Any, key: str = "") -> None:
+    """Refuse the first value in a resolved configuration that its constructor cannot mean.
+
+    Args:
+        node: plain dictionaries and lists, of which those with a ``_target_`` are built.
+        key: dotted name of the node.
+
+    Raises:
+        UserError: names the option and what it must be.
+    """
+    if isinstance(node, dict) and "_target_" in node:
+        hints = parameters(node["_target_"])
+        check_options({k: v for k, v in node.items() if not k.startswith("_")}, hints, key)
+    for name, value in node.items() if isinstance(node, dict) else enumerate(node):
+        if isinstance(value, dict | list):
+            check(value, joined(key, name))
+
+
+def check_options(values: dict[str, Any], hints: dict[str, Any], key: str) -> None:
+    """Refuse the first of some options that its annotation does not take, or that there is not."""
+    for name, value in values.items():
+        dotted = joined(key, name)
+        if name not in hints and ANYTHING not in hints:
+            raise UserError(f"There is no option {dotted!r}; {key} takes {', '.join(hints)}.")
+        if name in hints and not holds_built(value):
+            check_value(value, hints[name], dotted)
+
+
+def check_plain(plain: dict[str, Any], options: Mapping[str, type]) -> None:
+    """Hold the options that no constructor takes against the annotations of a class, by group."""
+    for group, annotated in options.items():
+        node = plain[group] if group else plain
+        if not isinstance(node, dict):
+            raise UserError(f"{group}={node} {OBJECT.format(key=group)}.")
+        for name, hint in get_type_hints(annotated, include_extras=True).items():
+            if name in node:
+                check_value(node[name], hint, joined(group, name))
+
+
+def joined(key: str, name: Any) -> str:
+    """A dotted name."""
+    return f"{key}.{name}" if key else str(name)
+
+
+def holds_built(node: Any) -> bool:
+    """Whether a value has parts that are built: those are for their own constructors to check."""
+    if isinstance(node, dict):
+        return "_target_" in node or any(map(holds_built, node.values()))
+    return isinstance(node, list) and any(map(holds_built, node))
+
+
+@cache
+def parameters(target: str) -> dict[str, Any]:
+    """Name and annotation of everything a class or function takes, bases behind ``**`` included."""
+    called = targets.allowed("_target_", target)
+    if hasattr(called, "_fields"):  # a named tuple
+        return get_type_hints(called, include_extras=True)
+    functions: list[Callable[..., Any]] = [called]
+    if inspect.isclass(called):
+        functions = [vars(cls)["__init__"] for cls in called.__mro__ if "__init__" in vars(cls)]
+    found: dict[str, Any] = {}
+    for function in functions:
+        taken = inspect.signature(function).parameters.values()
+        hints = get_type_hints(inspect.unwrap(function), include_extras=True)
+        named = (p for p in taken if p.name != "self" and p.kind not in VARIADIC)
+        found = {p.name: hints.get(p.name, Any) for p in named} | found
+        if not any(p.kind is p.VAR_KEYWORD for p in taken):
+            break
+    else:
+        found[ANYTHING] = Any
+    return found
+
+
+def check_value(value: Any, hint: Any, key: str) -> None:
+    """Refuse a value that an annotation does not take.
+
+    No kind stands for another, but for a whole number where any number is taken, as in JSON.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and key.split(".")[-1] in PATHS:
+        value = str(value)
+    try:
+        adapter = adapter_of(hint)
+        if adapter is None:  # a class of ours that no plain value is
+            raise UserError(f"{key}={value} {OBJECT.format(key=key)}.")
+        adapter.validate_json(json.dumps(value), strict=True)
+    except ValidationError as error:
+        raise UserError(sentence(key, value, error)) from None
+
+
+@cache
+def adapter_of(hint: Any) -> TypeAdapter[Any] | None:
+    """What holds plain values against an annotation; None where it names no plain kind at all."""
+    if get_origin(hint) is Iterable:  # which pydantic would look at only when it is walked through
+        hint = list[get_args(hint)[0]]  # type: ignore[misc]
+    try:
+        return TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
+    except (PydanticUserError, SchemaError):  # a protocol, or a dataclass, which has a target
+        return None
+
+
+def sentence(key: str, value: Any, error: ValidationError) -> str:
+    """What is wrong with a value, in words of the command line."""
+    reasons: dict[str, str] = {}
+    for fault in error.errors():
+        place = ".".join([key, *(str(i) for i in fault["loc"] if isinstance(i, int))])
+        words = WORDS.get(fault["type"], OBJECT).format(key=key, **fault.get("ctx", {}))
+        words = words.replace("'", "")  # choices are typed without them
+        reasons.setdefault(words, f"{place}={fault['input']}")
+    known = {words: at for words, at in reasons.items() if words != OBJECT.format(key=key)}
+    chosen = known or reasons
+    at = next(iter(chosen.values())) if len(chosen) == 1 else f"{key}={value}"
+    return f"{at} {', or '.join(chosen)}."

@@ -1,0 +1,129 @@
+"""A finished run in numbers and one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from benchmarks.harness.evaluation import feature_store
+from benchmarks.harness.evaluation.gallery import Gallery, Metric, Result, measure
+from benchmarks.harness.evaluation.measure import NotFinite
+from benchmarks.harness.io import contact_sheet
+from benchmarks.harness.io.progress import bar
+
+COLUMNS, BANDS = 10, 3  # of the contact sheet
+COMPARED = 1000  # pictures at most, to see whether they differ at all
+FLAT_LEVELS = 1.0  # of 255
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to: its numbers and its picture, or what it failed of.
+
+    Attributes:
+        sheet: shots, pictures of the source and of the adapted generator.
+        warnings: what a reader of the numbers should know, in sentences.
+        reason: of the failure; empty for a finished run.
+    """
+
+    result: Result
+    sheet: Image.Image
+    warnings: list[str] = field(default_factory=list)
+    reason: str = ""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has not failed."""
+        return not self.reason
+
+    def record(self) -> dict[str, Any]:
+        """Its part of a run's record."""
+        state = {"state": "failed", "reason": self.reason} if self.reason else {"state": "finished"}
+        measures = {key: measure.as_dict() for key, measure in self.result.measures.items()}
+        return {**state, "metrics": measures, "left_out": self.result.left_out}
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """How finished runs are evaluated.
+
+    Attributes:
+        metrics: by name.
+        samples: latents that are rendered, drawn from ``seed``.
+        photos: held-out photos that are stylised, at most.
+        batch_size: images that are rendered or looked at together.
+        keep: where pictures and features lie meanwhile, see `feature_store`.
+    """
+
+    metrics: Mapping[str, Metric]
+    samples: int
+    photos: int
+    seed: int
+    batch_size: int
+    keep: str = "memory"
+
+    def __call__(self, adapter: Any, domain: Any, title: str) -> Outcome:
+        """The numbers and the picture of a finished adapter, on the device that it is on.
+
+        Raises:
+            NotFinite: the pictures, or a number, are not finite.
+        """
+        adapter.eval()
+        with bar("measuring", 1, "pictures") as shown, torch.no_grad():
+
+            def progress(done: int, total: int, what: str) -> None:
+                shown.total = total
+                shown.progress.update(shown.task, total=total, description=f"measuring {what}")
+                shown.update(done)
+
+            gallery = Gallery(
+                adapter,
+                domain,
+                samples=self.samples,
+                photos=self.photos,
+                seed=self.seed,
+                batch_size=self.batch_size,
+                progress=progress,
+                bank=feature_store.of(self.keep),
+            )
+            result = measure(gallery, self.metrics)
+            z = gallery.z()[: COLUMNS * BANDS].to(adapter.device)
+            fakes = adapter.sample(z)
+            sources = adapter.source.g(z) if gallery.has("sources") else None
+        if not fakes.isfinite().all():
+            raise NotFinite("the pictures of the finished run are not finite.")
+        warnings = [*gallery.notes, *identical_images(gallery.pictures("fakes")[:COMPARED])]
+        sheet = contact_sheet.of_run(gallery.shots, sources, fakes, title, COLUMNS, BANDS)
+        return Outcome(result, sheet, warnings)
+
+    def of_failed(self, adapter: Any, domain: Any, title: str, reason: str) -> Outcome:
+        """No numbers, and the picture of the adapter as it was when it was last finite."""
+        adapter.eval()
+        source = adapter.source
+        generator = torch.Generator().manual_seed(self.seed)
+        z = torch.randn(COLUMNS * BANDS, source.g.z_dim, generator=generator).to(adapter.device)
+        with torch.no_grad():
+            fakes, sources = adapter.sample(z), source.g(z) if source.trained else None
+        at = f"{title}, failed; at {adapter.images_seen:,} images"
+        shots = domain.streamed(torch.device("cpu"))
+        sheet = contact_sheet.of_run(shots, sources, fakes, at, COLUMNS, BANDS)
+        return Outcome(Result(), sheet, reason=reason)
+
+
+def of_failed_swap(domain: Any, title: str, reason: str) -> Outcome:
+    """No numbers, and the shots: swapped layers whose pictures are not finite have no other."""
+    shots = domain.shots
+    sheet = contact_sheet.of_run(shots, None, shots, f"{title}, failed", COLUMNS, 1)
+    return Outcome(Result(), sheet, reason=reason)
+
+
+def identical_images(pixels: np.ndarray) -> list[str]:
+    """What is wrong with pictures uint8 [n, R, R, 3] of different latents, in sentences."""
+    if len(pixels) < 2 or pixels.astype(np.float32).std(axis=0).mean() >= FLAT_LEVELS:
+        return []
+    return [f"all {len(pixels):,} pictures look the same: the generator ignores its latents."]

@@ -1,0 +1,244 @@
+"""One experiment, top to bottom: configuration, training, evaluation, record.
+
+Nothing below this module reads a configuration: objects are built here once and handed down.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+import torch
+
+from benchmarks.harness.config import validation
+from benchmarks.harness.config.build import build
+from benchmarks.harness.config.cli import printable
+from benchmarks.harness.config.compose import Composition
+from benchmarks.harness.evaluation import swaps
+from benchmarks.harness.evaluation.evaluate import Evaluator, Outcome, of_failed_swap
+from benchmarks.harness.evaluation.gallery import networks
+from benchmarks.harness.evaluation.measure import NotFinite
+from benchmarks.harness.io.locks import Busy, alone, writable
+from benchmarks.harness.io.signals import Signals
+from benchmarks.harness.io.terminal import console
+from benchmarks.harness.records import record as records
+from benchmarks.harness.records.results import print_summary, write_results
+from benchmarks.harness.records.run_id import SHEET, RunId
+from benchmarks.harness.training import processes, seeds
+from benchmarks.harness.training.checkpoint import Checkpoints
+from benchmarks.harness.training.loop import Training
+from benchmarks.harness.training.memory import peak_bytes
+from benchmarks.harness.training.monitor import Diverged, TrainingMonitor
+from benchmarks.harness.training.setup import RunInputs, device_of, prepare_data, prepare_process
+from core import ops
+
+CURVE_POINTS = 200  # of a logger's curves, over the whole run
+
+
+def run(job: Composition, *, many: bool, signals: Signals) -> bool:
+    """One run from its configuration to its record.
+
+    Args:
+        job: what is run.
+        many: whether others follow; what is there is skipped then, and what is busy passed over.
+        signals: of the process.
+
+    Returns:
+        Whether it has not failed.
+    """
+    validation.check(job.cfg)
+    run_id = job.run_id
+    existing = job.cfg.existing if job.cfg.existing != "auto" else ("skip" if many else "compare")
+    if existing == "skip" and exists(run_id):
+        return True
+    writable(run_id.published.parent)
+    try:
+        with alone(run_id.folder):
+            if existing == "skip" and exists(run_id):  # somebody ended it in between
+                return True
+            if not job.cfg.swap.resolution:
+                return train_and_evaluate(job, inputs_of(job), existing, signals)
+            whole = job.without_swap()
+            with alone(whole.run_id.folder):
+                return evaluate_swapped(job, whole, existing, signals)
+    except Busy as busy:
+        if not many:
+            raise
+        console.print(str(busy))
+        return True
+
+
+def exists(run_id: RunId) -> bool:
+    """Whether a run has its record, which is then said."""
+    if not run_id.published.is_file():
+        return False
+    console.print(f"{run_id.published} is there already.")
+    return True
+
+
+def inputs_of(job: Composition) -> RunInputs:
+    """Source and data of a configuration; the process is prepared for them."""
+    begun, machine = time.monotonic(), job.cfg.machine
+    prepare_process(
+        seed=job.cfg.seed,
+        threads=machine.threads,
+        implementation=machine.ops,
+        deterministic=machine.deterministic,
+    )
+    source, domain = build(job.cfg.source), build(job.cfg.data)
+    prepare_data(domain)
+    for note in domain.notes:
+        console.print(printable(note))
+    return RunInputs(source, domain, begun)
+
+
+def training_of(job: Composition, inputs: RunInputs, signals: Signals) -> Training:
+    """The training of a configuration, which has not begun."""
+    cfg, run_id = job.cfg, job.run_id
+    images = cfg.method.images
+    monitor = TrainingMonitor(images=images, every=max(images // CURVE_POINTS, 1))
+    checkpoints = Checkpoints(
+        folder=run_id.folder,
+        every_kimg=cfg.checkpoint.every_kimg,
+        resume=cfg.resume,
+        identity={
+            "recipe": run_id.head["recipe"],
+            "source": inputs.source.sha256,
+            "shots": inputs.domain.shots_sha256,
+        },
+        signals=signals,
+        monitor=monitor,
+    )
+    logger = build(cfg.logger)
+    callbacks = [monitor, checkpoints, *logger.callbacks]
+    return Training(
+        run_id=run_id,
+        inputs=inputs,
+        new_adapter=partial(build, cfg.method, inputs.source),
+        monitor=monitor,
+        checkpoints=checkpoints,
+        logger=logger,
+        trainer=build(cfg.machine.trainer, callbacks=callbacks, logger=False),
+        signals=signals,
+        in_process=partial(training_in_process, job),
+    )
+
+
+def training_in_process(job: Composition, signals: Signals) -> Training:
+    """The same in a process that has built nothing yet."""
+    return training_of(job, inputs_of(job), signals)
+
+
+def evaluator_of(job: Composition) -> Evaluator:
+    """How a configuration evaluates."""
+    cfg = job.cfg.eval
+    return Evaluator(
+        metrics=build(cfg.metrics),
+        samples=cfg.samples,
+        photos=cfg.photos,
+        seed=cfg.seed,
+        batch_size=cfg.batch_size,
+        keep=cfg.get("keep", "memory"),
+    )
+
+
+def train_and_evaluate(
+    job: Composition, inputs: RunInputs, existing: str, signals: Signals
+) -> bool:
+    """Train and evaluate one run in its folder, from its last checkpoint if there is one."""
+    evaluator = evaluator_of(job)  # before the training: what is missing is said at once
+    training = training_of(job, inputs, signals)
+    run_id, monitor, checkpoints = training.run_id, training.monitor, training.checkpoints
+    where = provenance(inputs, training.device, job.cfg.machine.deterministic)
+    where |= networks(evaluator.metrics)
+    where["started"] = checkpoints.memory.setdefault("started", where["started"])
+    try:
+        processes.train(training)
+        outcome = evaluator(training.adapter, inputs.domain, run_id.title)
+    except (Diverged, NotFinite) as error:
+        training.load_adapter(checkpoints.newest())
+        outcome = evaluator.of_failed(training.adapter, inputs.domain, run_id.title, str(error))
+    warn(monitor, outcome)
+    record = {
+        **beginning(job, run_id, outcome),
+        "warnings": monitor.warnings,
+        "paper": training.adapter.paper,
+        "cost": cost(training),
+        "curves": monitor.curves.points(),
+        "provenance": where,
+    }
+    write_results(run_id, record, outcome.sheet, training.adapter.export(), existing)
+    checkpoints.clear()
+    training.logger.finish(record, run_id.folder / SHEET)
+    print_summary(run_id, record, time.monotonic() - inputs.begun)
+    return outcome.finished
+
+
+def evaluate_swapped(job: Composition, whole: Composition, existing: str, signals: Signals) -> bool:
+    """Evaluate a run with swapped layers; the whole run is trained first where it is not there."""
+    cfg, run_id, folder = job.cfg, job.run_id, whole.run_id.folder
+    inputs = inputs_of(job)
+    if not swaps.finished(folder, inputs.hashes):
+        if not train_and_evaluate(whole, inputs, "compare", signals):
+            return False
+        seeds.everything(cfg.seed, deterministic=cfg.machine.deterministic)
+    device = device_of(build(cfg.machine.trainer, logger=False))
+    logger = build(cfg.logger)
+    logger.open(run_id.folder, run_id.name, run_id.config, {}, 0)
+    adapter = build(cfg.method, inputs.source)
+    inputs.prepare(adapter, device)
+    earlier = swaps.recall(adapter, folder)
+    swapped = swaps.apply(build(cfg.swap), adapter)
+    monitor = TrainingMonitor(images=adapter.images_seen, every=1)
+    try:
+        outcome = evaluator_of(job)(adapter, inputs.domain, run_id.title)
+    except NotFinite as error:
+        outcome = of_failed_swap(inputs.domain, run_id.title, str(error))
+    warn(monitor, outcome)
+    record = {
+        **beginning(job, run_id, outcome),
+        "of": folder.name,
+        "warnings": [*earlier.get("warnings", []), *monitor.warnings],
+        "paper": adapter.paper,
+        "cost": earlier["cost"],
+        "provenance": records.provenance(str(device)) | inputs.hashes,
+    }
+    write_results(run_id, record, outcome.sheet, swapped, existing)
+    logger.finish(record, run_id.folder / SHEET)
+    print_summary(run_id, record, time.monotonic() - inputs.begun)
+    return outcome.finished
+
+
+def beginning(job: Composition, run_id: RunId, outcome: Outcome) -> dict[str, Any]:
+    """What every record has, in its order."""
+    tolerance = job.cfg.eval.tolerance
+    return {**run_id.head, **outcome.record(), "tolerance": tolerance, "config": run_id.config}
+
+
+def cost(training: Training) -> dict[str, Any]:
+    """What a training took, for its record."""
+    return {
+        "images": training.adapter.images_seen,
+        "seconds": round(training.seconds, 1),
+        "trainable": training.adapter.trainable_count(),
+        "peak_bytes": max(training.peak_bytes, peak_bytes(training.device)),
+    }
+
+
+def warn(monitor: TrainingMonitor, outcome: Outcome) -> None:
+    """Say what the evaluation found, and keep it for the record."""
+    for sentence in outcome.warnings:
+        monitor.warn(sentence)
+
+
+def provenance(inputs: RunInputs, device: torch.device, deterministic: bool) -> dict[str, Any]:
+    """Where and with what a run happens; says which operators it will use."""
+    operators = ops.active(device)
+    console.print(f"Operators: {operators.name} ({operators.reason}).")
+    return {
+        **records.provenance(str(device)),
+        **inputs.hashes,
+        "left_to_chance": seeds.left_to_chance(device, deterministic=deterministic),
+        "ops": operators.name,
+    }
