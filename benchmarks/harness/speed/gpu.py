@@ -189,15 +189,12 @@ def measured(device: torch.device, repeats: int) -> dict[str, Any]:
 
 def tables(record: dict[str, Any]) -> list[Table]:
     """The record for a reader: kernels beside plain torch."""
-    operators = Table("operator", "precision", title="GB/s (share of a copy's)", box=box.SIMPLE)
-    for name in ("torch", "triton"):
-        operators.add_column(name, justify="right")
+    operators = table("GB/s (share of a copy's)", "operator", "torch", "triton")
     for (name, kind), pair in paired(record["operators"], ("operator", "precision")):
         cells = [f"{row['gb_per_second']:.0f} ({row['of_copy']:.0%})" for row in pair]
         operators.add_row(name, kind, *cells)
-    steps = Table("step", "precision", title="training step: images/s (GiB)", box=box.SIMPLE)
-    for name in ("torch", "triton", "times as fast", "of the memory"):
-        steps.add_column(name, justify="right")
+    heads = ("torch", "triton", "times as fast", "of the memory")
+    steps = table("training step: images/s (GiB)", "step", *heads)
     for (size, kind), pair in paired(record["steps"], ("pixels", "precision")):
         if any(row["images_per_second"] is None for row in pair):
             steps.add_row(f"{size} px", kind, *["out of memory"] * 2, "", "")
@@ -208,6 +205,13 @@ def tables(record: dict[str, Any]) -> list[Table]:
         memory = ours["peak_bytes"] / max(plain["peak_bytes"], 1)
         steps.add_row(f"{size} px", kind, *cells, f"{speed:.2f}", f"{memory:.2f}")
     return [operators, steps]
+
+
+def table(title: str, what: str, *columns: str) -> Table:
+    made = Table(what, "precision", title=title, box=box.SIMPLE)
+    for column in columns:
+        made.add_column(column, justify="right")
+    return made
 
 
 def paired(rows: list[Timing], keys: tuple[str, str]) -> list[tuple[Any, list[Timing]]]:
