@@ -21,7 +21,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor, nn
 
 from benchmarks import parafaces
@@ -42,16 +41,13 @@ def make(words: Sequence[str]) -> list[str]:
     """Render, train, measure and write the network that ``words`` of the yaml name.
 
     Raises:
-        UserError: there is no such option or network, or the record cannot be written.
+        UserError: there is no such network, or the record cannot be written.
+        OmegaConfBaseException: there is no such option.
     """
-    try:
-        cfg: Any = OmegaConf.load(CONF / "perception.yaml")
-        OmegaConf.set_struct(cfg, True)
-        cfg = OmegaConf.merge(cfg, OmegaConf.from_dotlist(list(words)))
-        network = build_network(cfg)
-        path, report = train_and_measure(network, cfg)
-    except OmegaConfBaseException as error:
-        raise UserError(str(error).splitlines()[0]) from error
+    cfg: Any = OmegaConf.load(CONF / "perception.yaml")
+    OmegaConf.set_struct(cfg, True)
+    cfg = OmegaConf.merge(cfg, OmegaConf.from_dotlist(list(words)))
+    path, report = train_and_measure(build_network(cfg), cfg)
     try:
         atomic.write(path, (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
     except OSError as error:
