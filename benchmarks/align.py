@@ -60,17 +60,17 @@ def main(words: list[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The options."""
-    made = argparse.ArgumentParser(
+    options = argparse.ArgumentParser(
         prog="python -m benchmarks.align",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("pictures", metavar="PICTURES", nargs="+")
-    made.add_argument("--to", type=Path, required=True, metavar="DIR")
-    made.add_argument("--size", type=int, default=256, metavar="N", help="side (default: 256)")
-    made.add_argument("--by", default="mtcnn", metavar="WAY", help=BY)
-    made.add_argument("--landmarks", metavar="FILE", default="", help="JSON, for --by landmarks")
-    return made
+    options.add_argument("pictures", metavar="PICTURES", nargs="+")
+    options.add_argument("--to", type=Path, required=True, metavar="DIR")
+    options.add_argument("--size", type=int, default=256, metavar="N", help="side (default: 256)")
+    options.add_argument("--by", default="mtcnn", metavar="WAY", help=BY)
+    options.add_argument("--landmarks", metavar="FILE", default="", help="JSON, for --by landmarks")
+    return options
 
 
 if __name__ == "__main__":

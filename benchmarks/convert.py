@@ -45,13 +45,13 @@ def main(words: list[str]) -> int:
 
 def table(networks: Networks) -> Table:
     """The networks of a file, a row each."""
-    made = Table(title=networks.origin, box=box.SIMPLE, title_justify="left")
+    rows = Table(title=networks.origin, box=box.SIMPLE, title_justify="left")
     for column in ("network", "pixels", "channels", "mapping", "clamp", "parameters"):
-        made.add_column(column, justify="left" if column == "network" else "right")
+        rows.add_column(column, justify="left" if column == "network" else "right")
     for name, network in networks.items():
         config = network.config
         channels = list(config.get("channels", {}).values())
-        made.add_row(
+        rows.add_row(
             name,
             str(config.get("img_resolution", "")),
             f"{channels[0]} to {channels[-1]}" if channels else "",
@@ -59,7 +59,7 @@ def table(networks: Networks) -> Table:
             str(config.get("conv_clamp") or "no"),
             f"{sum(p.numel() for p in network.parameters()):,}",
         )
-    return made
+    return rows
 
 
 if __name__ == "__main__":

@@ -63,16 +63,16 @@ def on_cpu(options: argparse.Namespace, console: Any) -> dict[str, Any]:
 
 def parser() -> argparse.ArgumentParser:
     """The options."""
-    made = argparse.ArgumentParser("python -m benchmarks.speed", description=__doc__)
-    made.add_argument("--cases", nargs="+", choices=CASES, default=list(USUAL))
-    made.add_argument("--all-cases", action="store_true", help="penalties and ADA too")
-    made.add_argument("--sizes", nargs="+", choices=SIZES, default=["64"], help="pixels")
-    made.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
-    made.add_argument("--repeats", type=int, default=5)
-    made.add_argument("--threads", type=int, help="default: as many as torch takes")
-    made.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    made.add_argument("--json", type=Path, help="where to write the record")
-    return made
+    options = argparse.ArgumentParser("python -m benchmarks.speed", description=__doc__)
+    options.add_argument("--cases", nargs="+", choices=CASES, default=list(USUAL))
+    options.add_argument("--all-cases", action="store_true", help="penalties and ADA too")
+    options.add_argument("--sizes", nargs="+", choices=SIZES, default=["64"], help="pixels")
+    options.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
+    options.add_argument("--repeats", type=int, default=5)
+    options.add_argument("--threads", type=int, help="default: as many as torch takes")
+    options.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    options.add_argument("--json", type=Path, help="where to write the record")
+    return options
 
 
 if __name__ == "__main__":

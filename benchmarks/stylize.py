@@ -124,19 +124,19 @@ def parse(words: list[str]) -> argparse.Namespace:
 
 def parser() -> argparse.ArgumentParser:
     """The options."""
-    made = argparse.ArgumentParser(
+    options = argparse.ArgumentParser(
         prog="python -m benchmarks.stylize",
         description=__doc__,
         epilog=HONEST,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = made.add_argument
+    add = options.add_argument
     add("run", metavar="RUN", help="run folder, name of a record, or weights (.safetensors)")
     add("photos", metavar="PHOTO", nargs="+", help="picture files, folders or zips")
     add("--to", type=Path, default=Path("stylised"), metavar="DIR", help="default: stylised")
     add("--strip", action="store_true", help="also photo, inversion and result side by side")
     add("--size", type=int, metavar="N", help="save N x N px (Lanczos; default: the generator's)")
-    add_styles(made.add_argument_group("styles, where the method keeps those of its shots"))
+    add_styles(options.add_argument_group("styles, where the method keeps those of its shots"))
     add("--align", default="auto", metavar="WAY", help=ALIGN)
     add("--landmarks", metavar="FILE", default="", help="JSON of landmarks, for --align landmarks")
     add("--refine", type=int, default=0, metavar="STEPS", help="improve the encoder's styles")
@@ -146,7 +146,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--seed", type=int, default=0, help="where inversion begins at random samples (default: 0)")
     add("--folder", type=Path, default=Path("results"), help="where runs are (default: results)")
-    return made
+    return options
 
 
 def add_styles(group: argparse._ArgumentGroup) -> None:

@@ -31,12 +31,12 @@ def make(words: Sequence[str]) -> list[str]:
     cache = build(cfg.method, source).pretraining
     dual = DualStyleGAN.untrained(source.g, res_index=cfg.method.res_index)
     cache.path(source, dual, told)
-    made = cache.file(cache.path_name(source, dual))
-    if not made.is_file():
+    trained = cache.file(cache.path_name(source, dual))
+    if not trained.is_file():
         return [*lines, f"{cache.pretrained} is shipped already."]
-    data = made.read_bytes()
+    data = trained.read_bytes()
     if len(data) > LIMIT:
-        return [*lines, f"{made} has {len(data):,} bytes, too many to ship."]
+        return [*lines, f"{trained} has {len(data):,} bytes, too many to ship."]
     atomic.write(cache.pretrained, data)
     return [*lines, f"{cache.pretrained} ({len(data):,} bytes)"]
 

@@ -42,13 +42,13 @@ def export(run: FinishedRun, to: Path, licence: str) -> None:
     networks, notes = weights.read(run.weights)
     if notes.get("run", run.name) != run.name:
         raise UserError(f"The weights {run.weights} are of another run, {notes['run']}.")
-    terms = model_card.inherited(record, licence)
+    terms = model_card.licence_of(record, licence)
     kept = {name: network for name, network in networks.items() if name in EXPORTED}
     if "g_ema" not in kept:
         raise UserError(f"{run.name} left no generator.")
     weights.write(to / model_card.WEIGHTS, kept, {"run": run.name, "licence": terms.name})
     pictures = save_samples(run.weights.with_name(SHEET), to / "samples.png")
-    page = model_card.written(record, run.name, kept, terms, pictures=pictures)
+    page = model_card.render(record, run.name, kept, terms, pictures=pictures)
     for name, data in {
         "config.json": json.dumps(configuration(record, kept), indent=1, ensure_ascii=False),
         "record.json": json.dumps(record, indent=1, ensure_ascii=False),

@@ -41,12 +41,12 @@ def reference_workload(size: tuple[int, int], ours: bool, precision: str) -> Wor
     """The reference networks of 64 px, or config-e of 256 px, on the CPU."""
     small = size[0] == 64
     channels = CHANNELS_64 if small else channel_table(size[0], 16384, 512)
-    made = workload(size, channels, 128 if small else 512, precision, CPU)
+    load = workload(size, channels, 128 if small else 512, precision, CPU)
     if ours:
-        return made
-    return made._replace(
-        synthesis=lambda ws: textbook.images(made.g, ws, "random"),
-        logits=lambda x: textbook.logits(made.d, x),
+        return load
+    return load._replace(
+        synthesis=lambda ws: textbook.images(load.g, ws, "random"),
+        logits=lambda x: textbook.logits(load.d, x),
     )
 
 

@@ -48,23 +48,23 @@ class Measurement:
     def table(self) -> Table:
         """Images per second side by side."""
         title = f"images per second, best (median): {self.threads} threads"
-        made = Table(
+        shown = Table(
             title=f"{title}, torch {torch.__version__}",
             caption="ratio and peak memory against the textbook formulation in fp32",
             box=box.SIMPLE,
             padding=(0, 1, 0, 0),
         )
-        made.add_column("case", no_wrap=True)
+        shown.add_column("case", no_wrap=True)
         for column in ("ours", "textbook", "ratio", "MiB"):
-            made.add_column(column, justify="right", no_wrap=True)
+            shown.add_column(column, justify="right", no_wrap=True)
         for title, ours, twin in self.pairs:
             rates = [
                 f"{t['best_images_per_second']:.3g} ({t['median_images_per_second']:.3g})"
                 for t in (ours, twin)
             ]
             memory = " : ".join(mebibytes(t["peak_bytes"]) for t in (ours, twin))
-            made.add_row(title, *rates, f"{ours['ratio']:.1f} x", memory)
-        return made
+            shown.add_row(title, *rates, f"{ours['ratio']:.1f} x", memory)
+        return shown
 
     def record(self) -> dict[str, Any]:
         """The table as data, with what it was measured on."""

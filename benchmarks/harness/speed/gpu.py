@@ -77,12 +77,12 @@ def operators(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) 
             ("x", "y", "dy"),
         ),
     }
-    made: dict[str, Any] = {}
+    makers: dict[str, Any] = {}
     for name, (call, reads) in calls.items():
-        made[name] = lambda call=call: forward(call)
-        made[f"{name}, gradient"] = lambda call=call, reads=reads: backward(call, reads)
-    made["copy"] = lambda: forward(lambda x: x.clone())
-    return made
+        makers[name] = lambda call=call: forward(call)
+        makers[f"{name}, gradient"] = lambda call=call, reads=reads: backward(call, reads)
+    makers["copy"] = lambda: forward(lambda x: x.clone())
+    return makers
 
 
 def seconds(run: Callable[[], object], device: torch.device, repeats: int) -> list[float]:
@@ -120,11 +120,11 @@ def bandwidths(
     rows = []
     for kind, dtype in DTYPES.items():
         copied = 0.0
-        made = operators(shape, dtype, device)
-        for name in ("copy", *(key for key in made if key != "copy")):
+        makers = operators(shape, dtype, device)
+        for name in ("copy", *(key for key in makers if key != "copy")):
             for implementation in ("torch",) if name == "copy" else ("torch", "triton"):
                 with by(implementation):
-                    operator = made[name]()
+                    operator = makers[name]()
                     out = operator.run()
                     moved = sum(t.numel() * t.element_size() for t in (*operator.read, out))
                     rate = moved / statistics.median(seconds(operator.run, device, repeats)) / 1e9
@@ -208,10 +208,10 @@ def tables(record: dict[str, Any]) -> list[Table]:
 
 
 def table(title: str, what: str, *columns: str) -> Table:
-    made = Table(what, "precision", title=title, box=box.SIMPLE)
+    shown = Table(what, "precision", title=title, box=box.SIMPLE)
     for column in columns:
-        made.add_column(column, justify="right")
-    return made
+        shown.add_column(column, justify="right")
+    return shown
 
 
 def paired(rows: list[Timing], keys: tuple[str, str]) -> list[tuple[Any, list[Timing]]]:

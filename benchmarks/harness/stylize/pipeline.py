@@ -54,10 +54,10 @@ class StylizePipeline:
     def run(self, photos: list[tuple[File, str]], places: Places) -> None:
         """All photos; what is wrong with one does not keep the others."""
         for batch in self.batches(photos):
-            made = self.generator(as_images(np.stack([photo.pixels for photo, _ in batch])))
+            stylised = self.generator(as_images(np.stack([photo.pixels for photo, _ in batch])))
             for index, (photo, name) in enumerate(batch):
                 one = slice(index, index + 1)
-                self.save(photo, places.of(name), made.inversions[one], made.results[one])
+                self.save(photo, places.of(name), stylised.inversions[one], stylised.results[one])
 
     def batches(self, photos: list[tuple[File, str]]) -> Iterator[list[tuple[Photo, str]]]:
         """Those that can be read and have a face, with the names of their results."""
