@@ -7,91 +7,70 @@ files without one are told of and listed in DIR/missed.txt. DIR is a source for 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from PIL import Image
 from rich.console import Console
 
-from benchmarks.harness.alignment import DETECTORS, detector
-from benchmarks.harness.alignment.framing import Aligned
-from benchmarks.harness.config.cli import printable
-from benchmarks.harness.data.inputs import Places, listed
-from benchmarks.harness.data.pictures import File, upright
-from benchmarks.harness.io import locks
-from benchmarks.harness.io.contact_sheet import save
+from benchmarks.harness.config.cli import command, complain, printable
+from core import atomic
 from core.errors import UserError
 
 LARGEST = 8192  # pixels
 MISSED = "missed.txt"
+BY = "landmarks, mtcnn, dlib, mediapipe or face_alignment (default: mtcnn)"
 
-console = Console(markup=False)  # file names may look like markup
+
+@command(interrupted="stopped; what was cut out so far is whole.")
+def main(words: list[str]) -> int:
+    """Cut out faces; status 1 where a file was missed."""
+    options = parser().parse_args(words)
+    if not 1 <= options.size <= LARGEST:
+        raise UserError(f"--size {options.size} is not from 1 to {LARGEST}.")
+    from benchmarks.harness.alignment import detector
+    from benchmarks.harness.alignment.framing import Aligned, crop
+    from benchmarks.harness.data.inputs import Places, listed
+    from benchmarks.harness.io.contact_sheet import save
+    from benchmarks.harness.io.locks import writable
+
+    by = "landmarks" if options.landmarks else options.by
+    framed = Aligned(detector(by, options.landmarks))
+    pictures, missed = listed(options.pictures)
+    writable(options.to)
+    places, cut = Places(options.to, set(pictures)), 0
+    console = Console(markup=False)  # file names may look like markup
+    for file, name in pictures.values():
+        try:
+            face, notes = crop(file, framed, options.size)
+            path = places.of(name)
+            save(path, face)
+        except UserError as error:
+            missed.append(str(error))
+            continue
+        cut += 1
+        line = f"{file} -> {path}" + (f" ({'; '.join(notes)})" if notes else "")
+        console.print(printable(line), highlight=False, soft_wrap=True)
+    for sentence in missed:
+        complain(sentence)
+    lines = "".join(f"{printable(sentence)}\n" for sentence in missed)
+    atomic.write(options.to / MISSED, lines.encode("utf-8", "backslashreplace"))
+    summary = f"faces cut out: {cut}, missed: {len(missed)}; see {options.to / MISSED}."
+    console.print(summary, highlight=False, soft_wrap=True)
+    return 1 if missed else 0
 
 
 def parser() -> argparse.ArgumentParser:
     """The options."""
-    made = argparse.ArgumentParser(
+    options = argparse.ArgumentParser(
         prog="python -m benchmarks.align",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("pictures", metavar="PICTURES", nargs="+")
-    made.add_argument("--to", type=Path, required=True, metavar="DIR")
-    made.add_argument("--size", type=int, default=256, metavar="N", help="side (default: 256)")
-    choices = ("landmarks", *DETECTORS)
-    made.add_argument("--by", choices=choices, default="mtcnn", help="default: mtcnn")
-    made.add_argument("--landmarks", metavar="FILE", default="", help="JSON, for --by landmarks")
-    return made
-
-
-def one(file: File, framed: Aligned, size: int) -> tuple[Image.Image, list[str]]:
-    """The face in a file, and what was done to it."""
-    image, _ = upright(file.read(), str(file))
-    cut = framed(image, str(file))
-    return Image.fromarray(cut.at(size)), cut.notes(size)
-
-
-def command(words: list[str]) -> int:
-    """One call; the exit status: 1 where a file was missed."""
-    asked = parser().parse_args(words)
-    if not 1 <= asked.size <= LARGEST:
-        raise UserError(f"--size {asked.size} is not from 1 to {LARGEST}.")
-    framed = Aligned(detector("landmarks" if asked.landmarks else asked.by, asked.landmarks))
-    pictures, missed = listed(asked.pictures)
-    locks.writable(asked.to)
-    places, cut = Places(asked.to, set(pictures)), 0
-    for file, name in pictures.values():
-        try:
-            face, notes = one(file, framed, asked.size)
-            path = places.of(name)
-            save(path, face)
-            cut += 1
-            said = f"{file} -> {path}" + (f" ({'; '.join(notes)})" if notes else "")
-            console.print(printable(said), highlight=False, soft_wrap=True)
-        except UserError as fault:
-            missed.append(str(fault))
-    for sentence in missed:
-        print(f"styleshift: {printable(sentence)}", file=sys.stderr)
-    lines = "".join(f"{printable(sentence)}\n" for sentence in missed)
-    locks.put(asked.to / MISSED, lines.encode("utf-8", "backslashreplace"))
-    console.print(
-        f"faces cut out: {cut}, missed: {len(missed)}; see {asked.to / MISSED}.",
-        highlight=False,
-        soft_wrap=True,
-    )
-    return 1 if missed else 0
-
-
-def main() -> None:
-    """The command line; what the user can mend is said in one sentence."""
-    try:
-        sys.exit(command(sys.argv[1:]))
-    except KeyboardInterrupt:
-        print("styleshift: stopped; what was cut out so far is whole.", file=sys.stderr)
-        sys.exit(130)
-    except UserError as error:
-        print(f"styleshift: {printable(str(error))}", file=sys.stderr)
-        sys.exit(2)
+    options.add_argument("pictures", metavar="PICTURES", nargs="+")
+    options.add_argument("--to", type=Path, required=True, metavar="DIR")
+    options.add_argument("--size", type=int, default=256, metavar="N", help="side (default: 256)")
+    options.add_argument("--by", default="mtcnn", metavar="WAY", help=BY)
+    options.add_argument("--landmarks", metavar="FILE", default="", help="JSON, for --by landmarks")
+    return options
 
 
 if __name__ == "__main__":

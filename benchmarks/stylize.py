@@ -10,34 +10,21 @@ picture, which takes half a minute to find. --matrix shows several styles side b
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hydra import compose, initialize_config_dir
-from hydra.errors import InstantiationException
-from omegaconf import DictConfig, OmegaConf
-
-from benchmarks.harness.alignment import DETECTORS
-from benchmarks.harness.alignment.framing import Framing, Within, framing
-from benchmarks.harness.config import targets, validation
-from benchmarks.harness.config.cli import printable
-from benchmarks.harness.config.complaints import cause
-from benchmarks.harness.data.inputs import Places, listed
-from benchmarks.harness.io.locks import writable
-from benchmarks.harness.stylize.exemplars import exemplary, lent, wearing
-from benchmarks.harness.stylize.find_run import Run, found
-from benchmarks.harness.stylize.generator import Stylist, stylist
-from benchmarks.harness.stylize.pipeline import Comparison, Studio, said
-from benchmarks.harness.stylize.style_grid import STYLES, TILE
-from benchmarks.tiles import loose
+from benchmarks.harness.config.cli import command
 from core.errors import UserError
-from core.networks.styles import StyleStrength
-from core.paths import CONF
-from core.source import WHOLE
+
+if TYPE_CHECKING:
+    from benchmarks.harness.alignment.framing import Framing
+    from benchmarks.harness.stylize.generator import StylisedGenerator
+    from benchmarks.harness.stylize.pipeline import StylizePipeline
 
 LARGEST = 8192  # pixels of a saved picture
 WIDEST = 256  # pixels of a picture among others
+STRENGTH = ("structure", "colour", "preserve")
+ALIGN = "auto, none, landmarks, mtcnn, dlib, mediapipe or face_alignment (default: auto)"
 HONEST = """\
 A square picture is taken as a face that is aligned already, as those of FFHQ are; in others MTCNN
 looks for it (python -m benchmarks.fetch mtcnn-p mtcnn-r mtcnn-o). --align mtcnn looks in square
@@ -53,23 +40,104 @@ it takes a source that was trained on photographs.
 Exit status: 0 if every photo went, 1 if some did not, 2 for a command that cannot be run."""
 
 
+@command()
+def main(words: list[str]) -> int:
+    """Stylise photos; status 1 where some did not go."""
+    options = parse(words)
+    from benchmarks.harness.alignment.framing import Within, framing
+    from benchmarks.harness.data.inputs import Places, listed
+    from benchmarks.harness.io.locks import writable
+    from benchmarks.harness.stylize.find_run import find_run
+    from benchmarks.harness.stylize.generator import load_generator
+    from benchmarks.harness.stylize.pipeline import announce
+    from core.source import WHOLE
+
+    frame = framing(options.align, options.landmarks)
+    run = find_run(options.run, options.folder, whole=options.swap is not None)
+    generator = load_generator(
+        run, options.source, refine=options.refine, swap=options.swap, seed=options.seed
+    )
+    if options.align != "none" and generator.source.box != WHOLE:
+        frame = Within(frame, generator.source.box)
+    for sentence in generator.notes:
+        announce(sentence)
+    photos, unreadable = listed(options.photos)
+    pipeline = pipeline_of(options, generator, frame)
+    writable(options.to)
+    for sentence in unreadable:
+        pipeline.fail(sentence)
+    pipeline.run(list(photos.values()), Places(options.to, set(photos)))
+    summary = f"{pipeline.made} stylised by {generator.name}, {pipeline.failed} not"
+    announce(f"{summary}; see {options.to}.")
+    return 1 if pipeline.failed else 0
+
+
+def pipeline_of(
+    options: argparse.Namespace, generator: StylisedGenerator, frame: Framing
+) -> StylizePipeline:
+    """What shows the photos as the options say."""
+    from benchmarks.harness.stylize.exemplars import exemplar_adapter, named_styles, with_style
+    from benchmarks.harness.stylize.pipeline import StyleMatrix, StylizePipeline, announce
+    from benchmarks.harness.stylize.style_grid import STYLES, TILE
+
+    changes, names = strength(options), options.style
+    if options.matrix:
+        names = names or [
+            str(k) for k in range(min(STYLES, len(exemplar_adapter(generator).styles)))
+        ]
+        tile = options.size or max(TILE, min(WIDEST, generator.resolution))
+        columns = named_styles(names, generator, frame, options.seed, announce)
+        return StyleMatrix(generator, frame, tile, columns, changes)
+    if names or changes:
+        styles = named_styles(names, generator, frame, options.seed, announce)
+        generator = with_style(generator, styles, changes)
+    return StylizePipeline(
+        generator, frame, options.size or generator.resolution, strips=options.strip
+    )
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """The options, with numbers that can be meant; argparse itself leaves with status 2."""
+    options = parser().parse_args(words)
+    largest = WIDEST if options.matrix else LARGEST
+    if options.size is not None and not 1 <= options.size <= largest:
+        raise UserError(f"--size {options.size} is not from 1 to {largest}.")
+    if not 0 <= options.refine <= 10_000:
+        raise UserError(f"--refine {options.refine} is not from 0 to 10000.")
+    if options.swap is not None and options.swap < 4:
+        raise UserError(
+            f"--swap {options.swap} is no resolution of a generator, which begins at 4."
+        )
+    for part, weight in strength(options).items():
+        if not 0 <= weight <= 1:
+            raise UserError(f"--{part} {weight:g} is not from 0 to 1.")
+    if options.matrix and options.strip:
+        raise UserError("--matrix makes no single pictures that --strip could show.")
+    if not 0 <= options.seed < 2**32:
+        raise UserError(f"--seed {options.seed} is not from 0 to {2**32 - 1}.")
+    if options.landmarks:
+        if options.align not in ("auto", "landmarks"):
+            raise UserError(f"--landmarks FILE and --align {options.align} contradict each other.")
+        options.align = "landmarks"
+    return options
+
+
 def parser() -> argparse.ArgumentParser:
     """The options."""
-    made = argparse.ArgumentParser(
+    options = argparse.ArgumentParser(
         prog="python -m benchmarks.stylize",
         description=__doc__,
         epilog=HONEST,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = made.add_argument
+    add = options.add_argument
     add("run", metavar="RUN", help="run folder, name of a record, or weights (.safetensors)")
     add("photos", metavar="PHOTO", nargs="+", help="picture files, folders or zips")
     add("--to", type=Path, default=Path("stylised"), metavar="DIR", help="default: stylised")
     add("--strip", action="store_true", help="also photo, inversion and result side by side")
     add("--size", type=int, metavar="N", help="save N x N px (Lanczos; default: the generator's)")
-    styled(made.add_argument_group("styles, where the method keeps those of its shots"))
-    choices = ("auto", "none", "landmarks", *DETECTORS)
-    add("--align", choices=choices, default="auto", help="how faces are found (default: auto)")
+    add_styles(options.add_argument_group("styles, where the method keeps those of its shots"))
+    add("--align", default="auto", metavar="WAY", help=ALIGN)
     add("--landmarks", metavar="FILE", default="", help="JSON of landmarks, for --align landmarks")
     add("--refine", type=int, default=0, metavar="STEPS", help="improve the encoder's styles")
     add("--swap", type=int, metavar="PIXELS", help="the source's layers up to this resolution")
@@ -78,10 +146,10 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--seed", type=int, default=0, help="where inversion begins at random samples (default: 0)")
     add("--folder", type=Path, default=Path("results"), help="where runs are (default: results)")
-    return made
+    return options
 
 
-def styled(group: argparse._ArgumentGroup) -> None:
+def add_styles(group: argparse._ArgumentGroup) -> None:
     """The options of styles; a weight that is not given is the method's own."""
     add = group.add_argument
     unless: dict[str, Any] = {"default": argparse.SUPPRESS}
@@ -90,7 +158,7 @@ def styled(group: argparse._ArgumentGroup) -> None:
         action="append",
         default=[],
         metavar="STYLE",
-        help="a shot's number (from 0), a picture file, or random (by --seed); said more than "
+        help="a shot's number (from 0), a picture file, or random (by --seed); named more than "
         "once, they are mixed in equal parts (default: the mean of all shots)",
     )
     add("--structure", type=float, metavar="W", help="weight of its shapes, 0 to 1", **unless)
@@ -105,108 +173,14 @@ def styled(group: argparse._ArgumentGroup) -> None:
     add(
         "--matrix",
         action="store_true",
-        help="instead: matrix.png, of all photos in each --style (default: in the first "
-        f"{STYLES} shots'), and strengths.png, of the first of them at structure weights 0 to 1",
+        help="instead: matrix.png, of all photos in each --style (default: in those of the first "
+        "shots), and strengths.png, of the first of them at structure weights 0 to 1",
     )
 
 
-def dosed(asked: argparse.Namespace) -> dict[str, float]:
-    """What is asked of the strength, by the names of its parts."""
-    return {
-        part: float(getattr(asked, part)) for part in StyleStrength._fields if hasattr(asked, part)
-    }
-
-
-def checked(words: list[str]) -> argparse.Namespace:
-    """The options, with numbers that can be meant; argparse itself leaves with status 2."""
-    asked = parser().parse_args(words)
-    largest = WIDEST if asked.matrix else LARGEST
-    if asked.size is not None and not 1 <= asked.size <= largest:
-        raise UserError(f"--size {asked.size} is not from 1 to {largest}.")
-    if not 0 <= asked.refine <= 10_000:
-        raise UserError(f"--refine {asked.refine} is not from 0 to 10000.")
-    if asked.swap is not None and asked.swap < 4:
-        raise UserError(f"--swap {asked.swap} is no resolution of a generator, which begins at 4.")
-    for part, weight in dosed(asked).items():
-        if not 0 <= weight <= 1:
-            raise UserError(f"--{part} {weight:g} is not from 0 to 1.")
-    if asked.matrix and asked.strip:
-        raise UserError("--matrix makes no single pictures that --strip could show.")
-    if not 0 <= asked.seed < 2**32:
-        raise UserError(f"--seed {asked.seed} is not from 0 to {2**32 - 1}.")
-    if asked.landmarks:
-        if asked.align not in ("auto", "landmarks"):
-            raise UserError(f"--landmarks FILE and --align {asked.align} contradict each other.")
-        asked.align = "landmarks"
-    return asked
-
-
-def configuration(run: Run, source: str) -> DictConfig:
-    """What a run was configured by; without a record, what is usual with a source.
-
-    Raises:
-        UserError: there is no source of that name.
-    """
-    if run.record:
-        return OmegaConf.create(targets.addressed(loose(run.record["config"])))
-    known = validation.choices_of("source")
-    if source not in known:
-        raise UserError(f"There is no source {source!r}; the choices are {', '.join(known)}.")
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("config", [f"source={source}"])
-
-
-def studio_of(asked: argparse.Namespace, artist: Stylist, framed: Framing) -> Studio:
-    """What shows the photos as they are wanted."""
-    changes, words = dosed(asked), asked.style
-    if asked.matrix:
-        words = words or [str(k) for k in range(min(STYLES, len(exemplary(artist).styles)))]
-        tile = asked.size or max(TILE, min(WIDEST, artist.resolution))
-        columns = lent(words, artist, framed, asked.seed, said)
-        return Comparison(artist, framed, tile, columns, changes)
-    if words or changes:
-        artist = wearing(artist, lent(words, artist, framed, asked.seed, said), changes)
-    return Studio(artist, framed, asked.size or artist.resolution, strips=asked.strip)
-
-
-def command(words: list[str]) -> int:
-    """One call; the exit status."""
-    asked = checked(words)
-    framed = framing(asked.align, asked.landmarks)
-    swap = () if asked.swap is None else (asked.swap,)
-    run = found(asked.run, asked.folder, whole=bool(swap))
-    cfg = configuration(run, asked.source)
-    try:
-        artist = stylist(run, cfg, refine=asked.refine, swap=swap, seed=asked.seed)
-    except InstantiationException as error:
-        first = cause(error)
-        if isinstance(first, UserError):
-            raise first from error
-        raise UserError(f"{run.name} cannot be built by this version: {first}.") from error
-    if asked.align != "none" and artist.source.box != WHOLE:
-        framed = Within(framed, artist.source.box)
-    for sentence in artist.notes:
-        said(sentence)
-    photos, wrong = listed(asked.photos)
-    studio = studio_of(asked, artist, framed)
-    writable(asked.to)
-    for sentence in wrong:
-        studio.fail(sentence)
-    studio.run(list(photos.values()), Places(asked.to, set(photos)))
-    said(f"{studio.made} stylised by {artist.name}, {studio.failed} not; see {asked.to}.")
-    return 1 if studio.failed else 0
-
-
-def main() -> None:
-    """The command line; what the user can mend is said in one sentence."""
-    try:
-        sys.exit(command(sys.argv[1:]))
-    except KeyboardInterrupt:
-        print("styleshift: stopped; what was made so far is whole.", file=sys.stderr)
-        sys.exit(130)
-    except UserError as error:
-        print(f"styleshift: {printable(str(error))}", file=sys.stderr)
-        sys.exit(2)
+def strength(options: argparse.Namespace) -> dict[str, float]:
+    """What is asked of a style's strength, by the fields of `StyleStrength`."""
+    return {part: float(getattr(options, part)) for part in STRENGTH if hasattr(options, part)}
 
 
 if __name__ == "__main__":

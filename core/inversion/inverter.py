@@ -154,7 +154,7 @@ class EncoderInversion:
     """One forward pass of a trained encoder, then refinement.
 
     Args:
-        encoder: file that ``benchmarks.encode`` wrote; where there is none, ``otherwise`` inverts.
+        encoder: file that ``benchmarks.assets encoder`` wrote; without it ``otherwise`` inverts.
         refine: improves the encoder's rows; with no steps it leaves them.
         otherwise: for sources without an encoder.
     """
@@ -214,7 +214,7 @@ class CachedInversion:
         if len(self.average) and not same_average(self.average, g):
             raise UserError(
                 "The remembered styles are of another generator; "
-                "`python -m benchmarks.codes source=NAME` makes them anew."
+                "`python -m benchmarks.assets codes source=NAME` makes them anew."
             )
 
     def recognise(self, photos: Tensor) -> tuple[Tensor, Tensor]:

@@ -195,7 +195,7 @@ def read(path: Path) -> Perception:
     if not path.is_file():
         raise UserError(
             f"The perception network {path.name} is not at {path.parent}; "
-            "`python -m benchmarks.perceive` trains it."
+            "`python -m benchmarks.assets perception` trains it."
         )
     # Nobody's random numbers may depend on when a network is first needed.
     with safe_open(path, "pt") as file, torch.random.fork_rng(devices=[]):

@@ -146,7 +146,7 @@ def detector(name: str, landmarks: str | Path = "") -> Detector:
         return LandmarksFile(landmarks)
     if name not in DETECTORS:
         raise UserError(
-            f"There is no alignment {name!r}: the choices are none, landmarks, "
+            f"There is no detector {name!r}: the choices are {LandmarksFile.name}, "
             f"{', '.join(DETECTORS)}."
         )
     try:

@@ -191,3 +191,14 @@ def photo(file: File, framed: Framing, resolution: int) -> Photo:
     cut = framed(image, str(file))
     notes = (*(SENTENCES[change] for change in changes), *cut.notes(resolution))
     return Photo(file, cut.at(resolution), cut.at(max(SHOWN, resolution)), notes)
+
+
+def crop(file: File, framed: Framing, side: int) -> tuple[Image.Image, list[str]]:
+    """The square of a picture file, ``side`` pixels wide, and what was done to it.
+
+    Raises:
+        UserError: it cannot be read, or has no face; the message names the file.
+    """
+    image, _ = upright(file.read(), str(file))
+    cut = framed(image, str(file))
+    return Image.fromarray(cut.at(side)), cut.notes(side)

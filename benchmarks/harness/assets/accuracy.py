@@ -10,28 +10,10 @@ from torch import Tensor
 
 from benchmarks.harness.assets.faces import Faces
 from benchmarks.harness.data.pictures import as_images
+from benchmarks.harness.evaluation.verification import same_person_auc
 from core.networks.perception import Perception
 
-CHUNK = 250
-
-
-def auc(positive: Tensor, negative: Tensor) -> float:
-    """Probability that a positive score exceeds a negative one; ties count half."""
-    scores = torch.cat([positive, negative]).double()
-    _, where, times = scores.unique(return_inverse=True, return_counts=True)
-    last = times.cumsum(0).double()
-    ranks = (last - (times - 1) / 2)[where]
-    n, m = len(positive), len(negative)
-    return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))
-
-
-def verification(one: Tensor, other: Tensor, person: Tensor, who: Tensor) -> float:
-    """AUC of telling by the identities [N, E] and [M, E] whether two pictures show one person.
-
-    ``person`` [N] and ``who`` [M] say who it is.
-    """
-    scores, same = one @ other.T, person[:, None] == who
-    return auc(scores[same], scores[~same])
+CHUNK = 250  # pictures at a time, which bounds the memory
 
 
 def r_squared(predicted: Tensor, true: Tensor) -> Tensor:
@@ -42,7 +24,7 @@ def r_squared(predicted: Tensor, true: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def read(network: Perception, pixels: np.ndarray) -> dict[str, Tensor]:
+def read_heads(network: Perception, pixels: np.ndarray) -> dict[str, Tensor]:
     """All heads of the network for bytes [n, R, R, 3]."""
     starts = range(0, len(pixels), CHUNK)
     parts = [network(as_images(pixels[i : i + CHUNK]))._asdict() for i in starts]
@@ -55,37 +37,39 @@ def accuracy(network: Perception, faces: Faces, blocks: dict[str, slice]) -> dic
     ``blocks`` groups the parameters (identity, expression, pose, light, background).
     """
     names = network.config["domains"]
-    seen = {name: read(network, pixels) for name, pixels in zip(names, faces.pixels, strict=True)}
+    heads = {
+        name: read_heads(network, pixels) for name, pixels in zip(names, faces.pixels, strict=True)
+    }
     person, first = torch.from_numpy(faces.person), torch.from_numpy(faces.picture == 0)
     true = torch.from_numpy(faces.parameters).double()
 
-    def verified(one: str, other: str) -> float:
-        a, b = seen[one]["identity"][first], seen[other]["identity"][~first]
-        return verification(a, b, person[first], person[~first])
+    def identity_auc(one: str, other: str) -> float:
+        a, b = heads[one]["identity"][first], heads[other]["identity"][~first]
+        return same_person_auc(a, b, person[first], person[~first])
 
-    found: dict[str, Any] = {}
+    by_domain: dict[str, Any] = {}
     for d, name in enumerate(names):
         exact = torch.from_numpy(np.array(faces.landmarks[d]))
-        errors = (seen[name]["landmarks"] - exact).norm(dim=2)
+        errors = (heads[name]["landmarks"] - exact).norm(dim=2)
         visible = torch.from_numpy(np.array(faces.visible[d])).bool()
-        r2 = r_squared(seen[name]["attributes"].double(), true)
-        found[name] = {
+        r2 = r_squared(heads[name]["attributes"].double(), true)
+        by_domain[name] = {
             "landmark_px": float(errors[visible].mean()),
             "landmark_px_median": float(errors[visible].median()),
-            "identity_auc": verified(name, name),
-            "identity_auc_from_photo": verified("photo", name),
+            "identity_auc": identity_auc(name, name),
+            "identity_auc_from_photo": identity_auc("photo", name),
             "attribute_r2": {block: float(r2[columns].mean()) for block, columns in blocks.items()},
             "attributes_over_half": int((r2 > 0.5).sum()),
-            "domain_accuracy": float((seen[name]["domain"].argmax(1) == d).double().mean()),
+            "domain_accuracy": float((heads[name]["domain"].argmax(1) == d).double().mean()),
         }
-    return found
+    return by_domain
 
 
-def means(found: dict[str, Any]) -> dict[str, float]:
+def means(by_domain: dict[str, Any]) -> dict[str, float]:
     """Every accuracy averaged over the domains; over blocks too where it has them."""
 
     def flat(value: Any) -> float:
         return float(np.mean(list(value.values()))) if isinstance(value, dict) else float(value)
 
-    keys = next(iter(found.values()))
-    return {key: float(np.mean([flat(one[key]) for one in found.values()])) for key in keys}
+    keys = next(iter(by_domain.values()))
+    return {key: float(np.mean([flat(one[key]) for one in by_domain.values()])) for key in keys}

@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-LUMA = (0.299, 0.587, 0.114)
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
-class Nuisance:
+@dataclass(frozen=True, kw_only=True)
+class FaceAugmentation:
     """Random framing, colour, blur and noise, drawn anew for each picture of a batch."""
 
-    def __init__(
-        self,
-        *,
-        shift: float,
-        zoom: float,
-        gain: float,
-        bias: float,
-        saturation: float,
-        blur: float,
-        noise: float,
-    ) -> None:
-        """Set the strengths.
-
-        Args:
-            shift: largest shift in pixels.
-            zoom: largest relative change of size.
-            gain: standard deviation of the logarithm of each channel's gain.
-            bias: standard deviation of each channel's offset, of a range of 2.
-            saturation: largest relative change of saturation.
-            blur: largest standard deviation of the blur in pixels.
-            noise: largest standard deviation of the noise, of a range of 2.
-        """
-        self.shift, self.zoom = shift, zoom
-        self.gain, self.bias, self.saturation = gain, bias, saturation
-        self.blur, self.noise = blur, noise
+    shift: float  # at most, pixels
+    zoom: float  # largest relative change of size
+    gain: float  # standard deviation of the logarithm of each channel's gain
+    bias: float  # standard deviation of each channel's offset, of a range of 2
+    saturation: float  # largest relative change
+    blur: float  # largest standard deviation, pixels
+    noise: float  # largest standard deviation, of a range of 2
 
     def __call__(
         self, images: Tensor, landmarks: Tensor, generator: torch.Generator

@@ -18,26 +18,16 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Faces:
-    """The same pictures in D domains: n pictures of people, person by person.
+    """The same pictures in D domains: n pictures of people, person by person."""
 
-    Attributes:
-        pixels: bytes [n, R, R, 3] of each domain, possibly mapped from disk.
-        landmarks: [n, K, 2] of each domain, in pixels.
-        visible: [n, K] of each domain.
-        parameters: [n, P] of the heads.
-        person: index [n] of the person, from 0.
-        picture: index [n] of the picture of that person.
-    """
-
-    pixels: list[np.ndarray]
-    landmarks: list[np.ndarray]
-    visible: list[np.ndarray]
-    parameters: np.ndarray
-    person: np.ndarray
-    picture: np.ndarray
+    pixels: list[np.ndarray]  # bytes [n, R, R, 3] of each domain, possibly mapped from disk
+    landmarks: list[np.ndarray]  # [n, K, 2] of each domain, in pixels
+    visible: list[np.ndarray]  # [n, K] of each domain
+    parameters: np.ndarray  # [n, P] of the heads
+    person: np.ndarray  # index [n] of the person, from 0
+    picture: np.ndarray  # index [n] of the picture of that person
 
     def __len__(self) -> int:
-        """How many pictures there are over all domains."""
         return len(self.pixels) * len(self.person)
 
     def batch(self, index: np.ndarray) -> dict[str, Tensor]:
@@ -67,22 +57,16 @@ def rendered(
     cache: str,
     progress: Progress,
 ) -> Faces:
-    """``pictures`` of each of the people ``first`` .. ``first + count - 1``, in all domains.
+    """``pictures`` of each of ``count`` people from number ``first`` on, the same in all domains.
 
-    Args:
-        domains: names of the domains.
-        first: number of the first person.
-        count: number of people.
-        pictures: of each person; the same ones in every domain.
-        resolution: side in pixels.
-        cache: folder in which rendered pictures are kept.
-        progress: told (pictures done, pictures in all) over all domains.
+    They are kept in the folder ``cache``; ``progress`` is called with the pictures that are done
+    and those in all, over all domains.
     """
     people = range(first, first + count)
     person, picture = np.repeat(np.arange(count), pictures), np.tile(np.arange(pictures), count)
     total = len(person) * len(domains)
 
-    def drawn(i: int, domain: str) -> parafaces.Rendering:
+    def render(i: int, domain: str) -> parafaces.Rendering:
         return parafaces.cached(
             domain,
             people=people,
@@ -92,11 +76,11 @@ def rendered(
             progress=lambda done, _: progress(i * len(person) + done, total),
         )
 
-    found = [drawn(i, domain) for i, domain in enumerate(domains)]
+    renderings = [render(i, domain) for i, domain in enumerate(domains)]
     return Faces(
-        pixels=[r.images for r in found],
-        landmarks=[r.landmarks for r in found],
-        visible=[r.visible for r in found],
+        pixels=[r.images for r in renderings],
+        landmarks=[r.landmarks for r in renderings],
+        visible=[r.visible for r in renderings],
         parameters=parafaces.parameters(person + first, picture),
         person=person,
         picture=picture,

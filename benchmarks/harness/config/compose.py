@@ -104,3 +104,9 @@ def composition(cfg: DictConfig, job: Any) -> Composition:
     unresolved: Any = OmegaConf.to_container(cfg, resolve=False)
     unresolved.pop("hydra", None)
     return Composition(unresolved, choices, tuple(job.overrides.task))
+
+
+def preferring(usual: dict[str, str], words: Sequence[str]) -> list[str]:
+    """The words, behind the usual choice of every group that they do not name."""
+    named = {word.split("=")[0] for word in words}
+    return [*(f"{group}={name}" for group, name in usual.items() if group not in named), *words]

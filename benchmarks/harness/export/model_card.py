@@ -35,12 +35,12 @@ class Licence:
     reason: str
 
 
-def inherited(record: dict[str, Any], given: str) -> Licence:
+def licence_of(record: dict[str, Any], named: str) -> Licence:
     """Of the adapted weights: that of the source's, unless the pictures allow less.
 
     Args:
         record: of the run.
-        given: by the user, for a source of whose licence its yaml says nothing.
+        named: by the user, for a source of whose licence its yaml says nothing.
 
     Raises:
         UserError: the source is not ours, and nobody said what its licence is.
@@ -48,7 +48,7 @@ def inherited(record: dict[str, Any], given: str) -> Licence:
     source, data = record["config"].get("source", {}), record["config"].get("data", {})
     ours = not source.get("weights") or str(source["weights"]).startswith(SHIPPED)
     grown = record["config"].get("method", {}).get("grown_from", "")
-    terms = str(source.get("licence", "")) or given
+    terms = str(source.get("licence", "")) or named
     if not terms and (grown or not ours):
         raise UserError(
             f"The licence of {grown or 'source ' + repr(record['source'])} is inherited, and this "
@@ -70,18 +70,18 @@ def inherited(record: dict[str, Any], given: str) -> Licence:
 
 def escaped(value: Any) -> str:
     """A text of a record as Markdown that shows it and does nothing else."""
-    if isinstance(value, Ours):
+    if isinstance(value, OwnText):
         return str(value)
     return MARKUP.sub(r"\\\1", html.escape(printable(str(value)), quote=False))
 
 
-class Ours(str):
+class OwnText(str):
     """A text that was written here."""
 
     __slots__ = ()
 
 
-def written(
+def render(
     record: dict[str, Any],
     name: str,
     networks: dict[str, Any],
@@ -102,7 +102,7 @@ def written(
         autoescape=False,  # this is Markdown: `finalize` escapes every text that is not ours
     )
     return environment.get_template("card.md").render(
-        front=Ours(front(record, name, licence)),
+        front=OwnText(front(record, name, licence)),
         record=record,
         name=name,
         licence=licence,
@@ -111,8 +111,8 @@ def written(
         resolution=resolution(g),
         arrows=ARROWS,
         shots=record["config"].get("data", {}).get("shots", "?"),
-        snippet=Ours(snippet(g)),
-        weights=Ours(WEIGHTS),
+        dual=isinstance(g, DualStyleGAN),
+        weights=OwnText(WEIGHTS),
     )
 
 
@@ -145,30 +145,3 @@ def resolution(g: Any) -> int:
     """R of the pictures that a generator makes."""
     inner = g.generator if isinstance(g, DualStyleGAN) else g
     return int(inner.config["img_resolution"])
-
-
-def snippet(g: Any) -> str:
-    """Code that loads the folder and makes four pictures."""
-    lines = [
-        "from pathlib import Path",
-        "",
-        "import torch",
-        "",
-        "from benchmarks.harness.io.contact_sheet import to_uint8",
-        "from core import weights",
-        "",
-        f'networks, _ = weights.read(Path("{WEIGHTS}"))',
-        'g = networks["g_ema"].eval()',
-    ]
-    dual = isinstance(g, DualStyleGAN)
-    width = "g.generator.z_dim" if dual else "g.z_dim"
-    call = "g.synthesis(g.mapping(z))" if dual else "g(z)"
-    return "\n".join(
-        [
-            *lines,
-            f"z = torch.randn(4, {width}, generator=torch.Generator().manual_seed(0))",
-            "with torch.no_grad():",
-            f"    images = {call}  # [4, 3, R, R] in [-1, 1]",
-            "pixels = to_uint8(images)  # [4, R, R, 3]",
-        ]
-    )

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from benchmarks.harness.speed import textbook
+from benchmarks.harness.speed import CASES, textbook
 from core.augment import Fixed
 from core.losses.adversarial import logistic_d, logistic_g
 from core.losses.penalties import R1, PathLength
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator, channel_table
 
-CHANNELS_64 = {4: 128, 8: 128, 16: 128, 32: 128, 64: 64}
+CHANNELS_64 = {4: 128, 8: 128, 16: 128, 32: 128, 64: 64}  # of the shipped source
+CPU = torch.device("cpu")
 Step = Callable[[], object]
 
 
-class Pair(NamedTuple):
-    """Networks with the two ways of running them."""
+class Workload(NamedTuple):
+    """Networks and a batch of reals, and how the networks are run: ours, or as the textbook's."""
 
     g: Generator
     d: Discriminator
@@ -30,121 +31,141 @@ class Pair(NamedTuple):
     reals: Tensor
     autocast: Callable[[], Any]
 
+    def images(self) -> Tensor:
+        """A batch of random latents as images."""
+        z = torch.randn(len(self.reals), self.g.z_dim, device=self.reals.device)
+        return self.synthesis(self.g.mapping(z))
 
-def pair(size: tuple[int, int], ours: bool, precision: str) -> Pair:
-    """The reference networks of 64 px, or config-e of 256 px."""
+
+def reference_workload(size: tuple[int, int], ours: bool, precision: str) -> Workload:
+    """The reference networks of 64 px, or config-e of 256 px, on the CPU."""
+    small = size[0] == 64
+    channels = CHANNELS_64 if small else channel_table(size[0], 16384, 512)
+    load = workload(size, channels, 128 if small else 512, precision, CPU)
+    if ours:
+        return load
+    return load._replace(
+        synthesis=lambda ws: textbook.images(load.g, ws, "random"),
+        logits=lambda x: textbook.logits(load.d, x),
+    )
+
+
+def workload(
+    size: tuple[int, int],
+    channels: dict[int, int],
+    width: int,
+    precision: str,
+    device: torch.device,
+) -> Workload:
+    """Networks of a size (pixels, images in a batch), all from one seed.
+
+    Args:
+        size: pixels and images in a batch.
+        channels: of the layers by resolution.
+        width: of z and w.
+        precision: bf16 for mixed precision.
+        device: where they are.
+    """
     resolution, batch = size
     torch.manual_seed(0)
-    channels = CHANNELS_64 if resolution == 64 else channel_table(resolution, 16384, 512)
-    width = 128 if resolution == 64 else 512
     g = Generator(
-        z_dim=width,
-        w_dim=width,
-        img_resolution=resolution,
-        channels=channels,
-        mapping_layers=8,
-    )
-    d = Discriminator(img_resolution=resolution, channels=channels)
-    reals = torch.rand(batch, 3, resolution, resolution) * 2 - 1
+        z_dim=width, w_dim=width, img_resolution=resolution, channels=channels, mapping_layers=8
+    ).to(device)
+    d = Discriminator(img_resolution=resolution, channels=channels).to(device)
+    reals = torch.rand(batch, 3, resolution, resolution, device=device) * 2 - 1
 
     def autocast() -> Any:
-        if precision == "fp32":
-            return contextlib.nullcontext()
-        return torch.autocast("cpu", dtype=torch.bfloat16)
+        return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
-    def synthesis(ws: Tensor) -> Tensor:
-        return g.synthesis(ws, "random") if ours else textbook.images(g, ws, "random")
-
-    def logits(x: Tensor) -> Tensor:
-        return d(x) if ours else textbook.logits(d, x)
-
-    return Pair(g, d, synthesis, logits, reals, autocast)
+    return Workload(g, d, lambda ws: g.synthesis(ws, "random"), d, reals, autocast)
 
 
-def images(p: Pair) -> Tensor:
-    """A batch of random latents as images."""
-    return p.synthesis(p.g.mapping(torch.randn(len(p.reals), p.g.z_dim)))
-
-
-def g_forward(p: Pair) -> Step:
+def g_forward(load: Workload) -> Step:
     """Images without gradients."""
 
     def step() -> None:
-        with torch.no_grad(), p.autocast():
-            images(p)
+        with torch.no_grad(), load.autocast():
+            load.images()
 
     return step
 
 
-def d_forward(p: Pair) -> Step:
+def d_forward(load: Workload) -> Step:
     """Logits without gradients."""
 
     def step() -> None:
-        with torch.no_grad(), p.autocast():
-            p.logits(p.reals)
+        with torch.no_grad(), load.autocast():
+            load.logits(load.reals)
 
     return step
 
 
-def training(p: Pair, augment: Callable[[Tensor], Tensor] = lambda x: x) -> Step:
-    """One move of D and one of G with their optimisers."""
-    players = [torch.optim.Adam(m.parameters(), lr=2e-3, betas=(0.0, 0.99)) for m in (p.g, p.d)]
+def training(load: Workload, augment: Callable[[Tensor], Tensor] = lambda x: x) -> Step:
+    """One step of D and one of G with their optimisers."""
+    g, d = (torch.optim.Adam(m.parameters(), lr=2e-3, betas=(0.0, 0.99)) for m in (load.g, load.d))
 
     def step() -> None:
-        p.d.requires_grad_(True)
-        with p.autocast():
+        load.d.requires_grad_(True)
+        with load.autocast():
             with torch.no_grad():
-                fakes = images(p)
-            loss = logistic_d(p.logits(augment(p.reals)), p.logits(augment(fakes)))
-        _move(players[1], loss)
-        p.d.requires_grad_(False)
-        with p.autocast():
-            loss = logistic_g(p.logits(augment(images(p))))
-        _move(players[0], loss)
+                fakes = load.images()
+            loss = logistic_d(load.logits(augment(load.reals)), load.logits(augment(fakes)))
+        _optimise(d, loss)
+        load.d.requires_grad_(False)
+        with load.autocast():
+            loss = logistic_g(load.logits(augment(load.images())))
+        _optimise(g, loss)
 
     return step
 
 
-def ada(p: Pair) -> Step:
+def _optimise(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+
+
+def ada(load: Workload) -> Step:
     """The training step with every augmentation at probability 0.5."""
-    return training(p, Fixed(pipeline="bgc", p=0.5, seed=0))
+    return training(load, Fixed(pipeline="bgc", p=0.5, seed=0))
 
 
-def r1(p: Pair) -> Step:
+def r1(load: Workload) -> Step:
     """One R1 step of D; always in float32."""
     penalty = R1(gamma=1, every=16)
 
     def step() -> None:
-        p.d.zero_grad()
-        penalty(p.logits, p.reals, lambda x: x).backward()
+        load.d.zero_grad()
+        penalty(load.logits, load.reals, lambda x: x).backward()
 
     return step
 
 
-def path_length(p: Pair) -> Step:
+def path_length(load: Workload) -> Step:
     """One path-length step of G on half a batch; always in float32."""
     penalty = PathLength(weight=2, every=4, decay=0.01, shrink=2)
     generator = torch.Generator().manual_seed(0)
 
     def step() -> None:
-        p.g.zero_grad()
-        ws = torch.randn(max(len(p.reals) // 2, 1), p.g.num_ws, p.g.w_dim).requires_grad_()
-        penalty(p.synthesis, ws, generator).backward()
+        load.g.zero_grad()
+        ws = torch.randn(max(len(load.reals) // 2, 1), load.g.num_ws, load.g.w_dim).requires_grad_()
+        penalty(load.synthesis, ws, generator).backward()
 
     return step
 
 
-def _move(player: torch.optim.Optimizer, loss: Tensor) -> None:
-    player.zero_grad()
-    loss.backward()
-    player.step()
+STEPS: dict[str, Callable[[Workload], Step]] = dict(
+    zip(CASES, (g_forward, d_forward, training, ada, r1, path_length), strict=True)
+)
 
 
-STEPS: dict[str, Callable[[Pair], Step]] = {
-    "G forward": g_forward,
-    "D forward": d_forward,
-    "training step": training,
-    "step with ADA": ada,
-    "R1": r1,
-    "path length": path_length,
-}
+def clocked(step: Step, repeats: int, warm_up: int) -> list[float]:
+    """Seconds of each repeat after some that are not counted."""
+    for _ in range(warm_up):
+        step()
+    seconds = []
+    for _ in range(repeats):
+        begun = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - begun)
+    return seconds

@@ -8,7 +8,6 @@ of the device's own clock; nothing here asserts seconds.
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -18,15 +17,15 @@ from rich import box
 from rich.table import Table
 from torch import Tensor
 
+from benchmarks.harness.speed import cases
 from core import ops
-from core.losses.adversarial import logistic_d, logistic_g
-from core.networks.discriminator import Discriminator
-from core.networks.generator import Generator, channel_table
+from core.networks.generator import channel_table
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 PRECISIONS = ("fp32", "tf32", "bf16")
 STEPS = ((256, 16), (1024, 4))  # pixels, images in a batch: config-f
-IN_A_ROW = 10
+IN_A_ROW = 10  # calls between two events, so that the device, not the launch, is what is timed
+WARM_UP = 3  # calls in which kernels are compiled and memory is taken
 FEATURES = (16, 128, 256, 256)  # N, C, H, W of the operators' input
 Timing = dict[str, Any]
 
@@ -78,33 +77,30 @@ def operators(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) 
             ("x", "y", "dy"),
         ),
     }
-    made: dict[str, Any] = {}
+    makers: dict[str, Any] = {}
     for name, (call, reads) in calls.items():
-        made[name] = lambda call=call: forward(call)
-        made[f"{name}, gradient"] = lambda call=call, reads=reads: backward(call, reads)
-    made["copy"] = lambda: forward(lambda x: x.clone())
-    return made
+        makers[name] = lambda call=call: forward(call)
+        makers[f"{name}, gradient"] = lambda call=call, reads=reads: backward(call, reads)
+    makers["copy"] = lambda: forward(lambda x: x.clone())
+    return makers
 
 
 def seconds(run: Callable[[], object], device: torch.device, repeats: int) -> list[float]:
-    """Seconds of each repeat after three that warm up, by the device's clock where it has one."""
-    for _ in range(3):
+    """Seconds of each repeat after a warm-up, by the device's clock where it has one."""
+    if device.type != "cuda":
+        return cases.clocked(run, repeats, WARM_UP)
+    for _ in range(WARM_UP):
         run()
-    found = []
+    taken = []
     for _ in range(repeats):
-        if device.type != "cuda":
-            begun = time.perf_counter()
-            run()
-            found.append(time.perf_counter() - begun)
-            continue
         begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         begin.record()
-        for _ in range(IN_A_ROW):  # so that the device, not the launch, is what is timed
+        for _ in range(IN_A_ROW):
             run()
         end.record()
         end.synchronize()
-        found.append(begin.elapsed_time(end) / 1000 / IN_A_ROW)
-    return found
+        taken.append(begin.elapsed_time(end) / 1000 / IN_A_ROW)
+    return taken
 
 
 @contextmanager
@@ -121,59 +117,28 @@ def bandwidths(
     device: torch.device, repeats: int, shape: tuple[int, ...] = FEATURES
 ) -> list[Timing]:
     """GB/s of every operator, type and implementation, and their share of a copy's."""
-    found = []
+    rows = []
     for kind, dtype in DTYPES.items():
         copied = 0.0
-        made = operators(shape, dtype, device)
-        for name in ("copy", *(key for key in made if key != "copy")):
+        makers = operators(shape, dtype, device)
+        for name in ("copy", *(key for key in makers if key != "copy")):
             for implementation in ("torch",) if name == "copy" else ("torch", "triton"):
                 with by(implementation):
-                    operator = made[name]()
+                    operator = makers[name]()
                     out = operator.run()
                     moved = sum(t.numel() * t.element_size() for t in (*operator.read, out))
                     rate = moved / statistics.median(seconds(operator.run, device, repeats)) / 1e9
                 copied = rate if name == "copy" else copied
                 row = {"operator": name, "precision": kind, "implementation": implementation}
-                found.append(row | {"gb_per_second": rate, "of_copy": rate / copied})
-    return found
-
-
-def step(g: Generator, d: Discriminator, reals: Tensor, precision: str) -> Callable[[], None]:
-    """One move of D and one of G with their optimisers."""
-    players = [torch.optim.Adam(m.parameters(), lr=2e-3, betas=(0.0, 0.99)) for m in (g, d)]
-
-    def images() -> Tensor:
-        z = torch.randn(len(reals), g.z_dim, device=reals.device)
-        return g.synthesis(g.mapping(z), "random")
-
-    def run() -> None:
-        half = torch.autocast(reals.device.type, torch.bfloat16, enabled=precision == "bf16")
-        d.requires_grad_(True)
-        with half:
-            with torch.no_grad():
-                fakes = images()
-            loss = logistic_d(d(reals), d(fakes))
-        move(players[1], loss)
-        d.requires_grad_(False)
-        with half:
-            loss = logistic_g(d(images()))
-        move(players[0], loss)
-
-    return run
-
-
-def move(player: torch.optim.Optimizer, loss: Tensor) -> None:
-    """One optimiser step."""
-    player.zero_grad()
-    loss.backward()
-    player.step()
+                rows.append(row | {"gb_per_second": rate, "of_copy": rate / copied})
+    return rows
 
 
 def training(
     device: torch.device, repeats: int, size: tuple[int, int], channels: dict[int, int]
 ) -> list[Timing]:
     """Images per second and peak memory of a step, in each precision and implementation."""
-    found = []
+    rows = []
     before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
     for precision in PRECISIONS:
         short = precision == "tf32"
@@ -182,9 +147,9 @@ def training(
             row: Timing = {"pixels": size[0], "batch": size[1], "precision": precision}
             row["implementation"] = implementation
             with by(implementation):
-                found.append(row | timed(device, repeats, size, channels, precision))
+                rows.append(row | timed(device, repeats, size, channels, precision))
     torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
-    return found
+    return rows
 
 
 def timed(
@@ -195,22 +160,16 @@ def timed(
     precision: str,
 ) -> Timing:
     """One row's numbers; where the memory does not suffice they are null."""
-    resolution, batch = size
-    torch.manual_seed(0)
-    g = Generator(
-        z_dim=512, w_dim=512, img_resolution=resolution, channels=channels, mapping_layers=8
-    ).to(device)
-    d = Discriminator(img_resolution=resolution, channels=channels).to(device)
-    reals = torch.rand(batch, 3, resolution, resolution, device=device) * 2 - 1
+    load = cases.workload(size, channels, 512, precision, device)
     on_gpu = device.type == "cuda"
     if on_gpu:
         torch.cuda.reset_peak_memory_stats(device)
     try:
-        taken = seconds(step(g, d, reals, precision), device, repeats)
+        taken = seconds(cases.training(load), device, repeats)
     except torch.OutOfMemoryError:
         return {"images_per_second": None, "peak_bytes": None}
     peak = torch.cuda.max_memory_allocated(device) if on_gpu else 0
-    return {"images_per_second": batch / statistics.median(taken), "peak_bytes": peak}
+    return {"images_per_second": size[1] / statistics.median(taken), "peak_bytes": peak}
 
 
 def measured(device: torch.device, repeats: int) -> dict[str, Any]:
@@ -230,15 +189,12 @@ def measured(device: torch.device, repeats: int) -> dict[str, Any]:
 
 def tables(record: dict[str, Any]) -> list[Table]:
     """The record for a reader: kernels beside plain torch."""
-    shown = Table("operator", "precision", title="GB/s (share of a copy's)", box=box.SIMPLE)
-    for name in ("torch", "triton"):
-        shown.add_column(name, justify="right")
+    operators = table("GB/s (share of a copy's)", "operator", "torch", "triton")
     for (name, kind), pair in paired(record["operators"], ("operator", "precision")):
         cells = [f"{row['gb_per_second']:.0f} ({row['of_copy']:.0%})" for row in pair]
-        shown.add_row(name, kind, *cells)
-    steps = Table("step", "precision", title="training step: images/s (GiB)", box=box.SIMPLE)
-    for name in ("torch", "triton", "times as fast", "of the memory"):
-        steps.add_column(name, justify="right")
+        operators.add_row(name, kind, *cells)
+    heads = ("torch", "triton", "times as fast", "of the memory")
+    steps = table("training step: images/s (GiB)", "step", *heads)
     for (size, kind), pair in paired(record["steps"], ("pixels", "precision")):
         if any(row["images_per_second"] is None for row in pair):
             steps.add_row(f"{size} px", kind, *["out of memory"] * 2, "", "")
@@ -248,7 +204,14 @@ def tables(record: dict[str, Any]) -> list[Table]:
         speed = ours["images_per_second"] / plain["images_per_second"]
         memory = ours["peak_bytes"] / max(plain["peak_bytes"], 1)
         steps.add_row(f"{size} px", kind, *cells, f"{speed:.2f}", f"{memory:.2f}")
-    return [shown, steps]
+    return [operators, steps]
+
+
+def table(title: str, what: str, *columns: str) -> Table:
+    shown = Table(what, "precision", title=title, box=box.SIMPLE)
+    for column in columns:
+        shown.add_column(column, justify="right")
+    return shown
 
 
 def paired(rows: list[Timing], keys: tuple[str, str]) -> list[tuple[Any, list[Timing]]]:

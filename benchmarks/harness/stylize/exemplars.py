@@ -15,7 +15,7 @@ from torch import Tensor
 from benchmarks.harness.alignment.framing import Framing, photo
 from benchmarks.harness.data.files import File
 from benchmarks.harness.data.pictures import as_images
-from benchmarks.harness.stylize.generator import Stylist
+from benchmarks.harness.stylize.generator import StylisedGenerator
 from core.errors import UserError
 from core.networks.styles import Styles, StyleStrength, mixed
 
@@ -23,111 +23,98 @@ RANDOM = "random"
 
 
 @runtime_checkable
-class Exemplary(Protocol):
-    """A method whose shots are styles of their own.
-
-    Attributes:
-        styles: what the shots lend.
-        strength: of a style that is named.
-        unnamed_strength: of the shots' mean style, which photos get where none is named.
-    """
+class ExemplarAdapter(Protocol):
+    """A method whose shots are styles of their own."""
 
     styles: Styles
-    strength: StyleStrength
-    unnamed_strength: StyleStrength
+    strength: StyleStrength  # of a style that is named
+    unnamed_strength: StyleStrength  # of the shots' mean, which photos get where none is named
 
 
-class Lent(NamedTuple):
-    """A style that somebody named.
-
-    Attributes:
-        name: as it was named.
-        rows: extrinsic styles [1, L, W].
-        picture: whose style it is, [1, 3, R, R]; of a random one, the average face in it.
-    """
+class NamedStyle(NamedTuple):
+    """A style that somebody named."""
 
     name: str
-    rows: Tensor
-    picture: Tensor
+    rows: Tensor  # extrinsic styles [1, L, W]
+    picture: Tensor  # whose style it is, [1, 3, R, R]; of a random one, the average face in it
 
 
-def exemplary(artist: Stylist) -> Exemplary:
+def exemplar_adapter(generator: StylisedGenerator) -> ExemplarAdapter:
     """The run's adapter, whose shots are styles.
 
     Raises:
         UserError: its method keeps none of the shots' styles.
     """
-    if not isinstance(artist.adapter, Exemplary):
+    if not isinstance(generator.adapter, ExemplarAdapter):
         raise UserError(
-            f"{artist.name} has made one style of all its shots, which cannot be picked from or "
+            f"{generator.name} has made one style of all its shots, which cannot be picked from or "
             "weighed; dualstylegan is a method whose runs keep every shot's."
         )
-    return artist.adapter
+    return generator.adapter
 
 
 @torch.no_grad()
-def lent(
-    words: list[str], artist: Stylist, framed: Framing, seed: int, told: Callable[[str], None]
-) -> list[Lent]:
+def named_styles(
+    words: list[str],
+    generator: StylisedGenerator,
+    framing: Framing,
+    seed: int,
+    progress: Callable[[str], None],
+) -> list[NamedStyle]:
     """The styles that words name.
 
     Args:
         words: each a shot's number, ``random`` or a picture file.
-        artist: of the run whose styles they are.
-        framed: how pictures are framed, as photos are.
+        generator: of the run whose styles they are.
+        framing: how pictures are framed, as photos are.
         seed: of random styles.
-        told: what is said where a style takes a while.
+        progress: called with a sentence where a style takes a while.
 
     Raises:
         UserError: there is no such style, or its picture cannot be read.
     """
-    adapter, rng = exemplary(artist), torch.Generator().manual_seed(seed)
+    adapter, rng = exemplar_adapter(generator), torch.Generator().manual_seed(seed)
     styles, whole = adapter.styles, adapter.strength._replace(structure=1.0, colour=1.0)
-    found = []
+    named = []
     for word in words:
         if word == RANDOM:
             rows = styles.drawn(torch.randn(1, styles.g.z_dim, generator=rng))
-            shown = styles.on(styles.average_face, rows, whole)
+            picture = styles.on(styles.average_face, rows, whole)
         elif re.fullmatch(r"[+-]?\d{1,9}", word):
-            which = numbered(int(word), len(styles))
-            rows, shown = styles.of(which), styles.remembered(which, whole)
+            shot, count = int(word), len(styles)
+            if not 0 <= shot < count:
+                raise UserError(
+                    f"--style {shot}: the styles of this run are numbered 0 to {count - 1}."
+                )
+            rows, picture = styles.of(shot), styles.remembered(shot, whole)
         else:
-            shown = pictured(word, framed, artist.resolution)
-            told(f"Finding the style of {word}.")
-            rows = styles.like(shown[0])
-        found.append(Lent(word, rows, shown.clamp(-1, 1)))
-    return found
+            picture = read_picture(word, framing, generator.resolution)
+            progress(f"Finding the style of {word}.")
+            rows = styles.like(picture[0])
+        named.append(NamedStyle(word, rows, picture.clamp(-1, 1)))
+    return named
 
 
-def numbered(which: int, count: int) -> int:
-    """The number of a shot that there is."""
-    if not 0 <= which < count:
-        raise UserError(f"--style {which}: the styles of this run are numbered 0 to {count - 1}.")
-    return which
-
-
-def pictured(word: str, framed: Framing, resolution: int) -> Tensor:
+def read_picture(word: str, framing: Framing, resolution: int) -> Tensor:
     """Image [1, 3, R, R] of a picture file, framed as photos are."""
     path = Path(os.path.expanduser(word))  # leaves ~nobody as it is, where Path would raise
     if not path.is_file():
         raise UserError(f"--style {word} is no picture file, no shot's number and not {RANDOM!r}.")
-    seen = photo(File(path.parent, path.name), framed, resolution)
-    return as_images(seen.pixels[None])
+    return as_images(photo(File(path.parent, path.name), framing, resolution).pixels[None])
 
 
-def wearing(artist: Stylist, styles: list[Lent], changes: dict[str, float]) -> Stylist:
-    """The artist who gives all photos the same style.
+def with_style(
+    generator: StylisedGenerator, styles: list[NamedStyle], changes: dict[str, float]
+) -> StylisedGenerator:
+    """The generator that gives all photos one style: these mixed in equal parts, or all shots'.
 
-    Args:
-        artist: of the run whose styles they are.
-        styles: mixed in equal parts; none for the mean of all shots.
-        changes: of the strength that the method's configuration says.
+    ``changes`` are of the strength that the method's configuration says.
     """
-    adapter = exemplary(artist)
+    adapter = exemplar_adapter(generator)
     strength = (adapter.strength if styles else adapter.unnamed_strength)._replace(**changes)
     style = mixed([each.rows for each in styles]) if styles else adapter.styles.mean()
 
-    def make(photos: Tensor) -> Tensor:
-        return adapter.styles.on(artist.source.invert(photos), style, strength)
+    def stylise(photos: Tensor) -> Tensor:
+        return adapter.styles.on(generator.source.invert(photos), style, strength)
 
-    return replace(artist, make=make)
+    return replace(generator, stylise=stylise)

@@ -9,28 +9,22 @@ from typing import Any, NamedTuple
 
 from safetensors import SafetensorError, safe_open
 
-from benchmarks.harness.evaluation.swaps import RECORD, WEIGHTS
 from benchmarks.harness.records import record as records
+from benchmarks.harness.records.run_id import RECORD, WEIGHTS
 from core.errors import UserError
 
-SHOWN = 5  # names in a sentence
+NAMED = 5  # runs in a sentence
 
 
-class Run(NamedTuple):
-    """A run that can be shown.
+class FinishedRun(NamedTuple):
+    """A run that can be shown."""
 
-    Attributes:
-        name: as its record is called, or the file of weights that nothing is known of.
-        weights: the file.
-        record: what is known of it, or nothing.
-    """
-
-    name: str
+    name: str  # as its record is called, or the file of weights that nothing is known of
     weights: Path
-    record: dict[str, Any]
+    record: dict[str, Any]  # what is known of it, or nothing
 
 
-def found(text: str, results: Path, *, whole: bool) -> Run:
+def find_run(text: str, results: Path, *, whole: bool) -> FinishedRun:
     """The run that ``text`` names: a path, or a name (or its beginning) below ``results``.
 
     Args:
@@ -42,88 +36,81 @@ def found(text: str, results: Path, *, whole: bool) -> Run:
         UserError: there is none, there are several, or its weights are not there.
     """
     path = Path(os.path.expanduser(text))  # leaves ~nobody as it is, where Path would raise
-    if path.suffix == ".json" and path.is_file():
-        return of_record(path, results, whole=whole)
+    if not path.exists():
+        path = path_of(text, results)
     if path.is_dir():
-        return of_folder(path, results, whole=whole)
-    if path.is_file():
-        return of_weights(path, results)
-    return of_name(text, results, whole=whole)
+        path = file_in(path, results)
+    return of_record(path, results, whole) if path.suffix == ".json" else of_weights(path, results)
 
 
-def of_name(text: str, results: Path, *, whole: bool) -> Run:
-    """The run of this name, or the only one whose name begins so, or the only one that is here."""
-    runs = {p.stem for p in (results / "runs").glob("*.json")}
-    made = [p for kind in (WEIGHTS, RECORD) for p in (results / "out").glob(f"*/{kind}")]
-    names = runs | {p.parent.name for p in made}
-    meant = [name for name in sorted(names) if name == text] or [
-        name for name in sorted(names) if text and name.startswith(text)
-    ]
+def path_of(name: str, results: Path) -> Path:
+    """Folder or record of the run of a name, or of the only one that begins so, or that is here."""
+    out = results / "out"
+    names = {path.stem for path in (results / "runs").glob("*.json")}
+    names |= {path.parent.name for kind in (WEIGHTS, RECORD) for path in out.glob(f"*/{kind}")}
+    meant = [name] if name in names else sorted(n for n in names if name and n.startswith(name))
     if not meant:
         raise UserError(
-            f"{text} is neither a folder, a file nor a run in {results}; a run is made by "
+            f"{name} is neither a folder, a file nor a run in {results}; a run is made by "
             "`python -m benchmarks.run`."
         )
-    here = [name for name in meant if (results / "out" / name / WEIGHTS).is_file()]
+    here = [name for name in meant if (out / name / WEIGHTS).is_file()]
     if len(here) == 1:  # of the others there are only records
         meant = here
     if len(meant) > 1:
-        more = ", ..." if len(meant) > SHOWN else ""
+        more = ", ..." if len(meant) > NAMED else ""
         raise UserError(
-            f"{text} is the beginning of {len(meant)} runs: {', '.join(meant[:SHOWN])}{more}."
+            f"{name} is the beginning of {len(meant)} runs: {', '.join(meant[:NAMED])}{more}."
         )
-    folder, record = results / "out" / meant[0], results / "runs" / f"{meant[0]}.json"
-    return (
-        of_folder(folder, results, whole=whole)
-        if folder.is_dir()
-        else of_record(record, results, whole=whole)
-    )
+    folder = out / meant[0]
+    return folder if folder.is_dir() else results / "runs" / f"{meant[0]}.json"
 
 
-def of_record(path: Path, results: Path, *, whole: bool) -> Run:
-    """The run of a record; its weights lie beside it or in ``results/out``."""
-    record = records.read(path)
-    name = path.parent.name if path.name == RECORD else path.stem
-    folder = path.parent if path.name == RECORD else results / "out" / name
-    return _run(name, folder, record, whole=whole)
-
-
-def of_folder(folder: Path, results: Path, *, whole: bool) -> Run:
-    """The run of a folder of ``results/out``."""
-    if (folder / RECORD).is_file():
-        return _run(folder.name, folder, records.read(folder / RECORD), whole=whole)
-    if (folder / WEIGHTS).is_file():
-        return of_weights(folder / WEIGHTS, results)
-    if (results / "runs" / f"{folder.name}.json").is_file():
-        return of_record(results / "runs" / f"{folder.name}.json", results, whole=whole)
+def file_in(folder: Path, results: Path) -> Path:
+    """Record or weights of a folder of ``results/out``."""
+    published = results / "runs" / f"{folder.name}.json"
+    for file in (folder / RECORD, folder / WEIGHTS, published):
+        if file.is_file():
+            return file
     raise UserError(f"{folder} is no finished run: it holds no {WEIGHTS}.")
 
 
-def of_weights(path: Path, results: Path) -> Run:
+def of_record(path: Path, results: Path, whole: bool) -> FinishedRun:
+    """The run of a record; its weights lie beside it, or in ``out`` of its or these results.
+
+    A row of swapped layers that could not be written has the weights of the whole run.
+    """
+    record = records.read(path)
+    folders = [place / "out" / path.stem for place in (path.parent.parent, results)]
+    if path.name == RECORD:
+        folders = [path.parent]
+    folder = next((folder for folder in folders if folder.is_dir()), folders[-1])
+    own = folder / WEIGHTS
+    base = folder.parent / str(record.get("of", folder.name)) / WEIGHTS
+    candidates = [base] if whole or "of" not in record else [own, base]
+    weights = next((path for path in candidates if path.is_file()), None)
+    if weights is None:
+        makes = command_of(record)
+        raise UserError(f"The weights of {folder.name} are not here: `{makes}` makes them.")
+    return FinishedRun(folder.name, weights, record)
+
+
+def of_weights(path: Path, results: Path) -> FinishedRun:
     """A file of weights, with the record of the run that it says it is of, where there is one."""
     try:
         with safe_open(path, framework="pt") as file:
             name = (file.metadata() or {}).get("run", "")
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(f"{path} is not a readable safetensors file: {error}.") from error
-    sides = (path.with_name(RECORD), results / "runs" / f"{Path(name).name}.json")
-    for record in sides if name else ():
-        if record.is_file() and (record.name != RECORD or path.parent.name == name):
-            return Run(name, path, records.read(record))
-    return Run(name or path.name, path, {})
+    beside = path.with_name(RECORD)
+    published = results / "runs" / f"{Path(name).name}.json"  # a name in a file is no path
+    for record in (beside, published) if name else ():
+        if record.is_file() and (record != beside or path.parent.name == name):
+            return FinishedRun(name, path, records.read(record))
+    return FinishedRun(name or path.name, path, {})
 
 
-def _run(name: str, folder: Path, record: dict[str, Any], *, whole: bool) -> Run:
-    """With its own weights or, of swapped layers that could not be written, the whole run's."""
-    own, base = folder / WEIGHTS, folder.parent / str(record.get("of", name)) / WEIGHTS
-    wanted = [base] if whole or "of" not in record else [own, base]
-    there = next((path for path in wanted if path.is_file()), None)
-    if there is None:
-        raise UserError(f"The weights of {name} are not here: `{command(record)}` makes them.")
-    return Run(name, there, record)
-
-
-def command(record: dict[str, Any]) -> str:
+def command_of(record: dict[str, Any]) -> str:
     """What makes a run again."""
     groups = [f"{group}={record[group]}" for group in ("method", "data", "source", "eval")]
     own = [str(word) for word in record.get("overrides", []) if "=" in str(word)]

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
+from benchmarks.harness.config import files, recorded
 from benchmarks.harness.config.build import build
+from benchmarks.harness.config.compose import compose
+from benchmarks.harness.config.files import Config
 from benchmarks.harness.evaluation import swaps
-from benchmarks.harness.stylize.find_run import Run
+from benchmarks.harness.stylize.find_run import FinishedRun
 from benchmarks.harness.training import seeds
 from core import weights
 from core.errors import UserError
@@ -23,18 +25,18 @@ from core.networks.generator import Generator
 from core.networks.layer_swap import Swap, by_weights
 from core.source import Invert, Source
 
-REFINED = "source.invert.invert.refine.steps"
-DRAWN = "source.invert.invert.otherwise.seed"
+REFINEMENT = "source.invert.invert.refine.steps"
+PROJECTION_SEED = "source.invert.invert.otherwise.seed"
 
 
-class Shown(NamedTuple):
+class Stylised(NamedTuple):
     """What came of photos: the source's pictures and those in the style, [N, 3, R, R] each."""
 
     inversions: Tensor
     results: Tensor
 
 
-class Once:
+class InvertOnce:
     """An inverter that does not invert the same photos twice."""
 
     def __init__(self, invert: Invert) -> None:
@@ -47,7 +49,7 @@ class Once:
         return self.ws
 
 
-class Plain(nn.Module):
+class BareGenerator(nn.Module):
     """A generator of which nothing is known but the source that it was made from.
 
     Raises:
@@ -66,7 +68,6 @@ class Plain(nn.Module):
         self.source, self.g = source, g
 
     def judged(self) -> Generator:
-        """The generator."""
         return self.g
 
     def stylise(self, photos: Tensor) -> Tensor:
@@ -75,22 +76,14 @@ class Plain(nn.Module):
 
 
 @dataclass(frozen=True)
-class Stylist:
-    """Stylises photos.
+class StylisedGenerator:
+    """Stylises photos."""
 
-    Attributes:
-        name: of the run.
-        source: inverts the photos.
-        adapter: what the run has made, which may be able to do more than its ``stylise``.
-        make: images [N, 3, R, R] in the style, of photos [N, 3, R, R].
-        notes: what should be said of it, in sentences.
-    """
-
-    name: str
-    source: Source
-    adapter: Any
-    make: Callable[[Tensor], Tensor]
-    notes: tuple[str, ...]
+    name: str  # of the run
+    source: Source  # inverts the photos
+    adapter: Any  # what the run has made, which may be able to do more than its ``stylise``
+    stylise: Callable[[Tensor], Tensor]  # images [N, 3, R, R] in the style, of photos
+    notes: tuple[str, ...]  # what should be said of it, in sentences
 
     @property
     def resolution(self) -> int:
@@ -98,73 +91,78 @@ class Stylist:
         return self.source.resolution
 
     @torch.no_grad()
-    def __call__(self, photos: Tensor) -> Shown:
+    def __call__(self, photos: Tensor) -> Stylised:
         """What comes of photos [N, 3, R, R] in [-1, 1]."""
         ws = self.source.invert(photos)
         inversions = self.source.g.synthesis(ws, noise_mode="const")
-        return Shown(inversions.clamp(-1, 1), self.make(photos).clamp(-1, 1))
+        return Stylised(inversions.clamp(-1, 1), self.stylise(photos).clamp(-1, 1))
 
 
-def stylist(run: Run, cfg: DictConfig, *, refine: int, swap: tuple[int, ...], seed: int) -> Stylist:
-    """The networks of a run, ready.
+def load_generator(
+    run: FinishedRun, source: str, *, refine: int, swap: int | None, seed: int
+) -> StylisedGenerator:
+    """The networks of a run.
 
     Args:
         run: which one.
-        cfg: its configuration, or any with the source of weights that have no record; changed.
+        source: name of the source of weights that have no record.
         refine: evaluations that improve the encoder's rows.
-        swap: up to how many pixels the layers are the source's, or nothing for what the run says.
+        swap: up to how many pixels the layers are the source's; None for what the run says.
         seed: of what is drawn where photos are inverted by optimisation.
 
     Raises:
         UserError: the run cannot be rebuilt, or cannot do what is asked.
     """
-    wanted = [partial(by_weights, resolution=r) for r in swap] or of_row(run, cfg)
-    inverted(cfg, refine, seed, run.name)
-    seeds.everything(seed, deterministic=True)
-    made = built(cfg, run)
-    made.source.inverter = Once(made.source.inverter)
-    for exchange in wanted:
-        swaps.apply(exchange, made)
-    made.eval()
+    cfg = recorded.configuration(run.record) if run.record else compose([f"source={source}"]).cfg
+    with recorded.rebuilding(run.name):
+        exchanges = own_swaps(run, cfg) if swap is None else [partial(by_weights, resolution=swap)]
+        set_inversion(cfg, refine, seed, run.name)
+        seeds.everything(seed, deterministic=True)
+        adapter = load_adapter(cfg, run)
+        adapter.source.inverter = InvertOnce(adapter.source.inverter)
+        for exchange in exchanges:
+            swaps.apply(exchange, adapter)
+    adapter.eval()
     reason = run.record.get("reason", "")
     notes = (f"{run.name} failed: {reason}",) if run.record.get("state") == "failed" else ()
-    return Stylist(run.name, made.source, made, made.stylise, notes)
+    return StylisedGenerator(run.name, adapter.source, adapter, adapter.stylise, notes)
 
 
-def of_row(run: Run, cfg: DictConfig) -> list[Swap]:
+def own_swaps(run: FinishedRun, cfg: Config) -> list[Swap]:
     """What makes a record's row of the whole run's weights; its own weights need nothing more."""
     whole = run.weights.parent.name == run.record.get("of")
     return [build(cfg.swap)] if whole and cfg.swap.resolution else []
 
 
-def inverted(cfg: DictConfig, refine: int, seed: int, name: str) -> None:
+def set_inversion(cfg: Config, refine: int, seed: int, name: str) -> None:
     """Have photos inverted by the encoder and as much refinement as asked, not from memory.
 
     A source that has no encoder inverts as its configuration says.
     """
-    if OmegaConf.select(cfg, DRAWN) is not None:
-        OmegaConf.update(cfg, DRAWN, seed)
-    if OmegaConf.select(cfg, REFINED) is not None:
-        OmegaConf.update(cfg, REFINED, refine)
-        OmegaConf.update(cfg, "source.invert", cfg.source.invert.invert, merge=False)
+    if files.has(cfg, PROJECTION_SEED):
+        files.put(cfg, PROJECTION_SEED, seed)
+    if files.has(cfg, REFINEMENT):
+        files.put(cfg, REFINEMENT, refine)
+        files.put(cfg, "source.invert", cfg.source.invert.invert)
     elif refine:
         raise UserError(f"The source of {name} has no encoder whose styles could be refined.")
 
 
-def built(cfg: DictConfig, run: Run) -> Any:
+def load_adapter(cfg: Config, run: FinishedRun) -> Any:
     """The adapter of a run with its weights, or the plain generator of weights without a record."""
     source = build(cfg.source)
     if not source.trained:
         raise UserError(f"{run.name} has no trained source that could invert a photo.")
     if not run.record:
         classes = {kind.__name__: kind for kind in (Generator, Discriminator)}
-        return Plain(source, only(weights.read(run.weights, classes)[0], run.weights), run.name)
+        g = averaged_generator(weights.read(run.weights, classes)[0], run.weights)
+        return BareGenerator(source, g, run.name)
     adapter = build(cfg.method, source)
-    take(adapter, run.weights)
+    load_weights(adapter, run.weights)
     return adapter
 
 
-def only(networks: dict[str, Any], path: Path) -> Generator:
+def averaged_generator(networks: dict[str, Any], path: Path) -> Generator:
     """The averaged generator among networks, or the one that there is."""
     for name in ("g_ema", "g"):
         if isinstance(networks.get(name), Generator):
@@ -172,7 +170,7 @@ def only(networks: dict[str, Any], path: Path) -> Generator:
     raise UserError(f"{path} holds no generator.")
 
 
-def take(adapter: Any, path: Path) -> None:
+def load_weights(adapter: Any, path: Path) -> None:
     """Give an adapter the networks that it exported; only those kinds are read."""
     exported = adapter.export()
     kinds: dict[str, type[nn.Module]] = {type(n).__name__: type(n) for n in exported.values()}

@@ -117,7 +117,7 @@ class Compact(nn.Module):
         if g.num_ws != self.rows or not same_average(self.average, g):
             raise UserError(
                 "The encoder was trained for another generator; "
-                "`python -m benchmarks.encode source=NAME` trains it anew."
+                "`python -m benchmarks.assets encoder source=NAME` trains it anew."
             )
 
 

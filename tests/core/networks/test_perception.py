@@ -98,7 +98,7 @@ def test_weights_come_back_from_half_precision(network: Perception, tmp_path: Pa
 
 
 def test_a_missing_network_is_named_with_its_command(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"benchmarks\.perceive"):
+    with pytest.raises(UserError, match=r"benchmarks\.assets perception"):
         read(tmp_path / "perception_other.safetensors")
     with pytest.raises(UserError, match="choose measure or guide"):
         perception.load("judge")

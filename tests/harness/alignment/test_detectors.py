@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks.align import command
+from benchmarks import align as command
 from benchmarks.harness.alignment import DETECTORS, align, detector
 from benchmarks.harness.alignment.detectors import installed
 from benchmarks.harness.alignment.ffhq import Quad
@@ -134,7 +134,7 @@ def test_faces_are_cut_out_and_every_missed_file_is_listed(tmp_path, capsys):
     (folder / "c.jpg").write_bytes(b"")
     marks = written(tmp_path, {"a.png": (FACE + 70).tolist()})
     words = [str(folder), "--to", str(to), "--size", "64", "--landmarks", str(marks)]
-    assert command(words) == 1
+    assert command.main(words) == 1
     wanted = align(Image.open(folder / "a.png"), FACE + 70, 64, 256)
     assert (np.asarray(Image.open(to / "a.png")) == wanted).all()
     assert sorted(path.name for path in to.iterdir()) == ["a.png", "missed.txt"]
@@ -153,7 +153,7 @@ def test_landmarks_of_a_picture_of_another_size_miss_that_file_alone(tmp_path, c
     marks = written(tmp_path, {"a.png": change(face).tolist(), "b.png": face.tolist()})
     words = [str(tmp_path / name) for name in ("a.png", "b.png")]
     to = tmp_path / "to"
-    assert command([*words, "--to", str(to), "--size", "64", "--landmarks", str(marks)]) == 1
+    assert command.main([*words, "--to", str(to), "--size", "64", "--landmarks", str(marks)]) == 1
     assert sorted(path.name for path in to.iterdir()) == ["b.png", "missed.txt"]
     assert "a.png: the landmarks lie outside it (300 x 260)." in capsys.readouterr().err
 
@@ -282,7 +282,7 @@ def test_weights_that_are_not_there_are_one_sentence_with_the_command(tmp_path, 
 
 
 def test_an_unknown_detector_and_a_lacking_package_are_one_sentence():
-    with pytest.raises(UserError, match=r"no alignment 'magic'.*mtcnn, dlib"):
+    with pytest.raises(UserError, match=r"no detector 'magic'.*mtcnn, dlib"):
         detector("magic")
     with pytest.raises(UserError, match="JSON file"):
         detector("landmarks")

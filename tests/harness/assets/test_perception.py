@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks import parafaces
-from benchmarks.harness.assets.accuracy import accuracy, auc, means, r_squared, verification
-from benchmarks.harness.assets.augmentation import Nuisance
+from benchmarks import assets, parafaces
+from benchmarks.harness.assets.accuracy import accuracy, means, r_squared
+from benchmarks.harness.assets.augmentation import FaceAugmentation
 from benchmarks.harness.assets.faces import Faces
+from benchmarks.harness.assets.perception import AngularMargin, Recipe, train
 from benchmarks.harness.data.pictures import as_images
-from benchmarks.perceive import ROOT, AngularMargin, Recipe, command, train
 from core.networks import perception
 from core.networks.perception import Perception
-from core.paths import ASSETS
+from core.paths import ASSETS, ROOT
 from tests.core.networks.test_perception import SMALL
 
 NONE = {"shift": 0.0, "zoom": 0.0, "gain": 0.0, "bias": 0.0, "saturation": 0.0, "blur": 0.0,
@@ -47,7 +47,7 @@ def trained(images: int) -> dict[str, float]:
     torch.manual_seed(0)
     network = Perception(**SMALL)
     recipe = Recipe(images, 24, 5e-3, 0.0, 0.1, False, 0.1, 10.0, LOSS)
-    train(network, discs(12, 4), recipe, Nuisance(**NONE), seed=1)
+    train(network, discs(12, 4), recipe, FaceAugmentation(**NONE), seed=1)
     return means(accuracy(network, discs(12, 4), {"all": slice(0, 3)}))
 
 
@@ -71,19 +71,6 @@ def test_a_batch_holds_what_is_known_of_each_picture() -> None:
     assert known["images"].shape == (2, 3, 64, 64)
     corner = known["images"][:, 0, 0, 0]
     torch.testing.assert_close(corner, torch.tensor([30, 220]) / 127.5 - 1)
-
-
-def test_area_under_the_curve_is_its_closed_form() -> None:
-    assert auc(torch.tensor([2.0, 3.0]), torch.tensor([0.0, 1.0])) == 1
-    assert auc(torch.tensor([1.0]), torch.tensor([0.0, 1.0, 2.0, 3.0])) == pytest.approx(1.5 / 4)
-    assert auc(torch.zeros(5), torch.zeros(7)) == 0.5
-
-
-def test_verification_compares_all_pairs() -> None:
-    eye = torch.eye(4)
-    who = torch.arange(4)
-    assert verification(eye, eye, who, who) == 1
-    assert verification(eye, eye.roll(1, 0), who, who) < 0.5
 
 
 def test_explained_variance_is_one_for_the_truth_and_zero_for_the_mean() -> None:
@@ -117,7 +104,7 @@ def spot(side: int, x: int, y: int) -> tuple[Tensor, Tensor]:
 
 def test_landmarks_move_with_the_picture() -> None:
     images, landmarks = spot(32, 12, 20)
-    nuisance = Nuisance(**{**NONE, "shift": 3.0, "zoom": 0.1})
+    nuisance = FaceAugmentation(**{**NONE, "shift": 3.0, "zoom": 0.1})
     moved, where, amount = nuisance(images, landmarks, torch.Generator().manual_seed(0))
     light = moved.mean(1) + 1
     steps = torch.arange(32) + 0.5
@@ -130,14 +117,14 @@ def test_landmarks_move_with_the_picture() -> None:
 
 def test_no_nuisance_leaves_the_picture() -> None:
     images, landmarks = spot(32, 12, 20)
-    same, where, _ = Nuisance(**NONE)(images, landmarks, torch.Generator().manual_seed(0))
+    same, where, _ = FaceAugmentation(**NONE)(images, landmarks, torch.Generator().manual_seed(0))
     torch.testing.assert_close(same, images, atol=1e-5, rtol=0)
     torch.testing.assert_close(where, landmarks)
 
 
 def test_blur_and_noise_are_told() -> None:
     images, landmarks = spot(32, 12, 20)
-    blurred, _, amount = Nuisance(**{**NONE, "blur": 2.0})(
+    blurred, _, amount = FaceAugmentation(**{**NONE, "blur": 2.0})(
         images, landmarks, torch.Generator().manual_seed(0)
     )
     peak = blurred.amax((1, 2, 3))
@@ -157,7 +144,7 @@ def test_the_rate_rises_then_falls_to_zero() -> None:
 def test_a_mistake_on_the_command_line_is_one_sentence(
     word: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command([word]) == 2
+    assert assets.main(["perception", word]) == 2
     error = capsys.readouterr().err
     assert said in error
     assert len(error.splitlines()) == 1

@@ -44,6 +44,20 @@ def test_nothing_heavy_is_imported(line):
     assert not HEAVY & set(modules)
 
 
+def test_help_of_no_command_imports_anything_heavy():
+    names = sorted(path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py"))
+    code = "\n".join([
+        "import contextlib, importlib, json, sys",
+        f"for name in {names}:",
+        "    with contextlib.suppress(SystemExit):",
+        "        importlib.import_module(f'benchmarks.{name}').main(['--help'])",
+        "print('\\n' + json.dumps(sorted(sys.modules)))",
+    ])  # fmt: skip
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not HEAVY & set(json.loads(done.stdout.splitlines()[-1]))
+
+
 @pytest.mark.parametrize("line", LIGHT)
 def test_it_costs_little_more_than_hydra(line):
     name, *words = line.split()

@@ -11,6 +11,7 @@ from benchmarks import exemplars
 from benchmarks import run as runs
 from benchmarks.harness.config.build import build
 from benchmarks.harness.evaluation.metrics import exemplar_retrieval
+from benchmarks.harness.stylize.exemplar_evaluation import exchange_rows
 from benchmarks.harness.stylize.style_grid import STRENGTHS, in_strengths, in_styles
 
 SIDE, SHOTS = 64, 3
@@ -43,7 +44,7 @@ def test_exchanged_rows_are_the_exemplars_in_the_finer_half(composed):
     adapter = build(cfg.method, build(cfg.source)).eval()
     ws = adapter.source.g.mapping(torch.randn(4, 16, generator=torch.Generator().manual_seed(1)))
     with torch.no_grad():
-        found = exemplars.exchanged(adapter, ws[:2], ws[1:])
+        found = exchange_rows(adapter, ws[:2], ws[1:])
         own = torch.cat([ws[1, :5], ws[3, 5:]])
         wanted = adapter.render(own[None]).clamp(-1, 1)
         plain = adapter.render(ws[1:2]).clamp(-1, 1)

@@ -127,24 +127,24 @@ def test_paths_of_this_machine_stay_here(folder, tmp_path):
 
 def test_a_licence_is_that_of_the_source_unless_the_pictures_allow_less():
     ours = {"source": "parafaces64", "config": {"data": {"style": "clay"}}}
-    assert model_card.inherited(ours, "").identifier == "mit"
+    assert model_card.licence_of(ours, "").identifier == "mit"
     theirs = copy.deepcopy(ours)
     theirs["config"]["source"] = {"weights": "ffhq256.safetensors"}
     with pytest.raises(UserError, match="--licence"):
-        model_card.inherited(theirs, "")
-    assert model_card.inherited(theirs, "NVIDIA, non-commercial").identifier == "other"
+        model_card.licence_of(theirs, "")
+    assert model_card.licence_of(theirs, "NVIDIA, non-commercial").identifier == "other"
     terms = "non-commercial research only"
     trained = {"source": "photo64", "config": {"source": {"licence": terms}, "data": {"style": 1}}}
-    assert model_card.inherited(trained, "").identifier == "other"
-    assert model_card.inherited(trained, "").name == terms
+    assert model_card.licence_of(trained, "").identifier == "other"
+    assert model_card.licence_of(trained, "").name == terms
     real = {"source": "parafaces64", "config": {"data": {"about": {"licence": "CC BY-NC 2.0"}}}}
-    assert model_card.inherited(real, "").identifier == "other"
-    assert "CC BY-NC 2.0" in model_card.inherited(real, "").name
+    assert model_card.licence_of(real, "").identifier == "other"
+    assert "CC BY-NC 2.0" in model_card.licence_of(real, "").name
 
 
 def test_what_cannot_be_exported_is_said_in_one_sentence(folder, tmp_path, capsys):
     assert main(["nowhere", "--to", str(tmp_path / "hub")]) == 2
-    assert "is no finished run" in capsys.readouterr().err
+    assert "is neither a folder, a file nor a run" in capsys.readouterr().err
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
     assert main([str(folder), "--to", str(tmp_path / "full")]) == 2

@@ -12,16 +12,11 @@ from tests.helpers import checkpoints
 
 
 @pytest.fixture
-def command(monkeypatch, capsys):
+def command(capsys):
     """Runs the command in this process: exit status, standard output, standard error."""
 
     def command(*words):
-        monkeypatch.setattr(sys, "argv", ["convert", *map(str, words)])
-        try:
-            convert.main()
-            status = 0
-        except SystemExit as left:
-            status = left.code
+        status = convert.main([*map(str, words)])
         said = capsys.readouterr()
         return status, said.out, said.err
 

@@ -8,8 +8,7 @@ import threading
 
 import pytest
 
-from benchmarks import fetch
-from benchmarks.harness.io import external_weights
+from benchmarks.harness.io import download, external_weights
 from core.errors import UserError
 
 DATA = bytes(range(256)) * 2000
@@ -61,7 +60,7 @@ def entry(server, **changes):
 
 
 def part_of(wanted):
-    return fetch.part_of(wanted, wanted.places[0])
+    return download.part_of(wanted, wanted.places[0])
 
 
 def shown(done, total):
@@ -70,7 +69,7 @@ def shown(done, total):
 
 def test_a_file_is_brought_whole_and_checked(server):
     wanted = entry(server, bytes=len(DATA), sha256=SHA)
-    fetch.fetch(wanted, shown)
+    download.fetch(wanted, shown)
     assert wanted.path.read_bytes() == DATA
     assert wanted.state == "present"
     assert not part_of(wanted).exists()
@@ -80,9 +79,9 @@ def test_a_download_goes_on_where_it_was_cut_off(server):
     wanted = entry(server, sha256=SHA)
     server.cut = 200_000
     with pytest.raises(UserError, match="ended after 200,000 of 512,000 bytes"):
-        fetch.fetch(wanted, shown)
+        download.fetch(wanted, shown)
     server.cut = 0
-    fetch.fetch(wanted, shown)
+    download.fetch(wanted, shown)
     assert server.asked == [None, "bytes=200000-"]
     assert wanted.path.read_bytes() == DATA
 
@@ -93,7 +92,7 @@ def test_a_server_that_cannot_go_on_gives_it_all_again(server, kept):
     wanted = entry(server, sha256=SHA)
     part_of(wanted).parent.mkdir()
     part_of(wanted).write_bytes(b"x" * kept)
-    fetch.fetch(wanted, shown)
+    download.fetch(wanted, shown)
     assert wanted.path.read_bytes() == DATA
 
 
@@ -102,7 +101,7 @@ def test_a_complete_part_is_taken_and_a_longer_one_is_dropped(server):
     part_of(wanted).parent.mkdir()
     for before in (DATA, DATA + b"more"):
         part_of(wanted).write_bytes(before)
-        fetch.fetch(wanted, shown)
+        download.fetch(wanted, shown)
         assert wanted.path.read_bytes() == DATA
 
 
@@ -114,7 +113,7 @@ def test_a_complete_part_is_taken_and_a_longer_one_is_dropped(server):
 def test_another_file_is_deleted(server, known, told):
     wanted = entry(server, **known)
     with pytest.raises(UserError, match=told):
-        fetch.fetch(wanted, shown)
+        download.fetch(wanted, shown)
     assert not wanted.path.exists()
     assert not part_of(wanted).exists()
 
@@ -124,7 +123,7 @@ def test_a_web_page_is_no_file_and_the_next_place_is_tried(server):
     wanted = entry(server)
     nowhere = wanted._replace(places=["http://127.0.0.1:9/x", *wanted.places])
     with pytest.raises(UserError) as told:
-        fetch.fetch(nowhere, shown)
+        download.fetch(nowhere, shown)
     for part in ("refused", "web page", wanted.by_hand, "benchmarks.fetch inception --from FILE"):
         assert part in str(told.value)
 
@@ -135,10 +134,10 @@ def test_what_one_place_began_no_other_place_ends(server):
     first, second = wanted.places[0], f"{wanted.places[0]}?other"
     server.cut = 200_000
     with pytest.raises(UserError, match="ended after"):
-        fetch.fetch(wanted._replace(places=[first, second]), shown)
+        download.fetch(wanted._replace(places=[first, second]), shown)
     assert server.asked == [None, None]
     server.cut = 0
-    fetch.fetch(wanted._replace(places=[second]), shown)
+    download.fetch(wanted._replace(places=[second]), shown)
     assert server.asked[-1] == "bytes=200000-"
     assert list(wanted.path.parent.iterdir()) == [wanted.path]
     assert wanted.path.read_bytes() == DATA
@@ -149,7 +148,7 @@ def test_a_file_of_the_right_length_that_is_another_is_brought_again(server):
     wanted.path.parent.mkdir()
     wanted.path.write_bytes(bytes(len(DATA)))
     for _ in range(2):
-        fetch.bring(wanted, None)
+        download.provide(wanted, None)
         assert wanted.path.read_bytes() == DATA
     assert server.asked == [None]
 
@@ -158,14 +157,14 @@ def test_a_file_obtained_by_hand_is_copied_and_checked(server, tmp_path):
     given = tmp_path / "by_hand.pt"
     given.write_bytes(DATA)
     wanted = entry(server, sha256=SHA)
-    fetch.take(wanted, given)
+    download.copy_by_hand(wanted, given)
     assert wanted.path.read_bytes() == DATA
     given.write_bytes(DATA[:-1])
     with pytest.raises(UserError, match="is not inception: its sha256"):
-        fetch.take(wanted, given)
+        download.copy_by_hand(wanted, given)
     assert wanted.path.read_bytes() == DATA
     with pytest.raises(UserError, match="no file"):
-        fetch.take(wanted, tmp_path / "absent")
+        download.copy_by_hand(wanted, tmp_path / "absent")
 
 
 def test_a_missing_file_is_one_sentence_with_command_place_and_licence(server, tmp_path):

@@ -12,13 +12,15 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from benchmarks import tiles
-from benchmarks.harness.config import targets
+from benchmarks.harness.config import recorded
 from benchmarks.harness.config.build import build
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.io.contact_sheet import to_uint8
 from benchmarks.harness.leaderboard.facts import data_label
 from benchmarks.harness.records import record as records
+from benchmarks.harness.records.run_id import RECORD, WEIGHTS
 from benchmarks.harness.report import image_grid, thumbnails
+from benchmarks.harness.report import tiles as strips
 from benchmarks.harness.training import seeds
 from core import weights
 from core.paths import ROOT
@@ -30,9 +32,9 @@ SIDE = thumbnails.SIDE
 def left(results, record, networks):
     """The folder of a run as it is left behind; its record is published."""
     folder = results / "out" / thumbnails.name(record)
-    for path in (folder / swaps.RECORD, results / "runs" / f"{folder.name}.json"):
+    for path in (folder / RECORD, results / "runs" / f"{folder.name}.json"):
         records.write(path, record)
-    weights.write(folder / swaps.WEIGHTS, networks, {})
+    weights.write(folder / WEIGHTS, networks, {})
     return folder
 
 
@@ -74,7 +76,7 @@ def near(a, b):
 
 def test_a_strip_shows_what_the_weights_make_of_the_latents_that_are_judged(finished, tmp_path):
     _, record, adapter = finished()
-    assert tiles.command(["--folder", str(tmp_path)]) == 0
+    assert tiles.main(["--folder", str(tmp_path)]) == 0
     shown = pixels(tmp_path / "tiles" / f"{thumbnails.name(record)}.webp")
     judged = record["config"]["eval"]
     generator = torch.Generator().manual_seed(judged["seed"])
@@ -89,7 +91,7 @@ def test_a_scene_holds_shots_and_truth_and_is_shared(finished, tmp_path):
     _, record, _ = finished()
     other = finished("freezed")[1]
     assert thumbnails.scene(record) == thumbnails.scene(other)
-    tiles.command(["--folder", str(tmp_path)])
+    tiles.main(["--folder", str(tmp_path)])
     names = {path.name for path in (tmp_path / "tiles").glob("*")}
     scene = thumbnails.scene(record)
     # An untrained source shows nothing that anybody was adapted from.
@@ -100,17 +102,17 @@ def test_a_scene_holds_shots_and_truth_and_is_shared(finished, tmp_path):
 
 
 def test_of_thousands_of_shots_the_first_are_shown(finished, tmp_path, monkeypatch):
-    monkeypatch.setattr(tiles, "MOST", 3)
+    monkeypatch.setattr(strips, "MOST", 3)
     _, record, _ = finished()
-    tiles.command(["--folder", str(tmp_path)])
+    tiles.main(["--folder", str(tmp_path)])
     shown = pixels(tmp_path / "tiles" / f"{thumbnails.scene(record)}--shots.webp")
-    cfg = OmegaConf.create(targets.addressed(tiles.loose(record["config"])))
+    cfg = recorded.configuration(record)
     assert near(shown, to_uint8(build(cfg.data).shots[:3])) < 12
 
 
 def test_a_trained_source_gives_its_own_strip_the_stylised_people_and_the_truth(finished, tmp_path):
     _, record, _ = finished(source="parafaces64")
-    tiles.command(["--folder", str(tmp_path)])
+    tiles.main(["--folder", str(tmp_path)])
     scene = tmp_path / "tiles" / thumbnails.scene(record)
     both = thumbnails.LATENTS + thumbnails.PHOTOS
     assert len(pixels(tmp_path / "tiles" / f"{thumbnails.name(record)}.webp")) == both
@@ -124,9 +126,9 @@ def test_a_swapped_row_is_shown_with_its_layers_swapped(finished, tmp_path):
     config["swap"]["resolution"] = 16
     row = whole | {"recipe": "0" * 8, "of": thumbnails.name(whole), "config": config}
     row["overrides"] = ["swap.resolution=16"]
-    networks = swaps.apply(build(OmegaConf.create(config["swap"])), adapter)
+    networks = swaps.apply(build(recorded.configuration(row).swap), adapter)
     left(tmp_path, row, networks)
-    tiles.command(["--folder", str(tmp_path)])
+    tiles.main(["--folder", str(tmp_path)])
     shown, before = (
         pixels(tmp_path / "tiles" / f"{thumbnails.name(r)}.webp") for r in (row, whole)
     )
@@ -152,32 +154,32 @@ def test_every_committed_strip_belongs_to_a_committed_record():
 
 def test_what_is_there_is_left_alone_until_its_weights_are_newer(finished, tmp_path):
     folder, record, _ = finished()
-    tiles.command(["--folder", str(tmp_path)])
+    tiles.main(["--folder", str(tmp_path)])
     path = tmp_path / "tiles" / f"{thumbnails.name(record)}.webp"
     path.write_bytes(b"mine")
-    tiles.command(["--folder", str(tmp_path)])
+    tiles.main(["--folder", str(tmp_path)])
     assert path.read_bytes() == b"mine"
     later = path.stat().st_mtime + 1
-    os.utime(folder / swaps.WEIGHTS, (later, later))
-    tiles.command(["--folder", str(tmp_path)])
+    os.utime(folder / WEIGHTS, (later, later))
+    tiles.main(["--folder", str(tmp_path)])
     assert path.read_bytes() != b"mine"
 
 
 def test_runs_that_failed_lost_their_weights_or_are_not_published_have_no_strip(finished, tmp_path):
     finished(state="failed", reason="nan", metrics={})
     folder, _, _ = finished("freezed")
-    (folder / swaps.WEIGHTS).unlink()
+    (folder / WEIGHTS).unlink()
     folder, _, _ = finished("freezeg")
     (tmp_path / "runs" / f"{folder.name}.json").unlink()
-    assert tiles.command(["--folder", str(tmp_path)]) == 0
+    assert tiles.main(["--folder", str(tmp_path)]) == 0
     assert not (tmp_path / "tiles").exists()
 
 
 def test_a_run_that_cannot_be_shown_is_said_and_the_others_go_on(finished, tmp_path, capsys):
     folder, _, _ = finished()
-    (folder / swaps.WEIGHTS).write_bytes(b"torn")
+    (folder / WEIGHTS).write_bytes(b"torn")
     other = finished("freezed")[1]
-    assert tiles.command(["--folder", str(tmp_path)]) == 1
+    assert tiles.main(["--folder", str(tmp_path)]) == 1
     assert "is left out" in capsys.readouterr().err
     assert (tmp_path / "tiles" / f"{thumbnails.name(other)}.webp").is_file()
 
@@ -187,8 +189,8 @@ def test_a_run_of_another_version_is_left_out_in_one_sentence(finished, tmp_path
     folder, record, _ = finished()
     old = copy.deepcopy(record)
     old["config"]["method"] |= change
-    (folder / swaps.RECORD).write_text(json.dumps(old), encoding="utf-8")
-    assert tiles.command(["--folder", str(tmp_path)]) == 1
+    (folder / RECORD).write_text(json.dumps(old), encoding="utf-8")
+    assert tiles.main(["--folder", str(tmp_path)]) == 1
     said = capsys.readouterr().err
     assert f"{folder.name} is left out" in said
     assert "Traceback" not in said
@@ -202,8 +204,8 @@ def test_a_run_whose_pictures_lie_elsewhere_now_is_left_out_in_one_sentence(
     gone = composed("data=metfaces", f"data.root={tmp_path / 'gone'}", "source=tiny")
     plain = records.strict(OmegaConf.to_container(gone.data, resolve=True))
     moved["config"]["data"] = records.unaddressed(plain)
-    (folder / swaps.RECORD).write_text(json.dumps(moved), encoding="utf-8")
-    assert tiles.command(["--folder", str(tmp_path)]) == 1
+    (folder / RECORD).write_text(json.dumps(moved), encoding="utf-8")
+    assert tiles.main(["--folder", str(tmp_path)]) == 1
     said = capsys.readouterr().err
     assert f"{folder.name} is left out" in said
     assert "gone does not exist" in said
@@ -214,8 +216,8 @@ def test_a_record_that_names_a_foreign_target_calls_nothing(finished, tmp_path, 
     folder, record, _ = finished()
     evil = copy.deepcopy(record)
     evil["config"]["method"] |= {"_target_": "os.makedirs", "name": str(tmp_path / "called")}
-    (folder / swaps.RECORD).write_text(json.dumps(evil), encoding="utf-8")
-    assert tiles.command(["--folder", str(tmp_path)]) == 1
+    (folder / RECORD).write_text(json.dumps(evil), encoding="utf-8")
+    assert tiles.main(["--folder", str(tmp_path)]) == 1
     assert "which no configuration of this version has" in capsys.readouterr().err
     assert not (tmp_path / "called").exists()
 
@@ -223,12 +225,7 @@ def test_a_record_that_names_a_foreign_target_calls_nothing(finished, tmp_path, 
 def test_a_strip_is_small_whatever_the_resolution():
     noise = np.random.default_rng(0).integers(0, 255, (12, 256, 256, 3), dtype=np.uint8)
     smooth = np.sort(noise, axis=1)
-    data = tiles.webp(smooth)
+    data = strips.webp(smooth)
     with Image.open(io.BytesIO(data)) as picture:
         assert picture.size == (12 * SIDE, SIDE)
     assert len(data) < 20_000
-
-
-def test_infinity_comes_back_from_a_record():
-    plain = {"a": [float("inf"), {"every": float("inf")}], "b": "text", "c": 1}
-    assert tiles.loose(records.strict(plain)) == plain

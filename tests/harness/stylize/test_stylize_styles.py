@@ -5,20 +5,17 @@ import json
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from benchmarks import stylize
 from benchmarks.harness.config.build import build
+from benchmarks.harness.config.compose import compose
 from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.io.contact_sheet import cut, to_uint8
 from benchmarks.harness.records import record as records
 from core import weights
-from core.errors import UserError
 from core.networks.exemplars import thumbnails
 from core.networks.styles import mixed
-from core.paths import CONF
 from tests.harness.stylize.test_stylize import near, picture, read, recorded
 
 NAME = "dualstylegan--parafaces_clay--parafaces64--00000000--s0"
@@ -28,15 +25,13 @@ SHOTS = 3
 @pytest.fixture(scope="module")
 def cfg():
     """Of the shipped source, with steps that a test can wait for."""
-    GlobalHydra.instance().clear()
     few = (
         "pretraining.destylise.refine_steps",
         "pretraining.destylise.code_steps",
         "styles.sampler_steps",
     )
     words = [f"method.{name}=2" for name in few]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        made = compose("config", ["method=dualstylegan", "source=parafaces64", *words])
+    made = compose(["method=dualstylegan", "source=parafaces64", *words]).cfg
     OmegaConf.resolve(made)
     return made
 
@@ -81,7 +76,7 @@ def shown(tmp_path, results):
 
     def call(*words, to="to"):
         line = [NAME, str(tmp_path / "in"), "--to", str(tmp_path / to), *map(str, words)]
-        assert stylize.command([*line, "--folder", str(results)]) == 0
+        assert stylize.main([*line, "--folder", str(results)]) == 0
         return read(tmp_path / to / "a.png")
 
     return call
@@ -158,7 +153,7 @@ def test_a_matrix_shows_photos_by_styles_and_doses_from_none_to_all(
     pixels = [picture(tmp_path / "in" / f"{name}.png", seed=n) for n, name in enumerate("ab")]
     words = [str(tmp_path / "in"), str(tmp_path / "broken.png"), "--to", str(tmp_path / "to")]
     words += ["--matrix", "--style", "2", "--style", "0", "--size", "64"]
-    assert stylize.command([NAME, *words, "--folder", str(results)]) == 1  # one cannot be read
+    assert stylize.main([NAME, *words, "--folder", str(results)]) == 1  # one cannot be read
     ((top, *rows),) = cut(tmp_path / "to" / "matrix.png")
     assert [len(top), *map(len, rows)] == [3, 3, 3]
     whole = adapter.strength._replace(structure=1.0, colour=1.0)
@@ -175,7 +170,7 @@ def test_a_matrix_shows_photos_by_styles_and_doses_from_none_to_all(
     two = adapter.styles.of(2)
     assert near(first, drawn(adapter, faces(pixels[1]), two, structure=0.0))
     assert near(last, drawn(adapter, faces(pixels[1]), two))
-    assert sorted(p.name for p in (tmp_path / "to").iterdir()) == ["strengths.png", "matrix.png"]
+    assert sorted(p.name for p in (tmp_path / "to").iterdir()) == ["matrix.png", "strengths.png"]
 
 
 @pytest.mark.parametrize(
@@ -183,9 +178,9 @@ def test_a_matrix_shows_photos_by_styles_and_doses_from_none_to_all(
     [
         (("--style", "3"), "--style 3: the styles of this run are numbered 0 to 2"),
         (("--style", "-1"), "--style -1: the styles"),
-        (("--style", "nobody.png"), r"nobody\.png is no picture file, no shot's number"),
-        (("--style", "text.png"), r"text\.png is not a picture"),
-        (("--style", "empty.png"), r"empty\.png is empty"),
+        (("--style", "nobody.png"), "nobody.png is no picture file, no shot's number"),
+        (("--style", "text.png"), "text.png is not a picture"),
+        (("--style", "empty.png"), "empty.png is empty"),
         (("--style", "1", "--structure", "1.5"), "--structure 1.5 is not from 0 to 1"),
         (("--style", "1", "--color", "-0.1"), "--colour -0.1 is not from 0 to 1"),
         (("--structure", "nan"), "--structure nan is not from 0 to 1"),
@@ -193,21 +188,22 @@ def test_a_matrix_shows_photos_by_styles_and_doses_from_none_to_all(
         (("--matrix", "--size", "4096"), "--size 4096 is not from 1 to 256"),
     ],
 )
-def test_a_style_that_cannot_be_had_is_one_sentence(tmp_path, results, monkeypatch, words, why):
+def test_a_style_that_cannot_be_had_is_one_sentence(
+    tmp_path, results, monkeypatch, capsys, words, why
+):
     monkeypatch.chdir(tmp_path)
     picture(tmp_path / "a.png")
     (tmp_path / "text.png").write_text("no picture")
     (tmp_path / "empty.png").write_bytes(b"")
-    with pytest.raises(UserError, match=why):
-        stylize.command([NAME, "a.png", "--to", "to", *words, "--folder", str(results)])
+    assert stylize.main([NAME, "a.png", "--to", "to", *words, "--folder", str(results)]) == 2
+    assert why in capsys.readouterr().err
     assert not (tmp_path / "to").exists()
 
 
 @pytest.mark.parametrize("words", [("--style", "0"), ("--structure", "0.5"), ("--matrix",)])
-def test_a_method_without_styles_says_so(tmp_path, cfg, adapter, words):
+def test_a_method_without_styles_says_so(tmp_path, cfg, adapter, capsys, words):
     plain = OmegaConf.create(OmegaConf.to_container(cfg))
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        plain.method = compose("config", ["method=finetune", "source=parafaces64"]).method
+    plain.method = compose(["method=finetune", "source=parafaces64"]).cfg.method
     name = NAME.replace("dualstylegan", "finetune")
     source = adapter.source
     networks = {"g_ema": source.g, "g": source.raw, "d": source.d}
@@ -217,5 +213,5 @@ def test_a_method_without_styles_says_so(tmp_path, cfg, adapter, words):
     records.write(folder / "record.json", record)
     picture(tmp_path / "a.png")
     line = [name, str(tmp_path / "a.png"), *words, "--folder", str(tmp_path)]
-    with pytest.raises(UserError, match=f"{name} has made one style of all its shots"):
-        stylize.command([*line, "--to", str(tmp_path / "to")])
+    assert stylize.main([*line, "--to", str(tmp_path / "to")]) == 2
+    assert f"{name} has made one style of all its shots" in capsys.readouterr().err

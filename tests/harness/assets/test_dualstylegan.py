@@ -1,8 +1,8 @@
-"""The command that makes and ships stage II of DualStyleGAN."""
+"""Stage II of DualStyleGAN, made and shipped."""
 
 import pytest
 
-from benchmarks import pretrain
+from benchmarks import assets
 from core import resumable
 
 SHORT = ("phase_steps=1", "last_steps=1", "layers=[5,4]", "batch_size=1")
@@ -16,8 +16,8 @@ def call(tmp_path, capsys):
     words += [f"method.pretraining.transfer.{word}" for word in SHORT]
 
     def made():
-        assert pretrain.main(words) == 0
-        return "".join(capsys.readouterr().err.split("\n"))
+        assert assets.main(["stage2", *words]) == 0
+        return capsys.readouterr().out
 
     return made
 

@@ -1,30 +1,30 @@
-"""Invert the held-out test people once for all runs: ``python -m benchmarks.codes``.
-
-Writes what `core.inversion.inverter.CachedInversion` reads, and a
-picture of photos over inversions.
-"""
+"""The held-out test people, inverted once for all runs of a source."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig
 from torch import Tensor
 
 from benchmarks.harness.config.build import build
-from benchmarks.harness.config.cli import command
 from benchmarks.harness.config.compose import compose
+from benchmarks.harness.config.files import Config
 from benchmarks.harness.io import contact_sheet
-from benchmarks.harness.io.progress import console
 from core.errors import UserError
 from core.inversion.inverter import save_codes
 
-COLUMNS = 10
+COLUMNS = 10  # of the picture
 
 
-def remember(cfg: DictConfig) -> None:
-    """Photos of the test people to style rows, by what inverts them where they are not known.
+def make(words: Sequence[str]) -> list[str]:
+    """Write what `core.inversion.inverter.CachedInversion` reads; where, and how near it is."""
+    return [write_codes(compose(words).cfg)]
+
+
+def write_codes(cfg: Config) -> str:
+    """Invert the test people of the data; a sentence on the file and its error.
 
     Raises:
         UserError: the source keeps no codes.
@@ -37,29 +37,18 @@ def remember(cfg: DictConfig) -> None:
     path = Path(cfg.source.invert.codes)
     save_codes(path, photos, ws, source.g)
     with torch.no_grad():
-        inverted = torch.cat([source.g.synthesis(w) for w in ws.split(64)])
-    error = (inverted - photos).square().mean().sqrt() * 127.5
+        inverted = torch.cat([source.g.synthesis(w) for w in ws.split(64)])  # bounds the memory
+    rmse = (inverted - photos).square().mean().sqrt() * 127.5  # of [-1, 1] to grey levels
     picture = Path(cfg.folder) / "out" / f"{cfg.source.name}-inversions.png"
-    shown(photos, inverted, picture)
-    console.print(f"{path}: {len(ws)} people, {error:.1f} grey levels apart; {picture}")
+    save_picture(picture, photos, inverted)
+    return f"{path}: {len(ws)} people, {rmse:.1f} grey levels apart; {picture}"
 
 
-def shown(photos: Tensor, inverted: Tensor, picture: Path) -> None:
+def save_picture(path: Path, photos: Tensor, inverted: Tensor) -> None:
     """Save photos [N, 3, R, R] over their inversions."""
     rows = [contact_sheet.to_uint8(x) for x in (photos, inverted)]
     bands = [
         ("photos over inversions" if i == 0 else "", [r[i : i + COLUMNS] for r in rows])
         for i in range(0, len(photos), COLUMNS)
     ]
-    contact_sheet.save(picture, contact_sheet.stack(bands, 128))
-
-
-@command(about=__doc__)
-def main(words: list[str]) -> int:
-    """The test people of the data that is named."""
-    remember(compose(words).cfg)
-    return 0
-
-
-if __name__ == "__main__":
-    main()
+    contact_sheet.save(path, contact_sheet.stack(bands, 128))

@@ -1,0 +1,68 @@
+"""A configuration out of a record, as something that can be built: the one way in for records."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from hydra.errors import InstantiationException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from benchmarks.harness.config import targets
+from benchmarks.harness.config.complaints import cause
+from core.errors import UserError
+
+
+def configuration(record: dict[str, Any]) -> Any:
+    """What a run was configured by, as `OmegaConf` has it.
+
+    A record may come from anywhere: its classes are those that a yaml of the project names, and its
+    texts are texts, for an interpolation could make another class of them.
+
+    Raises:
+        UserError: it names another class, or holds an interpolation.
+    """
+    config = with_infinity(record["config"])
+    if interpolated(config):
+        raise UserError("The record's configuration holds ${...}, which no record of ours does.")
+    return OmegaConf.create(targets.addressed(config))
+
+
+def interpolated(node: Any) -> bool:
+    """Whether a text of a configuration, or a key, stands for something else."""
+    if isinstance(node, dict):
+        return any(interpolated(part) for pair in node.items() for part in pair)
+    if isinstance(node, list):
+        return any(interpolated(value) for value in node)
+    return isinstance(node, str) and "${" in node
+
+
+def with_infinity(node: Any) -> Any:
+    """The inverse of :func:`benchmarks.harness.records.record.strict`."""
+    if isinstance(node, dict):
+        return {key: with_infinity(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [with_infinity(value) for value in node]
+    return math.inf if node == ".inf" else node
+
+
+@contextmanager
+def rebuilding(name: str) -> Iterator[None]:
+    """Say in one sentence why the recorded configuration of a run builds nothing here.
+
+    Raises:
+        UserError: what it names is not there, or it is of another version.
+    """
+    try:
+        yield
+    except (
+        InstantiationException, OmegaConfBaseException, TypeError, KeyError, RuntimeError
+    ) as error:  # fmt: skip
+        first = cause(error)
+        if isinstance(first, UserError):
+            raise first from error
+        reason = " ".join(str(first).split())[:200]
+        raise UserError(f"{name} cannot be built by this version: {reason}.") from error

@@ -1,0 +1,105 @@
+"""How well an identity network knows people again, on pairs of pictures of the same people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.harness.data.files import File, files
+from benchmarks.harness.data.pictures import as_images
+from benchmarks.harness.data.pictures import read as read_picture
+from benchmarks.harness.evaluation.extractors import DetectedFaces, FramedFaces, MobileFaceNet
+from core.errors import UserError
+
+BATCH = 32
+
+Heads = dict[str, Tensor]
+
+
+def compare_folders(
+    a: str, b: str, *, side: int, eyes: list[list[float]] | None, detector: str
+) -> dict[str, Any]:
+    """Numbers of :func:`verify` for two folders or zips, and which network they are of.
+
+    Args:
+        a: pictures of people.
+        b: of the same people, under the same names.
+        side: pixels of the squares that the pictures are padded to.
+        eyes: where they lie in all pictures, over the side; None to find the faces.
+        detector: finds the faces.
+    """
+    finder: Any = FramedFaces(eyes=eyes) if eyes else DetectedFaces(detector=detector)
+    extractor = MobileFaceNet(finder=finder)
+    heads = [extract(extractor, part, side) for part in paired(a, b)]
+    return {"extractor": extractor.name, "sha256": extractor.sha256} | verify(*heads)
+
+
+def paired(a: str, b: str) -> tuple[list[File], list[File]]:
+    """Files of the same name, without its ending, in both folders."""
+    by_name = [
+        {str(PurePosixPath(file.member).with_suffix("")): file for file in files(folder)}
+        for folder in (a, b)
+    ]
+    names = sorted(set(by_name[0]) & set(by_name[1]))
+    if len(names) < 2:
+        raise UserError(f"{a} and {b} have fewer than two names in common.")
+    return [by_name[0][n] for n in names], [by_name[1][n] for n in names]
+
+
+def extract(extractor: Callable[[Tensor], Heads], pictures: list[File], side: int) -> Heads:
+    """Heads of the extractor for the pictures, padded to squares of ``side`` pixels."""
+    parts: list[Heads] = []
+    for start in range(0, len(pictures), BATCH):
+        batch = [read_picture(file, side, "fit").pixels for file in pictures[start : start + BATCH]]
+        with torch.no_grad():
+            parts.append(extractor(torch.cat([as_images(pixels[None]) for pixels in batch])))
+    return {head: torch.cat([part[head] for part in parts]) for head in parts[0]}
+
+
+def verify(a: Heads, b: Heads) -> dict[str, float]:
+    """Cosines of the same and of different people, and how well they are told apart.
+
+    Args:
+        a: ``identity`` [N, E], unit vectors, and ``found`` [N], 0 where no face was found.
+        b: those of the same people; pairs without two faces count for the ``found`` rates only.
+    """
+    both = (a["found"] > 0) & (b["found"] > 0)
+    if int(both.sum()) < 2:
+        raise UserError("Faces were found in fewer than two pairs.")
+    cosines = a["identity"][both].double() @ b["identity"][both].double().T
+    same = cosines.diagonal()
+    different = cosines[~torch.eye(len(cosines), dtype=torch.bool)]
+    return {
+        "pairs": len(same),
+        "found_a": float(a["found"].mean()),
+        "found_b": float(b["found"].mean()),
+        "same": float(same.mean()),
+        "same_std": float(same.std()),
+        "different": float(different.mean()),
+        "different_std": float(different.std()),
+        "auc": auc(same, different),
+        "rank1": float((cosines.argmax(0) == torch.arange(len(same))).double().mean()),
+    }
+
+
+def auc(positive: Tensor, negative: Tensor) -> float:
+    """Probability that a positive score exceeds a negative one; ties count half.
+
+    By the Mann-Whitney statistic: the sum of the positives' ranks, less its smallest value.
+    """
+    scores = torch.cat([positive, negative]).double()
+    _, where, times = scores.unique(return_inverse=True, return_counts=True)
+    last = times.cumsum(0).double()
+    ranks = (last - (times - 1) / 2)[where]
+    n, m = len(positive), len(negative)
+    return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))
+
+
+def same_person_auc(a: Tensor, b: Tensor, who_a: Tensor, who_b: Tensor) -> float:
+    """AUC of telling by identities [N, E] and [M, E] whether two pictures show one person."""
+    cosines, same = a @ b.T, who_a[:, None] == who_b
+    return auc(cosines[same], cosines[~same])

@@ -1,0 +1,156 @@
+"""Optional files brought to their places: downloaded in as many goes as it takes, or by hand."""
+
+from __future__ import annotations
+
+import shutil
+import urllib.error
+import urllib.request
+import zlib
+from collections.abc import Callable
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+
+from benchmarks.harness.io import external_weights
+from benchmarks.harness.io.external_weights import OptionalFile
+from benchmarks.harness.io.progress import bar, console
+from core import atomic
+from core.errors import UserError
+
+BLOCK = 1 << 20  # bytes
+TIMEOUT = 30  # seconds without a byte
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes that are here and the bytes in all."""
+
+
+class NotAFile(Exception):
+    """What came is a web page: the place wants a person."""
+
+
+def provide(entry: OptionalFile, by_hand: Path | None) -> None:
+    """Bring one file, downloaded or from where a person put it, and say what is known of it.
+
+    Raises:
+        UserError: it cannot be had, is another one, or cannot be written.
+    """
+    if by_hand is None and entry.path.is_file() and not entry.wrong(entry.path):
+        announce(f"{entry.name} is there already: {entry.path}")
+        return
+    announce(f"{entry.name}: {entry.unlocks}; licence: {entry.licence}")
+    try:
+        if by_hand is not None:
+            copy_by_hand(entry, by_hand)
+        else:
+            fetch_behind_bar(entry)
+    except OSError as error:
+        raise UserError(f"The file cannot be written: {error}.") from error
+    state = "confirmed" if entry.sha256 else "not in conf/weights.yaml yet"
+    announce(f"{entry.path}\nsha256 {external_weights.sha256(entry.path)} ({state})")
+
+
+def announce(text: str) -> None:
+    """Print a line as it is."""
+    console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+def fetch_behind_bar(entry: OptionalFile) -> None:
+    """Download a file; the bar begins with the bytes that an earlier go brought."""
+    with bar(entry.name, entry.bytes or 1, "bytes") as shown:
+
+        def progress(done: int, total: int) -> None:
+            if not shown.first:
+                shown.start_at(done)
+            shown.total = total
+            shown.progress.update(shown.task, total=total)
+            shown.update(done)
+
+        fetch(entry, progress)
+
+
+def fetch(entry: OptionalFile, progress: Progress) -> None:
+    """Download a file from the first of its places that gives it.
+
+    Raises:
+        UserError: none of them does, or what came is not the file.
+    """
+    failures = []
+    for place in entry.places:
+        part = part_of(entry, place)
+        try:
+            resume(place, part, progress)
+        except (OSError, HTTPException, NotAFile) as error:
+            reason = str(getattr(error, "reason", "") or error or type(error).__name__)
+            failures.append(f"{place}: {reason}")
+            continue
+        accept(entry, part)
+        return
+    reasons = "; ".join(failures) or "it has no address"
+    raise UserError(
+        f"{entry.name} could not be downloaded ({reasons}); obtained by hand ({entry.by_hand}) it "
+        f"is taken by `{entry.command} --from FILE`."
+    )
+
+
+def part_of(entry: OptionalFile, place: str) -> Path:
+    """Where what a place gave so far lies; another place may give another file."""
+    return entry.path.with_name(f"{entry.file}.{zlib.crc32(place.encode()):08x}.part")
+
+
+def resume(place: str, part: Path, progress: Progress) -> None:
+    """Append to ``part`` what is missing of the file at ``place``, or all where it cannot go on."""
+    part.parent.mkdir(parents=True, exist_ok=True)
+    done = part.stat().st_size if part.is_file() else 0
+    headers = {"User-Agent": "styleshift"} | ({"Range": f"bytes={done}-"} if done else {})
+    request = urllib.request.Request(place, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+            receive(answer, part, done, progress)
+    except urllib.error.HTTPError as error:
+        if error.code != 416:  # range not satisfiable: there is nothing after what is here
+            raise
+        length = error.headers.get("Content-Range", "").rpartition("/")[2]
+        if length != str(done):  # what lies here is of another file
+            part.unlink()
+            resume(place, part, progress)
+
+
+def receive(answer: HTTPResponse, part: Path, done: int, progress: Progress) -> None:
+    """Write an answer behind the first ``done`` bytes of ``part``, or from its beginning."""
+    if answer.headers.get_content_type() == "text/html":
+        raise NotAFile("it answers with a web page")
+    continues = answer.headers.get("Content-Range", "").startswith(f"bytes {done}-")
+    done = done if answer.status == 206 and continues else 0  # 206: partial content
+    total = done + int(answer.headers.get("Content-Length") or 0)
+    with part.open("r+b" if done else "wb") as file:
+        file.seek(done)
+        while block := answer.read(BLOCK):
+            file.write(block)
+            done += len(block)
+            progress(done, max(total, done))
+    if done < total:
+        raise OSError(f"the connection ended after {done:,} of {total:,} bytes; run it again")
+
+
+def accept(entry: OptionalFile, part: Path) -> None:
+    """Move a complete file to its place, or delete a wrong one; other beginnings of it go."""
+    wrong = entry.wrong(part)
+    if wrong:
+        part.unlink()
+        raise UserError(f"What came is not {entry.name}: {wrong}; it was deleted.")
+    part.replace(entry.path)
+    for other in entry.path.parent.glob(f"{entry.file}.*part"):
+        other.unlink()
+    atomic.settle(entry.path.parent)
+
+
+def copy_by_hand(entry: OptionalFile, file: Path) -> None:
+    """Copy a file that a person obtained to its place."""
+    if not file.is_file():
+        raise UserError(f"There is no file {file}.")
+    wrong = entry.wrong(file)
+    if wrong:
+        raise UserError(f"{file} is not {entry.name}: {wrong}.")
+    part = part_of(entry, "by hand")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file, part)
+    accept(entry, part)

@@ -1,0 +1,174 @@
+"""The strips of finished runs, made from their weights: same latents and people for all."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from benchmarks.harness.config.build import build
+from benchmarks.harness.config.files import Config
+from benchmarks.harness.config.recorded import configuration, rebuilding
+from benchmarks.harness.evaluation import swaps
+from benchmarks.harness.evaluation.gallery import Gallery, first_of
+from benchmarks.harness.io.contact_sheet import to_uint8
+from benchmarks.harness.records import record as records
+from benchmarks.harness.records.run_id import RECORD, WEIGHTS
+from benchmarks.harness.report import thumbnails
+from benchmarks.harness.report.thumbnails import LATENTS, PHOTOS, SHOTS, SIDE, SOURCE, TRUTH
+from benchmarks.harness.training import seeds
+from core import atomic
+from core.errors import UserError
+
+QUALITY = 85  # of a WebP: a strip stays under 25 kB, as git has to carry it
+MOST = 100  # shots that are shown; a source is trained on thousands
+
+
+@dataclass
+class StripMaker:
+    """Makes strips of runs; scenes are built once.
+
+    Args:
+        runs: folder with one folder a run, as ``results/out``.
+        to: folder of results that the strips are written to.
+        again: also those that are there.
+    """
+
+    runs: Path
+    to: Path
+    again: bool
+    scenes: dict[str, Scene] = field(default_factory=dict)
+
+    def needs(self, folder: Path, record: dict[str, Any]) -> bool:
+        """Whether the run's strip is missing, or older than its weights."""
+        path = self.path(record, thumbnails.name(record))
+        if self.again or not path.is_file():
+            return True
+        return path.stat().st_mtime < (folder / WEIGHTS).stat().st_mtime
+
+    def path(self, record: dict[str, Any], name: str) -> Path:
+        """Where a strip of a run belongs."""
+        return thumbnails.place(self.to, record) / f"{name}.webp"
+
+    def make(self, record: dict[str, Any]) -> int:
+        """Write the strip of a run, and its scene's where they are missing; bytes of the strip.
+
+        Raises:
+            UserError: this version cannot build the run, or a strip cannot be written.
+        """
+        cfg = configuration(record)
+        key = thumbnails.scene(record)
+        scene = self.scenes.setdefault(key, Scene(cfg))
+        with rebuilding("it"):
+            adapter = self.load_adapter(cfg, record, scene)
+            own = scene.own(adapter)
+        missing = {
+            path: pixels
+            for part, pixels in own.items()
+            if self.again or not (path := self.path(record, f"{key}--{part}")).is_file()
+        }
+        strip = webp(scene.strip(adapter))
+        for path, pixels in missing.items():
+            put(path, webp(pixels))
+        put(self.path(record, thumbnails.name(record)), strip)
+        return len(strip)
+
+    def load_adapter(self, cfg: Config, record: dict[str, Any], scene: Scene) -> Any:
+        """The adapter with the networks of its run."""
+        seeds.everything(cfg.seed, deterministic=True)
+        adapter = build(cfg.method, scene.source)  # never prepared: the weights say all
+        swaps.recall(adapter, self.runs / str(record.get("of", thumbnails.name(record))))
+        if cfg.swap.resolution:
+            swaps.apply(build(cfg.swap), adapter)
+        return adapter.eval()
+
+
+@dataclass
+class Scene:
+    """Source and data that several runs share, and the pictures that belong to no method."""
+
+    cfg: Config
+
+    @cached_property
+    def source(self) -> Any:
+        return build(self.cfg.source)
+
+    @cached_property
+    def domain(self) -> Any:
+        return build(self.cfg.data)
+
+    def gallery(self, adapter: Any) -> Gallery:
+        """The pictures that an adapter's numbers were taken from."""
+        evaluation = self.cfg.eval
+        return Gallery(
+            adapter,
+            self.domain,
+            samples=evaluation.samples,
+            photos=PHOTOS,
+            seed=evaluation.seed,
+            batch_size=LATENTS,
+        )
+
+    def strip(self, adapter: Any) -> np.ndarray:
+        """What an adapter makes of the latents and the photos, uint8 [N, R, R, 3]."""
+        gallery = self.gallery(adapter)
+        with torch.no_grad():
+            parts = [to_uint8(adapter.sample(gallery.z()[:LATENTS]))]
+        if gallery.has("stylised"):
+            parts.append(gallery.pictures("stylised"))
+        return np.concatenate(parts)
+
+    def own(self, adapter: Any) -> dict[str, np.ndarray]:
+        """The first shots, source and truth, uint8 [N, R, R, 3]; what there is of them."""
+        strips = {SHOTS: self.domain.exemplary()[:MOST]}
+        gallery = self.gallery(adapter)
+        if gallery.has("sources"):
+            with torch.no_grad():
+                parts = [to_uint8(self.source.g(gallery.z()[:LATENTS]))]
+            strips[SOURCE] = np.concatenate([*parts, *self.people("photos")])
+        if gallery.has("translated") and gallery.has("stylised"):
+            strips[TRUTH] = np.concatenate(self.people("translations"))
+        return strips
+
+    def people(self, name: str) -> list[np.ndarray]:
+        """The held-out people of the strips, by what the domain calls them; [] without any."""
+        return [to_uint8(batch) for batch in first_of(getattr(self.domain, name)(), PHOTOS)]
+
+
+def webp(pixels: np.ndarray) -> bytes:
+    """Pictures uint8 [N, R, R, 3] side by side as one WebP, each SIDE pixels wide."""
+    row = Image.new("RGB", (len(pixels) * SIDE, SIDE))
+    for i, picture in enumerate(pixels):
+        tile = Image.fromarray(picture)
+        if tile.size != (SIDE, SIDE):
+            tile = tile.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+        row.paste(tile, (i * SIDE, 0))
+    out = io.BytesIO()
+    row.save(out, "WEBP", quality=QUALITY, method=6)  # the slowest method, the smallest file
+    return out.getvalue()
+
+
+def put(path: Path, data: bytes) -> None:
+    """Write a strip at once."""
+    try:
+        atomic.write(path, data)
+    except OSError as error:
+        raise UserError(f"The strip cannot be written to {path}: {error.strerror}.") from error
+
+
+def finished(results: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """Folders and records of the published runs that ended well and whose weights are there."""
+    runs = []
+    for path in sorted((results / "out").glob(f"*/{RECORD}")):
+        published = results / "runs" / f"{path.parent.name}.json"
+        if published.is_file() and (path.parent / WEIGHTS).is_file():
+            record = records.read(path)
+            if record.get("state", "finished") == "finished":
+                runs.append((path.parent, record))
+    return runs

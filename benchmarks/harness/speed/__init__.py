@@ -1,0 +1,7 @@
+"""How fast the core is beside the textbook formulation; here, what a command's help names."""
+
+CASES = ("G forward", "D forward", "training step", "step with ADA", "R1", "path length")
+USUAL = CASES[:3]
+SIZES = {"64": (64, 16), "256": (256, 2)}
+"""Pixels, and images in a batch."""
+PRECISIONS = ("fp32", "bf16")
