@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core import weights
 from core.convert import CheckpointError, load
-from core.convert.machine import STEPS
+from core.convert.restricted_unpickler import READS
 from core.errors import UserError
 from tests.helpers import checkpoints, hostile
 
@@ -116,14 +116,14 @@ def test_a_stand_in_cannot_be_changed_into_something_that_acts(attempt, good):
     assert attempt(good["nvidia.pkl"]) == ""
 
 
-def test_arrays_are_for_tensorflow_alone(attempt):
+def test_arrays_alone_are_no_checkpoint(attempt):
     array = hostile.called(
         hostile.named("numpy.core.multiarray", "_reconstruct"),
         hostile.named("numpy", "ndarray"),
         b"K\x00\x85",
         b"C\x01b",
     )
-    refused(attempt, hostile.whole(array), "numpy.core.multiarray._reconstruct")
+    refused(attempt, hostile.whole(array), "none of G, D")
     network = hostile.named("dnnlib.tflib.network", "Network") + b")\x81"
     refused(attempt, hostile.whole(network + array + b"\x86"), "tuple of G, D")
 
@@ -148,12 +148,10 @@ def test_no_file_is_worth_much_effort(attempt, name):
 
 
 def test_the_steps_of_a_file_bound_its_memory(attempt):
-    steps = 50_000
     tracemalloc.start()
-    refused(attempt, b"\x80\x02" + b"}" * steps)
-    assert tracemalloc.get_traced_memory()[1] / steps * STEPS < 200 * 2**20
+    refused(attempt, b"\x80\x02" + b"}" * (READS + 1), "more steps")
+    assert tracemalloc.get_traced_memory()[1] < 200 * 2**20
     tracemalloc.stop()
-    refused(attempt, b"\x80\x02" + b"}" * (STEPS + 1), "more steps")
 
 
 @pytest.mark.parametrize("kind", KINDS)
