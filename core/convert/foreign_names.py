@@ -77,7 +77,7 @@ class TensorView:
     def __init__(self, storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> None:
         if not isinstance(storage, Storage):
             raise CheckpointError("a tensor has no numbers")
-        if len(_checked(shape)) != len(_checked(strides)) or _whole(offset) < 0:
+        if len(_shape(shape)) != len(_axes(strides)) or _whole(offset) < 0:
             raise CheckpointError("a tensor has a shape that cannot be")
         self.storage, self.offset, self.shape, self.strides = storage, offset, shape, strides
 
@@ -138,7 +138,7 @@ class Array(StandIn):
     def tensor(self) -> Tensor:
         """A copy, so that it can be changed."""
         shape, dtype, by_columns, raw = self._numbers()
-        if math.prod(_checked(shape)) * dtype.numpy.itemsize != len(raw):
+        if math.prod(_shape(shape)) * dtype.numpy.itemsize != len(raw):
             raise CheckpointError("an array has another number of bytes than its shape says")
         native = np.frombuffer(raw, dtype.numpy).astype(dtype.numpy.newbyteorder("="))
         return torch.from_numpy(native.reshape(shape, order="F" if by_columns else "C").copy())
@@ -173,13 +173,19 @@ def no_members(members: Any = ()) -> tuple[()]:
     return ()
 
 
-def _checked(axes: Any) -> tuple[int, ...]:
-    """Shape or strides."""
-    if not isinstance(axes, tuple) or len(axes) > MOST_AXES:
-        raise CheckpointError("a tensor has a shape that cannot be")
-    if min(map(_whole, axes), default=0) < 0:
+def _axes(axes: Any) -> tuple[int, ...]:
+    if (
+        not isinstance(axes, tuple)
+        or len(axes) > MOST_AXES
+        or min(map(_whole, axes), default=0) < 0
+    ):
         raise CheckpointError("a tensor has a shape that cannot be")
     return axes
+
+
+def _shape(shape: Any) -> tuple[int, ...]:
+    _whole(math.prod(max(axis, 1) for axis in _axes(shape)))
+    return shape
 
 
 def _whole(number: Any) -> int:

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, ClassVar
 
 from core.convert.format import CheckpointError
 
-READS = 1_000_000  # of all pickles in a file, one to three an instruction
+READS = 500_000  # of all pickles in a file, one to three an instruction; 1024 px need 90,000
 COPIES = 5  # of a file's bytes: a tensor is read once and may be named often, as g and g_ema
 LONGEST_KEY = 200  # characters; the longest published name of a tensor has about 60
 LONGEST_LINE = 4096  # bytes; only names of modules and classes are written as lines

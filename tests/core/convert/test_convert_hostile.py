@@ -1,6 +1,8 @@
 """Hostile and damaged files: each ends in one clear error, soon, in little memory, unexecuted."""
 
 import random
+import subprocess
+import sys
 import time
 import tracemalloc
 import zipfile
@@ -13,6 +15,7 @@ from core import weights
 from core.convert import CheckpointError, load
 from core.convert.restricted_unpickler import READS
 from core.errors import UserError
+from core.paths import ROOT
 from tests.helpers import checkpoints, hostile
 
 KINDS = ("zip.pt", "old.pt", "nvidia.pkl", "tensorflow.pkl", "ours.safetensors")
@@ -145,6 +148,32 @@ def test_no_file_is_worth_much_effort(attempt, name):
     begun = time.process_time()
     refused(attempt, raw)
     assert time.process_time() - begun < SECONDS
+
+
+LOAD_ALL = """
+import resource, sys
+from core.convert import CheckpointError, load
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kilobytes
+before = peak()
+for path in sys.argv[1:]:
+    try:
+        load(path)
+    except CheckpointError:
+        print(peak() - before)
+"""
+
+
+def test_the_system_gives_no_memory_for_what_is_claimed(tmp_path):
+    """tracemalloc does not see torch's tensors; the largest of these files has one megabyte."""
+    files = {**hostile.claims(), **hostile.efforts()}
+    for number, raw in enumerate(files.values()):
+        (tmp_path / f"{number}").write_bytes(raw)
+    words = [sys.executable, "-c", LOAD_ALL, *map(str, tmp_path.iterdir())]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT)
+    growth = [int(line) for line in done.stdout.split()]
+    assert len(growth) == len(files)
+    assert growth[-1] < 150 * 2**10
 
 
 def test_the_steps_of_a_file_bound_its_memory(attempt):
