@@ -19,7 +19,6 @@ import atheris
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 with atheris.instrument_imports(include=["core.convert", "pickle", "zipfile"]):
-    import pickle  # noqa: F401
     import zipfile  # noqa: F401
 
     from core import weights
