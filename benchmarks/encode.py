@@ -25,11 +25,10 @@ from torch import Tensor
 
 from benchmarks import codes
 from benchmarks.harness.config import validation
-from benchmarks.harness.io import locks
 from benchmarks.harness.io.progress import console
 from benchmarks.harness.records import record as records
 from benchmarks.run import begin, build
-from core import weights
+from core import atomic, weights
 from core.errors import UserError
 from core.inversion import inverter as inversion
 from core.networks import perception
@@ -129,7 +128,7 @@ def command(cfg: DictConfig) -> None:
         codes.remember(cfg)
     found = report(cfg, name, asset)
     path = Path(cfg.folder) / "encoders" / f"{cfg.source.name}.json"
-    locks.put(path, (json.dumps(found, indent=1, allow_nan=False) + "\n").encode())
+    atomic.write(path, (json.dumps(found, indent=1, allow_nan=False) + "\n").encode())
     console.print_json(json.dumps(found["ways"]))
     console.print(f"{asset} ({found['bytes']:,} bytes); record: {path}")
 

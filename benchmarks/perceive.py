@@ -33,6 +33,7 @@ from benchmarks.harness.assets.augmentation import Nuisance
 from benchmarks.harness.assets.faces import Faces, rendered
 from benchmarks.harness.io.progress import bar
 from benchmarks.harness.records import record
+from core import atomic
 from core.errors import UserError
 from core.networks.perception import Perception, read, save
 from core.paths import CONF, ROOT
@@ -228,11 +229,9 @@ def judged(weights: Path, held_out: Faces) -> dict[str, Any]:
 
 def write(path: Path, report: dict[str, Any]) -> None:
     """Strict JSON, moved into place when complete."""
-    part = path.with_suffix(".part")
+    text = json.dumps(report, indent=1, allow_nan=False) + "\n"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        part.replace(path)
+        atomic.write(path, text.encode())
     except OSError as error:
         raise UserError(f"The record cannot be written to {path}: {error.strerror}.") from error
 

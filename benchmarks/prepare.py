@@ -28,14 +28,16 @@ from benchmarks.harness.data.domains.base import power_of_two, whole
 from benchmarks.harness.data.domains.folder import placed
 from benchmarks.harness.data.files import files, notes
 from benchmarks.harness.data.pictures import FRAMINGS, WHOLE, Sampling, decode
+from benchmarks.harness.data.preparation import archive as archives
 from benchmarks.harness.data.preparation import report as findings
 from benchmarks.harness.data.preparation import shot_lists
-from benchmarks.harness.data.preparation.archive import Archive, checksum, put
+from benchmarks.harness.data.preparation.archive import Archive, put
 from benchmarks.harness.data.preparation.shot_lists import Lists
 from benchmarks.harness.data.preparation.survey import Survey
 from benchmarks.harness.io.progress import bar
 from benchmarks.harness.training.signals import Signals, Stopped
 from benchmarks.run import refuse
+from core import hashing
 from core.errors import UserError
 from core.paths import CONF
 
@@ -129,7 +131,10 @@ class Preparation:
         }
         survey, seen = Survey(), set()
         members = files(root)
-        with Archive(path, how) as archive, bar("looking", len(members), "pictures") as shown:
+        with (
+            archives.writing(path, how) as archive,
+            bar("looking", len(members), "pictures") as shown,
+        ):
             for done, file in enumerate(members, 1):
                 looked = survey.look(file, self.resolution, self.data["framing"], sampling)
                 if looked and looked[0].pixels not in seen:
@@ -143,7 +148,7 @@ class Preparation:
         about = replace(self.about, pictures=0, side=0) if foreign else self.about
         self.lines += findings.contents(path.stem, survey, about, self.resolution)
         self.lines += findings.faults(survey)
-        if archive.wanted:
+        if not archive.discarded:
             self.made.add(path)
             self.lines += converted(path, archive, how, survey)
         return survey
@@ -187,7 +192,7 @@ class Preparation:
             )
             return [f"- {self.lacking}", ""]
         path = main.with_name(f"{self.stem}{HELD_OUT}.zip")
-        with Archive(path, notes(main)["prepared"]) as archive:
+        with archives.writing(path, notes(main)["prepared"]) as archive:
             for sha256 in free[-self.held_out :]:
                 file = kept[sha256]
                 pixels = decode(file.read(), str(file), self.resolution, "crop", WHOLE).pixels
@@ -239,7 +244,7 @@ def converted(path: Path, archive: Archive, how: dict[str, Any], survey: Survey)
     side = how["resolution"]
     return [
         f"- converted: {path}, {len(archive.files):,} pictures of {side} px, "
-        f"{path.stat().st_size:,} bytes, sha256 {checksum(path)}",
+        f"{path.stat().st_size:,} bytes, sha256 {hashing.of_file(path)}",
         f"- resized by {how['filter']} (Pillow, antialiased), framing {how['framing']}, "
         f"box {how['box']}",
         f"- checksum of the list of files: {splits.digest(survey.found)}",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from core import atomic
 from core.errors import UserError
 
 Progress = Callable[[int, int], None]
@@ -96,12 +96,9 @@ def name_in(path: Path) -> str:
 
 
 def put(path: Path, data: bytes) -> None:
-    """Write a file, moved into place when it is whole."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    """Write a file, or say in one sentence that it cannot be written."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
-        part.replace(path)
+        atomic.write(path, data)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}.") from error
 

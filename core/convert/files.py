@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from core import weights
+from core import atomic, weights
 from core.convert import nvidia_file, rosinality_file, tensorflow_file
 from core.convert.container import opened
 from core.convert.format import CheckpointError
@@ -82,11 +82,9 @@ def save(path: str | os.PathLike[str], networks: Mapping[str, Any]) -> list[str]
             "other formats are not written."
         )
     tree, lost = rosinality_file.tree_of(networks)
-    part = path.with_suffix(".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(tree, part)
-        part.replace(path)
+        with atomic.writing(path) as file:
+            torch.save(tree, file)
     except (OSError, RuntimeError) as error:
         raise CheckpointError(f"{path} cannot be written ({error}).") from error
     return lost

@@ -21,7 +21,8 @@ import numpy as np
 import torch
 
 from benchmarks.harness.io import external_weights
-from benchmarks.harness.io.locks import alone, put
+from benchmarks.harness.io.locks import alone
+from core import atomic
 from core.errors import UserError
 
 S = TypeVar("S")
@@ -121,7 +122,7 @@ def write(place: Path, meta: dict[str, Any], make: Make) -> dict[str, Any]:
                 file.flush()
                 os.fsync(file.fileno())
             now = {**meta, "rows": done, "heads": heads, "complete": complete}
-            put(place / META, json.dumps(now, indent=1).encode())
+            atomic.write(place / META, json.dumps(now, indent=1).encode())
             return now
 
         for part in make(done):

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 from torch import Tensor
 
-from benchmarks.harness.io import locks
+from core import atomic
 from core.errors import UserError
 from core.types import Shots
 
@@ -106,6 +106,6 @@ def save(path: Path, picture: Image.Image) -> None:
     about.add_text(STRIPS, str(picture.info.get(STRIPS, "")))
     picture.save(png, format="PNG", pnginfo=about)
     try:
-        locks.put(path, png.getvalue())
+        atomic.write(path, png.getvalue())
     except OSError as error:
         raise UserError(f"The picture cannot be written to {path}: {error.strerror}.") from error

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and folders that one process at a time works in."""
+"""Folders that one process at a time works in, and that are not left behind empty."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from core import atomic
 from core.errors import UserError
 
 
@@ -15,45 +16,12 @@ class Busy(UserError):
     """Another process works in this folder."""
 
 
-def put(path: Path, data: bytes) -> None:
-    """Write a file at once: beside, down to the disk, then moved into place.
-
-    A kill or a loss of power at any moment leaves the old file or the new one, never half of one.
-
-    Raises:
-        OSError: where it cannot be written; what was there is still there.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise
-    settle(path.parent)
-
-
-def settle(folder: Path) -> None:
-    """Take the names in a folder down to the disk, where its file system can."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
 def writable(folder: Path) -> None:
     """Refuse early where results cannot be written; a folder that was not there is not left."""
     new = absent(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".probe.part"
+        probe = folder / f".probe{atomic.PART}"
         probe.touch()
         probe.unlink()
     except OSError as error:
@@ -78,7 +46,8 @@ def emptied(folders: list[Path]) -> None:
 def alone(folder: Path) -> Iterator[None]:
     """Work in a folder as the only process; the lock ends with the process, however it ends.
 
-    A folder that was made for this, and in which nothing came to lie, is not left.
+    A folder that was made for this, and in which nothing came to lie, is not left; nor are files
+    that a killed process had only begun to write.
 
     Raises:
         Busy: another process is at it.
@@ -94,6 +63,9 @@ def alone(folder: Path) -> Iterator[None]:
             raise Busy(f"{folder.name} is being run by another process already.") from error
         except OSError:
             pass  # a file system without locks: as careful as it can be
+        else:
+            for left in folder.rglob(f"*{atomic.PART}"):  # of a process that was killed
+                left.unlink(missing_ok=True)
         yield
     finally:
         os.close(descriptor)

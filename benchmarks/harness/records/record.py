@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarks.harness.io import locks
+from core import atomic
 from core.errors import UserError
 from core.paths import ROOT
 
@@ -214,7 +214,7 @@ def write(path: Path, record: dict[str, Any]) -> None:
         raise ValueError("This record must not be written: " + " ".join(wrong))
     text = json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     try:
-        locks.put(path, text.encode())
+        atomic.write(path, text.encode())
     except OSError as error:
         raise UserError(f"The record cannot be written to {path}: {error.strerror}.") from error
 

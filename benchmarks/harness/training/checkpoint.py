@@ -12,12 +12,11 @@ from typing import Any
 import lightning as L
 import torch
 
-from benchmarks.harness.io import locks
 from benchmarks.harness.io.progress import console
 from benchmarks.harness.training import seeds
 from benchmarks.harness.training.monitor import Watch
 from benchmarks.harness.training.signals import Signals
-from core import distributed
+from core import atomic, distributed
 from core.errors import UserError
 
 MAGIC = b"styleshift checkpoint 1 "
@@ -179,7 +178,7 @@ class Checkpoints(L.Callback):
         }
         path = self.folder / f"checkpoint-{pl_module.images_seen:012d}.pt"
         try:
-            locks.put(path, packed(state))
+            atomic.write(path, packed(state))
         except OSError as error:
             last = (
                 f"the last one is of {self.saved:,} images" if self.saved >= 0 else "there is none"
@@ -198,7 +197,7 @@ class Checkpoints(L.Callback):
 
     def clear(self) -> None:
         """A finished run needs no checkpoint."""
-        for path in (*self.files(), *self.folder.glob("checkpoint-*.part")):
+        for path in self.files():
             path.unlink(missing_ok=True)
 
 

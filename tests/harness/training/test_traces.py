@@ -19,6 +19,7 @@ from benchmarks.harness.evaluation.extractors import (
 )
 from benchmarks.harness.evaluation.gallery import identity, networks
 from benchmarks.harness.io import external_weights, locks
+from core import atomic
 from core.errors import UserError
 from tests.helpers import weights
 
@@ -38,7 +39,7 @@ def test_what_was_there_before_or_holds_something_stays(tmp_path):
     with locks.alone(tmp_path / "there"):
         locks.writable(tmp_path / "there")
     with locks.alone(tmp_path / "made"):
-        locks.put(tmp_path / "made" / "record.json", b"{}")
+        atomic.write(tmp_path / "made" / "record.json", b"{}")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "there"]
 
 
