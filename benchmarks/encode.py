@@ -8,7 +8,6 @@ people, in a record of its own.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -28,7 +27,7 @@ from benchmarks.harness.config import validation
 from benchmarks.harness.io.progress import console
 from benchmarks.harness.records import record as records
 from benchmarks.run import begin, build
-from core import atomic, weights
+from core import atomic, hashing, weights
 from core.errors import UserError
 from core.inversion import inverter as inversion
 from core.networks import perception
@@ -105,7 +104,7 @@ def report(cfg: DictConfig, name: str, asset: Path) -> dict[str, Any]:
         "schema": 1,
         "run": name,
         "bytes": asset.stat().st_size,
-        "sha256": hashlib.sha256(asset.read_bytes()).hexdigest(),
+        "sha256": hashing.of_file(asset),
         "source_sha256": source.sha256,
         "people": len(photos),
         "ways": comparison(source, photos),

@@ -6,9 +6,7 @@ its state beside it every so often.
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from core import atomic
+from core import atomic, hashing
 from core.errors import UserError
 
 Progress = Callable[[int, int], None]
@@ -117,8 +115,7 @@ def _resumed(stage: Stage, unfinished: Path) -> int:
 
 def named(**determining: Any) -> str:
     """A file name's part that changes with anything that determines a stage."""
-    text = json.dumps([VERSION, described(determining)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
+    return hashing.of_json([VERSION, described(determining)])[:20]
 
 
 def described(thing: Any) -> Any:

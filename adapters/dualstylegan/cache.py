@@ -7,7 +7,6 @@ runs of a seed. Both are kept on disk under names that change with whatever dete
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -18,7 +17,7 @@ from torch import Tensor
 
 from adapters.dualstylegan.destylisation import Codes, Destylise
 from adapters.dualstylegan.pretraining import StructureTransfer, StyleTuning
-from core import resumable
+from core import hashing, resumable
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.generator import Generator
 from core.paths import ROOT
@@ -120,7 +119,7 @@ class PretrainingCache:
 def fingerprint(picture: Tensor) -> str:
     """Of a picture [3, R, R], in the 8 bits that it would be saved in."""
     grey: Any = (picture * 127.5 + 128).clamp(0, 255).byte().cpu().numpy()
-    return hashlib.sha256(grey.tobytes()).hexdigest()
+    return hashing.of_bytes(grey.tobytes())
 
 
 def parts(items: list[int], size: int) -> Iterator[list[int]]:

@@ -1,7 +1,6 @@
 """Rendered pictures on disk, keyed by what defines them and moved into place at once."""
 
 import errno
-import hashlib
 import json
 import os
 import shutil
@@ -19,7 +18,7 @@ from benchmarks.parafaces.march import CHANNELS
 from benchmarks.parafaces.parameters import TABLE, parameters
 from benchmarks.parafaces.picture import Progress, Rendering, check, fill, layout
 from benchmarks.parafaces.truth import LANDMARKS
-from core import atomic
+from core import atomic, hashing
 from core.errors import UserError
 
 # Raise when any picture changes, so that what older code has rendered is not taken for it.
@@ -39,14 +38,14 @@ def cache_key(
         "version": RENDER_VERSION,
         "domain": domain,
         "pictures_each": pictures_each,
-        "people": hashlib.sha256(np.asarray(people, np.int64).tobytes()).hexdigest(),
+        "people": hashing.of_bytes(np.asarray(people, np.int64).tobytes()),
         "resolution": resolution,
         "supersample": supersample,
         "table": repr(TABLE),
         "landmarks": LANDMARKS,
         "channels": CHANNELS,
     }
-    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:20]
+    return hashing.of_json(what)[:20]
 
 
 def cached(
@@ -132,11 +131,7 @@ def _as_written(place: Path, names: tuple[str, ...], stamps: tuple[tuple[int, ..
 
 def _sums(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """Checksums of the files, by name."""
-    sums = {}
-    for name in names:
-        with (folder / f"{name}.npy").open("rb") as file:
-            sums[name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return sums
+    return {name: hashing.of_file(folder / f"{name}.npy") for name in names}
 
 
 def _array(path: Path, shape: tuple[int, ...], kind: type) -> np.ndarray:

@@ -7,10 +7,8 @@ which pictures had none.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import inspect
-import json
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +23,7 @@ from benchmarks.harness.alignment.landmarks_file import LandmarksFile
 from benchmarks.harness.alignment.mtcnn import MTCNN
 from benchmarks.harness.alignment.mtcnn_networks import load
 from benchmarks.harness.io import external_weights
+from core import hashing
 from core.errors import UserError
 from core.paths import CONF
 
@@ -159,12 +158,11 @@ def detector(name: str, landmarks: str | Path = "") -> Detector:
 def traces(name: str) -> dict[str, str]:
     """For a record: checksums of the files that a detector looks through, and of its numbers."""
     files = [external_weights.entry(file) for file in FILES.get(name, ())]
-    found = {file.file: external_weights.sha256(file.path) for file in files}
+    found = {file.file: hashing.of_file(file.path) for file in files}
     content = OmegaConf.to_container(OmegaConf.load(NUMBERS))
     assert isinstance(content, dict)
     if name in content:
-        numbers = json.dumps(content[name], sort_keys=True)
-        found[f"{NUMBERS.name}: {name}"] = hashlib.sha256(numbers.encode()).hexdigest()
+        found[f"{NUMBERS.name}: {name}"] = hashing.of_json(content[name])
     return found
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from omegaconf import OmegaConf
 
+from core import hashing
 from core.errors import UserError
 from core.paths import CONF
 
@@ -72,15 +72,9 @@ class OptionalFile(NamedTuple):
         if self.bytes is not None and found != self.bytes:
             return f"it has {found:,} bytes instead of {self.bytes:,}"
         begins = self.sha256 or self.begins
-        if begins and not (digest := sha256(path)).startswith(begins):
+        if begins and not (digest := hashing.of_file(path)).startswith(begins):
             return f"its sha256 is {digest}, which does not begin with {begins}"
         return ""
-
-
-def sha256(path: Path) -> str:
-    """Checksum of a file, read in blocks."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def entry(name: str) -> OptionalFile:

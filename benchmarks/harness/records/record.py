@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import platform
@@ -15,7 +14,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from core import atomic
+from core import atomic, hashing
 from core.errors import UserError
 from core.paths import ROOT
 
@@ -48,7 +47,7 @@ def recipe(cfg: DictConfig, choices: dict[str, str]) -> str:
     kept["data"] = {key: value for key, value in plain["data"].items() if key not in idle}
     chosen = {group: choices[group] for group in ("method", "data", "source", "eval")}
     text = json.dumps([unaddressed(kept), chosen], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return hashing.of_bytes(text.encode())[:8]
 
 
 def unaddressed(node: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import signal
 import time
@@ -16,7 +15,7 @@ from benchmarks.harness.io.progress import console
 from benchmarks.harness.training import seeds
 from benchmarks.harness.training.monitor import Watch
 from benchmarks.harness.training.signals import Signals
-from core import atomic, distributed
+from core import atomic, distributed, hashing
 from core.errors import UserError
 
 MAGIC = b"styleshift checkpoint 1 "
@@ -206,7 +205,7 @@ def packed(state: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     data = buffer.getvalue()
-    return MAGIC + hashlib.sha256(data).hexdigest().encode() + b"\n" + data
+    return MAGIC + hashing.of_bytes(data).encode() + b"\n" + data
 
 
 def unpacked(raw: bytes) -> dict[str, Any]:
@@ -218,7 +217,7 @@ def unpacked(raw: bytes) -> dict[str, Any]:
     head, _, data = raw.partition(b"\n")
     if not head.startswith(MAGIC):
         raise ValueError("it does not begin like a checkpoint")
-    if head != MAGIC + hashlib.sha256(data).hexdigest().encode():
+    if head != MAGIC + hashing.of_bytes(data).encode():
         raise ValueError("its checksum is not that of its content")
     try:
         return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)

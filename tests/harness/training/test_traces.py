@@ -19,7 +19,7 @@ from benchmarks.harness.evaluation.extractors import (
 )
 from benchmarks.harness.evaluation.gallery import identity, networks
 from benchmarks.harness.io import external_weights, locks
-from core import atomic
+from core import atomic, hashing
 from core.errors import UserError
 from tests.helpers import weights
 
@@ -88,7 +88,7 @@ def test_a_record_names_the_files_and_the_numbers_of_a_detector(tmp_path, monkey
     assert sorted(key) == ["extractor", "sha256"]
     found, key = seen(DetectedFaces(detector="mtcnn"))
     assert sorted(found) == ["alignment.yaml: mtcnn", "onet.pt", "pnet.pt", "rnet.pt"]
-    assert found["pnet.pt"] == external_weights.sha256(external_weights.entry("mtcnn-p").path)
+    assert found["pnet.pt"] == hashing.of_file(external_weights.entry("mtcnn-p").path)
     weights.put("mtcnn-p", NETWORKS["pnet.pt"]().state_dict())
     other, other_key = seen(DetectedFaces(detector="mtcnn"))
     assert [name for name in found if found[name] != other[name]] == ["pnet.pt"]

@@ -7,7 +7,6 @@ file, nor another one with the same pixels; those that are nearly the same are t
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -24,6 +23,7 @@ from benchmarks.harness.data.domains.reader import Reader, Shown, few
 from benchmarks.harness.data.domains.splits import digest, listed, order, rule
 from benchmarks.harness.data.files import File, files, notes
 from benchmarks.harness.data.pictures import WHOLE, Sampling, sentences
+from core import hashing
 from core.errors import UserError
 
 HELD_OUT = "reference: "
@@ -139,7 +139,7 @@ class FolderDomain(Domain):
                 f"{self.root} holds {_pictures(len(chosen))} that can be used, fewer than the "
                 f"{shots} shots asked for: add pictures or set data.shots={max(len(chosen), 1)}."
             )
-        self.shots_sha256 = hashlib.sha256(self._shots.data).hexdigest()
+        self.shots_sha256 = hashing.of_bytes(self._shots.data)
         return chosen
 
     def _read_reference(

@@ -6,7 +6,6 @@ Nobody is in two of the sets: training, shots, reference and test have ranges of
 
 from __future__ import annotations
 
-import hashlib
 import re
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +18,7 @@ from torch import Tensor
 from benchmarks import parafaces
 from benchmarks.harness.data.domains.base import Domain, Landmarks, Pairs, Pictures, whole
 from benchmarks.parafaces.picture import RESOLUTIONS
+from core import hashing
 from core.errors import UserError
 from core.paths import CONF
 
@@ -87,7 +87,7 @@ class ParaFacesDomain(Domain):
                 f"there are data.shots={_numbers(1)} with data.draw={_numbers(2)}."
             )
         text = path.read_bytes()
-        self.shots_sha256 = hashlib.sha256(text).hexdigest()
+        self.shots_sha256 = hashing.of_bytes(text)
         return np.loadtxt(text.decode().splitlines(), dtype=np.int64, ndmin=2)
 
     def prepare_data(self) -> None:
@@ -185,7 +185,7 @@ class ParaFacesTraining(ParaFacesDomain):
         """Nobody is listed; the hash names the whole training set."""
         del draw
         text = f"parafaces training {self.trained} x {self.pictures_each}"
-        self.shots_sha256 = hashlib.sha256(text.encode()).hexdigest()
+        self.shots_sha256 = hashing.of_bytes(text.encode())
         return np.empty((0, 2), dtype=np.int64)
 
     def training(self) -> np.ndarray:

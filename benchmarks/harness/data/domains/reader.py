@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 import warnings
@@ -16,6 +15,7 @@ from benchmarks.harness.data.files import File
 from benchmarks.harness.data.pictures import FRAMINGS, Picture, Sampling, Unreadable, read
 from benchmarks.harness.evaluation.feature_store import ahead
 from benchmarks.harness.io import external_weights
+from core import hashing
 from core.errors import UserError
 
 NAMED = 3  # of the files that are told of
@@ -75,7 +75,7 @@ class Reader:
         refused = {pixels_of(shown.picture) for shown in without}
         wanted = list(order) if limit else []
         room = pixel_room(min(limit, len(wanted)), self.resolution)
-        kept: dict[bytes, Shown] = {}
+        kept: dict[str, Shown] = {}
         workers = min(WORKERS, os.cpu_count() or 1)
         with warnings.catch_warnings():  # its state is one for all threads, which change it
             for sha256, attempt in ahead(wanted, partial(self._attempt, found), workers):
@@ -170,9 +170,9 @@ def pixel_room(count: int, resolution: int) -> np.ndarray:
         ) from error
 
 
-def pixels_of(picture: Picture) -> bytes:
+def pixels_of(picture: Picture) -> str:
     """A checksum of what is seen."""
-    return hashlib.sha256(picture.pixels.tobytes()).digest()
+    return hashing.of_bytes(picture.pixels.tobytes())
 
 
 def few(names: Iterable[object]) -> str:

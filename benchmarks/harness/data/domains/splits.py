@@ -8,13 +8,13 @@ by the order of a folder, and the shots of draw 0 with 5 shots are the first fiv
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from core import hashing
 from core.errors import UserError
 from core.paths import CONF
 
@@ -34,13 +34,13 @@ class Split:
 
 def digest(hashes: Iterable[str]) -> str:
     """One checksum of many, whatever their order."""
-    return hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()
+    return hashing.of_bytes("\n".join(sorted(hashes)).encode())
 
 
 def order(hashes: Iterable[str], salt: str) -> list[str]:
     """Checksums in an order that depends on them and on the salt alone."""
     start = salt.encode()
-    return sorted(hashes, key=lambda h: hashlib.sha256(start + bytes.fromhex(h)).digest())
+    return sorted(hashes, key=lambda h: hashing.of_bytes(start + bytes.fromhex(h)))
 
 
 def drawn(hashes: Iterable[str], draw: int) -> list[str]:

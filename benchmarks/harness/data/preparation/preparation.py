@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from benchmarks.harness.config import targets
+from benchmarks.harness.config.build import build
 from benchmarks.harness.data.domains import pairs, splits
 from benchmarks.harness.data.domains.about import About
 from benchmarks.harness.data.domains.base import power_of_two, whole
@@ -38,8 +37,7 @@ class Preparation:
     """One set on its way from what a person obtained to what a run reads."""
 
     def __init__(self, cfg: DictConfig) -> None:
-        targets.check(OmegaConf.to_container(cfg.data.about, resolve=True))
-        self.about: About = instantiate(cfg.data.about, _convert_="object")
+        self.about: About = build(cfg.data.about)
         if not cfg.source:
             raise UserError(f"source must be given: source=PATH. {self.about.obtain}".strip())
         self.source, self.out = placed(cfg.source), placed(cfg.out)

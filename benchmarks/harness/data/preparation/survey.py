@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -18,6 +17,7 @@ from benchmarks.harness.data import near_duplicates
 from benchmarks.harness.data.domains.reader import pixels_of
 from benchmarks.harness.data.files import File
 from benchmarks.harness.data.pictures import FORMATS, Picture, Sampling, Unreadable, decode
+from core import hashing
 
 COLOUR = 1.0
 """Mean difference of the channels in grey levels under which a picture has no colour."""
@@ -44,7 +44,7 @@ class Row(NamedTuple):
     size: tuple[int, int]
     changes: tuple[str, ...]
     colourless: bool
-    pixels: bytes
+    pixels: str
 
 
 @dataclass
@@ -69,7 +69,7 @@ class Survey:
         row = Row(
             file=file,
             sha256=file.sha256,
-            md5=hashlib.md5(data, usedforsecurity=False).hexdigest(),
+            md5=hashing.md5_of_bytes(data),
             kind=kind,
             size=size,
             changes=picture.changes,
@@ -96,7 +96,7 @@ class Survey:
     def usable(self, order: Iterable[str]) -> list[str]:
         """Checksums in their order, less those whose picture came before."""
         pixels = {row.sha256: row.pixels for row in self.rows}
-        first: dict[bytes, str] = {}
+        first: dict[str, str] = {}
         for sha256 in order:
             first.setdefault(pixels[sha256], sha256)
         return list(first.values())
