@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
+
+from filelock import FileLock, Timeout
 
 from core import atomic
 from core.errors import UserError
+
+LOCK = ".lock"  # in the folder that is worked in; gone when the work ends
 
 
 class Busy(UserError):
@@ -17,17 +20,19 @@ class Busy(UserError):
 
 
 def writable(folder: Path) -> None:
-    """Refuse early where results cannot be written; a folder that was not there is not left."""
+    """Refuse early where results cannot be written; a folder that was not there is not left.
+
+    Raises:
+        UserError: they cannot.
+    """
     new = absent(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe{atomic.PART}"
-        probe.touch()
-        probe.unlink()
+        TemporaryFile(dir=folder).close()
     except OSError as error:
         raise UserError(f"Results cannot be written to {folder}: {error.strerror}.") from error
     finally:
-        emptied(new)
+        remove_empty(new)
 
 
 def absent(folder: Path) -> list[Path]:
@@ -35,7 +40,7 @@ def absent(folder: Path) -> list[Path]:
     return [path for path in (folder, *folder.parents) if not path.exists()]
 
 
-def emptied(folders: list[Path]) -> None:
+def remove_empty(folders: list[Path]) -> None:
     """Take away those of these folders in which nothing lies."""
     for path in folders:
         with suppress(OSError):
@@ -51,22 +56,28 @@ def alone(folder: Path) -> Iterator[None]:
 
     Raises:
         Busy: another process is at it.
+        UserError: nothing can be written there.
     """
     writable(folder)
     new = absent(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
+    lock = FileLock(folder / LOCK)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            lock.acquire(blocking=False)
+        except (Timeout, FileNotFoundError) as error:  # or it took away the empty folder just now
             raise Busy(f"{folder.name} is being run by another process already.") from error
-        except OSError:
+        except (OSError, NotImplementedError):
             pass  # a file system without locks: as careful as it can be
         else:
-            for left in folder.rglob(f"*{atomic.PART}"):  # of a process that was killed
-                left.unlink(missing_ok=True)
+            for part in folder.rglob(f"*{atomic.PART}"):
+                part.unlink(missing_ok=True)
         yield
     finally:
-        os.close(descriptor)
-        emptied(new)
+        if lock.is_locked:
+            # Before the release: who opened the file meanwhile must see that it lost its name,
+            # and not hold a lock beside one on a new file. Windows takes it away at the release.
+            with suppress(OSError):
+                (folder / LOCK).unlink()
+            lock.release()
+        remove_empty(new)
