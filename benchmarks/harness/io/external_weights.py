@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +9,7 @@ from omegaconf import OmegaConf
 
 from core import hashing
 from core.errors import UserError
-from core.paths import CONF
+from core.paths import CONF, cache_folder
 
 LIST = CONF / "weights.yaml"
 
@@ -105,9 +104,8 @@ def require(name: str) -> Path:
 
 
 def folder() -> Path:
-    """Where optional files lie: ``weights`` in ``$STYLESHIFT_CACHE``, or in ~/.cache/styleshift."""
-    cache = os.environ.get("STYLESHIFT_CACHE") or "~/.cache/styleshift"
-    return Path(cache).expanduser() / "weights"
+    """Where optional files lie."""
+    return cache_folder() / "weights"
 
 
 def listed() -> dict[str, OptionalFile]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from benchmarks.harness.data.domains.base import Domain, Landmarks, Pairs, Pictu
 from benchmarks.parafaces.picture import RESOLUTIONS
 from core import hashing
 from core.errors import UserError
-from core.paths import CONF
+from core.paths import CONF, cache_folder
 
 TRAINING, REFERENCE, TEST = (
     parafaces.PEOPLE[name].start for name in ("train", "reference", "test")
@@ -72,7 +71,7 @@ class ParaFacesDomain(Domain):
             TEST: whole("data.photos", photos, least=0),
             PAIRS: whole("data.pairs", pairs, least=0),
         }
-        self.cache = home(cache)
+        self.cache = cache_folder(cache)
         self.notes.append(
             f"{self.name}: {shots} {'shot' if shots == 1 else 'shots'} (list {draw}), "
             f"{reference} held-out people as reference, {photos} test people."
@@ -199,16 +198,6 @@ class ParaFacesTraining(ParaFacesDomain):
     def exemplary(self) -> np.ndarray:
         """The first pictures of the training set, as an example of it."""
         return self.training()[: self.shown]
-
-
-def home(folder: str) -> Path:
-    """The folder, with ``~`` resolved; there may be nobody's home."""
-    try:
-        return Path(folder).expanduser()
-    except RuntimeError as error:
-        raise UserError(
-            f"machine.cache={folder}: there is no home folder; machine.cache=FOLDER names a place."
-        ) from error
 
 
 def _numbers(place: int) -> str:

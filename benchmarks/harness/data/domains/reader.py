@@ -14,9 +14,9 @@ import numpy as np
 from benchmarks.harness.data.files import File
 from benchmarks.harness.data.pictures import FRAMINGS, Picture, Sampling, Unreadable, read
 from benchmarks.harness.evaluation.feature_store import ahead
-from benchmarks.harness.io import external_weights
 from core import hashing
 from core.errors import UserError
+from core.paths import cache_folder
 
 NAMED = 3  # of the files that are told of
 WORKERS = 4  # threads at most that decode and resize
@@ -158,7 +158,7 @@ def pixel_room(count: int, resolution: int) -> np.ndarray:
     size = int(np.prod(shape, dtype=np.int64))
     if size <= HELD:
         return np.empty(shape, np.uint8)
-    folder = external_weights.folder().parent
+    folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
