@@ -152,7 +152,7 @@ def photograph(
 
 
 @small
-def settle(
+def downsample(
     samples: NDArray[np.float32],
     a: NDArray[np.float32],
     depth: NDArray[np.float32],

@@ -39,7 +39,7 @@ class Detector(Protocol):
     name: str
 
     def __call__(self, image: Image.Image, file: str) -> list[np.ndarray]:
-        """Points [4, 2] of every face in an upright RGB picture, as `points.four` gives them."""
+        """Points [4, 2] of every face in an upright RGB picture; see `landmarks.four_points`."""
 
 
 class Dlib:
@@ -49,14 +49,14 @@ class Dlib:
 
     def __init__(self, model: Path) -> None:
         dlib: Any = installed("dlib", "dlib")
-        self.found = dlib.get_frontal_face_detector()
-        self.placed = dlib.shape_predictor(str(model))
+        self.detect = dlib.get_frontal_face_detector()
+        self.predict = dlib.shape_predictor(str(model))
 
     def __call__(self, image: Image.Image, file: str) -> list[np.ndarray]:
         """Faces in dlib's order, the picture enlarged once."""
         del file
         pixels = np.asarray(image)
-        shapes = (self.placed(pixels, box) for box in self.found(pixels, 1))
+        shapes = (self.predict(pixels, box) for box in self.detect(pixels, 1))
         return faces([(p.x, p.y) for p in shape.parts()] for shape in shapes)
 
 
@@ -103,14 +103,14 @@ class FaceAlignment:
 
 
 def _mtcnn(numbers: Any) -> Detector:
-    wanted = [external_weights.entry(name) for name in MTCNN_FILES]
-    lacking = next((file for file in wanted if file.state != "present"), None)
-    if lacking:
+    files = [external_weights.entry(name) for name in MTCNN_FILES]
+    missing = next((file for file in files if file.state != "present"), None)
+    if missing:
         raise UserError(
             f"MTCNN's weights are not in {external_weights.folder()} "
-            f"({lacking.file} is {lacking.state}): "
+            f"({missing.file} is {missing.state}): "
             f"`python -m benchmarks.fetch {' '.join(MTCNN_FILES)}` brings them "
-            f"({lacking.licence} licence)."
+            f"({missing.licence} licence)."
         )
     return MTCNN(load(external_weights.folder()), **numbers.mtcnn)
 

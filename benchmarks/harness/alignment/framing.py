@@ -62,7 +62,7 @@ class Framing(Protocol):
         """The square."""
 
 
-class Central:
+class CentralSquare:
     """The central square."""
 
     def __call__(self, image: Image.Image, name: str) -> Cut:
@@ -110,7 +110,7 @@ def within(image: Image.Image, points: np.ndarray) -> bool:
     return bool((middle >= 0).all() and (middle <= image.size).all())
 
 
-class Usual:
+class AutoFraming:
     """Square pictures are taken as aligned; in others MTCNN looks for the face.
 
     Args:
@@ -119,7 +119,7 @@ class Usual:
 
     def __init__(self, otherwise: str) -> None:
         self.otherwise = otherwise
-        self.central = Central()
+        self.central = CentralSquare()
 
     @cached_property
     def aligned(self) -> Aligned:
@@ -175,8 +175,8 @@ def framing(align: str, landmarks: str | Path) -> Framing:
         UserError: there is none, or it lacks something.
     """
     if align == "auto":
-        return Usual("mtcnn")
-    return Central() if align == "none" else Aligned(detector(align, landmarks))
+        return AutoFraming("mtcnn")
+    return CentralSquare() if align == "none" else Aligned(detector(align, landmarks))
 
 
 def photo(file: File, framed: Framing, resolution: int) -> Photo:

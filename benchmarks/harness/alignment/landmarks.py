@@ -21,7 +21,7 @@ MOUTH_MESH = (61, 291)
 """Of the MediaPipe mesh: the points nearest to those of the 68-point scheme."""
 
 
-def four(found: Any) -> np.ndarray:
+def four_points(found: Any) -> np.ndarray:
     """The four points of a face.
 
     Args:
@@ -51,7 +51,7 @@ def faces(found: Iterable[Any]) -> list[np.ndarray]:
     sound = []
     for points in found:
         with suppress(ValueError):
-            sound.append(four(points))
+            sound.append(four_points(points))
     return sound
 
 

@@ -85,7 +85,7 @@ class Folder:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise OSError("it is not a regular file")
-        _refuse_beyond(status.st_size)
+        _check_size(status.st_size)
         return path.read_bytes()
 
     def origin(self, member: str) -> tuple[()]:
@@ -110,7 +110,7 @@ class Zip:
 
     def read(self, member: str) -> bytes:
         """The bytes of an entry."""
-        _refuse_beyond(self.archive.getinfo(member).file_size)
+        _check_size(self.archive.getinfo(member).file_size)
         return self.archive.read(member)
 
     def origin(self, member: str) -> Origin | tuple[()]:
@@ -234,6 +234,6 @@ def _visible(member: str) -> bool:
     return not any(part.startswith(".") or part == "__MACOSX" for part in parts)
 
 
-def _refuse_beyond(size: int) -> None:
+def _check_size(size: int) -> None:
     if size > MAX_BYTES:
         raise OSError(f"it has {size} bytes, more than a picture can need")

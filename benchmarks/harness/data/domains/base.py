@@ -33,7 +33,7 @@ class Pictures:
             yield as_images(self.pixels[start : start + self.batch_size])
 
 
-class Streamed:
+class LazyShots:
     """Pixels uint8 [K, R, R, 3] as shots [K, 3, R, R], floats only where they are looked at."""
 
     def __init__(self, pixels: np.ndarray, device: torch.device) -> None:
@@ -117,9 +117,9 @@ class Domain(L.LightningDataModule):
         """The shots [K, 3, R, R] in [-1, 1], for who wants to see all of them."""
         return as_images(self.exemplary())
 
-    def streamed(self, device: torch.device) -> Streamed:
+    def streamed(self, device: torch.device) -> LazyShots:
         """The shots as a method is given them."""
-        return Streamed(self.exemplary(), device)
+        return LazyShots(self.exemplary(), device)
 
     def normals(self, ids: Tensor) -> Tensor:
         """Standard normals [N, P] of which the training pictures ids [N] were made, if known."""
