@@ -47,6 +47,18 @@ def place(part: Path, path: Path) -> None:
     settle(path.parent)
 
 
+def reserve(file: BinaryIO, size: int) -> None:
+    """Take a file's room on the disk now, where the system can.
+
+    A disk that fills up while the file is mapped would end the process without a word (SIGBUS).
+
+    Raises:
+        OSError: there is no room.
+    """
+    if hasattr(os, "posix_fallocate"):  # neither macOS nor Windows has it
+        os.posix_fallocate(file.fileno(), 0, max(size, 1))
+
+
 def settle(folder: Path) -> None:
     """Take the names in a folder down to the disk, where its file system can."""
     with suppress(OSError):

@@ -2,7 +2,6 @@
 
 import errno
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -21,13 +20,13 @@ from benchmarks.parafaces.truth import LANDMARKS
 from core import atomic, hashing
 from core.errors import UserError
 
-# Raise when any picture changes, so that what older code has rendered is not taken for it.
 RENDER_VERSION = 1
+"""Raise when any picture changes, so that what older code has rendered is not taken for it."""
 
 SUMS = "sha256.json"
 WORK = ".rendering-"
-STALE_SECONDS = 24 * 3600
-ATTEMPTS = 3
+STALE_SECONDS = 24 * 3600  # the folder of a process that was killed, not of one that renders
+ATTEMPTS = 3  # to take a place that other processes take at the same time
 
 
 def cache_key(
@@ -135,13 +134,10 @@ def _sums(folder: Path, names: Iterable[str]) -> dict[str, str]:
 
 
 def _array(path: Path, shape: tuple[int, ...], kind: type) -> np.ndarray:
-    """A new file mapped as an array; its room on the disk is taken now.
-
-    Without that, a disk that fills up later would end the process without a word (SIGBUS).
-    """
+    """A new file mapped as an array; its room on the disk is taken now."""
     array = open_memmap(path, "w+", kind, shape)
     with path.open("r+b") as file:
-        os.posix_fallocate(file.fileno(), 0, max(path.stat().st_size, 1))
+        atomic.reserve(file, path.stat().st_size)
     return array
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 NAMED = ("eye_left", "eye_right", "mouth_left", "mouth_right")
-EYES_68 = (range(36, 42), range(42, 48))
+EYES_68 = (range(36, 42), range(42, 48))  # iBUG 300-W's numbers, from 0
 MOUTH_68 = (48, 54)
 EYES_MESH = ((33, 160, 158, 133, 153, 144), (362, 385, 387, 263, 373, 380))
 MOUTH_MESH = (61, 291)

@@ -18,9 +18,12 @@ from torch import Tensor
 from benchmarks.harness.alignment.landmarks import faces
 from benchmarks.harness.alignment.mtcnn_networks import ONet, PNet, RNet, WindowOutputs
 
-CELL, STRIDE = 12, 2  # of the first network
+CELL, STRIDE = 12, 2  # of the first network: side of its windows, and from one to the next
 MIDDLE = 127.5  # grey, which the networks see as 0
-PORTION = 512  # windows at once
+PORTION = 512  # windows at once, to bound memory where a picture is full of faces
+# Overlaps that the published code allows: within a scale of the pyramid, between scales and after
+# the second network, and after the third, where it is a share of the smaller window.
+OVERLAP_SCALE, OVERLAP, OVERLAP_LAST = 0.5, 0.7, 0.7
 
 
 class MTCNN:
@@ -78,10 +81,10 @@ class MTCNN:
         image = (pixels - MIDDLE) / 128
         found = [self._candidates(first, small, scale) for small, scale in self._pyramid(image)]
         boxes = torch.cat([torch.zeros(0, 9), *found])
-        boxes = boxes[non_maximum_suppression(boxes, 0.7, of_smaller=False)]
+        boxes = boxes[non_maximum_suppression(boxes, OVERLAP, of_smaller=False)]
         boxes = make_square(shift_boxes(boxes[:, :5], boxes[:, 5:]))
         boxes, outputs = self._refined(second, image, boxes, 24, self.thresholds[1])
-        keep = non_maximum_suppression(boxes, 0.7, of_smaller=False)
+        keep = non_maximum_suppression(boxes, OVERLAP, of_smaller=False)
         boxes = make_square(shift_boxes(boxes[keep], outputs.shift[keep]))
         boxes, outputs = self._refined(third, image, boxes, 48, self.thresholds[2])
         x, y = outputs.points.view(-1, 2, 5).unbind(1)
@@ -89,7 +92,7 @@ class MTCNN:
         wide, high = sides(boxes).T[..., None]
         points = torch.stack([left + wide * x, top + high * y], 2)
         boxes = shift_boxes(boxes, outputs.shift)
-        keep = non_maximum_suppression(boxes, 0.7, of_smaller=True)
+        keep = non_maximum_suppression(boxes, OVERLAP_LAST, of_smaller=True)
         return boxes[keep], points[keep]
 
     def _pyramid(self, image: Tensor) -> Iterator[tuple[Tensor, float]]:
@@ -108,7 +111,7 @@ class MTCNN:
         edges = torch.cat([corner, corner + CELL], 1) / scale
         sure, shift = outputs.face[0, row, column][:, None], outputs.shift[0, row, column]
         boxes = torch.cat([edges, sure, shift], 1)
-        return boxes[non_maximum_suppression(boxes, 0.5, of_smaller=False)]
+        return boxes[non_maximum_suppression(boxes, OVERLAP_SCALE, of_smaller=False)]
 
     def _refined(
         self, network: RNet | ONet, image: Tensor, boxes: Tensor, side: int, least: float

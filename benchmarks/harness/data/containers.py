@@ -28,8 +28,8 @@ from core.errors import UserError
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".jfif")
 FOREIGN = (".avif", ".heic", ".heif", ".tif", ".tiff")
 """Endings of pictures that are not read: named with what is broken, never passed over."""
-MAX_BYTES = 1 << 29
-MAX_PICTURES = 10_000_000
+MAX_BYTES = 1 << 29  # of a picture, more than any camera writes; beyond it a file is a bomb
+MAX_PICTURES = 10_000_000  # in an LMDB, whose length is only claimed; FFHQ has 70,000
 INDEX = "dataset.json"
 NOTES = "styleshift"
 """Key of ``dataset.json`` under which `benchmarks.prepare` keeps what NVIDIA's layout lacks."""
@@ -62,8 +62,7 @@ class Container(Protocol):
     def pictures(self) -> list[str]:
         """The names of its pictures, sorted."""
 
-    def read(self, member: str) -> bytes:
-        """The bytes of a picture."""
+    def read(self, member: str) -> bytes: ...
 
     def origin(self, member: str) -> Origin | tuple[()]:
         """Of which file it was made, where that is known."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-SIDE, CELL = 32, 4
+SIDE, CELL = 32, 4  # of a thumbnail, and of what counts as a broad shape in it
 BLOCK = 2048  # rows compared at once: 16 MiB of correlations
 THRESHOLD = 0.92
 """From here on two pictures are taken for one.

@@ -40,11 +40,11 @@ def flow(h: Any, g: NDArray[np.float32], i: int, j: int, seed: int) -> float:
     """Direction in the picture (radians) in which the brush goes."""
     size = g.shape[1]
     if g[PART, i, j] == NOTHING:
-        return 6.3 * noise2(4.0 * j / size, 4.0 * i / size, seed)
+        return 6.3 * noise2(4.0 * j / size, 4.0 * i / size, seed)  # any direction: a full turn
     nx = h.r00 * g[NX, i, j] + h.r01 * g[NX + 1, i, j] + h.r02 * g[NX + 2, i, j]
     ny = h.r10 * g[NX, i, j] + h.r11 * g[NX + 1, i, j] + h.r12 * g[NX + 2, i, j]
     if g[PART, i, j] == HAIR:  # with the strands, mostly downwards
-        return 1.57 + 0.9 * nx
+        return 1.57 + 0.9 * nx  # a quarter turn is downwards
     turn = 0.8 * (noise2(9.0 * j / size, 9.0 * i / size, seed + 1) - 0.5)
     return np.arctan2(-ny, nx) + 1.57 + turn
 

@@ -44,6 +44,7 @@ BLACK, WHITE, RED_INK = (
 @small
 def dots(x: float, y: float, cover: float) -> float:
     """Halftone screen at 45 degrees, (x, y) in dots: ink in [0, 1] for a cover in [0, 1]."""
+    # 45 degrees, as the black plate of a print has it: the eye sees it least.
     s, t = x * cos(0.785) + y * sin(0.785), y * cos(0.785) - x * sin(0.785)
     dx, dy = s - floor(s) - 0.5, t - floor(t) - 0.5
     r = 0.72 * sqrt(min(max(cover, 0.0), 1.0))

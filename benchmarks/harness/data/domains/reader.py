@@ -7,19 +7,19 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import BinaryIO, NamedTuple, TypeVar, cast
 
 import numpy as np
 
 from benchmarks.harness.data.files import File
 from benchmarks.harness.data.pictures import FRAMINGS, Picture, Sampling, Unreadable, read
 from benchmarks.harness.evaluation.feature_store import ahead
-from core import hashing
+from core import atomic, hashing
 from core.errors import UserError
 from core.paths import cache_folder
 
-NAMED = 3  # of the files that are told of
-WORKERS = 4  # threads at most that decode and resize
+NAMED = 3  # files in a note; the others are counted
+WORKERS = 4  # threads at most that decode and resize; Pillow works without the lock of Python
 IN_MEMORY = 1 << 30
 """Bytes of pixels in memory; those of a larger set lie in a temporary file."""
 T = TypeVar("T")
@@ -41,7 +41,17 @@ class Selection(NamedTuple):
 
 
 class Reader:
-    """Reads files, goes on without broken ones if that is wanted, and knows what it left out."""
+    """Reads pictures, and counts what it left out.
+
+    Args:
+        resolution: R of what is read.
+        framing: `crop` or `fit`.
+        sampling: which part of a picture is used, and how it is resized.
+        skip_broken: go on without files that cannot be read.
+
+    Raises:
+        UserError: at the first file that cannot be read, unless those are skipped.
+    """
 
     def __init__(
         self, resolution: int, *, framing: str, sampling: Sampling, skip_broken: bool
@@ -164,7 +174,7 @@ def allocate_pixels(count: int, resolution: int) -> np.ndarray:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
-            os.posix_fallocate(file.fileno(), 0, size)
+            atomic.reserve(cast(BinaryIO, file), size)
             return np.memmap(file, np.uint8, "r+", shape=shape)
     except OSError as error:
         raise UserError(
