@@ -22,9 +22,7 @@ BLOCK = 8  # samples a side of a cone
 NEAR, FAR = F(DISTANCE - 1.6), F(DISTANCE + 1.8)
 STEPS = 56  # of a ray, after which it has found nothing
 HIT = F(0.0015)  # a sample of the largest picture (512 a side) is 0.005 wide at the head
-RELAX = F(
-    0.92
-)  # of the distance is walked: ellipsoids give a first-order estimate, now and then long
+RELAX = F(0.92)  # of a distance is walked: those of ellipsoids are estimates and may be too long
 DELTA, LIFT = F(0.006), F(0.02)  # of the normals; of shadow rays above the surface
 CAMERA = F(DISTANCE)
 # Taps of the occlusion along the normal, and of the shadow towards the light: distances, weights.
