@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import lightning as L
 import numpy as np
 import torch
+from annotated_types import Ge, Gt, Le
 from torch import Tensor
 
 from benchmarks.harness.data.pictures import as_images
@@ -58,6 +59,10 @@ class LazyShots:
             yield self[start : start + size]
 
 
+NonNegative = Annotated[int, Ge(0)]
+Positive = Annotated[int, Gt(0)]
+"""Of constructors; the annotations say what a yaml may hold."""
+
 Landmarks = np.ndarray | tuple[()]
 Pairs = tuple[np.ndarray, np.ndarray] | tuple[()]
 
@@ -88,7 +93,13 @@ class Domain(L.LightningDataModule):
     progress: Callable[[int, int], None] = staticmethod(silent)
 
     def __init__(
-        self, *, resolution: int, images: int, batch_size: int, seed: int, xflip: bool
+        self,
+        *,
+        resolution: Annotated[int, Ge(8), Le(1024)],
+        images: NonNegative,
+        batch_size: Positive,
+        seed: NonNegative,
+        xflip: bool,
     ) -> None:
         """Show `images` pictures in batches, in the order that `seed` gives, mirrored or not."""
         super().__init__()

@@ -12,13 +12,14 @@ import os
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from annotated_types import Ge, Le, Len
 
 from benchmarks.harness.data import near_duplicates
 from benchmarks.harness.data.domains.about import About
-from benchmarks.harness.data.domains.base import Domain, Pictures, whole
+from benchmarks.harness.data.domains.base import Domain, NonNegative, Pictures, Positive, whole
 from benchmarks.harness.data.domains.reader import Reader, ReadPicture, first_names
 from benchmarks.harness.data.domains.splits import find_list, order, rule, set_checksum
 from benchmarks.harness.data.files import File, files, notes
@@ -61,13 +62,13 @@ class FolderDomain(Domain):
         photos_root: str,
         splits: str,
         shots: int,
-        draw: int,
-        reference: int,
-        reference_minimum: int,
-        photos: int,
-        framing: str,
-        box: Sequence[float],
-        filter: str,
+        draw: NonNegative,
+        reference: NonNegative,
+        reference_minimum: Positive,
+        photos: NonNegative,
+        framing: Literal["crop", "fit"],
+        box: Annotated[Sequence[Annotated[float, Ge(0), Le(1)]], Len(4, 4)],
+        filter: Literal["lanczos", "bicubic", "bilinear", "hamming", "box"],
         skip_broken: bool,
         about: About,
         **run: Any,

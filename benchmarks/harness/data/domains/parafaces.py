@@ -15,7 +15,15 @@ import torch
 from torch import Tensor
 
 from benchmarks import parafaces
-from benchmarks.harness.data.domains.base import Domain, Landmarks, Pairs, Pictures, whole
+from benchmarks.harness.data.domains.base import (
+    Domain,
+    Landmarks,
+    NonNegative,
+    Pairs,
+    Pictures,
+    Positive,
+    whole,
+)
 from benchmarks.parafaces.picture import RESOLUTIONS
 from core import hashing
 from core.errors import UserError
@@ -47,10 +55,10 @@ class ParaFacesDomain(Domain):
         *,
         style: str,
         shots: int,
-        draw: int,
-        reference: int,
-        photos: int,
-        pairs: int,
+        draw: NonNegative,
+        reference: NonNegative,
+        photos: NonNegative,
+        pairs: NonNegative,
         cache: str,
         **run: Any,
     ) -> None:
@@ -166,7 +174,9 @@ class ParaFacesTraining(ParaFacesDomain):
 
     purpose = "a source is made of it"
 
-    def __init__(self, *, people: int, pictures_each: int, shots: int, **parafaces: Any) -> None:
+    def __init__(
+        self, *, people: Positive, pictures_each: Positive, shots: int, **parafaces: Any
+    ) -> None:
         self.trained = range(TRAINING, TRAINING + whole("data.people", people, least=1))
         self.pictures_each = whole("data.pictures_each", pictures_each, least=1)
         self.shown = whole("data.shots", shots, least=1)
