@@ -12,25 +12,7 @@ from benchmarks.parafaces.paint import LABEL, SEGMENTS
 from benchmarks.parafaces.shading import photograph
 from benchmarks.parafaces.styles.deform import affine
 
-deform = affine(
-    light_azimuth=(0.75, 0.36),
-    light_elevation=(0.8, 0.26),
-    light_fill=(0.55, 0.05),
-    light_key=(0.9, 0.32),
-    light_warmth=(0.4, 0.20),
-    back_light=(0.30, 0.09),
-    back_warm=(0.35, 0.35),
-    back_green=(0.3, 0.05),
-    back_contrast=(0.4, 0.0),
-    blob_light=(0.3, 0.02),
-    blob_warm=(0.3, 0.3),
-    cloth_light=(0.55, 0.04),
-    cloth_warm=(0.6, 0.2),
-    smile=(0.55, -0.02),
-    mouth_open=(0.5, 0.0),
-    skin_warmth=(0.6, -0.1),
-    blush=(0.8, 0.25),
-)
+deform = affine("metfaces")
 FINE = np.array([label in ("eye", "iris", "brow", "lips", "mouth") for label in SEGMENTS])
 REACH = 4  # taps of a stroke to either side
 

@@ -13,16 +13,7 @@ from benchmarks.parafaces.shading import photograph
 from benchmarks.parafaces.styles.deform import affine
 from benchmarks.parafaces.styles.ink import line_radius, outlines
 
-deform = affine(
-    lashes=(0.5, 0.6),
-    lip_colour=(0.3, 0.7),
-    freckles=(0.0, 0.0),
-    blush=(0.3, 0.0),
-    eye_size=(1.08, 0.0),
-    brow_thickness=(1.15, 0.0),
-    light_fill=(0.85, 0.0),
-    age=(0.5, 0.0),
-)
+deform = affine("popart")
 # Background, skin, hair, clothes: six printings.
 PALETTES = np.array(
     [
