@@ -75,7 +75,6 @@ class MediaPipe:
         self.landmarker = vision.FaceLandmarker.create_from_options(options)
 
     def __call__(self, image: Image.Image, file: str) -> list[np.ndarray]:
-        """Faces in MediaPipe's order."""
         del file
         shown = self.package.Image(
             image_format=self.package.ImageFormat.SRGB, data=np.asarray(image)
@@ -97,7 +96,6 @@ class FaceAlignment:
         self.network = package.FaceAlignment(package.LandmarksType.TWO_D, device="cpu", **plain)
 
     def __call__(self, image: Image.Image, file: str) -> list[np.ndarray]:
-        """Faces in the order of its detector."""
         del file
         return faces(self.network.get_landmarks_from_image(np.asarray(image)) or ())
 

@@ -20,22 +20,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from benchmarks.harness.data.containers import Unreadable
-from benchmarks.harness.data.files import File, files
+from benchmarks.harness.data.files import File
 from core.errors import UserError
-
-__all__ = [
-    "File",
-    "Picture",
-    "Sampling",
-    "Unreadable",
-    "as_images",
-    "decode",
-    "files",
-    "frame",
-    "read",
-    "sentences",
-    "upright",
-]
 
 FRAMINGS = ("crop", "fit")
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF")  # by content; none runs a program

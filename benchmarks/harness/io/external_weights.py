@@ -55,9 +55,9 @@ class OptionalFile(NamedTuple):
         """``missing``, ``present``, or what is wrong with its length."""
         if not self.path.is_file():
             return "missing"
-        found = self.path.stat().st_size
-        if self.bytes is not None and found != self.bytes:
-            return f"damaged: {found} bytes instead of {self.bytes}"
+        size = self.path.stat().st_size
+        if self.bytes is not None and size != self.bytes:
+            return f"damaged: {size} bytes instead of {self.bytes}"
         return "present"
 
     @property
@@ -67,9 +67,9 @@ class OptionalFile(NamedTuple):
 
     def wrong(self, path: Path) -> str:
         """What is wrong with a file that should be this one, or nothing; reads it all."""
-        found = path.stat().st_size
-        if self.bytes is not None and found != self.bytes:
-            return f"it has {found:,} bytes instead of {self.bytes:,}"
+        size = path.stat().st_size
+        if self.bytes is not None and size != self.bytes:
+            return f"it has {size:,} bytes instead of {self.bytes:,}"
         begins = self.sha256 or self.begins
         if begins and not (digest := hashing.of_file(path)).startswith(begins):
             return f"its sha256 is {digest}, which does not begin with {begins}"
@@ -94,12 +94,12 @@ def require(name: str) -> Path:
     Raises:
         UserError: it does not; names the command that brings it, the place and the licence.
     """
-    wanted = entry(name)
-    if wanted.state == "present":
-        return wanted.path
+    file = entry(name)
+    if file.state == "present":
+        return file.path
     raise UserError(
-        f"The {wanted.kind} {name} is {wanted.state}: `{wanted.command}` puts it at {wanted.path} "
-        f"(found by hand: {wanted.by_hand}; licence: {wanted.licence})."
+        f"The {file.kind} {name} is {file.state}: `{file.command}` puts it at {file.path} "
+        f"(found by hand: {file.by_hand}; licence: {file.licence})."
     )
 
 

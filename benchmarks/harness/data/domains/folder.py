@@ -116,7 +116,6 @@ class FolderDomain(Domain):
         return list(found)
 
     def training(self) -> np.ndarray:
-        """The shots, uint8 [K, R, R, 3]."""
         return self._shots
 
     def reference(self) -> Pictures:

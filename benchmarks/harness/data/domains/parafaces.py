@@ -105,7 +105,6 @@ class ParaFacesDomain(Domain):
         self.translations()
 
     def training(self) -> np.ndarray:
-        """The shots, uint8 [K, R, R, 3]."""
         return self._shots
 
     @cached_property
@@ -125,11 +124,9 @@ class ParaFacesDomain(Domain):
         return torch.from_numpy(parafaces.normals(who, which).astype(np.float32))
 
     def reference(self) -> Pictures:
-        """Held-out people in this style."""
         return self._shown(self._rendered(self.style, REFERENCE).images)
 
     def photos(self) -> Pictures:
-        """Held-out test people as photo."""
         return self._shown(self._rendered("photo", TEST).images)
 
     def translations(self) -> Pictures:
@@ -137,7 +134,6 @@ class ParaFacesDomain(Domain):
         return self._shown(self._rendered(self.style, TEST).images)
 
     def translation_landmarks(self) -> Landmarks:
-        """The true landmarks of `translations`, in pixels [n, K, 2]."""
         return self._rendered(self.style, TEST).landmarks
 
     def landmark_pairs(self) -> Pairs:
