@@ -33,7 +33,7 @@ class ReadPicture(NamedTuple):
     picture: Picture
 
 
-class Selection(NamedTuple):
+class SelectedPictures(NamedTuple):
     """Pictures of a set: what is known of each, and the pixels uint8 [n, R, R, 3] of all."""
 
     pictures: list[ReadPicture]
@@ -80,7 +80,7 @@ class Reader:
         order: Iterable[str],
         limit: int,
         without: Iterable[ReadPicture] = (),
-    ) -> Selection:
+    ) -> SelectedPictures:
         """The first pictures in the order, up to `limit`, each once and none of those `without`."""
         refused = {pixel_checksum(other.picture) for other in without}
         candidates = list(order) if limit else []
@@ -101,7 +101,7 @@ class Reader:
                     room[len(kept)] = picture.pixels
                     own = Picture(room[len(kept)], picture.changes)
                     kept[seen] = ReadPicture(sha256, found[sha256], own)
-        return Selection(list(kept.values()), room[: len(kept)])
+        return SelectedPictures(list(kept.values()), room[: len(kept)])
 
     def read_all(self, found: Iterable[File]) -> list[Picture]:
         """The pictures of all the files."""
