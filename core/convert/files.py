@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -82,11 +81,10 @@ def save(path: str | os.PathLike[str], networks: Mapping[str, Any]) -> list[str]
             "other formats are not written."
         )
     tree, lost = rosinality_file.tree_of(networks)
-    data = io.BytesIO()
-    torch.save(tree, data)
     try:
-        atomic.write(path, data.getvalue())
-    except OSError as error:
+        with atomic.writing(path) as file:
+            torch.save(tree, file)
+    except (OSError, RuntimeError) as error:
         raise CheckpointError(f"{path} cannot be written ({error}).") from error
     return lost
 
