@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
-from omegaconf import OmegaConf
 from scipy.special import expit, ndtri
 
 Array = NDArray[np.float32]
@@ -33,7 +33,8 @@ class Parameter(NamedTuple):
 
 def _read() -> dict[str, tuple[Parameter, ...]]:
     """The table of every block, in the order of the file: a column of the parameters for each."""
-    blocks: Any = OmegaConf.to_container(OmegaConf.load(Path(__file__).with_suffix(".yaml")))
+    text = Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")
+    blocks: Any = yaml.safe_load(text)
     return {
         block: tuple(Parameter(name, *row) for name, row in rows.items())
         for block, rows in blocks.items()

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import OmegaConf
+import yaml
 
 from benchmarks.parafaces.parameters import BLOCKS, INDEX, NAMES, TABLE, Array
 
 
 @cache
 def _numbers() -> dict[str, Any]:
-    content: Any = OmegaConf.to_container(OmegaConf.load(Path(__file__).with_suffix(".yaml")))
+    text = Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")
+    content: dict[str, Any] = yaml.safe_load(text)
     return content
 
 
