@@ -28,7 +28,7 @@ from benchmarks.harness.evaluation.extractors import (
     MobileFaceNet,
     Untrained,
     mobilefacenet,
-    named,
+    by_name,
     resize,
 )
 from benchmarks.harness.evaluation.extractors.faces import FramedFaces
@@ -387,13 +387,13 @@ NAMED = (
 def test_every_published_network_is_chosen_by_the_name_of_its_file(cache, name):
     options = {"inception": {"resize": "clean"}, "mobilefacenet": {"finder": None}}
     with pytest.raises(UserError, match=f"benchmarks.fetch {name}.*licence: "):
-        named(name, **({"side": 256} if name.startswith("lpips") else options.get(name, {})))
+        by_name(name, **({"side": 256} if name.startswith("lpips") else options.get(name, {})))
 
 
 def test_the_shipped_and_untrained_networks_have_names_too():
     files = {name for name, file in external_weights.listed().items() if file.kind == "extractor"}
     assert files | {"arcface-irse50"} == set(NAMED.split()) | {"inception-pt"}
-    assert named("parafaces").name == "parafaces:measure"
-    assert named("random-resnet10t", seed=3).name == "random-resnet10t:3"
+    assert by_name("parafaces").name == "parafaces:measure"
+    assert by_name("random-resnet10t", seed=3).name == "random-resnet10t:3"
     with pytest.raises(UserError, match=r"no extractor 'vgg': there are inception, .*random-"):
-        named("vgg")
+        by_name("vgg")
