@@ -27,8 +27,8 @@ from benchmarks.harness.evaluation.extractors import (
     Inception,
     MobileFaceNet,
     Untrained,
-    mobilefacenet,
     by_name,
+    mobilefacenet,
     resize,
 )
 from benchmarks.harness.evaluation.extractors.faces import FramedFaces

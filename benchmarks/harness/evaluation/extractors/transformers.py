@@ -83,7 +83,7 @@ class DINO(Transformer):
         make = partial(filled, architecture="vit_base_patch8_224", num_classes=0)
         self.network = self.shared(self.name, make)
 
-    def alike(self, prepared: Tensor) -> Tensor:
+    def self_similarity(self, prepared: Tensor) -> Tensor:
         """Cosines [N, T, T] between the keys of the last layer, class token first."""
         return self_similarity(self.network.to(prepared.device), prepared)
 

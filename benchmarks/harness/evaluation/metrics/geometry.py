@@ -37,10 +37,10 @@ class GeometricMap:
         held_out = torch.arange(len(photo)) % 5 == 0
         inputs = self._inputs(photo)
         moves = (target.double() - photo.double()).flatten(1)
-        known, wanted = inputs[~held_out], moves[~held_out]
+        known, displacement = inputs[~held_out], moves[~held_out]
         penalty = ridge * torch.eye(inputs.shape[1], dtype=torch.float64)
         penalty[0, 0] = 0
-        self.weights = torch.linalg.solve(known.T @ known + penalty, known.T @ wanted)
+        self.weights = torch.linalg.solve(known.T @ known + penalty, known.T @ displacement)
         missed = self(photo[held_out]) - target[held_out].double()
         self.residual = float(missed.square().sum(2).sqrt().mean())
 

@@ -96,7 +96,7 @@ class Cloud:
         """Rows i about the point, in units, in float64."""
         return torch.sub(self.rows[i].double(), self.about).div_(self.scale)
 
-    def asking(self, i: slice | Tensor) -> Tensor:
+    def queries(self, i: slice | Tensor) -> Tensor:
         """Rows i in low precision with the margins of the left side of a product."""
         return torch.cat([self.low[i, : self.rows.shape[1]], self.left[i]], 1)
 
@@ -113,12 +113,12 @@ def raised(numbers: Tensor, kind: torch.dtype) -> Tensor:
     return torch.where(low.double() < numbers, torch.nextafter(low, up), low)
 
 
-def nearness(asking: Tensor, cloud: Cloud, j: slice) -> Tensor:
-    """An upper bound [n, m] of minus half the squared distances of rows that ask and rows j.
+def nearness(queries: Tensor, cloud: Cloud, j: slice) -> Tensor:
+    """An upper bound [n, m] of minus half the squared distances of queries and rows j.
 
     It is rounded to the nearest number of its type; compare it with :func:`limit`.
     """
-    return asking @ cloud.low[j].mT
+    return queries @ cloud.low[j].mT
 
 
 def limit(squared: Tensor, cloud: Cloud) -> Tensor:
@@ -173,14 +173,14 @@ def proposed(cloud: Cloud, kept: int) -> tuple[Tensor, Tensor]:
     near = torch.full((len(cloud), kept), -torch.inf, dtype=cloud.low.dtype)
     place = torch.zeros(near.shape, dtype=torch.long)
     for i in cloud.blocks:  # first what fills the lists, so that little has to enter them later
-        seen = nearness(cloud.asking(i), cloud, i).fill_diagonal_(-torch.inf)
+        seen = nearness(cloud.queries(i), cloud, i).fill_diagonal_(-torch.inf)
         best = seen.topk(min(kept, len(seen)), dim=1, sorted=False)
         near[i, : best.values.shape[1]] = best.values
         place[i, : best.values.shape[1]] = best.indices + i.start
     for number, i in enumerate(cloud.blocks):
-        asking = cloud.asking(i)
+        queries = cloud.queries(i)
         for j in cloud.blocks[number + 1 :]:
-            seen = nearness(asking, cloud, j)
+            seen = nearness(queries, cloud, j)
             row, column = at_least(seen, torch.minimum(near[i].amin(1)[:, None], near[j].amin(1)))
             new = seen[row, column]
             merge(near[i], place[i], new, row, column + j.start)
@@ -248,8 +248,8 @@ def searched(cloud: Cloud, rows: Tensor, most: int, last: Tensor) -> Tensor:
     All pairs that low precision cannot exclude are measured or, where those are too many, all that
     a product in float64 cannot.
     """
-    limits, asking = limit(last, cloud)[:, None], cloud.asking(rows)
-    mask = torch.cat([nearness(asking, cloud, j) >= limits for j in cloud.blocks], 1)
+    limits, queries = limit(last, cloud)[:, None], cloud.queries(rows)
+    mask = torch.cat([nearness(queries, cloud, j) >= limits for j in cloud.blocks], 1)
     mask.scatter_(1, rows[:, None], torch.zeros(len(rows), 1, dtype=torch.bool))
     few = mask.sum(1) <= MEASURED
     many = rows[~few]

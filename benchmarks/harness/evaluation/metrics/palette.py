@@ -78,7 +78,6 @@ class Palette:
         return lab(torch.cat(parts))
 
     def __call__(self, gallery: Gallery) -> Measure:
-        """Measure the gallery."""
         shots = self.colours(gallery, "shots")
         apart = {
             stream: sliced_wasserstein(

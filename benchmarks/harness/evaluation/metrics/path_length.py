@@ -61,7 +61,6 @@ class PerceptualPathLength:
             yield self.extractors[0].distance(a, b).cpu().double() / self.epsilon**2
 
     def __call__(self, gallery: Gallery) -> Measure:
-        """Measure the gallery."""
         with torch.no_grad():
             found = torch.cat(list(self.steps(gallery)))
         low = found.quantile(DISCARDED, interpolation="lower")
