@@ -44,7 +44,7 @@ class Transformer(Published):
         bicubic = Image.Resampling.BICUBIC
         rows = [resize.pillow(pixels, self.side, bicubic) for pixels in to_uint8(images)]
         mean, std = (torch.tensor(numbers)[:, None, None] for numbers in self.colours)
-        return (resize.each(images, rows) / 255 - mean) / std
+        return (resize.stack(rows) / 255 - mean) / std
 
     def look(self, prepared: Tensor) -> dict[str, Tensor]:
         """``features`` [N, F] of the class token."""
