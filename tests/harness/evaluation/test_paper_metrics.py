@@ -120,6 +120,14 @@ class Rows:
         )
 
 
+@pytest.mark.filterwarnings("ignore:The `disp` argument:DeprecationWarning")
+def test_clean_fid_itself_finds_the_same_distance():
+    rows = Rows({"reference": cloud(0, 200, 16), "fakes": cloud(1, 180, 16, 1.2, 0.3)})
+    ours, theirs = (kind(rows)(rows.gallery()) for kind in (metrics.FD, metrics.CleanFID))
+    assert ours.value == pytest.approx(theirs.value, rel=1e-6)
+    assert (ours.n, ours.details, ours.better) == (theirs.n, theirs.details, theirs.better)
+
+
 @pytest.mark.parametrize(("n", "m"), [(60, 50), (12, 50), (12, 9), (60, 16)])
 def test_the_distance_of_few_rows_needs_no_covariance(n, m):
     x, y = cloud(0, n, 16).double(), cloud(1, m, 16, 1.2, 0.3).double()
