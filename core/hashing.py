@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,18 @@ def of_bytes(data: bytes | memoryview) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def of_parts(parts: Iterable[bytes | memoryview]) -> str:
+    """SHA-256 of bytes that follow one another, 64 hex digits."""
+    checksum = hashlib.sha256()
+    for part in parts:
+        checksum.update(part)
+    return checksum.hexdigest()
+
+
 def of_file(path: Path) -> str:
     """SHA-256 of a file, 64 hex digits, read in parts."""
-    found = hashlib.sha256()
     with path.open("rb") as file:
-        while part := file.read(CHUNK):
-            found.update(part)
-    return found.hexdigest()
+        return of_parts(iter(lambda: file.read(CHUNK), b""))
 
 
 def of_json(node: Any) -> str:

@@ -10,7 +10,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 
 from benchmarks.harness.evaluation import metrics
 from benchmarks.harness.evaluation.extractors import ParaFacesMaps
-from benchmarks.harness.evaluation.feature_store import Memory
+from benchmarks.harness.evaluation.feature_store import InMemory
 from benchmarks.harness.evaluation.gallery import measure
 from benchmarks.harness.evaluation.metrics import (
     authenticity,
@@ -217,7 +217,7 @@ def test_structure_is_kept_by_an_unadapted_generator_and_by_no_other():
 
 def test_perceptual_metrics_do_not_depend_on_whether_maps_are_kept(weights):  # noqa: F811
     maps = ParaFacesMaps(weights=weights)
-    shown = gallery(Tinted(trained=True, tint=0.2), World(), bank=Memory())
+    shown = gallery(Tinted(trained=True, tint=0.2), World(), store=InMemory())
     found = measure(shown, {
         "intra": metrics.IntraCluster(maps, samples=20, cap=6, seed=0),
         "intra by maps": metrics.IntraClusterMaps(maps, samples=20, cap=6, seed=0),

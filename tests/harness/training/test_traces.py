@@ -17,7 +17,7 @@ from benchmarks.harness.evaluation.extractors import (
     Untrained,
     mobilefacenet,
 )
-from benchmarks.harness.evaluation.gallery import identity, networks
+from benchmarks.harness.evaluation.gallery import extractor_key, networks
 from benchmarks.harness.io import external_weights, locks
 from core.errors import UserError
 from tests.helpers import weights
@@ -80,7 +80,7 @@ def test_a_record_names_the_files_and_the_numbers_of_a_detector(tmp_path, monkey
         extractor = MobileFaceNet(finder=finder)
         found = networks({"identity": metrics.DetectedIdentity(extractor)})["networks"]["identity"]
         assert found.pop(extractor.name) == extractor.sha256
-        return found, identity(extractor)
+        return found, extractor_key(extractor)
 
     framed, key = seen(FramedFaces(eyes=[[0.3, 0.3], [0.7, 0.3]]))
     assert framed == {}
@@ -91,4 +91,4 @@ def test_a_record_names_the_files_and_the_numbers_of_a_detector(tmp_path, monkey
     weights.put("mtcnn-p", NETWORKS["pnet.pt"]().state_dict())
     other, other_key = seen(DetectedFaces(detector="mtcnn"))
     assert [name for name in found if found[name] != other[name]] == ["pnet.pt"]
-    assert key != other_key  # what was kept in a bank is seen anew
+    assert key != other_key  # what was kept in a store is seen anew
