@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -85,6 +86,10 @@ def trained(gallery: Gallery) -> bool:
     return bool(gallery.adapter.source.trained)
 
 
+def several(gallery: Gallery) -> bool:
+    return trained(gallery) and gallery.samples > 1
+
+
 def photographed(gallery: Gallery) -> bool:
     return gallery.photos > 0 and known("photos")(gallery)
 
@@ -99,66 +104,53 @@ def first_of(batches: Iterable[Tensor], limit: int) -> Iterator[Tensor]:
             return
 
 
+SAMPLES, PHOTOS = attrgetter("samples"), attrgetter("photos")
+source_of_latents = from_latents(lambda gallery: gallery.adapter.source.g)
 NEEDS: dict[str, Fact] = {
     "fakes": Stream(
-        why_absent="the method makes no pictures from latents",
-        has=lambda gallery: True,
-        make=from_latents(lambda gallery: gallery.adapter.sample),
-        size=lambda gallery: gallery.samples,
+        "the method makes no pictures from latents",
+        lambda gallery: True,
+        from_latents(lambda gallery: gallery.adapter.sample),
+        SAMPLES,
         kept=True,
     ),
-    "sources": Stream(  # of the same latents
-        why_absent=NO_SOURCE,
-        has=trained,
-        make=from_latents(lambda gallery: gallery.adapter.source.g),
-        size=lambda gallery: gallery.samples,
-        kept=True,
-    ),
-    "others": Stream(  # the source's pictures of other latents
-        why_absent=NO_SOURCE,
-        has=lambda gallery: trained(gallery) and gallery.samples > 1,
-        make=from_latents(lambda gallery: gallery.adapter.source.g),
-        size=lambda gallery: gallery.samples,
-        shifts="sources",
-    ),
+    # The source's pictures of the same latents, and of other ones.
+    "sources": Stream(NO_SOURCE, trained, source_of_latents, SAMPLES, kept=True),
+    "others": Stream(NO_SOURCE, several, source_of_latents, SAMPLES, shifts="sources"),
     "reference": Stream(  # held-out pictures of the domain
-        why_absent="the data have no held-out reference pictures",
-        has=lambda gallery: bool(gallery.domain.has_reference),
-        make=of_domain("reference", limited=False),
-        size=lambda gallery: gallery.samples,
+        "the data have no held-out reference pictures",
+        lambda gallery: bool(gallery.domain.has_reference),
+        of_domain("reference", limited=False),
+        SAMPLES,
     ),
     "shots": Stream(
-        why_absent="the data have no shots",
-        has=lambda gallery: len(gallery.shots) > 0,
-        make=lambda gallery, start, first: iter(gallery.shots.split(gallery.batch_size)),
-        size=lambda gallery: len(gallery.shots),
+        "the data have no shots",
+        lambda gallery: len(gallery.shots) > 0,
+        lambda gallery, start, first: iter(gallery.shots.split(gallery.batch_size)),
+        lambda gallery: len(gallery.shots),
     ),
-    "photos": Stream(  # held-out people of the source domain
-        why_absent="there are no held-out photos",
-        has=photographed,
-        make=of_domain("photos", limited=True),
-        size=lambda gallery: gallery.photos,
+    # Held-out people of the source domain, in the new style, and as they truly look in the domain.
+    "photos": Stream(
+        "there are no held-out photos", photographed, of_domain("photos", limited=True), PHOTOS
     ),
-    "stylised": Stream(  # those photos in the new style
-        why_absent="there are no held-out photos, or no trained source to invert them",
-        has=lambda gallery: trained(gallery) and photographed(gallery),
-        make=stylised,
-        size=lambda gallery: gallery.photos,
+    "stylised": Stream(
+        "there are no held-out photos, or no trained source to invert them",
+        lambda gallery: trained(gallery) and photographed(gallery),
+        stylised,
+        PHOTOS,
         kept=True,
     ),
-    "translated": Stream(  # the true pictures of the same people in the domain
-        why_absent="nobody knows how the held-out people look in this domain",
-        has=lambda gallery: gallery.photos > 0 and known("translations")(gallery),
-        make=of_domain("translations", limited=True),
-        size=lambda gallery: gallery.photos,
+    "translated": Stream(
+        "nobody knows how the held-out people look in this domain",
+        lambda gallery: gallery.photos > 0 and known("translations")(gallery),
+        of_domain("translations", limited=True),
+        PHOTOS,
     ),
     "landmark_pairs": Fact(
-        why_absent="the true geometric map from photos to this domain is not known",
-        has=known("landmark_pairs"),
+        "the true geometric map from photos to this domain is not known", known("landmark_pairs")
     ),
     "translation_landmarks": Fact(
-        why_absent="the true landmarks of the held-out people are not known",
-        has=known("translation_landmarks"),
+        "the true landmarks of the held-out people are not known", known("translation_landmarks")
     ),
 }
 STREAMS = {name: need for name, need in NEEDS.items() if isinstance(need, Stream)}

@@ -209,10 +209,10 @@ def test_lpips_resizes_on_bytes_and_refuses_other_weights(cache):
 
 
 def test_mobilefacenet_has_the_layout_of_the_published_file():
-    state = mobilefacenet.MobileFaceNet().state_dict()
+    state = mobilefacenet.MobileFaceNetwork().state_dict()
     rows = [f"{name} {list(value.shape)}" for name, value in sorted(state.items())]
     assert hashlib.sha256("\n".join(rows).encode()).hexdigest() == MOBILEFACENET
-    network = fill(mobilefacenet.MobileFaceNet(), weights.made(state, 1), "made")
+    network = fill(mobilefacenet.MobileFaceNetwork(), weights.made(state, 1), "made")
     seen = network(torch.rand(2, 3, 112, 96))
     assert seen.shape == (2, 128)
     assert not torch.allclose(seen[0], seen[1])

@@ -71,7 +71,7 @@ def test_a_record_names_the_files_and_the_numbers_of_a_detector(tmp_path, monkey
     listed = re.sub(r"bytes: \d+", "bytes: null", external_weights.LIST.read_text())
     monkeypatch.setattr(external_weights, "LIST", tmp_path / "weights.yaml")
     external_weights.LIST.write_text(listed)
-    weights.put("mobilefacenet", mobilefacenet.MobileFaceNet().state_dict())
+    weights.put("mobilefacenet", mobilefacenet.MobileFaceNetwork().state_dict())
     names = dict(zip(detectors.MTCNN_FILES, NETWORKS, strict=True))
     for name, file in names.items():
         weights.put(name, NETWORKS[file]().state_dict())

@@ -37,8 +37,7 @@ class Published:
     network: nn.Module
 
     def __init__(self, *, weights: str) -> None:
-        """Find the file; one that is missing is refused here, before anything is run."""
-        self.path = external_weights.require(weights)
+        self.path = external_weights.require(weights)  # refuses a missing file before anything runs
         self.stamp = stamp(self.path)
         self.files: dict[str, str] = {}
 

@@ -73,7 +73,7 @@ class DINOv2(Transformer):
 
 
 class DINO(Transformer):
-    """DINO's ViT-B/8 at 224 px: class tokens, and how alike its last keys are to one another."""
+    """DINO's ViT-B/8 at 224 px: class tokens, and the self-similarity of its last keys."""
 
     side = 224
 
@@ -140,11 +140,11 @@ def loaded(blank: Any, state: dict[str, Tensor], what: str) -> nn.Module:
 
 def self_similarity(network: Any, prepared: Tensor) -> Tensor:
     """Cosines [N, T, T] between the keys of a transformer's last layer, heads joined."""
-    seen: list[Tensor] = []
-    tapped = network.blocks[-1].attn.qkv.register_forward_hook(lambda _, __, out: seen.append(out))
+    outputs: list[Tensor] = []
+    hook = network.blocks[-1].attn.qkv.register_forward_hook(lambda _, __, y: outputs.append(y))
     try:
         network.forward_features(prepared)
     finally:
-        tapped.remove()
-    keys = F.normalize(seen[0].unflatten(2, (3, -1))[:, :, 1].float(), dim=2)
+        hook.remove()
+    keys = F.normalize(outputs[0].unflatten(2, (3, -1))[:, :, 1].float(), dim=2)
     return keys @ keys.mT

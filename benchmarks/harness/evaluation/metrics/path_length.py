@@ -62,12 +62,12 @@ class PerceptualPathLength:
 
     def __call__(self, gallery: Gallery) -> Measure:
         with torch.no_grad():
-            found = torch.cat(list(self.steps(gallery)))
-        low = found.quantile(DISCARDED, interpolation="lower")
-        high = found.quantile(1 - DISCARDED, interpolation="higher")
-        kept = found[(found >= low) & (found <= high)]
-        details = {"std": float(kept.std()), "median": float(found.median())}
-        return Measure(float(kept.mean()), self.better, len(found), details)
+            speeds = torch.cat(list(self.steps(gallery)))
+        low = speeds.quantile(DISCARDED, interpolation="lower")
+        high = speeds.quantile(1 - DISCARDED, interpolation="higher")
+        kept = speeds[(speeds >= low) & (speeds <= high)]
+        details = {"std": float(kept.std()), "median": float(speeds.median())}
+        return Measure(float(kept.mean()), self.better, len(speeds), details)
 
 
 def reduced(images: Tensor) -> Tensor:
