@@ -47,7 +47,7 @@ class Inception(Published):
 
     def prepare(self, images: Tensor) -> Tensor:
         """Pictures [N, 3, 299, 299] as the first layer wants them, about -1 to 1."""
-        if self.resize == "legacy-tensorflow":
+        if self.resize == "legacy-tensorflow":  # (x - 128) / 128 is what the graph of 2015 does
             return (resize.legacy_tensorflow(resize.levels(images), resize.SIDE) - 128) / 128
         resized = resize.clean_fid(self.resize.replace("-", "_"))
         pixels = resize.stack([resized(picture) for picture in to_uint8(images)])

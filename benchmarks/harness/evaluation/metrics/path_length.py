@@ -16,7 +16,7 @@ from torch import Tensor
 from benchmarks.harness.evaluation.gallery import Gallery
 from benchmarks.harness.evaluation.measure import Measure
 
-LARGEST = 256  # side at which larger pictures are compared
+LARGEST = 256  # side at which larger pictures are compared, as in the released code: VGG knows 224
 DISCARDED = 0.01  # share of the shortest and of the longest steps
 
 

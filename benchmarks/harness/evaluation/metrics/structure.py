@@ -13,6 +13,8 @@ from torch import Tensor
 from benchmarks.harness.evaluation.gallery import Gallery
 from benchmarks.harness.evaluation.measure import Measure
 
+TOGETHER = 4  # pictures: at 224 px ViT-B/8 has 785 tokens, each compared with all others
+
 
 class StructureDistance:
     """Mean squared difference of the self-similarities of a fake and of its source's picture.
@@ -35,7 +37,7 @@ class StructureDistance:
         streams = (gallery.images(name, self.samples) for name in ("fakes", "sources", "others"))
         own, other = [], []
         for batches in zip(*streams, strict=True):
-            for images in zip(*(batch.split(4) for batch in batches), strict=True):
+            for images in zip(*(batch.split(TOGETHER) for batch in batches), strict=True):
                 fake, source, another = (self.self_similarity(gallery, part) for part in images)
                 own.append((fake - source).square().mean((1, 2)).double().cpu())
                 other.append((fake - another).square().mean((1, 2)).double().cpu())
