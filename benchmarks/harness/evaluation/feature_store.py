@@ -19,10 +19,10 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 import numpy as np
 import torch
 
-from benchmarks.harness.io import external_weights
 from benchmarks.harness.io.locks import alone
 from core import atomic, hashing
 from core.errors import UserError
+from core.paths import cache_folder
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -72,8 +72,7 @@ class OnDisk:
     on_disk = True
 
     def __init__(self, *, folder: str) -> None:
-        beside = external_weights.folder().parent / "bank"
-        self.folder = Path(folder).expanduser() if folder else beside
+        self.folder = Path(folder).expanduser() if folder else cache_folder() / "bank"
 
     def get(self, key: Key, make: Make) -> Rows:
         """Memory-mapped rows; what is missing of them is made and written first."""
