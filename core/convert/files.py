@@ -12,9 +12,8 @@ from torch import nn
 
 from core import atomic, weights
 from core.convert import nvidia_file, rosinality_file, tensorflow_file
-from core.convert.container import opened
+from core.convert.checkpoint_file import opened
 from core.convert.format import CheckpointError
-from core.convert.taking import Taker
 from core.errors import UserError
 from core.networks.discriminator import Discriminator
 from core.networks.dualstylegan import DualStyleGAN
@@ -104,14 +103,13 @@ def _ours(path: Path) -> Networks:
 
 def _foreign(path: Path) -> Networks:
     with opened(path) as file:
-        taker = Taker(file.size)
         if file.kind != "pickle":
-            networks, notes = rosinality_file.read(file.tree, taker)
+            networks, notes = rosinality_file.read(file.tree, file.tensors)
             dual = any(isinstance(network, DualStyleGAN) for network in networks.values())
             author = "DualStyleGAN" if dual else "rosinality"
             return Networks(networks, f"{author}, {file.kind}", notes)
         if isinstance(file.tree, tuple):
-            networks, notes = tensorflow_file.read(file.tree, taker)
+            networks, notes = tensorflow_file.read(file.tree, file.tensors)
             return Networks(networks, "NVIDIA, TensorFlow pickle", notes)
-        networks, notes = nvidia_file.read(file.tree, taker)
+        networks, notes = nvidia_file.read(file.tree, file.tensors)
         return Networks(networks, "NVIDIA, PyTorch pickle", notes)

@@ -12,9 +12,8 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.convert.container import opened
+from core.convert.checkpoint_file import opened
 from core.convert.format import CheckpointError
-from core.convert.taking import Taker
 from core.errors import UserError
 
 
@@ -109,8 +108,8 @@ def load(folder: Path) -> tuple[PNet, RNet, ONet]:
 def _loaded(path: Path) -> nn.Module:
     network = NETWORKS[path.name]()
     try:
-        with opened(path) as found:
-            state = Taker(found.size).state(found.tree, path.stem)
+        with opened(path) as file:
+            state = file.tensors.state_dict(file.tree, path.stem)
         network.load_state_dict(state)
     except (CheckpointError, RuntimeError) as fault:
         reason = " ".join(str(fault).split())
