@@ -10,7 +10,6 @@ from omegaconf import OmegaConf
 
 from benchmarks.parafaces.parameters import BLOCKS, INDEX, NAMES, TABLE, Array
 
-
 Change = tuple[float, float]  # value -> first * value + second
 
 
