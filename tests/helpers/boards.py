@@ -1,7 +1,11 @@
 """Synthetic records for the tests of tables, and what a command prints of them."""
 
 from benchmarks import leaderboard
+from benchmarks.harness.leaderboard import tables
 from benchmarks.harness.records import record as records
+
+PROVENANCE = tuple(k for k, field in records.Provenance.model_fields.items() if field.is_required())
+"""What the provenance of every record holds."""
 
 
 def made(method, data, seed, kid, **changed):
@@ -22,7 +26,7 @@ def made(method, data, seed, kid, **changed):
         },
         "left_out": {},
         "cost": {"images": 2400, "seconds": 90.0, "trainable": 30, "peak_bytes": 4},
-        "provenance": dict.fromkeys(records.PROVENANCE, "x")
+        "provenance": dict.fromkeys(PROVENANCE, "x")
         | {"started": "2026-01-01T00:00:00+00:00", "device": "cpu"},
         "config": {"eval": {"samples": 9}, "data": {"style": data, "cache": f"/tmp/{seed}"}},
     }
@@ -40,6 +44,11 @@ def zoo():
     ]
     failed = made("torn", "d1", 0, 0.0, metrics={}, state="failed", reason="loss is nan")
     return [*runs, failed, made("torn", "d1", 1, 0.001), made("once", "d2", 0, 0.001)]
+
+
+def build(runs):
+    """The tables of records that are JSON."""
+    return tables.build(map(records.Record.from_json, runs))
 
 
 def write(folder, runs):

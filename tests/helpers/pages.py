@@ -8,8 +8,9 @@ from contextlib import contextmanager
 import numpy as np
 from PIL import Image
 
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records.record import SCHEMA, Record
 from benchmarks.harness.report import thumbnails
+from tests.helpers.boards import PROVENANCE
 
 SCRIPT = "window.hacked=1"
 HOSTILE = f"x\"'><script>{SCRIPT}</script><img src=x onerror={SCRIPT}>&amp;é漢\u202e</style>"
@@ -22,7 +23,7 @@ def made(method, data, seed, kid, level=0, **changed):
     rng = np.random.default_rng([seed, len(method), level])
     kimg = [0.1 * i for i in range(1, 25)]
     base = {
-        "schema": records.SCHEMA, "method": method, "data": data, "source": "parafaces64",
+        "schema": SCHEMA, "method": method, "data": data, "source": "parafaces64",
         "eval": "fewshot",
         "seed": seed, "recipe": f"{sum(map(ord, method + data)) + level:08x}",
         "overrides": [f"swap.resolution={level}"] if level else [],
@@ -35,7 +36,7 @@ def made(method, data, seed, kid, level=0, **changed):
         "left_out": {"identity@net": "the method has no trained source to compare with."},
         "cost": {"images": 2400, "seconds": 60.0 + 9e3 * kid, "trainable": 30, "peak_bytes": 4},
         "curves": {"kimg": kimg, "loss_d": rng.random(24).tolist(), "p": [0.0] * 24},
-        "provenance": dict.fromkeys(records.PROVENANCE, "x")
+        "provenance": dict.fromkeys(PROVENANCE, "x")
         | {"started": "2026-01-01T00:00:00+00:00", "device": "cpu", "shots_sha256": data},
         "config": {
             "eval": {"samples": 9, "seed": 3},
@@ -72,14 +73,14 @@ def write(folder, runs, pictures=True):
     """Records and strips as they lie in a folder of results; the folder."""
     (folder / "runs").mkdir(parents=True)
     for i, run in enumerate(runs):
-        assert records.validate(run) == []
+        record = Record.from_json(run)
         (folder / "runs" / f"{i:03}.json").write_text(json.dumps(run), encoding="utf-8")
         if pictures and run.get("state") != "failed":
-            place = thumbnails.place(folder, run)
+            place = thumbnails.place(folder, record)
             place.mkdir(parents=True, exist_ok=True)
-            (place / f"{thumbnails.name(run)}.webp").write_bytes(strip(12, i))
+            (place / f"{record.name}.webp").write_bytes(strip(12, i))
             for part, tiles in (("shots", 10), ("source", 12), ("truth", 4)):
-                path = place / f"{thumbnails.scene(run)}--{part}.webp"
+                path = place / f"{thumbnails.scene(record)}--{part}.webp"
                 path.write_bytes(strip(tiles, 1000 + tiles))
     return folder
 

@@ -15,6 +15,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, InstantiationException
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
@@ -22,6 +23,7 @@ from benchmarks import leaderboard, run
 from benchmarks.harness.config import validation as checks
 from benchmarks.harness.data.pictures import Unreadable, decode
 from benchmarks.harness.leaderboard import readme
+from benchmarks.harness.records import ids
 from benchmarks.harness.records import record as records
 from benchmarks.harness.report.page import render
 from benchmarks.harness.training import seeds
@@ -76,7 +78,7 @@ def first_step(root: Path, folder: Path, words: list[str]) -> str:
         with initialize_config_dir(CONF, version_base="1.3"):
             cfg = compose("config", line)
             checks.check(cfg, choices)
-            records.recipe(cfg, choices)
+            ids.recipe(OmegaConf.to_container(cfg, resolve=False), choices)
         seeds.everything(cfg.seed, deterministic=True)
         source, domain = run.build(cfg.source), run.build(cfg.data)
         adapter = run.build(cfg.method, source)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.harness.leaderboard import csv_json, formats, layout
-from benchmarks.harness.leaderboard.tables import Cell, Column, Table
+from benchmarks.harness.leaderboard.tables import Cell, MetricColumn, Table
 from benchmarks.harness.report.axes import Axis, around, number
 
 WIDTH, HEIGHT = 380, 300
@@ -113,7 +113,7 @@ class Plot:
     trails: tuple[str, ...]
 
 
-def first(columns: Sequence[Column], names: Sequence[str]) -> Column | None:
+def first(columns: Sequence[MetricColumn], names: Sequence[str]) -> MetricColumn | None:
     """The column of the first of these metrics that there is."""
     known = {formats.base(column.metric): column for column in reversed(columns)}
     return next((known[name] for name in names if name in known), None)
@@ -131,22 +131,16 @@ def plots(table: Table, data: str) -> list[Plot]:
             continue
         dots = list(against(table, quality, other))
         if len(dots) >= FEWEST:
-            titles, best = (titled(other), titled(quality)), (other.better, quality.better)
+            titles, best = (other.heading, quality.heading), (other.better, quality.better)
             made.append(plot(f"Quality against {word}", dots, titles, best))
     dots = list(costs(table, quality))
     if len(dots) >= FEWEST:
-        titles, best = ("minutes of training, median ↓", titled(quality)), ("lower", quality.better)
+        titles, best = ("minutes of training, median ↓", quality.heading), ("lower", quality.better)
         made.append(plot("Quality against cost", dots, titles, best, log=True))
     return made
 
 
-def titled(column: Column) -> str:
-    """A metric with its factor and the way that is better."""
-    shown = formats.style(column.metric)
-    return f"{shown.heading()} {formats.ARROWS[column.better]}"
-
-
-def against(table: Table, quality: Column, other: Column) -> Iterator[Dot]:
+def against(table: Table, quality: MetricColumn, other: MetricColumn) -> Iterator[Dot]:
     """The rows that have a number in both columns, swapped levels behind their method."""
     for row in sorted(table.rows, key=lambda row: layout.place(row, {})):
         x, y = (scaled(table.cell(row, c), c) for c in (other, quality))
@@ -154,20 +148,20 @@ def against(table: Table, quality: Column, other: Column) -> Iterator[Dot]:
             yield Dot(row.whole, x[0], y[0], x[1], y[1], layout.layers(row.swapped))
 
 
-def costs(table: Table, quality: Column) -> Iterator[Dot]:
+def costs(table: Table, quality: MetricColumn) -> Iterator[Dot]:
     """The methods that have a number and took time; swapping layers takes none."""
     for row in (row for row in table.rows if not row.swapped):
         y = scaled(table.cell(row, quality), quality)
-        minutes = csv_json.costs(row.records, quality.data).get("minutes", 0.0)
+        minutes = csv_json.costs(row, quality.data).get("minutes", 0.0)
         if y and minutes > 0:
             yield Dot(row.label, minutes, y[0], 0.0, y[1])
 
 
-def scaled(cell: Cell, column: Column) -> tuple[float, float] | tuple[()]:
+def scaled(cell: Cell, column: MetricColumn) -> tuple[float, float] | tuple[()]:
     """Mean and deviation in printed units, or nothing where there is no number."""
     if not cell.values:
         return ()
-    factor = formats.style(column.metric).factor
+    factor = column.format.factor
     return cell.mean * factor, (cell.std * factor if len(cell.values) > 1 else 0.0)
 
 

@@ -21,7 +21,7 @@
       for (const row of all("tr", table)) {
         [...row.cells].forEach((cell, i) => { cell.hidden = hidden[i]; });
       }
-      const says = heads.find((h, i) => !hidden[i] && h.dataset.data)?.dataset.says ?? "";
+      const says = heads.find((h, i) => !hidden[i] && h.dataset.data)?.dataset.meaning ?? "";
       board.querySelector(".says").textContent = bySet ? "" : says && `${says[0].toUpperCase()}${says.slice(1)}.`;
     };
     const sort = (head) => {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from benchmarks.harness.report.thumbnails import Strips
+from core import hashing
 
 ROOM = 7_000_000
 """Bytes of pictures on one page; what comes later has to stay outside."""
@@ -56,10 +56,10 @@ class Sprites:
     def get(self, name: str) -> Sprite | None:
         """The strip of a name, or None where there is none or no room for it."""
         if name not in self.known:
-            self.known[name] = self.taken(name)
+            self.known[name] = self._load(name)
         return self.known[name]
 
-    def taken(self, name: str) -> Sprite | None:
+    def _load(self, name: str) -> Sprite | None:
         """Read a strip from its file."""
         path = self.strips.paths.get(name)
         if path is None:
@@ -69,7 +69,7 @@ class Sprites:
         if not tiles:
             self.unread.append(path.name)
             return None
-        digest = hashlib.sha256(data).hexdigest()
+        digest = hashing.of_bytes(data)
         if digest not in self.carried:
             if len(data) > self.room:
                 self.outside += 1

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from benchmarks import report
 from benchmarks.harness.leaderboard.selection import Selection, tables
+from benchmarks.harness.records.record import Record
 from benchmarks.harness.report import curves, overview, scatter, thumbnails
 from benchmarks.harness.report.axes import Axis, around
-from benchmarks.harness.report.image_grid import matrices
+from benchmarks.harness.report.image_grid import image_grids
 from benchmarks.harness.report.page import environment, render, spending
 from benchmarks.harness.report.sprites import Sprites, count
 from benchmarks.harness.report.thumbnails import Strips
@@ -113,7 +114,9 @@ def test_whatever_a_record_says_is_shown_as_text(tmp_path):
 def test_a_strip_is_looked_up_and_never_made_into_a_path(tmp_path):
     (tmp_path / "outside.webp").write_bytes(pages.strip(12, 0))
     run = pages.made("../../outside", "parafaces_a", 0, 0.01)
-    assert "/" not in thumbnails.scene(run | {"data": "../../x", "source": "/etc"})
+    assert "/" not in thumbnails.scene(
+        Record.from_json(run | {"data": "../../x", "source": "/etc"})
+    )
     pages.write(tmp_path / "results", [run], pictures=False)
     assert "image/webp" not in render(tmp_path / "results", local=True)
 
@@ -122,7 +125,7 @@ def test_a_strip_is_looked_up_and_never_made_into_a_path(tmp_path):
 def test_a_torn_strip_is_named_and_left_out(tmp_path, method):
     run = pages.made(method, "parafaces_a", 0, 0.01)
     folder = pages.write(tmp_path, [run])
-    path = folder / "tiles" / f"{thumbnails.name(run)}.webp"
+    path = folder / "tiles" / f"{Record.from_json(run).name}.webp"
     path.write_bytes(path.read_bytes()[:20])
     assert f"No strips of pictures: {escape(path.name)}." in render(folder, local=True)
 
@@ -146,12 +149,8 @@ def test_real_pictures_are_shown_here_and_left_out_of_what_is_public(tmp_path):
     assert "made from real data" in shown
     assert "image/webp" in shown
     assert "image/webp" not in public
-    assert thumbnails.place(folder, run | {"data": "parafaces_a", "source": "ffhq256"}).parts[
-        -2:
-    ] == (
-        "local",
-        "tiles",
-    )
+    half = Record.from_json(run | {"data": "parafaces_a", "source": "ffhq256"})
+    assert thumbnails.place(folder, half).parts[-2:] == ("local", "tiles")
 
 
 def test_equal_strips_are_carried_once_and_a_page_carries_only_what_it_has_room_for(tmp_path):
@@ -309,9 +308,8 @@ def test_methods_stand_by_mean_rank_and_those_without_behind_them(tmp_path):
     made, _ = tables(Selection(folder=pages.write(tmp_path, runs, pictures=False)))
     (one,) = made
     assert overview.order(one) == ["good", "fair", "weak", "quick", "torn"]
-    assert [c.name for c in matrices(one, overview.order(one), Sprites(Strips()))[0].columns] == [
-        "good", "fair", "weak", "quick", "torn"
-    ]  # fmt: skip
+    grid, _ = image_grids(one, overview.order(one), Sprites(Strips()))
+    assert [c.name for c in grid.columns] == ["good", "fair", "weak", "quick", "torn"]
 
 
 def test_the_tinted_corner_is_the_better_one():
@@ -322,12 +320,16 @@ def test_the_tinted_corner_is_the_better_one():
 
 def test_a_curve_runs_from_its_first_to_its_last_value_on_a_common_scale():
     runs = {
-        "a": [{"seed": 0, "curves": {"kimg": [1, 2], "loss": [0.0, 4.0], "p": [0, 0]}}],
-        "b": [{"seed": 1, "curves": {"kimg": [1, 2, 4], "loss": [2.0, None, 8.0], "p": [0] * 3}}],
-        "none": [{"seed": 0}],
+        "a": {"kimg": [1, 2], "loss": [0.0, 4.0], "p": [0, 0]},
+        "b": {"kimg": [1, 2, 4], "loss": [2.0, None, 8.0], "p": [0] * 3},
+        "none": {},
     }
-    (loss,) = curves.courses(runs)  # p never moves
+    made = {
+        name: [Record.from_json(pages.made(name, "d", 0, 0.1, curves=own))]
+        for name, own in runs.items()
+    }
+    (loss,) = curves.readings(made)  # p never moves
     assert (loss.reading, loss.low, loss.high, loss.kimg) == ("loss", "0", "8", "4")
     assert [panel.name for panel in loss.panels] == ["a", "b"]
-    assert loss.panels[0].lines == (("seed 0", "47,86 90,45"),)
-    assert loss.panels[1].lines == (("seed 1", "47,65.5 176,4"),)
+    assert loss.panels[0].lines == (("seed 0", "25,100 50,50"),)
+    assert loss.panels[1].lines == (("seed 0", "25,75 100,0"),)
