@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records.record import Record
 from benchmarks.harness.report.thumbnails import LATENTS, PHOTOS, SIDE, SOURCE, TRUTH, Strips
 from core import atomic
 from core.errors import UserError
@@ -61,7 +61,7 @@ def rows(folder: Path) -> list[Row]:
     Raises:
         UserError: there is no method with records and strips of every style.
     """
-    strips = Strips.found(folder, local=False)
+    strips = Strips.read(folder, local=False)
     runs = own_runs(folder)
     methods = [m for m in runs if m not in VARIANTS and set(runs[m]) >= set(STYLES)]
     methods.sort(key=lambda m: fmean(run.kid for style in STYLES for run in runs[m][style]))
@@ -87,10 +87,10 @@ def own_runs(folder: Path) -> dict[str, dict[str, list[Run]]]:
     """Finished runs of methods as their yamls have them, by method and style."""
     runs: dict[str, dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
     for path in sorted((folder / "runs").glob(f"*--{PREFIX}*--{SOURCE_NAME}--*.json")):
-        record = records.read(path)
-        if record.get("state", "finished") == "finished" and not record.get("overrides"):
-            run = Run(path.stem, record["seed"], float(record["metrics"][METRIC]["value"]))
-            runs[record["method"]][record["data"].removeprefix(PREFIX)].append(run)
+        record = Record.read(path)
+        if not record.failed and not record.overrides:
+            run = Run(path.stem, record.seed, record.metrics[METRIC].value)
+            runs[record.method][record.data.removeprefix(PREFIX)].append(run)
     return runs
 
 
