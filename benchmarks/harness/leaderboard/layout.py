@@ -190,9 +190,13 @@ def ranking(table: Table, metric: str) -> Ranking:
     return ranks.rank(table, names[0]) if names else Ranking(metric)
 
 
-def place(row: MethodRow, places: Mapping[str, float]) -> tuple[float, str, tuple[int, str]]:
-    """Sorts rows by mean rank, and those of swapped layers behind the row that they are of."""
-    return places.get(row.whole, math.inf), row.whole, natural(layers(row.swapped))
+def place(row: MethodRow, places: Mapping[str, float]) -> tuple[bool, float, str, tuple[int, str]]:
+    """Sorts rows by mean rank, those of swapped layers behind the row that they are of.
+
+    A source's own training stands behind all adaptations.
+    """
+    rank = places.get(row.whole, math.inf)
+    return row.makes_source, rank, row.whole, natural(layers(row.swapped))
 
 
 def layers(swapped: Sequence[str]) -> str:

@@ -18,6 +18,8 @@ ENOUGH = 3
 """Seeds from which on a mean is no longer provisional."""
 RANDOM = "@random-"
 """In the name of a metric by an untrained network: it proves the harness and is never printed."""
+SOURCE_MAKERS = ("Scratch", "Paired", "Encoder")
+"""Adapters with a ``purpose``: they make a source and adapt none, so they lead no table."""
 
 
 @dataclass(frozen=True, order=True)
@@ -104,6 +106,11 @@ class MethodRow:
     def swapped(self) -> tuple[str, ...]:
         """Which layers are the source's, as it was asked for; () for a run as it was trained."""
         return tuple(word for word in self.changes if overrides.is_swap(word))
+
+    @property
+    def makes_source(self) -> bool:
+        """Whether it is the training of a source, which is no opponent of the adaptations."""
+        return self.records[0].config.method.get("_target_") in SOURCE_MAKERS
 
     def called(self, changes: Sequence[str]) -> str:
         """The method's name with some changes."""
@@ -242,7 +249,7 @@ def rows_of(records: Iterable[Record]) -> list[MethodRow]:
 
 
 def build(records: Iterable[Record]) -> list[Table]:
-    """All tables of the records.
+    """All tables of the records, those of nothing but sources' own training last.
 
     Raises:
         UserError: two records would share a column although they were measured differently.
@@ -250,7 +257,8 @@ def build(records: Iterable[Record]) -> list[Table]:
     groups = defaultdict(list)
     for record in records:
         groups[record.source, record.eval, record.task].append(record)
-    return [table(*key, own) for key, own in sorted(groups.items())]
+    tables = [table(*key, own) for key, own in sorted(groups.items())]
+    return sorted(tables, key=lambda one: all(row.makes_source for row in one.rows))
 
 
 def table(source: str, evaluation: str, task: tuple[str, ...], records: list[Record]) -> Table:

@@ -118,8 +118,10 @@ def order(table: Table) -> list[str]:
         for label, mean in means.items():
             shares[label].append(sum(other < mean for other in means.values()) / len(means))
     ranks = layout.ranking(table, table.leading_metric).ranks
-    labels = dict.fromkeys([row.whole for row in table.rows])
-    return sorted(
-        labels,
-        key=lambda at: (ranks.get(at, math.inf), statistics.fmean(shares.get(at, [2.0])), at),
-    )
+    makers = {row.whole for row in table.rows if row.makes_source}
+
+    def place(label: str) -> tuple[bool, float, float, str]:
+        share = statistics.fmean(shares.get(label, [2.0]))  # 2: behind all shares
+        return label in makers, ranks.get(label, math.inf), share, label
+
+    return sorted({row.whole for row in table.rows}, key=place)

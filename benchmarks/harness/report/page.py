@@ -58,7 +58,7 @@ def render(folder: Path, *, local: bool) -> str:
         UserError: there are no records, or one is not sound.
     """
     found, dirty = tables(Selection(folder=folder))
-    found.sort(key=lambda table: -sum(len(row.records) for row in table.rows))
+    found.sort(key=lambda table: -len(list(table.records)))
     sprites = Sprites(Strips.read(folder, local=local))
     sprites.reserve(important(found))
     sections = [one for table in found for one in sections_of(table, sprites)]
