@@ -20,7 +20,7 @@ from benchmarks.harness.leaderboard import csv_json, formats, layout, rendering
 from benchmarks.harness.leaderboard.selection import Selection, tables
 from benchmarks.harness.leaderboard.tables import Table
 from benchmarks.harness.records.record import Record
-from benchmarks.harness.report import curves, image_grid, overview, scatter, thumbnails
+from benchmarks.harness.report import curves, glance, image_grid, overview, scatter, thumbnails
 from benchmarks.harness.report.image_grid import ImageGrid
 from benchmarks.harness.report.sprites import Sprites
 from benchmarks.harness.report.thumbnails import Strips
@@ -68,6 +68,7 @@ def render(folder: Path, *, local: bool) -> str:
         facts=facts(records),
         dirty=dirty,
         overviews=[overview.overview(table) for table in found if table.columns],
+        glances=list(glance.glances([one.grid for one in sections])),
         sections=sections,
         ambiguous=len({one.grid.data for one in sections}) < len(sections),
         spendings=[spending(table) for table in found],
@@ -115,7 +116,7 @@ def sections_of(table: Table, sprites: Sprites) -> Iterator[DataSection]:
     rows = {row.label: row for row in table.rows}
     for one in image_grid.image_grids(table, order, sprites):
         runs = {label: rows[label].by_data.get(one.data, []) for label in order if label in rows}
-        yield DataSection(one, scatter.plots(table, one.data), list(curves.readings(runs)))
+        yield DataSection(one, list(scatter.plots(table, one.data)), list(curves.readings(runs)))
 
 
 def facts(records: Sequence[Record]) -> dict[str, Any]:
