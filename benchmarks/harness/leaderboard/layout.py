@@ -57,12 +57,17 @@ class Entry:
 
 @dataclass(frozen=True)
 class PrintedRow:
-    """One printed row: a measured method, or the source as it was."""
+    """One printed row: a measured method, or the source as it was.
+
+    Attributes:
+        spent: the largest cost of each kind over the data sets, to be sorted by.
+    """
 
     label: str
     measured: bool
     entries: tuple[Entry, ...]
     costs: tuple[str, ...]
+    spent: tuple[float, ...]
     rank: str = ""
 
     @property
@@ -172,7 +177,7 @@ def arrange(table: Table, metrics: Sequence[str], rank: str) -> Grid:
     rows = [printed_row(table, row, columns, places) for row in ordered]
     if any(column in table.untouched for column in columns):
         entries = tuple(untouched_entry(table, column) for column in columns)
-        rows.append(PrintedRow("unadapted source", False, entries, ("0", "0", "0")))
+        rows.append(PrintedRow("unadapted source", False, entries, ("0",) * 3, (0.0,) * 3))
     shown = bool(len(table.data) > 1 and ranked.metric)
     names = tuple(name for _, name in COSTS)
     return Grid(table, columns, tuple(rows), ranked, shown, marks(rows), names)
@@ -220,6 +225,7 @@ def printed_row(
         measured=True,
         entries=tuple(entry(table, row, column) for column in columns),
         costs=tuple(cost(row, key) for key, _ in COSTS),
+        spent=tuple(row.spread(key)[1] for key, _ in COSTS),
         rank=f"{places[row.label]:.1f}" if row.label in places else SIGNS["missing"],
     )
 

@@ -5,42 +5,13 @@ from __future__ import annotations
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.harness.leaderboard import layout
 from benchmarks.harness.leaderboard.comparison import MethodComparison, compare
-from benchmarks.harness.leaderboard.layout import Entry, Grid, PrintedRow
+from benchmarks.harness.leaderboard.layout import Grid
 from benchmarks.harness.leaderboard.tables import Table
 from benchmarks.harness.report.scatter import QUALITY, first
-
-
-@dataclass(frozen=True)
-class SortableColumn:
-    """A metric on a data set, or a cost (without data set)."""
-
-    data: str
-    metric: str
-    title: str
-    better: str
-    meaning: str = ""
-
-
-@dataclass(frozen=True)
-class SortableCell:
-    """What is shown and what it is sorted by; None is sorted last."""
-
-    shown: Entry | str
-    value: float | None
-
-
-@dataclass(frozen=True)
-class SortableRow:
-    """A method, or the source as it was."""
-
-    label: str
-    measured: bool
-    cells: tuple[SortableCell, ...]
 
 
 @dataclass(frozen=True)
@@ -48,18 +19,16 @@ class Overview:
     """The sortable table of one source and evaluation.
 
     Attributes:
-        metrics: name and title of each, for the choice of what is shown.
-        legend: what the marks mean.
         comparison: paired differences and ranks in the leading metric, if there are two methods.
     """
 
-    title: str
-    columns: tuple[SortableColumn, ...]
-    rows: tuple[SortableRow, ...]
-    metrics: tuple[tuple[str, str], ...]
-    data: tuple[str, ...]
-    legend: tuple[str, ...]
+    grid: Grid
     comparison: MethodComparison | None
+
+    @property
+    def metrics(self) -> dict[str, str]:
+        """Name and title of each metric, for the choice of what is shown."""
+        return {c.metric: c.heading for c in sorted(self.grid.columns, key=lambda c: c.place)}
 
 
 def overview(whole: Table) -> Overview:
@@ -71,42 +40,12 @@ def overview(whole: Table) -> Overview:
     rank = table.leading_metric
     grid = layout.arrange(table, (), rank)
     places = {label: i for i, label in enumerate(order(table))}
-    rows = [
-        SortableRow(row.label, row.measured, tuple(cells(row, grid)))
-        for row in sorted(grid.rows, key=lambda row: places.get(row.label, len(places)))
-    ]
-    metrics = {c.metric: c.heading for c in sorted(grid.columns, key=lambda c: c.place)}
+    rows = sorted(grid.rows, key=lambda row: places.get(row.label, len(places)))
     compared = len(table.rows) > 1 and layout.has(table, (rank,))
     return Overview(
-        title=grid.title,
-        columns=tuple(columns(grid)),
-        rows=tuple(rows),
-        metrics=tuple(metrics.items()),
-        data=table.data,
-        legend=grid.legend,
+        grid=replace(grid, rows=tuple(rows)),
         comparison=compare(table, rank, "") if compared else None,
     )
-
-
-def columns(grid: Grid) -> Iterator[SortableColumn]:
-    """What the table can be sorted by."""
-    for c in grid.columns:
-        yield SortableColumn(c.data, c.metric, c.heading, c.better, c.format.meaning)
-    if grid.ranked:
-        yield SortableColumn("", "rank", f"mean rank, {grid.ranking.title}", "lower")
-    for key, title in layout.COSTS:
-        yield SortableColumn("", key, title, "lower")
-
-
-def cells(row: PrintedRow, grid: Grid) -> Iterator[SortableCell]:
-    """The cells of a row."""
-    for entry in row.entries:
-        yield SortableCell(entry, float(entry.mean) if entry.mean else None)
-    if grid.ranked:
-        yield SortableCell(row.rank, float(row.rank) if row.rank[:1].isdigit() else None)
-    methods = {one.label: one for one in grid.table.rows} if row.measured else {}
-    for (key, _), text in zip(layout.COSTS, row.costs, strict=True):
-        yield SortableCell(text, methods[row.label].spread(key)[1] if row.measured else 0.0)
 
 
 def order(table: Table) -> list[str]:

@@ -1,7 +1,7 @@
 """Two metrics against each other: named points with their spread over the seeds.
 
-Matplotlib draws scales, bars and lines as SVG in the colours of the page; the template adds what a
-reader points at: the points with their titles, and the names.
+Matplotlib draws axes and bars, as SVG in the colours of the page. The template adds
+what is placed by pixels: the better corner, points with their titles, names and lines to them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -73,23 +73,31 @@ class Dot:
 
 @dataclass(frozen=True)
 class Mark:
-    """A drawn point: its pixels, and its label where there is room for one."""
+    """A drawn point: its pixels, its label where there is room for one, a path to a far one."""
 
     name: str
     description: str
     x: float
     y: float
     label: Label | None
+    leader: str
     whole: bool
 
 
 @dataclass(frozen=True)
 class Plot:
-    """A finished scatter plot: what Matplotlib drew, and the points upon it."""
+    """A finished scatter plot: what Matplotlib drew, and what lies upon it.
+
+    Attributes:
+        corner: path of the quarter of a disc in which the better points lie.
+        trails: paths from a method through its swapped levels.
+    """
 
     title: str
     description: str
     drawing: Markup
+    corner: str
+    trails: tuple[str, ...]
     marks: tuple[Mark, ...]
 
 
@@ -161,26 +169,25 @@ def plot(
     with blank(titles, log=log) as (figure, axes):
         spread(axes, dots)
         spots = [(round(x, 1), round(HEIGHT - y, 1)) for x, y in pixels(axes, dots)]
-        names = [dot.label for dot in dots]
-        room = Box(FRAME.left, FRAME.top - labels.LINE, WIDTH, FRAME.bottom)
-        places = labels.place(names, spots, [bool(dot.level) for dot in dots], room)
-        tint(figure, better)
-        join(figure, dots, spots, places)
         drawing = inline(figure)
+    names = [dot.label for dot in dots]
+    room = Box(FRAME.left, FRAME.top - labels.LINE, WIDTH, FRAME.bottom)
+    places = labels.place(names, spots, [bool(dot.level) for dot in dots], room)
     marks = tuple(
         Mark(
             name=dot.label,
             description=f"{dot.name} {dot.level}".strip()
             + f": {titles[0]} {dot.x:.4g}, {titles[1]} {dot.y:.4g}",
-            x=x,
-            y=y,
+            x=spot[0],
+            y=spot[1],
             label=label,
+            leader=path((spot, label.end(spot))) if label and label.far else "",
             whole=not dot.level,
         )
-        for dot, (x, y), label in zip(dots, spots, places, strict=True)
+        for dot, spot, label in zip(dots, spots, places, strict=True)
     )
     description = f"{title}: " + "; ".join(mark.description for mark in marks) + "."
-    return Plot(title, description, drawing, marks)
+    return Plot(title, description, drawing, quarter(better), tuple(trails(dots, spots)), marks)
 
 
 @contextmanager
@@ -247,45 +254,23 @@ def pixels(axes: Axes, dots: Sequence[Dot]) -> list[Spot]:
     return [(float(x), float(y)) for x, y in axes.transData.transform([(d.x, d.y) for d in dots])]
 
 
-def tint(figure: Figure, better: tuple[str, str]) -> None:
-    """A quarter of a disc in the corner in which the better points lie."""
-    from matplotlib.patches import Wedge
-    from matplotlib.transforms import IdentityTransform
-
+def quarter(better: tuple[str, str]) -> str:
+    """Path of a quarter of a disc in the corner in which the better points lie."""
     right, top = (way == "higher" for way in better)
-    x = FRAME.right if right else FRAME.left
-    y = HEIGHT - (FRAME.top if top else FRAME.bottom)
-    start = {(False, False): 0, (True, False): 90, (True, True): 180, (False, True): 270}
-    angle = start[right, top]
-    figure.add_artist(
-        Wedge((x, y), DISC, angle, angle + 90, facecolor=ACCENT, linewidth=0, alpha=0.09,
-              transform=IdentityTransform(), gid="better")
-    )  # fmt: skip
+    x, dx = (FRAME.right, -DISC) if right else (FRAME.left, DISC)
+    y, dy = (FRAME.top, DISC) if top else (FRAME.bottom, -DISC)
+    return f"M{x} {y}h{dx}A{DISC} {DISC} 0 0 {int(right != top)} {x} {y + dy}z"
 
 
-def join(
-    figure: Figure, dots: Sequence[Dot], spots: Sequence[Spot], places: Sequence[Label | None]
-) -> None:
-    """Dotted lines through the swapped levels of each method, and lines to names further away."""
+def trails(dots: Sequence[Dot], spots: Sequence[Spot]) -> Iterator[str]:
+    """A path through the points of each method that has swapped levels."""
     for name in dict.fromkeys(dot.name for dot in dots if dot.level):
-        own = [spot for dot, spot in zip(dots, spots, strict=True) if dot.name == name]
-        line(figure, own, ACCENT, "trail")
-    for spot, label in zip(spots, places, strict=True):
-        if label and label.far:
-            line(figure, [spot, label.end(spot)], MUTED, "leader")
+        yield path(spot for dot, spot in zip(dots, spots, strict=True) if dot.name == name)
 
 
-def line(figure: Figure, path: Sequence[Spot], colour: str, kind: str) -> None:
-    """A line through pixels from the upper left corner."""
-    from matplotlib.lines import Line2D
-    from matplotlib.transforms import IdentityTransform
-
-    xs, ys = [x for x, _ in path], [HEIGHT - y for _, y in path]
-    style: Any = ":" if kind == "trail" else "-"
-    figure.add_artist(
-        Line2D(xs, ys, color=colour, alpha=0.5, linewidth=1, linestyle=style, gid=kind,
-               transform=IdentityTransform())
-    )  # fmt: skip
+def path(spots: Iterable[Spot]) -> str:
+    """The path of an SVG through some pixels."""
+    return "M" + "L".join(f"{x:g} {y:g}" for x, y in spots)
 
 
 def inline(figure: Figure) -> Markup:
@@ -299,7 +284,6 @@ def inline(figure: Figure) -> Markup:
     text = text[text.index("</defs>") + len("</defs>") : text.rindex("</svg>")]
     for pattern, new in (
         (r'<g id="[^"]*"/>', ""),
-        (r'<g id="(better|trail|leader)">', r'<g class="\1">'),
         (r'<g id="[^"]*">', "<g>"),
         (r"font-size: [^;]*; font-family: [^;]*; ", ""),
         (r' transform="rotate\(-0 [^)]*\)"', ""),
