@@ -263,7 +263,7 @@ def test_a_record_nested_beyond_reason_is_refused(tmp_path):
         records.read(path)
 
 
-SMALL = pages.made("good", "parafaces_a", 0, 0.01, level=8, warnings=["a"])
+SMALL = pages.record("good", "parafaces_a", 0, 0.01, level=8, warnings=["a"])
 FORMATS = ("markdown", "latex", "csv", "json", "html")
 
 
@@ -281,7 +281,7 @@ def torn(data: bytes, at: int, put: bytes) -> bytes:
 def test_a_disturbed_record_never_crashes_leaderboard_or_report(tmp_path, data):
     (tmp_path / "runs").mkdir(exist_ok=True)
     for i, kid in enumerate((0.02, 0.03)):
-        other = pages.made("good", "parafaces_a", i + 1, kid, level=8)
+        other = pages.record("good", "parafaces_a", i + 1, kid, level=8)
         (tmp_path / "runs" / f"{i}.json").write_text(json.dumps(other), encoding="utf-8")
     (tmp_path / "runs" / "9.json").write_bytes(data)
     for form in FORMATS:

@@ -84,9 +84,9 @@ def of(metric: str) -> MetricFormat:
 
 def order(metric: str) -> tuple[int, str]:
     """Place of a metric among the columns."""
-    known = list(FORMATS)
+    names = list(FORMATS)
     name = base(metric)
-    return (known.index(name) if name in known else len(known), metric)
+    return (names.index(name) if name in names else len(names), metric)
 
 
 def count(number: float) -> str:

@@ -178,9 +178,9 @@ def arrange(table: Table, metrics: Sequence[str], rank: str) -> Grid:
     if any(column in table.untouched for column in columns):
         entries = tuple(untouched_entry(table, column) for column in columns)
         rows.append(PrintedRow("unadapted source", False, entries, ("0",) * 3, (0.0,) * 3))
-    shown = bool(len(table.data) > 1 and ranked.metric)
+    has_ranks = bool(len(table.data) > 1 and ranked.metric)
     names = tuple(name for _, name in COSTS)
-    return Grid(table, columns, tuple(rows), ranked, shown, marks(rows), names)
+    return Grid(table, columns, tuple(rows), ranked, has_ranks, marks(rows), names)
 
 
 def ranking(table: Table, metric: str) -> Ranking:

@@ -71,9 +71,9 @@ def rank(table: Table, metric: str) -> Ranking:
     columns = [c for c in table.columns if c.metric == metric]
     rows = [row for row in table.rows if not row.swapped]
     swapped = len(rows) < len(table.rows)
-    known = {row.label: frozenset(numbered(table, row, columns)) for row in rows}
-    chosen = largest(list(known.values()), [column.data for column in columns])
-    compared = [row for row in rows if chosen and set(chosen) <= known[row.label]]
+    covered = {row.label: frozenset(numbered(table, row, columns)) for row in rows}
+    chosen = largest(list(covered.values()), [column.data for column in columns])
+    compared = [row for row in rows if chosen and set(chosen) <= covered[row.label]]
     left_out = {
         row.label: why(table, row, [c for c in columns if c.data in chosen])
         for row in rows
@@ -99,19 +99,19 @@ def numbered(table: Table, row: MethodRow, columns: Sequence[MetricColumn]) -> l
     return [column.data for column in columns if table.cell(row, column).state in WHOLE]
 
 
-def largest(known: Sequence[frozenset[str]], order: Sequence[str]) -> tuple[str, ...]:
+def largest(covered: Sequence[frozenset[str]], order: Sequence[str]) -> tuple[str, ...]:
     """The data sets of the largest table without a gap, in order; () where nobody has a number.
 
     Args:
-        known: the data sets of each row.
+        covered: the data sets of each row.
         order: all data sets.
     """
     choices: set[frozenset[str]] = set()
-    for own in sorted(set(known), key=sorted):
+    for own in sorted(set(covered), key=sorted):
         choices |= {own, *(own & other for other in list(choices)[:MOST])}
 
     def size(choice: frozenset[str]) -> tuple[bool, int, int, list[int]]:
-        rows = sum(choice <= own for own in known)
+        rows = sum(choice <= own for own in covered)
         places = [-order.index(data) for data in order if data in choice]
         return rows > 1, rows * len(choice), len(choice), places
 
@@ -124,6 +124,6 @@ def why(table: Table, row: MethodRow, columns: Sequence[MetricColumn]) -> str:
     states = {column.data: table.cell(row, column).state for column in columns}
     parts = []
     for state, words in REASONS.items():
-        if own := [data for data, known in states.items() if known == state]:
+        if own := [data for data, reached in states.items() if reached == state]:
             parts.append(f"{words} {', '.join(own)}")
     return "; ".join(parts)

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.harness.leaderboard import exemplars, formats, layout, published, rendering
 from benchmarks.harness.leaderboard.comparison import MethodComparison, compare
 from benchmarks.harness.leaderboard.layout import Grid
-from benchmarks.harness.leaderboard.selection import Selection, tables
+from benchmarks.harness.leaderboard.selection import Selection, read_tables
 from benchmarks.harness.leaderboard.tables import Table
 
 WIDEST = 6
@@ -37,14 +37,14 @@ class Section:
 
 def text(folder: Path) -> str:
     """The whole file, from the records, exemplars and published numbers of a folder."""
-    found, dirty = tables(Selection(folder=folder))
+    tables, dirty = read_tables(Selection(folder=folder))
     path = folder / "published.csv"
     return rendering.render(
         "markdown",
         "readme.md",
-        count=sum(len(row.records) for table in found for row in table.rows),
+        count=sum(len(row.records) for table in tables for row in table.rows),
         dirty=dirty,
-        sections=[section(table) for table in found],
+        sections=[section(table) for table in tables],
         exemplars=exemplars.read(folder),
         published=published.read(path) if path.is_file() else [],
     )

@@ -79,7 +79,7 @@ def fits(name: str, patterns: Sequence[str]) -> bool:
     return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def tables(selection: Selection) -> tuple[list[Table], int]:
+def read_tables(selection: Selection) -> tuple[list[Table], int]:
     """The tables of all records that are asked for, and how many were of uncommitted code."""
     chosen = [
         record
@@ -96,31 +96,31 @@ def tables(selection: Selection) -> tuple[list[Table], int]:
 
 def gather(selection: Selection) -> Content:
     """Everything that was asked for, ready to be printed."""
-    every, dirty = tables(selection)
+    every, dirty = read_tables(selection)
     metrics = selection.metrics or layout.LEADING
-    shown = [one for one in every if not selection.metrics or layout.has(one, metrics)]
-    if every and not shown:
+    displayed = [one for one in every if not selection.metrics or layout.has(one, metrics)]
+    if every and not displayed:
         layout.select([c for one in every for c in one.columns], metrics)
     grids = [
         layout.arrange(one, selection.metrics or layout.leading(one), selection.rank)
-        for one in shown
+        for one in displayed
     ]
     numbers = published.read(selection.folder / "published.csv") if selection.reported else []
     return Content(
         grids=grids,
-        comparisons=list(compared(shown, selection)),
+        comparisons=list(compared(displayed, selection)),
         published=[number for number in numbers if fits(number.target, selection.data)],
         dirty=dirty,
     )
 
 
-def compared(shown: Sequence[Table], selection: Selection) -> Iterator[MethodComparison]:
+def compared(displayed: Sequence[Table], selection: Selection) -> Iterator[MethodComparison]:
     """The comparisons in the metric that was asked for, of every table that has it."""
     if not selection.rank:
         return
-    fitting = [one for one in shown if layout.has(one, (selection.rank,))]
-    if shown and not fitting:
-        layout.select([c for one in shown for c in one.columns], (selection.rank,))
+    fitting = [one for one in displayed if layout.has(one, (selection.rank,))]
+    if displayed and not fitting:
+        layout.select([c for one in displayed for c in one.columns], (selection.rank,))
     for one in fitting:
         if len(one.rows) > 1:
             yield compare(one, selection.rank, selection.against)

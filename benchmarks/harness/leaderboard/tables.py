@@ -186,6 +186,11 @@ class Table:
         return replace(self, columns=columns, rows=rows, cells=cells)
 
     @property
+    def makes_source(self) -> bool:
+        """Whether it holds nothing but the training of sources."""
+        return all(row.makes_source for row in self.rows)
+
+    @property
     def unswapped(self) -> Table:
         """The table without the rows of swapped layers."""
         return replace(self, rows=tuple(row for row in self.rows if not row.swapped))
@@ -258,7 +263,7 @@ def build(records: Iterable[Record]) -> list[Table]:
     for record in records:
         groups[record.source, record.eval, record.task].append(record)
     tables = [table(*key, own) for key, own in sorted(groups.items())]
-    return sorted(tables, key=lambda one: all(row.makes_source for row in one.rows))
+    return sorted(tables, key=lambda one: one.makes_source)
 
 
 def table(source: str, evaluation: str, task: tuple[str, ...], records: list[Record]) -> Table:
@@ -326,7 +331,7 @@ def untouched(
         for metric, measured in record.metrics.items():
             if "source" in measured.details:
                 sources[record.data_label, metric].append(measured.details["source"])
-    known = {(column.data, column.metric): column for column in columns}
+    by_name = {(column.data, column.metric): column for column in columns}
     return {
-        column: statistics.fmean(sources[key]) for key, column in known.items() if key in sources
+        column: statistics.fmean(sources[key]) for key, column in by_name.items() if key in sources
     }

@@ -41,7 +41,7 @@ def facts(record: Record) -> dict[str, Facts]:
         }
     )  # fmt: skip
     networks = where.get("networks", {})
-    found = {}
+    by_metric = {}
     for name, metric in record.metrics.items():
         reals = metric.details.get("reference", 0)
         own = {
@@ -49,8 +49,8 @@ def facts(record: Record) -> dict[str, Facts]:
             "pictures": {"fakes": metric.n, "reals": reals if isinstance(reals, int) else 0},
             "networks": networks.get(name, {}),
         }
-        found[name] = flat(own) | shared
-    return found
+        by_metric[name] = flat(own) | shared
+    return by_metric
 
 
 def summary(config: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,8 +74,8 @@ def summary(config: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[st
         "selection": SELECTION,
     }
     extractors = {key: _extractor(node) for key, node in evaluation["metrics"].items()}
-    shown = without(("data", "metrics", "networks", "seed"), hashed)
-    return {"id": identify(flat(hashed)), **shown, "extractors": extractors}
+    readable = without(("data", "metrics", "networks", "seed"), hashed)
+    return {"id": identify(flat(hashed)), **readable, "extractors": extractors}
 
 
 def without(keys: tuple[str, ...], node: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def flat(node: Any, prefix: str = "") -> Facts:
     """A nested mapping as one of dotted names and JSON texts."""
     if not isinstance(node, dict):
         return {prefix: node if isinstance(node, str) else json.dumps(node, sort_keys=True)}
-    found: Facts = {}
+    facts: Facts = {}
     for key, value in node.items():
-        found |= flat(value, f"{prefix}.{key}" if prefix else str(key))
-    return found
+        facts |= flat(value, f"{prefix}.{key}" if prefix else str(key))
+    return facts

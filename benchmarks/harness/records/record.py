@@ -249,12 +249,12 @@ class Record(Part):
 
 def sentences(error: ValidationError) -> list[str]:
     """Each fault with its place: ``metrics.kid@tiny.value: input should be a finite number.``"""
-    found = []
+    clauses = []
     for one in error.errors(include_url=False, include_input=False):
         words = "it is no JSON object" if one["type"] == "model_type" else one["msg"]
         place = ".".join(map(str, one["loc"])) or "record"
-        found.append(f"{place}: {words[0].lower()}{words[1:]}.")
-    return found
+        clauses.append(f"{place}: {words[0].lower()}{words[1:]}.")
+    return clauses
 
 
 def validate(node: Any) -> list[str]:

@@ -17,7 +17,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from benchmarks.harness.leaderboard import csv_json, formats, layout, rendering
-from benchmarks.harness.leaderboard.selection import Selection, tables
+from benchmarks.harness.leaderboard.selection import Selection, read_tables
 from benchmarks.harness.leaderboard.tables import Table
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.report import curves, glance, image_grid, overview, scatter, thumbnails
@@ -57,24 +57,24 @@ def render(folder: Path, *, local: bool) -> str:
     Raises:
         UserError: there are no records, or one is not sound.
     """
-    found, dirty = tables(Selection(folder=folder))
-    found.sort(key=lambda table: -len(list(table.records)))
+    tables, dirty = read_tables(Selection(folder=folder))
+    tables.sort(key=lambda table: (table.makes_source, -len(list(table.records))))
     sprites = Sprites(Strips.read(folder, local=local))
-    sprites.reserve(important(found))
-    sections = [one for table in found for one in sections_of(table, sprites)]
-    records = [record for table in found for record in table.records]
+    sprites.reserve(important(tables))
+    sections = [one for table in tables for one in sections_of(table, sprites)]
+    records = [record for table in tables for record in table.records]
     script = (HERE / "script.js").read_text(encoding="utf-8")
     return environment().get_template("template.html").render(
         facts=facts(records),
         dirty=dirty,
-        overviews=[overview.overview(table) for table in found if table.columns],
+        overviews=[overview.overview(table) for table in tables if table.columns],
         glances=list(glance.glances([one.grid for one in sections])),
         sections=sections,
         ambiguous=len({one.grid.data for one in sections}) < len(sections),
-        spendings=[spending(table) for table in found],
+        spendings=[spending(table) for table in tables],
         groups=[
             (row.label, [entry(r) for r in row.records])
-            for one in found
+            for one in tables
             for row in sorted(one.rows, key=lambda row: layout.place(row, {}))
         ],
         compare=comparable(sections),
@@ -196,7 +196,7 @@ def outline(node: Any, indent: str = "") -> Iterator[str]:
 
 def comparable(sections: Sequence[DataSection]) -> list[dict[str, Any]]:
     """What the view of two methods needs, as JSON: strips and numbers of each method."""
-    found = []
+    nodes = []
     for section in sections:
         one = section.grid
         columns = [
@@ -211,7 +211,7 @@ def comparable(sections: Sequence[DataSection]) -> list[dict[str, Any]]:
             }
             for column in one.columns
         ]
-        found.append(
+        nodes.append(
             {
                 "data": one.data,
                 "source": one.table.source,
@@ -222,4 +222,4 @@ def comparable(sections: Sequence[DataSection]) -> list[dict[str, Any]]:
                 "columns": columns,
             }
         )
-    return found
+    return nodes

@@ -103,8 +103,8 @@ class Plot:
 
 def first(columns: Sequence[MetricColumn], names: Sequence[str]) -> MetricColumn | None:
     """The column of the first of these metrics that there is."""
-    known = {formats.base(column.metric): column for column in reversed(columns)}
-    return next((known[name] for name in names if name in known), None)
+    by_name = {formats.base(column.metric): column for column in reversed(columns)}
+    return next((by_name[name] for name in names if name in by_name), None)
 
 
 def plots(table: Table, data: str) -> Iterator[Plot]:

@@ -23,7 +23,7 @@ from benchmarks.harness.leaderboard import (
 from benchmarks.harness.leaderboard.tables import SOURCE_MAKERS
 from core.errors import UserError
 from core.paths import ROOT
-from tests.helpers.boards import build, made, printed, write, zoo
+from tests.helpers.records import build, printed, record, write, zoo
 
 RESULTS, ADAPTERS = ROOT / "results", ROOT / "adapters"
 HOSTILE = "a_b%&#$\\{}~^<script>alert(1)</script>|`*\n\"'é漢"
@@ -49,31 +49,31 @@ def test_missing_and_provisional_cells_are_marked_apart(capsys, folder):
 
 
 def test_the_mark_of_what_the_source_has_no_number_in_is_explained(capsys, folder):
-    where = folder([made("good", "d", 0, 0.1)])
+    where = folder([record("good", "d", 0, 0.1)])
     assert "· not measured there" in printed(capsys, where)
     assert "·" not in printed(capsys, where, "--metric=kid")
 
 
 def test_a_method_of_which_every_seed_diverged_is_shown(capsys, folder):
-    lost = [made("lost", "d1", s, 0, metrics={}, state="failed", reason="nan") for s in range(3)]
+    lost = [record("lost", "d1", s, 0, metrics={}, state="failed", reason="nan") for s in range(3)]
     assert "| lost | ✗ |" in printed(capsys, folder([*zoo(), *lost]), "--data=d1", "--metric=kid")
 
 
 def test_ties_at_the_printed_precision_share_the_medal():
-    runs = [made(m, "d", s, k) for m, k in (("a", 0.01001), ("b", 0.01002)) for s in range(3)]
+    runs = [record(m, "d", s, k) for m, k in (("a", 0.01001), ("b", 0.01002)) for s in range(3)]
     (table,) = build(runs)
     kid = next(c for c in table.columns if c.metric == "kid@net")
     assert table.medals["a", kid] == table.medals["b", kid] == 1
 
 
 def test_two_protocols_never_share_a_column_and_the_refusal_says_what_differs():
-    other = made("fair", "d", 0, 0.1, config={"eval": {"samples": 10}, "data": {"style": "d"}})
+    other = record("fair", "d", 0, 0.1, config={"eval": {"samples": 10}, "data": {"style": "d"}})
     with pytest.raises(UserError, match=r"eval\.samples \(9 and 10\)"):
-        build([made("good", "d", 0, 0.1), other])
+        build([record("good", "d", 0, 0.1), other])
 
 
 def test_the_cache_and_the_schedule_are_no_part_of_the_protocol():
-    assert build([made("good", "d", 0, 0.1), made("good", "d", 1, 0.1)])
+    assert build([record("good", "d", 0, 0.1), record("good", "d", 1, 0.1)])
 
 
 def test_metrics_by_untrained_networks_are_never_printed(capsys, folder):
@@ -90,8 +90,8 @@ def test_metrics_by_untrained_networks_are_never_printed(capsys, folder):
 
 
 def test_another_recipe_of_one_name_is_another_row_and_never_pooled():
-    old = made("good", "d", 0, 0.9, recipe="0ldcafe0")
-    new = [made("good", "d", s, 0.1) for s in range(3)]
+    old = record("good", "d", 0, 0.9, recipe="0ldcafe0")
+    new = [record("good", "d", s, 0.1) for s in range(3)]
     for run in new:
         run["provenance"]["started"] = "2026-02-01T00:00:00+00:00"
     (table,) = build([*new, old])
@@ -100,27 +100,27 @@ def test_another_recipe_of_one_name_is_another_row_and_never_pooled():
 
 
 def test_changed_numbers_of_a_method_name_its_row_and_those_of_the_data_its_column():
-    changed = made("good", "d", 0, 0.1, overrides=["method.lr=0.1", "data.shots=5"])
+    changed = record("good", "d", 0, 0.1, overrides=["method.lr=0.1", "data.shots=5"])
     (table,) = build([changed])
     assert (table.rows[0].label, table.data) == ("good (lr=0.1)", ("d data.shots=5",))
 
 
 def test_other_shots_are_another_table_and_other_places_are_not():
-    one = [made("good", d, 0, 0.1, overrides=["data.shots=1"]) for d in ("d1", "d2")]
+    one = [record("good", d, 0, 0.1, overrides=["data.shots=1"]) for d in ("d1", "d2")]
     many, few = build([*zoo(), *one])
     assert (many.data, many.title) == (("d1", "d2"), "source src, evaluation fewshot")
     assert few.data == ("d1 data.shots=1", "d2 data.shots=1")
     assert few.title == "source src, evaluation fewshot, data.shots=1"
     assert ranking.rank(many, "kid@net").unused == ()
-    mine = made("good", "folder", 0, 0.1, overrides=["data.root=/here"])
+    mine = record("good", "folder", 0, 0.1, overrides=["data.root=/here"])
     assert len(build([*zoo(), mine])) == 1
 
 
 def test_a_sources_own_training_leads_no_table():
-    config = made("", "d1", 0, 0)["config"] | {"method": {"_target_": "Scratch"}}
+    config = record("", "d1", 0, 0)["config"] | {"method": {"_target_": "Scratch"}}
     scratch = {"config": config}
-    runs = [*zoo(), made("a_scratch", "d1", 0, 0.0001, **scratch)]
-    runs += [made("a_scratch", "d1", s, 0.0001, source="blank", **scratch) for s in range(3)]
+    runs = [*zoo(), record("a_scratch", "d1", 0, 0.0001, **scratch)]
+    runs += [record("a_scratch", "d1", s, 0.0001, source="blank", **scratch) for s in range(3)]
     first, last = build(runs)
     assert (first.source, last.source) == ("src", "blank")
     labels = [row.label for row in layout.arrange(first, (), "").rows]
@@ -135,7 +135,7 @@ def test_methods_that_make_a_source_are_those_with_a_purpose():
 
 
 def test_runs_of_uncommitted_code_are_left_out_and_counted(capsys, folder):
-    soiled = made("good", "d1", 9, 0.0)
+    soiled = record("good", "d1", 9, 0.0)
     soiled["provenance"]["dirty"] = True
     leaderboard.command(["--folder", str(folder([*zoo(), soiled])), "--data", "d1"])
     said = capsys.readouterr()
@@ -159,20 +159,20 @@ def test_json_and_csv_hold_the_same_numbers(capsys, folder):
 def test_hostile_names_stay_text(capsys, folder, form):
     runs = [
         *zoo(),
-        made(HOSTILE, "d", 0, 0.1),
+        record(HOSTILE, "d", 0, 0.1),
     ]  # in a row, and without rank
     text = printed(capsys, folder(runs), f"--format={form}", "--rank=kid")
     assert "<script" not in text.replace("\\<script", "")
 
 
 def test_a_spreadsheet_runs_nothing(capsys, folder):
-    text = printed(capsys, folder([made("=1+1", "d", 0, 0.1)]), "--format=csv")
+    text = printed(capsys, folder([record("=1+1", "d", 0, 0.1)]), "--format=csv")
     assert next(csv.DictReader(io.StringIO(text)))["method"] == "'=1+1"
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
 def test_the_latex_compiles_even_with_hostile_names(folder, tmp_path, capsys):
-    runs = [*zoo(), *(made(HOSTILE, d, s, 0.02) for d in ("d1", "d2") for s in range(3))]
+    runs = [*zoo(), *(record(HOSTILE, d, s, 0.02) for d in ("d1", "d2") for s in range(3))]
     where = folder(runs)
     shutil.copy(RESULTS / "published.csv", where / "published.csv")
     words = ("--format=latex", "--rank=kid", "--reported", "--to", str(tmp_path / "t.tex"))
@@ -190,7 +190,7 @@ def test_the_latex_compiles_even_with_hostile_names(folder, tmp_path, capsys):
 
 def wide():
     """A table of two metrics on seven data sets."""
-    runs = [made(m, f"set_{i}", s, 0.1) for m in "ab" for i in range(7) for s in range(3)]
+    runs = [record(m, f"set_{i}", s, 0.1) for m in "ab" for i in range(7) for s in range(3)]
     return build(runs)[0]
 
 
@@ -222,7 +222,7 @@ def test_latex_sets_a_long_name_on_several_lines_that_may_break_within_a_path():
 
 
 def test_exemplars_stand_below_the_tables_as_means_over_seeds(folder):
-    where = folder([made("good", "d_1", 0, 0.1)])
+    where = folder([record("good", "d_1", 0, 0.1)])
     assert "exemplars" not in readme.text(where)
     (where / "exemplars").mkdir()
     followed = dict.fromkeys(("colour_found_again", "structure_found_again", "identity"), 0.5)
@@ -245,7 +245,7 @@ def test_exemplars_stand_below_the_tables_as_means_over_seeds(folder):
 
 
 def test_the_page_of_all_tables_has_no_table_too_wide_for_a_screen(folder):
-    runs = [made(m, f"set_{i}", s, 0.1) for m in "ab" for i in range(5) for s in range(3)]
+    runs = [record(m, f"set_{i}", s, 0.1) for m in "ab" for i in range(5) for s in range(3)]
     for run in runs:
         more = {f"{name}@net": run["metrics"]["kid@net"] for name in formats.FORMATS}
         run["metrics"] = more | run["metrics"]
@@ -260,7 +260,7 @@ def test_the_page_of_all_tables_has_no_table_too_wide_for_a_screen(folder):
 
 
 def test_a_data_set_of_its_own_keeps_its_costs_however_many_metrics_it_has(folder):
-    run = made("a", "d", 0, 0.1)
+    run = record("a", "d", 0, 0.1)
     run["metrics"] |= {f"{name}@net": run["metrics"]["kid@net"] for name in formats.FORMATS}
     heads = [row for row in readme.text(folder([run])).splitlines() if row.startswith("| method")]
     assert len(heads) > 1
@@ -268,7 +268,7 @@ def test_a_data_set_of_its_own_keeps_its_costs_however_many_metrics_it_has(folde
 
 
 def test_minutes_are_the_median_over_seeds_for_other_work_only_ever_adds(capsys, folder):
-    runs = [made("good", data, seed, 0.1) for data in ("d1", "d2") for seed in range(3)]
+    runs = [record("good", data, seed, 0.1) for data in ("d1", "d2") for seed in range(3)]
     runs[2]["cost"] = runs[2]["cost"] | {"seconds": 9000.0}  # a busy machine
     runs[3]["cost"] = runs[3]["cost"] | {"seconds": 240.0}
     for run in runs[4:]:
@@ -324,6 +324,6 @@ def test_a_name_that_is_not_there_is_refused_with_those_that_are(folder):
 
 
 def test_a_run_with_two_records_is_refused(folder):
-    run = made("good", "d", 0, 0.1)
+    run = record("good", "d", 0, 0.1)
     with pytest.raises(UserError, match="the same run"):
         leaderboard.command(["--folder", str(folder([run, copy.deepcopy(run)]))])

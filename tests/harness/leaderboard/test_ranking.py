@@ -14,7 +14,7 @@ from benchmarks import leaderboard
 from benchmarks.harness.leaderboard import ranking
 from benchmarks.harness.leaderboard.comparison import compare
 from core.errors import UserError
-from tests.helpers.boards import build, made, printed, write, zoo
+from tests.helpers.records import build, printed, record, write, zoo
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def swapped(kid, level):
     """The runs of the best method of the zoo with swapped layers, better than all."""
     words = [f"swap.resolution={level}"]
     return [
-        made("good", data, seed, kid, overrides=words, of="whole", recipe=f"{level:08x}")
+        record("good", data, seed, kid, overrides=words, of="whole", recipe=f"{level:08x}")
         for data in ("d1", "d2")
         for seed in range(3)
     ]
@@ -66,7 +66,7 @@ def test_rows_of_swapped_layers_follow_their_method_by_resolution(capsys, folder
 
 
 def test_ranks_are_over_the_data_sets_that_all_compared_methods_have_and_say_who_is_left_out():
-    extra = [made(m, "d3", s, 0.01) for m in ("good", "fair") for s in range(3)]
+    extra = [record(m, "d3", s, 0.01) for m in ("good", "fair") for s in range(3)]
     (table,) = build([*zoo(), *extra])
     found = ranking.rank(table, "kid@net")
     # good, fair and weak on d1 and d2 are 6 cells, as are good and fair on d1 to d3.
@@ -77,7 +77,7 @@ def test_ranks_are_over_the_data_sets_that_all_compared_methods_have_and_say_who
         "torn": "not run on d2, d3; diverged with a seed on d1",
         "weak": "not run on d3",
     }
-    (table,) = build([*zoo(), made("good", "d3", 0, 0.01)])
+    (table,) = build([*zoo(), record("good", "d3", 0, 0.01)])
     found = ranking.rank(table, "kid@net")
     assert (found.data, found.unused) == (("d1", "d2"), ("d3",))
     assert found.ranks == {"good": 1.0, "fair": 2.0, "weak": 3.0}

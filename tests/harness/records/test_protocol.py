@@ -7,10 +7,10 @@ from omegaconf import OmegaConf
 
 from benchmarks.harness.records import ids, protocol
 from benchmarks.harness.records.record import Record
-from tests.helpers.boards import PROVENANCE, made
+from tests.helpers.records import PROVENANCE, record
 
 RECORD = {
-    **made("freezesg", "mine", 0, 1.0),
+    **record("freezesg", "mine", 0, 1.0),
     "metrics": {"kid@a": {"value": 1.0, "better": "lower", "n": 64, "details": {"reference": 50}}},
     "provenance": {
         **dict.fromkeys(PROVENANCE, "x"),

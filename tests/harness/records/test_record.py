@@ -14,7 +14,7 @@ from benchmarks.harness.records import record as records
 from benchmarks.harness.records.record import Record
 from core.errors import UserError
 from core.paths import ROOT
-from tests.helpers.boards import PROVENANCE
+from tests.helpers.records import PROVENANCE
 
 RUNS = sorted((ROOT / "results" / "runs").glob("*.json"))
 SOUND = {

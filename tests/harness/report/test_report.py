@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks import report
-from benchmarks.harness.leaderboard.selection import Selection, tables
+from benchmarks.harness.leaderboard.selection import Selection, read_tables
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.report import curves, overview, scatter, thumbnails
 from benchmarks.harness.report.image_grid import image_grids
@@ -99,8 +99,8 @@ def test_every_picture_and_plot_says_what_it_shows_and_ids_are_unique(page):
 
 def test_whatever_a_record_says_is_shown_as_text(tmp_path):
     evil = pages.HOSTILE
-    run = pages.made(evil, evil, 0, 0.01, paper=evil, overrides=[f"method.{evil}=1"])
-    more = [pages.made("good", evil, s, 0.02, source=run["source"]) for s in range(3)]
+    run = pages.record(evil, evil, 0, 0.01, paper=evil, overrides=[f"method.{evil}=1"])
+    more = [pages.record("good", evil, s, 0.02, source=run["source"]) for s in range(3)]
     text = render(pages.write(tmp_path, [run, *more], pictures=False), local=True)
     seen = Elements(text)
     assert len(seen.all("script")) == 2
@@ -112,7 +112,7 @@ def test_whatever_a_record_says_is_shown_as_text(tmp_path):
 
 def test_a_strip_is_looked_up_and_never_made_into_a_path(tmp_path):
     (tmp_path / "outside.webp").write_bytes(pages.strip(12, 0))
-    run = pages.made("../../outside", "parafaces_a", 0, 0.01)
+    run = pages.record("../../outside", "parafaces_a", 0, 0.01)
     assert "/" not in thumbnails.scene(
         Record.from_json(run | {"data": "../../x", "source": "/etc"})
     )
@@ -122,7 +122,7 @@ def test_a_strip_is_looked_up_and_never_made_into_a_path(tmp_path):
 
 @pytest.mark.parametrize("method", ["good", "<img src=x onerror=alert(1)>"])
 def test_a_torn_strip_is_named_and_left_out(tmp_path, method):
-    run = pages.made(method, "parafaces_a", 0, 0.01)
+    run = pages.record(method, "parafaces_a", 0, 0.01)
     folder = pages.write(tmp_path, [run])
     path = folder / "tiles" / f"{Record.from_json(run).name}.webp"
     path.write_bytes(path.read_bytes()[:20])
@@ -141,7 +141,7 @@ def test_mutated_bytes_are_a_strip_or_none(at, put, end):
 
 
 def test_real_pictures_are_shown_here_and_left_out_of_what_is_public(tmp_path):
-    run = pages.made("good", "metfaces", 0, 0.01)
+    run = pages.record("good", "metfaces", 0, 0.01)
     folder = pages.write(tmp_path, [run])
     assert not list((folder / "tiles").glob("*"))
     shown, public = (render(folder, local=local) for local in (True, False))
@@ -170,7 +170,7 @@ def test_equal_strips_are_carried_once_and_a_page_carries_only_what_it_has_room_
 def test_a_page_of_more_than_120_records_stays_below_10_megabytes(tmp_path):
     config = {"text": [{"key": "x" * 60} for _ in range(120)]}  # as long as real ones: 8 kB
     runs = [
-        pages.made(f"m{m}", f"parafaces_{d}", s, 0.01 * (m + 1), config={"method": config})
+        pages.record(f"m{m}", f"parafaces_{d}", s, 0.01 * (m + 1), config={"method": config})
         for m in range(9) for d in range(5) for s in range(3)
     ]  # fmt: skip
     folder = pages.write(tmp_path, runs)
@@ -314,10 +314,10 @@ def test_minutes_on_the_page_are_the_median_over_seeds(tmp_path):
     runs = pages.zoo()
     for run in runs:
         run["cost"] = run["cost"] | {"seconds": 6000.0 if run["seed"] == 1 else 60.0}
-    made, _ = tables(Selection(folder=pages.write(tmp_path, runs, pictures=False)))
-    spent = dict(spending(made[0]).rows)
+    found, _ = read_tables(Selection(folder=pages.write(tmp_path, runs, pictures=False)))
+    spent = dict(spending(found[0]).rows)
     assert spent["good"][0] == ("1.0", 1.0)
-    (*_, cost) = scatter.plots(made[0], pages.DATA[0])
+    (*_, cost) = scatter.plots(found[0], pages.DATA[0])
     assert "minutes of training, median ↓</text>" in cost.drawing
     assert {mark.description.partition(", KID")[0] for mark in cost.marks} == {
         f"{name}: minutes of training, median ↓ 1" for name in pages.METHODS
@@ -325,9 +325,9 @@ def test_minutes_on_the_page_are_the_median_over_seeds(tmp_path):
 
 
 def test_methods_stand_by_mean_rank_and_those_without_behind_them(tmp_path):
-    runs = [*pages.zoo(), *(pages.made("quick", pages.DATA[0], s, 0.001) for s in range(3))]
-    made, _ = tables(Selection(folder=pages.write(tmp_path, runs, pictures=False)))
-    (one,) = made
+    runs = [*pages.zoo(), *(pages.record("quick", pages.DATA[0], s, 0.001) for s in range(3))]
+    found, _ = read_tables(Selection(folder=pages.write(tmp_path, runs, pictures=False)))
+    (one,) = found
     assert overview.order(one) == ["good", "fair", "weak", "quick", "torn"]
     grid, _ = image_grids(one, overview.order(one), Sprites(Strips()))
     assert [c.name for c in grid.columns] == ["good", "fair", "weak", "quick", "torn"]
@@ -359,7 +359,7 @@ def test_a_curve_runs_from_its_first_to_its_last_value_on_a_common_scale():
         "none": {},
     }
     made = {
-        name: [Record.from_json(pages.made(name, "d", 0, 0.1, curves=own))]
+        name: [Record.from_json(pages.record(name, "d", 0, 0.1, curves=own))]
         for name, own in runs.items()
     }
     (loss,) = curves.readings(made)  # p never moves

@@ -59,7 +59,7 @@ def finished(composed, tmp_path):
             for parameter in adapter.judged().parameters():
                 parameter += 0.05 * torch.randn_like(parameter)
         plain = ids.unaddressed(ids.spell_infinity(OmegaConf.to_container(cfg, resolve=True)))
-        record = pages.made(method, data, 0, 0.1, source=source, config=plain) | changed
+        record = pages.record(method, data, 0, 0.1, source=source, config=plain) | changed
         record["provenance"] |= {
             "weights_sha256": given.sha256, "shots_sha256": domain.shots_sha256,
         }  # fmt: skip

@@ -22,7 +22,7 @@ from benchmarks.harness.stylize.generator import Once
 from core import weights
 from core.errors import UserError
 from core.networks.layer_swap import by_features, by_weights
-from tests.helpers.boards import PROVENANCE
+from tests.helpers.records import PROVENANCE
 
 NAME = "finetune--parafaces_webtoon--parafaces64--00000000--s0"
 FACE = [[120.0, 90.0], [165.0, 92.0], [125.0, 140.0], [162.0, 141.0]]

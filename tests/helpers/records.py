@@ -8,7 +8,7 @@ PROVENANCE = tuple(k for k, field in records.Provenance.model_fields.items() if 
 """What the provenance of every record holds."""
 
 
-def made(method, data, seed, kid, **changed):
+def record(method, data, seed, kid, **changed):
     """A synthetic record, for tests only."""
     base = {
         "schema": records.SCHEMA,
@@ -37,13 +37,13 @@ def zoo():
     """Three methods on two data sets with three seeds; one fails once, one runs but once."""
     kids = {"good": 0.010, "fair": 0.020, "weak": 0.030}
     runs = [
-        made(method, data, seed, kid + 0.0001 * seed)
+        record(method, data, seed, kid + 0.0001 * seed)
         for method, kid in kids.items()
         for data in ("d1", "d2")
         for seed in range(3)
     ]
-    failed = made("torn", "d1", 0, 0.0, metrics={}, state="failed", reason="loss is nan")
-    return [*runs, failed, made("torn", "d1", 1, 0.001), made("once", "d2", 0, 0.001)]
+    failed = record("torn", "d1", 0, 0.0, metrics={}, state="failed", reason="loss is nan")
+    return [*runs, failed, record("torn", "d1", 1, 0.001), record("once", "d2", 0, 0.001)]
 
 
 def build(runs):
