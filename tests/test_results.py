@@ -20,4 +20,4 @@ def test_the_default_job_reaches_a_third_of_the_unadapted_distance():
     assert found
     for path in found:
         kid = Record.read(path).metrics["kid@parafaces"]
-        assert kid.value <= kid.details["source"] / 3
+        assert kid.value <= kid.details.source / 3

@@ -1,7 +1,7 @@
 """Synthetic records for the tests of tables, and what a command prints of them."""
 
 from benchmarks import leaderboard
-from benchmarks.harness.leaderboard import tables
+from benchmarks.harness.leaderboard import pivot
 from benchmarks.harness.records import record as records
 
 PROVENANCE = tuple(k for k, field in records.Provenance.model_fields.items() if field.is_required())
@@ -48,7 +48,7 @@ def zoo():
 
 def build(runs):
     """The tables of records that are JSON."""
-    return tables.build(map(records.Record.from_json, runs))
+    return pivot.build(map(records.Record.from_json, runs))
 
 
 def write(folder, runs):

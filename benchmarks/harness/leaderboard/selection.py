@@ -10,8 +10,9 @@ from pathlib import Path
 from benchmarks.harness.leaderboard import layout, published
 from benchmarks.harness.leaderboard.comparison import MethodComparison, compare
 from benchmarks.harness.leaderboard.layout import Grid
+from benchmarks.harness.leaderboard.pivot import build
 from benchmarks.harness.leaderboard.published import PublishedNumber
-from benchmarks.harness.leaderboard.tables import Table, build
+from benchmarks.harness.leaderboard.tables import Table
 from benchmarks.harness.records.record import Record
 from core.errors import UserError
 

@@ -43,7 +43,7 @@ def facts(record: Record) -> dict[str, Facts]:
     networks = where.get("networks", {})
     by_metric = {}
     for name, metric in record.metrics.items():
-        reals = metric.details.get("reference", 0)
+        reals = metric.details.reference
         own = {
             "metric": without(("_target_",), record.config.eval.metrics.get(name, {})),
             "pictures": {"fakes": metric.n, "reals": reals if isinstance(reals, int) else 0},

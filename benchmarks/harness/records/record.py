@@ -39,16 +39,6 @@ def fault(sentence: str, **parts: str) -> PydanticCustomError:
     return PydanticCustomError("record", sentence, parts)
 
 
-def with_number_of_source(details: Node) -> Node:
-    """Details whose number of the unadapted source, where there is one, is a number."""
-    source = details.get("source", 0)
-    if isinstance(source, bool | None) or not isinstance(source, int | float):
-        raise fault("the source's number is no number")
-    if not abs(source) <= LARGEST:
-        raise fault("the source's number is not finite")
-    return details
-
-
 def named_with_extractor(metrics: dict[str, Metric]) -> dict[str, Metric]:
     """Metrics that are all called NAME@EXTRACTOR."""
     for key in metrics:
@@ -77,18 +67,29 @@ class Part(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="allow", populate_by_name=False)
 
 
+class Details(Part):
+    """What a metric says beside its value.
+
+    Attributes:
+        source: the unadapted source's own number, where the metric says it.
+        reference: how many real pictures the value rests on, where it rests on any.
+    """
+
+    source: Number | None = None
+    reference: Any = 0
+
+
 class Metric(Part):
     """What was measured by one metric.
 
     Attributes:
         n: how many pictures the value rests on.
-        details: among them the ``source``'s own number, where the metric says it.
     """
 
     value: Number
     better: Literal["lower", "higher"]
     n: int
-    details: Annotated[Node, AfterValidator(with_number_of_source)] = {}
+    details: Details = Details()
 
 
 class Cost(Part):

@@ -168,8 +168,10 @@ def entry(record: Record) -> dict[str, Any]:
         "link": f"https://arxiv.org/abs/{paper[1]}" if paper else "",
         "provenance": [(key, short_text(value)) for key, value in node["provenance"].items()],
         "details": {
-            key: ", ".join(f"{name} {short_text(value)}" for name, value in metric.details.items())
-            for key, metric in record.metrics.items()
+            key: ", ".join(
+                f"{name} {short_text(value)}" for name, value in metric.get("details", {}).items()
+            )
+            for key, metric in node["metrics"].items()
         },
         "config": "\n".join(outline(node["config"])),
     }
