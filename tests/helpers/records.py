@@ -46,6 +46,15 @@ def zoo():
     return [*runs, failed, record("torn", "d1", 1, 0.001), record("once", "d2", 0, 0.001)]
 
 
+def faults(node):
+    """What is wrong with a record, in sentences; empty when it is sound."""
+    try:
+        records.Record.from_json(node)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def build(runs):
     """The tables of records that are JSON."""
     return pivot.build(map(records.Record.from_json, runs))

@@ -185,7 +185,7 @@ class Record(Part):
         try:
             record = cls.model_validate(node)
         except ValidationError as error:
-            raise ValueError(" ".join(sentences(error))) from None
+            raise ValueError(sentences(error)) from None
         record._node = node
         return record
 
@@ -248,23 +248,14 @@ class Record(Part):
         return overrides.of_task(self.overrides, published=True)
 
 
-def sentences(error: ValidationError) -> list[str]:
+def sentences(error: ValidationError) -> str:
     """Each fault with its place: ``metrics.kid@tiny.value: input should be a finite number.``"""
     clauses = []
     for one in error.errors(include_url=False, include_input=False):
         words = "it is no JSON object" if one["type"] == "model_type" else one["msg"]
         place = ".".join(map(str, one["loc"])) or "record"
         clauses.append(f"{place}: {words[0].lower()}{words[1:]}.")
-    return clauses
-
-
-def validate(node: Any) -> list[str]:
-    """What is wrong with a record, in sentences; empty when it is sound."""
-    try:
-        Record.model_validate(node)
-    except ValidationError as error:
-        return sentences(error)
-    return []
+    return " ".join(clauses)
 
 
 def disagreement(new: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, float]:
