@@ -29,7 +29,7 @@ class Stem:
 
 
 @dataclass(frozen=True)
-class Bar:
+class CliqueBar:
     """Joins methods that do not differ."""
 
     start: float
@@ -43,7 +43,7 @@ class RankDiagram:
 
     ticks: tuple[tuple[float, int], ...]
     stems: tuple[Stem, ...]
-    bars: tuple[Bar, ...]
+    bars: tuple[CliqueBar, ...]
     depth: float
 
 
@@ -67,7 +67,7 @@ def draw(ranks: Mapping[str, float], cliques: Sequence[Sequence[str]]) -> RankDi
         for i, (name, rank) in enumerate(ordered)
     ]
     bars = [
-        Bar(at(ranks[group[0]]) - OVERHANG, at(ranks[group[-1]]) + OVERHANG, MARGIN + BAR * i)
+        CliqueBar(at(ranks[group[0]]) - OVERHANG, at(ranks[group[-1]]) + OVERHANG, MARGIN + BAR * i)
         for i, group in enumerate(cliques)
     ]
     ticks = tuple((at(place), place) for place in range(1, many + 1))

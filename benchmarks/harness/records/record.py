@@ -39,7 +39,7 @@ def fault(sentence: str, **parts: str) -> PydanticCustomError:
     return PydanticCustomError("record", sentence, parts)
 
 
-def named_with_extractor(metrics: dict[str, Metric]) -> dict[str, Metric]:
+def named_with_extractor(metrics: dict[str, Measurement]) -> dict[str, Measurement]:
     """Metrics that are all called NAME@EXTRACTOR."""
     for key in metrics:
         if "@" not in key:
@@ -79,7 +79,7 @@ class Details(Part):
     reference: Any = 0
 
 
-class Metric(Part):
+class Measurement(Part):
     """What was measured by one metric.
 
     Attributes:
@@ -160,7 +160,7 @@ class Record(Part):
     reason: str = ""
     of: str = ""
     warnings: list[str] = []
-    metrics: Annotated[dict[str, Metric], AfterValidator(named_with_extractor)]
+    metrics: Annotated[dict[str, Measurement], AfterValidator(named_with_extractor)]
     left_out: dict[str, str] = {}
     cost: Cost
     curves: Annotated[dict[str, list[Number | None]], AfterValidator(over_kimg)] = {}
