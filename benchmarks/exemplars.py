@@ -29,7 +29,7 @@ from benchmarks.harness.config import validation
 from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.evaluation.metrics import exemplar_retrieval
-from benchmarks.harness.io import contact_sheet, locks
+from benchmarks.harness.io import contact_sheet
 from benchmarks.harness.io.progress import console
 from benchmarks.harness.leaderboard import exemplars
 from benchmarks.harness.records.provenance import environment
@@ -37,6 +37,7 @@ from benchmarks.harness.records.run_id import RunId
 from benchmarks.harness.stylize.exemplars import Exemplary
 from benchmarks.harness.stylize.style_grid import STYLES, TILE, in_strengths, in_styles, table
 from benchmarks.run import begin, build
+from core import atomic
 from core.errors import UserError
 from core.networks import perception
 from core.paths import CONF
@@ -178,7 +179,7 @@ def command(cfg: DictConfig) -> None:
     found = show(cfg, cell)
     published = Path(cfg.folder) / exemplars.FOLDER / cell.published.name
     told = {**cell.head, "numbers": found, "provenance": environment("cpu")}
-    locks.put(published, (json.dumps(told, indent=1) + "\n").encode())
+    atomic.write(published, (json.dumps(told, indent=1) + "\n").encode())
     console.print_json(json.dumps(found))
     console.print(f"pictures: {cell.folder}\nnumbers: {published}", highlight=False)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import re
 import statistics
@@ -24,6 +23,7 @@ from benchmarks.harness.report import curves, glance, image_grid, overview, scat
 from benchmarks.harness.report.image_grid import ImageGrid
 from benchmarks.harness.report.sprites import Sprites
 from benchmarks.harness.report.thumbnails import Strips
+from core import hashing
 
 HERE = Path(__file__).parent
 ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})(v\d+)?")
@@ -82,7 +82,7 @@ def render(folder: Path, *, local: bool) -> str:
         local=any(not thumbnails.is_public(r) and sprites.get(r.name) for r in records),
         style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        script_hash=base64.b64encode(bytes.fromhex(hashing.of_bytes(script.encode()))).decode(),
     )  # fmt: skip
 
 
