@@ -22,7 +22,7 @@ from benchmarks.harness.evaluation.measure import NotFinite
 from benchmarks.harness.io.locks import Busy, alone, writable
 from benchmarks.harness.io.signals import Signals
 from benchmarks.harness.io.terminal import console
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records.provenance import environment
 from benchmarks.harness.records.results import print_summary, write_results
 from benchmarks.harness.records.run_id import SHEET, RunId
 from benchmarks.harness.training import processes, seeds
@@ -202,7 +202,7 @@ def evaluate_swapped(job: Composition, whole: Composition, existing: str, signal
         "warnings": [*earlier.get("warnings", []), *monitor.warnings],
         "paper": adapter.paper,
         "cost": earlier["cost"],
-        "provenance": records.provenance(str(device)) | inputs.hashes,
+        "provenance": environment(str(device)) | inputs.hashes,
     }
     write_results(run_id, record, outcome.sheet, swapped, existing)
     logger.finish(record, run_id.folder / SHEET)
@@ -237,7 +237,7 @@ def provenance(inputs: RunInputs, device: torch.device, deterministic: bool) -> 
     operators = ops.active(device)
     console.print(f"Operators: {operators.name} ({operators.reason}).")
     return {
-        **records.provenance(str(device)),
+        **environment(str(device)),
         **inputs.hashes,
         "left_to_chance": seeds.left_to_chance(device, deterministic=deterministic),
         "ops": operators.name,

@@ -17,7 +17,7 @@ from benchmarks.harness.assets import codes
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.compose import compose, preferring
 from benchmarks.harness.config.files import Config
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records.provenance import environment
 from benchmarks.harness.records.run_id import WEIGHTS
 from core import atomic, hashing, weights
 from core.errors import UserError
@@ -81,7 +81,7 @@ def measure(cfg: Config, run: str, asset: Path) -> dict[str, Any]:
         "source_sha256": source.sha256,
         "people": len(photos),
         "ways": comparison(source, photos),
-        "provenance": records.provenance("cpu"),
+        "provenance": environment("cpu"),
     }
 
 

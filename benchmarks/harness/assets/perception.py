@@ -28,7 +28,7 @@ from benchmarks.harness.assets.augmentation import FaceAugmentation
 from benchmarks.harness.assets.faces import Faces, rendered
 from benchmarks.harness.config.files import Config, resolved, with_words
 from benchmarks.harness.io.progress import bar
-from benchmarks.harness.records import record
+from benchmarks.harness.records.provenance import environment
 from core import atomic, hashing
 from core.errors import UserError
 from core.networks.perception import Perception, read, save
@@ -71,7 +71,7 @@ def build_network(cfg: Config) -> Perception:
 
 def train_and_measure(network: Perception, cfg: Config) -> tuple[Path, dict[str, Any]]:
     """Train and ship a network; path and content of its record."""
-    provenance, begun = record.provenance("cpu"), time.monotonic()
+    provenance, begun = environment("cpu"), time.monotonic()
     faces = render_people(cfg, cfg.people, "rendering people")
     held_out = render_people(cfg, cfg.held_out, "rendering held-out people")
     rendering_ended = time.monotonic()

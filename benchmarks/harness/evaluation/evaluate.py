@@ -89,7 +89,7 @@ class Evaluator:
                 seed=self.seed,
                 batch_size=self.batch_size,
                 progress=progress,
-                bank=feature_store.of(self.keep),
+                store=feature_store.of(self.keep),
             )
             result = measure(gallery, self.metrics)
             z = gallery.z()[: COLUMNS * BANDS].to(adapter.device)

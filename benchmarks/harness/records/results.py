@@ -33,7 +33,7 @@ def write_results(
         networks: the weights by name; none for a failed run.
         existing: what becomes of a record that is there, as :func:`publish_record` takes it.
     """
-    record["protocol"] = protocol.summary(record)
+    record["protocol"] = protocol.summary(record["config"], record["provenance"])
     records.write(run_id.folder / RECORD, record)
     if networks:
         weights.write(run_id.folder / WEIGHTS, networks, {"run": run_id.name})

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records import ids
+from benchmarks.harness.records.record import SCHEMA
 
 RECORD, WEIGHTS, SHEET = "record.json", "generator.safetensors", "sheet.png"
 """Files in the folder of a run."""
@@ -16,7 +17,7 @@ class Place(NamedTuple):
     """Where a run lies.
 
     Attributes:
-        recipe: eight hex digits of what defines it, see `record.recipe`.
+        recipe: eight hex digits of what defines it, see `ids.recipe`.
         folder: its weights, picture and curves.
         published: its record among the results.
     """
@@ -28,8 +29,8 @@ class Place(NamedTuple):
     @classmethod
     def of(cls, unresolved: dict[str, Any], choices: dict[str, str], results: str) -> Place:
         """That of a configuration whose interpolations are still in it."""
-        recipe = records.recipe(unresolved, choices)
-        name = records.name(choices, recipe, unresolved["seed"])
+        recipe = ids.recipe(unresolved, choices)
+        name = ids.name(choices, recipe, unresolved["seed"])
         root = Path(results)
         return cls(recipe, root / "out" / name, root / "runs" / f"{name}.json")
 
@@ -58,13 +59,13 @@ class RunId:
         if not resolved["swap"]["resolution"]:
             overrides = [word for word in overrides if not word.startswith("swap")]
         head = {
-            "schema": records.SCHEMA,
-            **{group: choices[group] for group in ("method", "data", "source", "eval")},
+            "schema": SCHEMA,
+            **{group: choices[group] for group in ids.GROUPS},
             "seed": resolved["seed"],
             "recipe": place.recipe,
             "overrides": overrides,
         }
-        config = records.unaddressed(records.strict(resolved))
+        config = ids.unaddressed(ids.spell_infinity(resolved))
         return cls(config, head, place.folder, place.published)
 
     @property

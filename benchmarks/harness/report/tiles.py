@@ -16,9 +16,10 @@ from benchmarks.harness.config.build import build
 from benchmarks.harness.config.files import Config
 from benchmarks.harness.config.recorded import configuration, rebuilding
 from benchmarks.harness.evaluation import swaps
-from benchmarks.harness.evaluation.gallery import Gallery, first_of
+from benchmarks.harness.evaluation.gallery import Gallery
+from benchmarks.harness.evaluation.streams import first_of
 from benchmarks.harness.io.contact_sheet import to_uint8
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records.record import Record
 from benchmarks.harness.records.run_id import RECORD, WEIGHTS
 from benchmarks.harness.report import thumbnails
 from benchmarks.harness.report.thumbnails import LATENTS, PHOTOS, SHOTS, SIDE, SOURCE, TRUTH
@@ -45,24 +46,24 @@ class StripMaker:
     again: bool
     scenes: dict[str, Scene] = field(default_factory=dict)
 
-    def needs(self, folder: Path, record: dict[str, Any]) -> bool:
+    def needs(self, folder: Path, record: Record) -> bool:
         """Whether the run's strip is missing, or older than its weights."""
-        path = self.path(record, thumbnails.name(record))
+        path = self.path(record, record.name)
         if self.again or not path.is_file():
             return True
         return path.stat().st_mtime < (folder / WEIGHTS).stat().st_mtime
 
-    def path(self, record: dict[str, Any], name: str) -> Path:
+    def path(self, record: Record, name: str) -> Path:
         """Where a strip of a run belongs."""
         return thumbnails.place(self.to, record) / f"{name}.webp"
 
-    def make(self, record: dict[str, Any]) -> int:
+    def make(self, record: Record) -> int:
         """Write the strip of a run, and its scene's where they are missing; bytes of the strip.
 
         Raises:
             UserError: this version cannot build the run, or a strip cannot be written.
         """
-        cfg = configuration(record)
+        cfg = configuration(record.to_json())
         key = thumbnails.scene(record)
         scene = self.scenes.setdefault(key, Scene(cfg))
         with rebuilding("it"):
@@ -76,14 +77,14 @@ class StripMaker:
         strip = webp(scene.strip(adapter))
         for path, pixels in missing.items():
             put(path, webp(pixels))
-        put(self.path(record, thumbnails.name(record)), strip)
+        put(self.path(record, record.name), strip)
         return len(strip)
 
-    def load_adapter(self, cfg: Config, record: dict[str, Any], scene: Scene) -> Any:
+    def load_adapter(self, cfg: Config, record: Record, scene: Scene) -> Any:
         """The adapter with the networks of its run."""
         seeds.everything(cfg.seed, deterministic=True)
         adapter = build(cfg.method, scene.source)  # never prepared: the weights say all
-        swaps.recall(adapter, self.runs / str(record.get("of", thumbnails.name(record))))
+        swaps.recall(adapter, self.runs / (record.of or record.name))
         if cfg.swap.resolution:
             swaps.apply(build(cfg.swap), adapter)
         return adapter.eval()
@@ -162,13 +163,13 @@ def put(path: Path, data: bytes) -> None:
         raise UserError(f"The strip cannot be written to {path}: {error.strerror}.") from error
 
 
-def finished(results: Path) -> list[tuple[Path, dict[str, Any]]]:
+def finished(results: Path) -> list[tuple[Path, Record]]:
     """Folders and records of the published runs that ended well and whose weights are there."""
     runs = []
     for path in sorted((results / "out").glob(f"*/{RECORD}")):
         published = results / "runs" / f"{path.parent.name}.json"
         if published.is_file() and (path.parent / WEIGHTS).is_file():
-            record = records.read(path)
-            if record.get("state", "finished") == "finished":
+            record = Record.read(path)
+            if not record.failed:
                 runs.append((path.parent, record))
     return runs

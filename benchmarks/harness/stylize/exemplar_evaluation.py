@@ -18,8 +18,8 @@ from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.evaluation.metrics import exemplar_retrieval
 from benchmarks.harness.io import contact_sheet
-from benchmarks.harness.leaderboard import exemplar_tables
-from benchmarks.harness.records import record as records
+from benchmarks.harness.leaderboard import exemplars as tables
+from benchmarks.harness.records.provenance import environment
 from benchmarks.harness.records.run_id import WEIGHTS, RunId
 from benchmarks.harness.stylize.exemplars import ExemplarAdapter
 from benchmarks.harness.stylize.style_grid import STYLES, TILE, in_strengths, in_styles, table
@@ -46,12 +46,12 @@ def evaluate(words: Sequence[str]) -> tuple[Numbers, Path, Path]:
     torch.set_num_threads(meant.cfg.machine.threads)
     run = meant.run_id
     numbers = evaluate_run(meant.cfg, run)
-    path = Path(meant.cfg.folder) / exemplar_tables.FOLDER / run.published.name
+    path = Path(meant.cfg.folder) / tables.FOLDER / run.published.name
     record = {
         **run.head,
         "overrides": list(meant.words),
         "numbers": numbers,
-        "provenance": records.provenance("cpu"),
+        "provenance": environment("cpu"),
     }
     atomic.write(path, (json.dumps(record, indent=1) + "\n").encode())
     return numbers, run.folder, path
@@ -135,9 +135,11 @@ def retrieval(results: Tensor, photos: Tensor, shots: Tensor) -> dict[str, float
         return {"structure": network.embed(grey), "colour": exemplar_retrieval.palette(images)}
 
     ours, theirs = features(flat), features(shots[: shape[1]])
-    numbers = {"distance": exemplar_retrieval.apart(network.embed(flat).unflatten(0, shape))}
+    numbers = {
+        "distance": exemplar_retrieval.mean_distance(network.embed(flat).unflatten(0, shape))
+    }
     for name, feature in ours.items():
-        again = exemplar_retrieval.found_again(feature.unflatten(0, shape), theirs[name])
+        again = exemplar_retrieval.retrieval_rate(feature.unflatten(0, shape), theirs[name])
         numbers[f"{name}_found_again"] = again
     who = network.identity(photos).repeat_interleave(shape[1], dim=0)
     numbers["identity"] = float((network.identity(flat) * who).sum(1).mean())

@@ -327,7 +327,10 @@ def test_too_few_pictures_for_ten_shots_is_said(prepared, tmp_path):
         (["source=.", "data.box=[0,0,2,1]"], "data.box.2=2 must be at most 1"),
         (["source=.", "data.box=5"], "data.box=5 must be a list"),
         (["source=.", "data.box=[left,0,1,1]"], "data.box.0=left is no number"),
-        (["source=.", "data.reference_minimum=few"], "data.reference_minimum=few must be a whole number"),
+        (
+            ["source=.", "data.reference_minimum=few"],
+            "reference_minimum=few must be a whole number",
+        ),
         (["source=.", "data.skip_broken=no"], "data.skip_broken=no must be true or false"),
         (["source=.", "resolutoin=3"], "resolutoin"),
         (["source=.", "data.resolution=32"], "data.resolution counts in a run only"),
