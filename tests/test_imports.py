@@ -65,7 +65,9 @@ def imported(path):
 
 def names_of(tree):
     found = set()
-    for node in ast.walk(tree):
+    typing = {inner for node in ast.walk(tree) if isinstance(node, ast.If)
+              and ast.unparse(node.test) == "TYPE_CHECKING" for inner in ast.walk(node)}  # fmt: skip
+    for node in set(ast.walk(tree)) - typing:  # what only a checker of types reads
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
