@@ -14,11 +14,11 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from benchmarks.harness.io import contact_sheet
-from benchmarks.harness.io.progress import console
 from benchmarks.run import build
 from core.errors import UserError
 from core.inversion.inverter import save_codes
 from core.paths import CONF
+from core.progress import console
 
 COLUMNS = 10
 

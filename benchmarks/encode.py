@@ -26,7 +26,6 @@ from torch import Tensor
 from benchmarks import codes
 from benchmarks.harness.config import validation
 from benchmarks.harness.io import locks
-from benchmarks.harness.io.progress import console
 from benchmarks.harness.records import record as records
 from benchmarks.run import begin, build
 from core import weights
@@ -34,6 +33,7 @@ from core.errors import UserError
 from core.inversion import inverter as inversion
 from core.networks import perception
 from core.paths import CONF
+from core.progress import console
 from core.source import Source
 
 USUAL = {"method": "encoder", "data": "parafaces_photo"}

@@ -30,7 +30,6 @@ from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.evaluation.metrics import exemplar_retrieval
 from benchmarks.harness.io import contact_sheet, locks
-from benchmarks.harness.io.progress import console
 from benchmarks.harness.leaderboard import exemplar_tables
 from benchmarks.harness.records import record as records
 from benchmarks.harness.records.run_id import Cell
@@ -40,6 +39,7 @@ from benchmarks.run import begin, build
 from core.errors import UserError
 from core.networks import perception
 from core.paths import CONF
+from core.progress import console
 
 PHOTOS = 8  # rows of the pictures
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from benchmarks.harness.io import external_weights
 from benchmarks.harness.io.external_weights import OptionalFile
 from benchmarks.harness.io.locks import settle
-from benchmarks.harness.io.progress import bar, console
 from core.errors import UserError
+from core.progress import bar, console
 
 BLOCK = 1 << 20
 PATIENCE = 30  # seconds without a byte

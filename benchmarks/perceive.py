@@ -31,11 +31,11 @@ from benchmarks import parafaces
 from benchmarks.harness.assets.accuracy import accuracy, means
 from benchmarks.harness.assets.augmentation import Nuisance
 from benchmarks.harness.assets.faces import Faces, rendered
-from benchmarks.harness.io.progress import bar
 from benchmarks.harness.records import record
 from core.errors import UserError
 from core.networks.perception import Perception, read, save
 from core.paths import CONF, ROOT
+from core.progress import bar
 
 
 class AngularMargin(nn.Module):

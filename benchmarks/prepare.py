@@ -33,11 +33,11 @@ from benchmarks.harness.data.preparation import shot_lists
 from benchmarks.harness.data.preparation.archive import Archive, checksum, put
 from benchmarks.harness.data.preparation.shot_lists import Lists
 from benchmarks.harness.data.preparation.survey import Survey
-from benchmarks.harness.io.progress import bar
 from benchmarks.harness.training.signals import Signals, Stopped
 from benchmarks.run import refuse
 from core.errors import UserError
 from core.paths import CONF
+from core.progress import bar
 
 MD5 = re.compile(rb"(?<![0-9a-fA-F])[0-9a-f]{32}(?![0-9a-fA-F])")
 PLACES = ("source", "out", "md5", "data.root", "data.reference_root")

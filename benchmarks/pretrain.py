@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import hydra
@@ -19,20 +17,13 @@ from omegaconf import DictConfig
 
 from benchmarks.encode import ship
 from benchmarks.harness.io import locks
-from benchmarks.harness.io.progress import bar, console
 from benchmarks.run import begin, build
 from core.networks.dualstylegan import DualStyleGAN
 from core.paths import CONF, ROOT
+from core.progress import console
 
 LIMIT = 8 * 2**20  # bytes of a shipped stage II
 USUAL = ("method=encoder_zplus", "data=parafaces_photo", "eval=smoke", "existing=replace")
-
-
-@contextmanager
-def told(title: str, total: int) -> Iterator[Callable[[int, int], None]]:
-    """A bar for a stage of so many steps."""
-    with bar(title, total, "steps") as shown:
-        yield lambda done, of: shown.update(done)
 
 
 def encoder(cfg: DictConfig, source: str) -> None:
@@ -57,7 +48,7 @@ def command(cfg: DictConfig) -> None:
     cache = adapter.pretraining
     dual = DualStyleGAN.untrained(source.g, res_index=cfg.method.res_index)
     name = cache.path_name(source, dual)
-    cache.path(source, dual, told)
+    cache.path(source, dual)
     made = cache.file(name)
     if not made.is_file():
         console.print(f"{cache.pretrained} is shipped already.", highlight=False)

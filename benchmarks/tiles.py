@@ -29,13 +29,13 @@ from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.evaluation.gallery import Gallery, first_of
 from benchmarks.harness.io import locks
 from benchmarks.harness.io.contact_sheet import to_uint8
-from benchmarks.harness.io.progress import console
 from benchmarks.harness.records import record as records
 from benchmarks.harness.report import thumbnails
 from benchmarks.harness.report.thumbnails import LATENTS, PHOTOS, SHOTS, SIDE, SOURCE, TRUTH
 from benchmarks.harness.training import seeds
 from benchmarks.run import cause
 from core.errors import UserError
+from core.progress import console
 
 QUALITY = 85
 MOST = 100  # shots that are shown; a source is trained on thousands

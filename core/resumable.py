@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from core.errors import UserError
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int], None]
 VERSION = 1  # of what the files mean
 
 
@@ -53,7 +53,7 @@ def completed(
         stage: not begun yet.
         path: of the outcome.
         every: steps between two states of an unfinished stage.
-        progress: is told how many steps of how many are done.
+        progress: is called with the number of steps that are done.
         name: what :func:`named` gave, kept in the file.
     """
     found = kept(path)
@@ -62,7 +62,7 @@ def completed(
     unfinished = path.with_suffix(".unfinished")
     for number in range(_resumed(stage, unfinished), stage.steps):
         stage.step(number)
-        progress(number + 1, stage.steps)
+        progress(number + 1)
         if (number + 1) % every == 0 and number + 1 < stage.steps:
             buffer = io.BytesIO()
             torch.save({"step": number + 1, "stage": stage.state()}, buffer)

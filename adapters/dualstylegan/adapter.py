@@ -39,7 +39,6 @@ from core.networks.exemplars import Exemplars, thumbnails
 from core.networks.generator import rows_mapped
 from core.networks.style_mixing import mixed_ws
 from core.networks.styles import Styles, StyleSampling, StyleStrength
-from core.progress import told
 from core.source import Source
 from core.types import Shots
 
@@ -136,8 +135,8 @@ class ExemplarTransfer(Adapter):
     def prepare(self, shots: Shots) -> None:
         """Stage II and destylisation: read from disk where they are there, else made."""
         dual = DualStyleGAN.untrained(self.source.g, res_index=self.g.config["res_index"])
-        self.take(self.pretraining.path(self.source, dual.to(self.device), told))
-        codes = self.pretraining.codes(self.source, shots, self.seed, told)
+        self.take(self.pretraining.path(self.source, dual.to(self.device)))
+        codes = self.pretraining.codes(self.source, shots, self.seed)
         seen = [
             thumbnails(part).to(self.device) for part in shots.split(self.pretraining.batch_size)
         ]

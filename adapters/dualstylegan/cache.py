@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,9 @@ from core import resumable
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.generator import Generator
 from core.paths import ROOT
+from core.progress import bar
 from core.source import Source
 from core.types import Shots
-
-Told = Callable[[str, int], AbstractContextManager[resumable.Progress]]
-"""Given what is done and in how many steps: what takes (done, total)."""
 
 
 class PretrainingCache:
@@ -57,14 +54,15 @@ class PretrainingCache:
         self.save_every, self.transfer, self.tuning = save_every, transfer, tuning
         self.destylise, self.batch_size = destylise, batch_size
 
-    def path(self, source: Source, dual: DualStyleGAN, told: Told) -> dict[str, Tensor]:
+    def path(self, source: Source, dual: DualStyleGAN) -> dict[str, Tensor]:
         """Stage II, of a fresh extrinsic path: tensors ``g.*`` and ``d.*``."""
         name = self.path_name(source, dual)
         if resumable.name_in(self.pretrained) == name:
             return resumable.kept(self.pretrained)
         stage = self.transfer(source, dual, self.destylise.encode, self.destylise.guide)
-        with told(f"structure transfer on {source.name}, once for all targets", stage.steps) as bar:
-            return resumable.completed(stage, self.file(name), self.save_every, bar, name)
+        title = f"structure transfer on {source.name}, once for all targets"
+        with bar(title, stage.steps, "steps") as shown:
+            return resumable.completed(stage, self.file(name), self.save_every, shown.update, name)
 
     def path_name(self, source: Source, dual: DualStyleGAN) -> str:
         """What stage II of this source and these numbers is called."""
@@ -76,7 +74,7 @@ class PretrainingCache:
             transfer=self.transfer,
         )
 
-    def codes(self, source: Source, shots: Shots, seed: int, told: Told) -> Codes:
+    def codes(self, source: Source, shots: Shots, seed: int) -> Codes:
         """Codes of shots [K, 3, R, R], which are read in parts; each is kept for itself."""
         hashes = [fingerprint(shot) for shot in shots]
         tuned = resumable.named(
@@ -91,23 +89,23 @@ class PretrainingCache:
         ]
         left = [i for i, name in enumerate(names) if not resumable.kept(self.file(name))]
         if left:
-            g = self.tuned(source, shots, seed, tuned, told)
-            with told("destylising the shots", len(left)) as bar:
+            g = self.tuned(source, shots, seed, tuned)
+            with bar("destylising the shots", len(left), "shots") as shown:
                 for ids in parts(left, self.batch_size):
                     found = self.destylise(source.g, g, shots[ids].to(g.mapping.w_avg.device))
                     for i, *codes in zip(ids, *found, strict=True):
                         tensors = dict(zip(Codes._fields, codes, strict=True))
                         resumable.keep(self.file(names[i]), tensors, names[i])
-                    bar(left.index(ids[-1]) + 1, len(left))
+                    shown.update(left.index(ids[-1]) + 1)
         kept = [resumable.kept(self.file(name)) for name in names]
         device = source.g.mapping.w_avg.device
         return Codes(*(torch.stack([k[f] for k in kept]).to(device) for f in Codes._fields))
 
-    def tuned(self, source: Source, shots: Shots, seed: int, name: str, told: Told) -> Generator:
+    def tuned(self, source: Source, shots: Shots, seed: int, name: str) -> Generator:
         """The source's generator after a little training on the shots."""
         stage = self.tuning(source, shots, seed=seed)
-        with told("tuning a generator for destylisation", stage.steps) as bar:
-            found = resumable.completed(stage, self.file(name), self.save_every, bar, name)
+        with bar("tuning a generator for destylisation", stage.steps, "steps") as shown:
+            found = resumable.completed(stage, self.file(name), self.save_every, shown.update, name)
         g = copy.deepcopy(source.g)
         g.load_state_dict(found)
         return g

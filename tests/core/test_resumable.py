@@ -34,7 +34,7 @@ class Walk:
         return {"place": self.place}
 
 
-def silent(done, total):
+def silent(done):
     pass
 
 

@@ -16,12 +16,12 @@ from torch import nn
 from benchmarks.harness.evaluation import feature_store
 from benchmarks.harness.evaluation.gallery import Gallery, Result, measure
 from benchmarks.harness.io import contact_sheet
-from benchmarks.harness.io.progress import bar
 from benchmarks.harness.records import protocol
 from benchmarks.harness.records import record as records
 from benchmarks.harness.records.run_id import Cell
 from benchmarks.harness.training.monitor import Diverged, Watch, flat
 from core import weights
+from core.progress import bar
 
 COLUMNS, BANDS = 10, 3
 WEIGHTS, RECORD, PICTURE = "generator.safetensors", "record.json", "sheet.png"

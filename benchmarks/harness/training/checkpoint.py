@@ -13,12 +13,12 @@ import lightning as L
 import torch
 
 from benchmarks.harness.io import locks
-from benchmarks.harness.io.progress import console
 from benchmarks.harness.training import seeds
 from benchmarks.harness.training.monitor import Watch
 from benchmarks.harness.training.signals import Signals
 from core import distributed
 from core.errors import UserError
+from core.progress import console
 
 MAGIC = b"styleshift checkpoint 1 "
 KEPT = 2

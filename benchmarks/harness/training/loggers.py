@@ -13,8 +13,8 @@ from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from benchmarks.harness.io import contact_sheet, locks
-from benchmarks.harness.io.progress import console
 from core.errors import UserError
+from core.progress import console
 
 PICTURES = ("made", "all", "none")
 

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.harness.io.progress import bar, console
 from benchmarks.harness.training.curves import Curves
 from core import distributed
+from core.progress import bar, console
 
 CHANCE = 2 * math.log(2)  # the logistic loss of a discriminator that says 0 to everything
 COLLAPSED, DEAD = 0.01, 1e-4

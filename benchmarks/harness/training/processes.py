@@ -28,13 +28,13 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import distributed as dist
 
 from benchmarks.harness.evaluation import outcome
-from benchmarks.harness.io import progress
 from benchmarks.harness.records.run_id import Cell
 from benchmarks.harness.training import strategy as ddp
 from benchmarks.harness.training.loop import Training
 from benchmarks.harness.training.monitor import Diverged
 from benchmarks.harness.training.setup import world
 from benchmarks.harness.training.signals import ANEW, Signals, Stopped
+from core import progress
 from core.errors import UserError
 
 START = "forkserver"  # one process imports everything once, and is never used itself

@@ -14,10 +14,10 @@ from omegaconf import DictConfig
 from benchmarks.harness.config import validation
 from benchmarks.harness.config.build import build
 from benchmarks.harness.evaluation.outcome import console
-from benchmarks.harness.io.progress import bar
 from benchmarks.harness.training import seeds
 from core import ops
 from core.allocator import keep_freed_memory
+from core.progress import bar
 
 
 @dataclass(frozen=True)
