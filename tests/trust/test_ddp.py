@@ -30,7 +30,7 @@ ADA = tuple(f"method.augment.{word}" for word in ("every=2", "kimg=0.1", "target
 STAGES = (
     *(f"method.{place}_steps=2" for place in (
         "pretraining.transfer.phase", "pretraining.transfer.last", "pretraining.tuning.tuning",
-        "pretraining.destylise.sharpen", "pretraining.destylise.code", "styles.sampler")),
+        "pretraining.destylise.refine", "pretraining.destylise.code", "styles.sampler")),
     "method.pretraining.destylise.encode.candidates=16",
     "method.chunk=8",
     "method.refine_from=24",

@@ -106,7 +106,7 @@ def test_problems_side_by_side_do_not_know_of_each_other():
         return (x**4).sum(1) + (x - 1).square().sum(1)
 
     start = torch.tensor([[5.0, -3.0], [0.1, 0.2], [100.0, 7.0]]).double()
-    options = {"steps": 12, "history": 4, "first": 1.0}
+    options = {"steps": 12, "history": 4, "first_step": 1.0}
     together = minimise(losses, start, **options)
     alone = torch.cat([minimise(losses, row[None], **options) for row in start])
     torch.testing.assert_close(together, alone)
@@ -168,7 +168,7 @@ def test_refinement_brings_pictures_nearer_and_no_steps_change_nothing(g, photos
     rng = torch.Generator().manual_seed(6)
     start = g.mapping(torch.randn(3, 8, generator=rng))
     along = equal_steps(g, Guide(), probes=64, damping=0.001, pixel=1.0, seed=0)
-    options = {"pixel": 1.0, "stay": 0.0, "history": 10, "first": 0.1, "batch_size": 2}
+    options = {"pixel": 1.0, "prior_weight": 0.0, "history": 10, "first_step": 0.1, "batch_size": 2}
     found = LatentRefinement(perceptual=Guide(), steps=10, **options)(g, photos, start, along)
     assert distance(g, found, photos) < 0.5 * distance(g, start, photos)
     same = LatentRefinement(perceptual=Guide(), steps=0, **options)(g, photos, start, along)
@@ -183,7 +183,7 @@ def projector(**changes):
         "steps": 15,
         "lr": 0.15,
         "pixel": 1.0,
-        "stay": 0.002,
+        "prior_weight": 0.002,
         "candidates": 32,
         "batch_size": 2,
         "seed": 0,
