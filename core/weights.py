@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +12,21 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
+from core import atomic
 from core.errors import UserError
-from core.networks.discriminator import Discriminator
-from core.networks.dualstylegan import DualStyleGAN
-from core.networks.encoders.compact import Compact, CompactZPlus
-from core.networks.exemplars import Exemplars
-from core.networks.generator import Generator
-from core.networks.style_sampler import StyleSampler
+
+# Imported for their registration: a file may name the networks of `core` whatever else is loaded.
+from core.networks import (  # noqa: F401
+    discriminator,
+    dualstylegan,
+    encoders,
+    exemplars,
+    generator,
+    style_sampler,
+)
+from core.networks.registry import NETWORKS
 
 FORMAT = "styleshift-1"
-CLASSES: dict[str, type[nn.Module]] = {
-    "Generator": Generator,
-    "Discriminator": Discriminator,
-    "Compact": Compact,
-    "CompactZPlus": CompactZPlus,
-    "DualStyleGAN": DualStyleGAN,
-    "Exemplars": Exemplars,
-    "StyleSampler": StyleSampler,
-}
 LARGEST = 2**14  # number in a configuration: layers, channels, pixels
 
 
@@ -53,29 +48,20 @@ def write(
             value = value.detach().cpu().to(dtype or value.dtype)
             tensors[f"{name}.{key}"] = value.contiguous().clone()
     meta = {"format": FORMAT, "networks": json.dumps(built), **notes}
-    part = path.with_suffix(".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(save(tensors, metadata=meta))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        atomic.write(path, save(tensors, metadata=meta))
     except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
         raise UserError(f"Weights cannot be written to {path}: {error.strerror}.") from error
 
 
 def read(
-    path: Path, classes: Mapping[str, type[nn.Module]] = CLASSES
+    path: Path, classes: Mapping[str, type[nn.Module]] = NETWORKS
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The networks of a file by name, every tensor used and none missing, and its notes.
 
     Args:
         path: of the file.
-        classes: that it may name; encoders are built by timm from what the file says, so a file
-            of unknown origin should not name them.
+        classes: that it may name; for a file of unknown origin `registry.self_contained()`.
     """
     try:
         with safe_open(path, framework="pt") as file:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from core.networks.generator import checked_channels, resolutions
 from core.networks.layers import Blur, Conv, Linear, Skip, full_precision
+from core.networks.registry import network
 
 SQRT_HALF = math.sqrt(0.5)
 
@@ -78,6 +79,7 @@ class Epilogue(nn.Module):
             return self.out(self.fc(x.flatten(1)))
 
 
+@network
 class Discriminator(nn.Module):
     """Blocks and epilogue; ``Discriminator(**d.config)`` has the same architecture as d."""
 

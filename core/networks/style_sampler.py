@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.networks.registry import network
+
 NOISE = 128
 BATCH = 128
 DECAY = 1e-5
@@ -40,6 +42,7 @@ class CodeSampler(nn.Module):
         return self.lin_out(F.relu(self.bn2(self.lin2(x))))
 
 
+@network
 class StyleSampler(nn.Module):
     """Noise to Z+ codes whose structure and colour are drawn apart.
 
