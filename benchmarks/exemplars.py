@@ -90,7 +90,7 @@ def destylised(adapter: Any, domain: Any) -> tuple[dict[str, float], list[Tensor
     """How near destylised shots are to the true photos of the people, and the pictures."""
     g = adapter.source.g
     shots = domain.shots.to(adapter.device)
-    faces = g.synthesis(adapter.judged().mapping(adapter.exemplars.intrinsic))
+    faces = g.synthesis(adapter.eval_generator().mapping(adapter.exemplars.intrinsic))
     inverted = g.synthesis(adapter.source.invert(shots))
     pictures = [shots, inverted, faces]
     if not getattr(domain, "style", ""):
@@ -130,7 +130,7 @@ def show(cfg: DictConfig, cell: Cell) -> dict[str, Any]:
 def lending(cell: Cell, adapter: Any, domain: Any, photos: Tensor, shots: Tensor) -> dict[str, Any]:
     """Of a method whose exemplars are styles: photos in each, the strengths, the faces behind."""
     styles, ws = adapter.styles, adapter.source.invert(photos)
-    rows = [styles.of(k) for k in range(len(shots))]
+    rows = [styles.exemplar(k) for k in range(len(shots))]
     results = in_styles(styles, ws, rows, adapter.strength)
     title = f"{cell.title}: photos, then each in the styles above"
     write(cell.folder / "matrix.png", title, shots, photos, results)

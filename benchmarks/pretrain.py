@@ -47,9 +47,9 @@ def command(cfg: DictConfig) -> None:
     adapter = build(cfg.method, source)
     cache = adapter.pretraining
     dual = DualStyleGAN.untrained(source.g, res_index=cfg.method.res_index)
-    name = cache.path_name(source, dual)
-    cache.path(source, dual)
-    made = cache.file(name)
+    key = cache.structure_transfer_key(source, dual)
+    cache.structure_transfer(source, dual)
+    made = cache.path_of(key)
     if not made.is_file():
         console.print(f"{cache.pretrained} is shipped already.", highlight=False)
         return

@@ -10,20 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from core.losses.contextual import contextual, matching
-from core.types import Guiding
-
-
-class Looking(Guiding, Protocol):
-    """A network that losses look through at several depths."""
-
-    def stages(self, images: Tensor) -> list[Tensor]:
-        """Features [N, C, r, r], fine to coarse."""
+from core.types import GuideNetwork
 
 
 class StyleLoss:
@@ -40,7 +32,7 @@ class StyleLoss:
     def __init__(
         self,
         *,
-        guide: Looking,
+        guide: GuideNetwork,
         weights: Mapping[str, float],
         bandwidth: float,
         contextual_stage: int,

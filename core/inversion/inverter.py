@@ -17,10 +17,11 @@ from torch import Tensor
 from core import weights
 from core.errors import UserError
 from core.inversion.noise_maps import Noise
-from core.inversion.refinement import LatentRefinement, Perceptual
+from core.inversion.refinement import LatentRefinement
 from core.networks.encoders.compact import Compact, same_average
 from core.networks.generator import Generator
 from core.paths import ROOT
+from core.types import GuideNetwork
 
 Invert = Callable[[Generator, Tensor], Tensor]
 
@@ -91,7 +92,7 @@ class Projector:
     def __init__(
         self,
         *,
-        perceptual: Perceptual,
+        perceptual: GuideNetwork,
         space: Space,
         noise: Noise,
         steps: int,

@@ -8,24 +8,16 @@ about a tenth of Adam's steps.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 from torch import Tensor
 
 from core.inversion.lbfgs import minimise
 from core.networks.generator import Generator
-
-
-class Perceptual(Protocol):
-    """A perceptual distance: squared Euclidean distances of vectors."""
-
-    def embed(self, images: Tensor) -> Tensor:
-        """Vectors [N, V] of images [N, 3, R, R]."""
+from core.types import GuideNetwork
 
 
 def equal_steps(
-    g: Generator, perceptual: Perceptual, *, probes: int, damping: float, pixel: float, seed: int
+    g: Generator, perceptual: GuideNetwork, *, probes: int, damping: float, pixel: float, seed: int
 ) -> Tensor:
     """Matrices [L, W, W]: for each row, steps that change the picture equally.
 
@@ -80,7 +72,7 @@ class LatentRefinement:
     def __init__(
         self,
         *,
-        perceptual: Perceptual,
+        perceptual: GuideNetwork,
         steps: int,
         pixel: float,
         prior_weight: float,

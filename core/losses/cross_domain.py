@@ -61,7 +61,7 @@ class Consistency:
     def __call__(
         self, ours: Sequence[Tensor], theirs: Sequence[Tensor], rng: torch.Generator
     ) -> Tensor:
-        """Scalar of the maps [N, C, r, r] of target and source, as `features.recorded` has them.
+        """Scalar of the maps [N, C, r, r] of target and source, as `record_activations` has them.
 
         The first map, of the constant at 4 px, is left out. Nothing is drawn.
         """

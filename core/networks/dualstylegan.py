@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from core.networks.generator import Generator, Trace
 from core.networks.layers import Conv, Linear, normalise
+from core.networks.registry import network
 
 EPS = 1e-5
 SMALL = 0.01  # of fresh residual convolutions, and of what is off the diagonal of fresh colours
@@ -89,6 +90,7 @@ def colour_transform(w_dim: int) -> Linear:
     return layer
 
 
+@network
 class DualStyleGAN(nn.Module):
     """A generator and its extrinsic path; ``DualStyleGAN(**g.config)`` has the same architecture.
 

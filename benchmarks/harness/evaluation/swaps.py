@@ -47,7 +47,7 @@ def recall(adapter: Any, folder: Path) -> dict[str, Any]:
 
 def apply(swap: Swap, adapter: Any) -> dict[str, nn.Module]:
     """Swap layers of the adapter's judged generator; what can be written of it, by name."""
-    judged = adapter.judged()
+    judged = adapter.eval_generator()
     if not isinstance(judged, Generator):
         raise UserError(f"{type(adapter).__name__} has no generator whose layers can be swapped.")
     install(swap(adapter.source.g, judged), judged)

@@ -86,15 +86,15 @@ def lent(
     found = []
     for word in words:
         if word == RANDOM:
-            rows = styles.drawn(torch.randn(1, styles.g.z_dim, generator=rng))
-            shown = styles.on(styles.average_face, rows, whole)
+            rows = styles.sample(torch.randn(1, styles.g.z_dim, generator=rng))
+            shown = styles.apply(styles.average_face, rows, whole)
         elif re.fullmatch(r"[+-]?\d{1,9}", word):
             which = numbered(int(word), len(styles))
-            rows, shown = styles.of(which), styles.remembered(which, whole)
+            rows, shown = styles.exemplar(which), styles.reconstruct(which, whole)
         else:
             shown = pictured(word, framed, artist.resolution)
             told(f"Finding the style of {word}.")
-            rows = styles.like(shown[0])
+            rows = styles.style_of(shown[0])
         found.append(Lent(word, rows, shown.clamp(-1, 1)))
     return found
 
@@ -128,6 +128,6 @@ def wearing(artist: Stylist, styles: list[Lent], changes: dict[str, float]) -> S
     style = mixed([each.rows for each in styles]) if styles else adapter.styles.mean()
 
     def make(photos: Tensor) -> Tensor:
-        return adapter.styles.on(artist.source.invert(photos), style, strength)
+        return adapter.styles.apply(artist.source.invert(photos), style, strength)
 
     return replace(artist, make=make)

@@ -65,7 +65,7 @@ class Plain(nn.Module):
             )
         self.source, self.g = source, g
 
-    def judged(self) -> Generator:
+    def eval_generator(self) -> Generator:
         """The generator."""
         return self.g
 

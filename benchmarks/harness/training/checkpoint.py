@@ -163,7 +163,7 @@ class Checkpoints(L.Callback):
         # All processes hold the same; none goes on, or leaves, before the first one wrote it.
         there = distributed.rank() > 0 or self.put(pl_module)
         said = torch.tensor(float(there), device=pl_module.device)
-        distributed.agree([said])
+        distributed.broadcast_([said])
         if said:
             self.saved = pl_module.images_seen
 

@@ -98,7 +98,7 @@ class Training:
         adapter = build(self.cell.cfg.method, self.given.source)
         ready(adapter, self.given, self.device)
         if state:
-            adapter.recall(state["adapter"])
+            adapter.load_networks(state["adapter"])
         return adapter
 
 

@@ -72,7 +72,9 @@ class Readings:
         scalars = [torch.as_tensor(v).detach().float().reshape(()) for v in numbers.values()]
         away = next((s.device for s in scalars if s.device.type != "cpu"), torch.device("cpu"))
         packed = torch.stack([s.to(away, non_blocking=True) for s in scalars])
-        distributed.average([packed])  # so that all processes see the same, and the same fault
+        distributed.all_reduce_mean_(
+            [packed]
+        )  # so that all processes see the same, and the same fault
         event = None
         if away.type == "cuda":
             host = torch.empty(packed.shape, pin_memory=True)
@@ -135,7 +137,7 @@ class Watch(L.Callback):
         self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Send the step's numbers for; look at those that have arrived."""
-        shown, felt = pl_module.readings(), pl_module.gradients
+        shown, felt = pl_module.scalars(), pl_module.gradient_norms
         self.readings.send(pl_module.images_seen, {**felt, **shown})
         self.look(wait=False)
 
@@ -149,7 +151,7 @@ class Watch(L.Callback):
             for name, value in numbers.items():
                 if not math.isfinite(value):
                     raise Diverged(images, f"{name} is {value} after {images:,} images.")
-            shown = {k: v for k, v in numbers.items() if k not in self.module.gradients}
+            shown = {k: v for k, v in numbers.items() if k not in self.module.gradient_norms}
             self.bar.update(images, **shown)
             self.curves.add(images, shown)
             self.consider(images, shown.get("loss_d", math.nan))

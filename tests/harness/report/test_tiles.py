@@ -47,7 +47,7 @@ def finished(composed, tmp_path):
         adapter = run.build(cfg.method, given)
         adapter.prepare(domain.shots)
         with torch.no_grad():
-            for parameter in adapter.judged().parameters():
+            for parameter in adapter.eval_generator().parameters():
                 parameter += 0.05 * torch.randn_like(parameter)
         plain = records.unaddressed(records.strict(OmegaConf.to_container(cfg, resolve=True)))
         record = pages.made(method, data, 0, 0.1, source=source, config=plain) | changed
