@@ -71,8 +71,8 @@ def blocks(maps: Tensor) -> Tensor:
 def disturbance_correlation(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
     """Scalar: how much relations between the places of different pictures have changed.
 
-    A sum over maps [N, C, h, w] and over the pairs of a batch, of all processes, of mean differences
-    by positions. The public code divides it by six, its number of steps between two such losses.
+    A sum over maps [N, C, h, w] and over the pairs of a batch, that of all processes, of mean
+    differences by positions. The public code divides it by six, its steps between two such losses.
     """
     total = ours[0].new_zeros(())
     for mine, other in zip(ours, theirs, strict=True):
