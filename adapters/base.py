@@ -61,7 +61,6 @@ class Adapter(L.LightningModule):
         self._seen += (int(seen) - self._seen) * distributed.world_size()
 
     def start_at(self, images: int) -> None:
-        """Begin the clock of a resumed run."""
         self._seen = images
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
@@ -112,7 +111,7 @@ class Adapter(L.LightningModule):
         gradients = [p.grad for p in parameters if p.grad is not None]
         distributed.all_reduce_mean_(gradients)
         # Left on the device, where asking would wait; a norm is finite only if all numbers are.
-        name, norm = f"gradient of player {index}", torch.nn.utils.get_total_norm(gradients)
+        name, norm = f"gradient of optimiser {index}", torch.nn.utils.get_total_norm(gradients)
         self.gradient_norms[name] = self.gradient_norms.get(name, 0) + norm
         optimiser.step()
         self.untoggle_optimizer(optimiser)
@@ -138,7 +137,6 @@ class Adapter(L.LightningModule):
         return sum(p.numel() for p in trainable(self.network(G)))
 
     def network(self, index: int) -> nn.Module:
-        """What the optimiser of this number trains."""
         return self.g if index == G else self.d  # type: ignore[return-value]
 
     def scalars(self) -> dict[str, Tensor]:
@@ -146,7 +144,6 @@ class Adapter(L.LightningModule):
         return dict(self.terms)
 
     def on_fit_start(self) -> None:
-        """The source never moves."""
         self.source.eval().requires_grad_(False)
 
     def state(self) -> dict[str, Any]:

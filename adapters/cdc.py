@@ -182,7 +182,6 @@ class CDCReleased(CDC):
         return copy.deepcopy(self.source.raw)
 
     def is_image_step(self, step: int) -> bool:
-        """Whether this step judges whole pictures."""
         return step % self.image_every == 0
 
     def drawn_patch_logits(self, images: Tensor) -> Tensor:
@@ -197,7 +196,6 @@ class CDCReleased(CDC):
         return self.d if self.is_image_step(step) else self.drawn_patch_logits
 
     def fakes(self, batch: Batch) -> Tensor:
-        """What this step judges."""
         if self.is_image_step(batch.step):
             return self.anchor_fakes(len(batch))
         ws = self.ws(self.g, self.noise(len(batch)))
@@ -238,5 +236,4 @@ def convolutions(g: Generator) -> AbstractContextManager[dict[str, Tensor]]:
 
 
 def mean(values: Sequence[Tensor]) -> Tensor:
-    """The mean of tensors of one shape."""
     return torch.stack(list(values)).mean(0)

@@ -86,7 +86,6 @@ class Encoder(Adapter):
         self.mixing_prob, self.bf16, self.steps = mixing_prob, bf16, steps
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """One optimiser, of the encoder."""
         return [self.optimizer(self.encoder.parameters(), lr=self.lr)]
 
     def rate(self) -> float:
@@ -137,7 +136,6 @@ class Encoder(Adapter):
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
     def network(self, index: int) -> nn.Module:
-        """The encoder is all that is trained."""
         return self.encoder
 
     def eval_generator(self) -> nn.Module:

@@ -96,7 +96,6 @@ class EWC(FineTune):
         self.register_buffer("fisher", torch.zeros(numbers), persistent=False)
 
     def trained_weights(self) -> dict[str, Tensor]:
-        """The generator's weights that train, by name."""
         return {name: p for name, p in self.g.named_parameters() if p.requires_grad}
 
     def source_weights(self) -> dict[str, Tensor]:
@@ -125,5 +124,4 @@ class EWC(FineTune):
 
 
 def flat(tensors: Mapping[str, Tensor]) -> Tensor:
-    """All numbers in one row."""
     return torch.cat([tensor.flatten() for tensor in tensors.values()])

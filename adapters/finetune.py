@@ -79,7 +79,6 @@ class FineTune(Adapter, AdversarialStep):
         return copy.deepcopy(self.source.g)
 
     def initial_d(self) -> Discriminator:
-        """Where the discriminator starts: the source's."""
         return copy.deepcopy(self.source.d)
 
     def configure_optimizers(self) -> list[Optimizer]:
@@ -123,11 +122,9 @@ class FineTune(Adapter, AdversarialStep):
         self.images_seen += len(reals)
 
     def scalars(self) -> dict[str, Tensor]:
-        """The losses and the augmentation probability."""
         return super().scalars() | {"p": self.augment.p}
 
     def eval_generator(self) -> nn.Module:
-        """The averaged generator."""
         return self.ema.model
 
     def export(self) -> dict[str, nn.Module]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +32,7 @@ from core.source import Source
 from core.types import GuideNetwork, Shots
 
 
+@dataclass(kw_only=True)
 class StyleRows:
     """All rows from one on: what they steer is imposed on every face, colours too.
 
@@ -41,14 +43,13 @@ class StyleRows:
         row: the first.
     """
 
-    def __init__(self, *, row: int) -> None:
-        self.row = row
+    row: int
 
     def of(self, count: int) -> list[int]:
-        """Rows ``row`` to the last."""
         return existing(list(range(self.row, count)), self.row, count)
 
 
+@dataclass(kw_only=True)
 class ColourPreservingRows:
     """Few of those rows, so that a face keeps most of its own colours.
 
@@ -60,11 +61,9 @@ class ColourPreservingRows:
         row: where :class:`StyleRows` would begin.
     """
 
-    def __init__(self, *, row: int) -> None:
-        self.row = row
+    row: int
 
     def of(self, count: int) -> list[int]:
-        """The rows, in rising order."""
         wanted = {self.row + 2, self.row + 4, *range(count - 3, count)}
         return existing(sorted(r for r in wanted if self.row + 2 <= r < count), self.row, count)
 
@@ -116,10 +115,10 @@ class NoIdentityTerm:
     """No loss of identity."""
 
     def __call__(self, pictures: Tensor, faces: Callable[[], Tensor]) -> Tensor:
-        """Zero."""
         return pictures.new_zeros(())
 
 
+@dataclass(kw_only=True)
 class IdentityTerm:
     """One minus the cosine of a face's identity before and after.
 
@@ -128,8 +127,8 @@ class IdentityTerm:
         network: images [N, 3, R, R] to unit vectors [N, E].
     """
 
-    def __init__(self, *, weight: float, network: GuideNetwork) -> None:
-        self.weight, self.network = weight, network
+    weight: float
+    network: GuideNetwork
 
     def __call__(self, pictures: Tensor, faces: Callable[[], Tensor]) -> Tensor:
         """Scalar of pictures [N, 3, R, R] and of what the source shows of the same codes."""
@@ -194,7 +193,6 @@ class JoJoGAN(Adapter):
                 setattr(self, f"features{side}", features)
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """One optimiser, of G's synthesis network."""
         return [self.optimizer(trainable(self.g), lr=self.lr)]
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:

@@ -101,7 +101,6 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _first_step(stage: Stage, unfinished: Path) -> int:
-    """The step to begin with: the stage is given the state that was left, if it is sound."""
     if not unfinished.is_file():
         return 0
     try:

@@ -94,7 +94,6 @@ def read(
 def _plans(
     text: str, path: Path, classes: Mapping[str, type[nn.Module]]
 ) -> dict[str, tuple[type[nn.Module], dict[str, Any]]]:
-    """Class and configuration of each network, from the metadata."""
     try:
         plans = {
             str(name): (classes[how["class"]], dict(how["config"]))

@@ -124,7 +124,6 @@ class ExemplarTransfer(FineTune):
         self.exemplars.fill(codes.extrinsic, codes.intrinsic, torch.cat(small))
 
     def load_pretrained(self, tensors: dict[str, Tensor]) -> None:
-        """Begin with what stage II has learnt."""
         path = {k.removeprefix("g."): v for k, v in tensors.items() if k.startswith("g.")}
         for network in (self.g, self.ema.model):
             network.load_state_dict({**network.state_dict(), **path})

@@ -116,15 +116,12 @@ class Pretraining(AdversarialStep):
         raise NotImplementedError
 
     def noise(self, n: int, width: int) -> Tensor:
-        """Latents [n, width]."""
         return torch.randn(n, width, generator=self.rng).to(self.device)
 
     def networks(self) -> dict[str, nn.Module]:
-        """All that has a state."""
         return {"g": self.g, "d": self.d, "ema": self.ema}
 
     def state(self) -> dict[str, Any]:
-        """Networks, optimisers and the random stream."""
         return {
             "networks": {k: v.state_dict() for k, v in self.networks().items()},
             "optimisers": [o.state_dict() for o in self.optimisers],
@@ -132,7 +129,6 @@ class Pretraining(AdversarialStep):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take them back."""
         for name, network in self.networks().items():
             network.load_state_dict(state["networks"][name])
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
@@ -167,7 +163,6 @@ class StyleTuning(Pretraining):
         self.shots, self.steps, self.mixing_prob = shots, tuning_steps, mixing_prob
 
     def step(self, number: int) -> None:
-        """One step on shots that are drawn."""
         n = self.batch_size
         ids = torch.randint(len(self.shots), (n,), generator=self.rng)
         coins = torch.rand(n, generator=self.rng) < 0.5
@@ -182,7 +177,6 @@ class StyleTuning(Pretraining):
         return self.g.synthesis(ws, noise_mode="random", generator=self.rng)
 
     def outcome(self) -> dict[str, Tensor]:
-        """The averaged generator."""
         return self.ema.model.state_dict()
 
 

@@ -72,7 +72,6 @@ class Epilogue(nn.Module):
         self.out = Linear(channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits [N, 1]."""
         with full_precision(x):
             x = x.to(self.conv.weight.dtype)
             x = self.conv(minibatch_deviation(x, self.mbstd_group))

@@ -228,14 +228,12 @@ class DualStyleGAN(nn.Module):
         return [structure] * self.structure_rows + [colour] * rest
 
     def _checked(self, weights: Weights) -> list[float]:
-        """One number a row."""
         listed = weights.tolist() if isinstance(weights, Tensor) else [float(w) for w in weights]
         if len(listed) != self.num_ws:
             raise ValueError(f"weights must be {self.num_ws} numbers, one a row, not {len(listed)}")
         return listed
 
     def _rows(self, ex_ws: Tensor, n: int) -> Tensor:
-        """Extrinsic styles [n, L, W]."""
         rows = ex_ws[:, None].expand(-1, self.num_ws, -1) if ex_ws.ndim == 2 else ex_ws
         if rows.shape[1:] != (self.num_ws, self.w_dim) or len(rows) not in (1, n):
             raise ValueError(

@@ -214,7 +214,6 @@ class Synthesis(nn.Module):
         return names[1:]
 
     def _upsampled(self, rgb: Tensor) -> Tensor:
-        """Colours twice as large, never rounded."""
         with full_precision(rgb):
             return upsample2d(rgb, self.taps)
 
@@ -226,7 +225,6 @@ class Synthesis(nn.Module):
         given: MappingABC[str, Tensor],
         generator: torch.Generator | None,
     ) -> list[Tensor | None]:
-        """Noise maps of the block's layers."""
         maps: list[Tensor | None] = []
         for k in (1,) if r == 4 else (0, 1):
             layer = getattr(getattr(self, f"b{r}"), f"conv{k}")

@@ -37,7 +37,6 @@ class Tap(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Of the convolution."""
         return f"b{self.block}.{self.layer}"
 
 
@@ -128,7 +127,6 @@ class Head(nn.Module):
         self.weight_gain = 1 / math.sqrt(channels * 9)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits [N, 1, r, r]."""
         with full_precision(x):
             x = x.to(self.weight.dtype)
             return F.conv2d(x, self.weight * self.weight_gain, self.bias, padding=1)
@@ -138,7 +136,6 @@ class ActivatedHead(Head):
     """The public code's head: its logits pass a leaky rectifier, so negative ones are dwarfed."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits [N, 1, r, r]."""
         return F.leaky_relu(super().forward(x), SLOPE) * SQRT2
 
 

@@ -37,7 +37,6 @@ class CodeSampler(nn.Module):
         self.lin_out = nn.Linear(NOISE, out_features, bias=False)
 
     def forward(self, noise: Tensor) -> Tensor:
-        """Codes [N, O]."""
         x = F.relu(self.bn1(self.lin1(noise)))
         return self.lin_out(F.relu(self.bn2(self.lin2(x))))
 

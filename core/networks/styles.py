@@ -80,7 +80,6 @@ class StyleSampling:
         self.made: dict[str, StyleSampler] = {}  # one at most, by the codes that it has learnt
 
     def w_std(self, g: Generator) -> Tensor:
-        """Standard deviation [W] of a generator's styles."""
         return w_std(g, samples=self.samples, seed=self.seed)
 
     def sampler(self, exemplars: Exemplars, device: torch.device) -> StyleSampler:
@@ -143,16 +142,13 @@ class Styles:
         return self.g.generator.mapping.w_avg.expand(1, self.g.num_ws, -1)
 
     def all(self) -> Tensor:
-        """Styles [K, L, W] of the exemplars."""
         return rows_mapped(self.g.generator, self.exemplars.extrinsic.detach())
 
     def exemplar(self, which: int) -> Tensor:
-        """An exemplar's style."""
         codes = self.exemplars.extrinsic.detach()[which : which + 1]
         return rows_mapped(self.g.generator, codes)
 
     def mean(self) -> Tensor:
-        """The style half-way between all exemplars."""
         return self.all().mean(dim=0, keepdim=True)
 
     def style_of(self, picture: Tensor) -> Tensor:
