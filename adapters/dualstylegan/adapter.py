@@ -32,7 +32,6 @@ from core import distributed
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.exemplars import Exemplars, thumbnails
 from core.networks.generator import rows_mapped
-from core.networks.style_mixing import mixed_ws
 from core.networks.styles import Styles, StyleSampling, StyleStrength
 from core.source import Source
 from core.types import Shots
@@ -159,8 +158,7 @@ class ExemplarTransfer(FineTune):
             codes[:, self.recoloured_from :] = self.noise_like(colours)
             ws = rows_mapped(g, codes)
         else:
-            z, other = self.noise(len(ids)), self.noise(len(ids))
-            ws = mixed_ws(g.mapping, z, other, self.mixing_prob, self.rng)
+            ws = self.ws(g, self.noise(len(ids)))
         ex_ws = rows_mapped(g, self.exemplars.extrinsic[ids])
         ex_ws = ex_ws + self.jitter * self.w_std * self.noise_like(ex_ws)
         return Batch(batch.reals, ids, batch.step, styles=(ws, ex_ws))
