@@ -20,6 +20,7 @@ from benchmarks.harness.data.inputs import Places, listed
 from benchmarks.harness.data.pictures import File, upright
 from benchmarks.harness.io import locks
 from benchmarks.harness.io.contact_sheet import save
+from core import atomic
 from core.errors import UserError
 
 LARGEST = 8192  # pixels
@@ -73,7 +74,7 @@ def command(words: list[str]) -> int:
     for sentence in missed:
         print(f"styleshift: {printable(sentence)}", file=sys.stderr)
     lines = "".join(f"{printable(sentence)}\n" for sentence in missed)
-    locks.put(asked.to / MISSED, lines.encode("utf-8", "backslashreplace"))
+    atomic.write(asked.to / MISSED, lines.encode("utf-8", "backslashreplace"))
     console.print(
         f"faces cut out: {cut}, missed: {len(missed)}; see {asked.to / MISSED}.",
         highlight=False,

@@ -8,7 +8,6 @@ people, in a record of its own.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -25,10 +24,9 @@ from torch import Tensor
 
 from benchmarks import codes
 from benchmarks.harness.config import validation
-from benchmarks.harness.io import locks
 from benchmarks.harness.records import record as records
 from benchmarks.run import begin, build
-from core import weights
+from core import atomic, hashing, weights
 from core.errors import UserError
 from core.inversion import inverter as inversion
 from core.networks import perception
@@ -106,7 +104,7 @@ def report(cfg: DictConfig, name: str, asset: Path) -> dict[str, Any]:
         "schema": 1,
         "run": name,
         "bytes": asset.stat().st_size,
-        "sha256": hashlib.sha256(asset.read_bytes()).hexdigest(),
+        "sha256": hashing.of_file(asset),
         "source_sha256": source.sha256,
         "people": len(photos),
         "ways": comparison(source, photos),
@@ -129,7 +127,7 @@ def command(cfg: DictConfig) -> None:
         codes.remember(cfg)
     found = report(cfg, name, asset)
     path = Path(cfg.folder) / "encoders" / f"{cfg.source.name}.json"
-    locks.put(path, (json.dumps(found, indent=1, allow_nan=False) + "\n").encode())
+    atomic.write(path, (json.dumps(found, indent=1, allow_nan=False) + "\n").encode())
     console.print_json(json.dumps(found["ways"]))
     console.print(f"{asset} ({found['bytes']:,} bytes); record: {path}")
 

@@ -29,13 +29,14 @@ from benchmarks.harness.config import validation
 from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.evaluation.metrics import exemplar_retrieval
-from benchmarks.harness.io import contact_sheet, locks
+from benchmarks.harness.io import contact_sheet
 from benchmarks.harness.leaderboard import exemplar_tables
 from benchmarks.harness.records import record as records
 from benchmarks.harness.records.run_id import Cell
 from benchmarks.harness.stylize.exemplars import Exemplary
 from benchmarks.harness.stylize.style_grid import STYLES, TILE, in_strengths, in_styles, table
 from benchmarks.run import begin, build
+from core import atomic
 from core.errors import UserError
 from core.networks import perception
 from core.paths import CONF
@@ -174,7 +175,7 @@ def command(cfg: DictConfig) -> None:
     found = show(cfg, cell)
     published = Path(cfg.folder) / exemplar_tables.FOLDER / cell.published.name
     told = {**cell.head, "numbers": found, "provenance": records.provenance("cpu")}
-    locks.put(published, (json.dumps(told, indent=1) + "\n").encode())
+    atomic.write(published, (json.dumps(told, indent=1) + "\n").encode())
     console.print_json(json.dumps(found))
     console.print(f"pictures: {cell.folder}\nnumbers: {published}", highlight=False)
 

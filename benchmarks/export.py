@@ -15,9 +15,9 @@ from PIL import Image
 from benchmarks.harness.config.validation import printable
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.export import model_card
-from benchmarks.harness.io import contact_sheet, locks
+from benchmarks.harness.io import contact_sheet
 from benchmarks.harness.records import record as records
-from core import weights
+from core import atomic, weights
 from core.errors import UserError
 
 EXPORTED = ("g_ema", "d", "exemplars", "sampler")  # of what a run leaves; the last G stays behind
@@ -114,7 +114,7 @@ def samples(source: Path, to: Path) -> bool:
 def put(path: Path, data: bytes) -> None:
     """Write a file, or say in one sentence why not."""
     try:
-        locks.put(path, data)
+        atomic.write(path, data)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}.") from error
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.harness.io import external_weights
 from benchmarks.harness.io.external_weights import OptionalFile
-from benchmarks.harness.io.locks import settle
+from core import atomic, hashing
 from core.errors import UserError
 from core.progress import bar, console
 
@@ -106,10 +106,9 @@ def accept(entry: OptionalFile, part: Path) -> None:
     if wrong:
         part.unlink()
         raise UserError(f"What came is not {entry.name}: {wrong}; it was deleted.")
-    part.replace(entry.path)
+    atomic.place(part, entry.path)
     for begun in entry.path.parent.glob(f"{entry.file}.*part"):
         begun.unlink()
-    settle(entry.path.parent)
 
 
 def take(entry: OptionalFile, given: Path) -> None:
@@ -145,7 +144,7 @@ def bring(entry: OptionalFile, given: Path | None) -> None:
 
             fetch(entry, show)
     known = "confirmed" if entry.sha256 else "not in conf/weights.yaml yet"
-    say(f"{entry.path}\nsha256 {external_weights.sha256(entry.path)} ({known})")
+    say(f"{entry.path}\nsha256 {hashing.of_file(entry.path)} ({known})")
 
 
 def say(text: str) -> None:

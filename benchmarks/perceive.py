@@ -10,7 +10,6 @@ the domain, pose, light or expression.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import sys
@@ -32,6 +31,7 @@ from benchmarks.harness.assets.accuracy import accuracy, means
 from benchmarks.harness.assets.augmentation import Nuisance
 from benchmarks.harness.assets.faces import Faces, rendered
 from benchmarks.harness.records import record
+from core import atomic, hashing
 from core.errors import UserError
 from core.networks.perception import Perception, read, save
 from core.paths import CONF, ROOT
@@ -220,7 +220,7 @@ def judged(weights: Path, held_out: Faces) -> dict[str, Any]:
         "schema": 1,
         "parameters": sum(p.numel() for p in shipped.parameters()),
         "bytes": weights.stat().st_size,
-        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "sha256": hashing.of_file(weights),
         "accuracy": found,
         "means": means(found),
     }
@@ -228,11 +228,9 @@ def judged(weights: Path, held_out: Faces) -> dict[str, Any]:
 
 def write(path: Path, report: dict[str, Any]) -> None:
     """Strict JSON, moved into place when complete."""
-    part = path.with_suffix(".part")
+    text = json.dumps(report, indent=1, allow_nan=False) + "\n"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        part.replace(path)
+        atomic.write(path, text.encode())
     except OSError as error:
         raise UserError(f"The record cannot be written to {path}: {error.strerror}.") from error
 

@@ -16,8 +16,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from benchmarks.encode import ship
-from benchmarks.harness.io import locks
 from benchmarks.run import begin, build
+from core import atomic
 from core.networks.dualstylegan import DualStyleGAN
 from core.paths import CONF, ROOT
 from core.progress import console
@@ -57,7 +57,7 @@ def command(cfg: DictConfig) -> None:
     if len(data) > LIMIT:
         console.print(f"{made} has {len(data):,} bytes, too many to ship.", highlight=False)
         return
-    locks.put(cache.pretrained, data)
+    atomic.write(cache.pretrained, data)
     console.print(f"{cache.pretrained} ({len(data):,} bytes)", highlight=False)
 
 

@@ -25,6 +25,7 @@ from rich.table import Table
 
 from benchmarks.harness.speed import gpu
 from benchmarks.harness.speed.cases import STEPS, pair
+from core import atomic
 from core.allocator import keep_freed_memory
 
 SIZES = {"64": (64, 16), "256": (256, 2)}  # pixels, images in a batch
@@ -154,8 +155,7 @@ def main() -> None:
         console.print(table(found, options.threads))
         made = record(found, options.threads)
     if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(made, indent=2) + "\n")
+        atomic.write(options.json, (json.dumps(made, indent=2) + "\n").encode())
 
 
 if __name__ == "__main__":

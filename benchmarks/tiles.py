@@ -27,13 +27,13 @@ from benchmarks.harness.config import targets
 from benchmarks.harness.config.build import build
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.evaluation.gallery import Gallery, first_of
-from benchmarks.harness.io import locks
 from benchmarks.harness.io.contact_sheet import to_uint8
 from benchmarks.harness.records import record as records
 from benchmarks.harness.report import thumbnails
 from benchmarks.harness.report.thumbnails import LATENTS, PHOTOS, SHOTS, SIDE, SOURCE, TRUTH
 from benchmarks.harness.training import seeds
 from benchmarks.run import cause
+from core import atomic
 from core.errors import UserError
 from core.progress import console
 
@@ -193,7 +193,7 @@ class Studio:
 def put(path: Path, data: bytes) -> None:
     """Write a strip at once."""
     try:
-        locks.put(path, data)
+        atomic.write(path, data)
     except OSError as error:
         raise UserError(f"The strip cannot be written to {path}: {error.strerror}.") from error
 

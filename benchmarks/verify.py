@@ -21,7 +21,7 @@ from benchmarks.harness.data.files import File, files
 from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.data.pictures import read as read_picture
 from benchmarks.harness.evaluation.extractors import DetectedFaces, FramedFaces, MobileFaceNet
-from benchmarks.harness.io import locks
+from core import atomic
 from core.errors import UserError
 
 BATCH = 32
@@ -96,7 +96,7 @@ def main() -> None:
     text = json.dumps(found, indent=1)
     print(text)
     if chosen.to:
-        locks.put(chosen.to, f"{text}\n".encode())
+        atomic.write(chosen.to, f"{text}\n".encode())
 
 
 if __name__ == "__main__":

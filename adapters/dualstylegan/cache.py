@@ -18,7 +18,7 @@ from adapters.dualstylegan.pretraining import StructureTransfer, StyleTuning
 from core import hashing, resumable
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.generator import Generator
-from core.paths import ROOT
+from core.paths import ROOT, cache_folder
 from core.progress import bar
 from core.source import Source
 from core.types import Shots
@@ -48,7 +48,7 @@ class PretrainingCache:
         destylise: Destylise,
         batch_size: int,
     ) -> None:
-        self.pretrained, self.folder = ROOT / pretrained, Path(cache).expanduser() / "dualstylegan"
+        self.pretrained, self.folder = ROOT / pretrained, cache_folder(cache) / "dualstylegan"
         self.save_every, self.transfer, self.tuning = save_every, transfer, tuning
         self.destylise, self.batch_size = destylise, batch_size
 

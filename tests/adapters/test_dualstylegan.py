@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from adapters.adversarial import Batch
 from benchmarks.harness.config.validation import flat
-from benchmarks.harness.data.domains.base import Streamed
+from benchmarks.harness.data.domains.base import LazyShots
 from benchmarks.harness.data.pictures import as_images
 from benchmarks.run import build
 from core.networks.exemplars import Exemplars
@@ -66,7 +66,7 @@ def test_what_is_made_once_is_not_made_again(alone, tmp_path):
 def test_shots_are_streamed_and_never_held_together(alone, tmp_path):
     asked = []
 
-    class Watched(Streamed):
+    class Watched(LazyShots):
         def __getitem__(self, which):
             images = super().__getitem__(which)
             asked.append(len(images))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import platform
@@ -15,7 +14,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarks.harness.io import locks
+from core import atomic, hashing
 from core.errors import UserError
 from core.paths import ROOT
 
@@ -48,7 +47,7 @@ def recipe(cfg: DictConfig, choices: dict[str, str]) -> str:
     kept["data"] = {key: value for key, value in plain["data"].items() if key not in idle}
     chosen = {group: choices[group] for group in ("method", "data", "source", "eval")}
     text = json.dumps([unaddressed(kept), chosen], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return hashing.of_bytes(text.encode())[:8]
 
 
 def unaddressed(node: Any) -> Any:
@@ -214,7 +213,7 @@ def write(path: Path, record: dict[str, Any]) -> None:
         raise ValueError("This record must not be written: " + " ".join(wrong))
     text = json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     try:
-        locks.put(path, text.encode())
+        atomic.write(path, text.encode())
     except OSError as error:
         raise UserError(f"The record cannot be written to {path}: {error.strerror}.") from error
 
