@@ -175,7 +175,7 @@ def test_a_matrix_shows_photos_by_styles_and_doses_from_none_to_all(
     two = adapter.styles.exemplar(2)
     assert near(first, drawn(adapter, faces(pixels[1]), two, structure=0.0))
     assert near(last, drawn(adapter, faces(pixels[1]), two))
-    assert sorted(p.name for p in (tmp_path / "to").iterdir()) == ["strengths.png", "matrix.png"]
+    assert sorted(p.name for p in (tmp_path / "to").iterdir()) == ["matrix.png", "strengths.png"]
 
 
 @pytest.mark.parametrize(
