@@ -19,12 +19,13 @@ from typing import Any
 import hydra
 import torch
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from benchmarks import codes
 from benchmarks.harness.config import validation
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records import ids
+from benchmarks.harness.records.provenance import environment
 from benchmarks.run import begin, build
 from core import atomic, hashing, weights
 from core.errors import UserError
@@ -108,7 +109,7 @@ def report(cfg: DictConfig, name: str, asset: Path) -> dict[str, Any]:
         "source_sha256": source.sha256,
         "people": len(photos),
         "ways": comparison(source, photos),
-        "provenance": records.provenance("cpu"),
+        "provenance": environment("cpu"),
     }
 
 
@@ -118,7 +119,8 @@ def command(cfg: DictConfig) -> None:
     job = HydraConfig.get()
     torch.set_num_threads(cfg.machine.threads)
     choices = {group: str(job.runtime.choices[group]) for group in validation.GROUPS}
-    name = records.name(choices, records.recipe(cfg, choices), cfg.seed)
+    config: Any = OmegaConf.to_container(cfg, resolve=False)
+    name = ids.name(choices, ids.recipe(config, choices), cfg.seed)
     words = [*job.overrides.task, "existing=replace"]
     subprocess.run([sys.executable, "-m", "benchmarks.run", *words], check=True)
     asset = inversion.ROOT / cfg.source.invert.invert.encoder

@@ -30,9 +30,9 @@ from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.evaluation.metrics import exemplar_retrieval
 from benchmarks.harness.io import contact_sheet
-from benchmarks.harness.leaderboard import exemplar_tables
-from benchmarks.harness.records import record as records
-from benchmarks.harness.records.run_id import Cell
+from benchmarks.harness.leaderboard import exemplars
+from benchmarks.harness.records.provenance import environment
+from benchmarks.harness.records.run_id import RunId
 from benchmarks.harness.stylize.exemplars import Exemplary
 from benchmarks.harness.stylize.style_grid import STYLES, TILE, in_strengths, in_styles, table
 from benchmarks.run import begin, build
@@ -111,7 +111,7 @@ def destylised(adapter: Any, domain: Any) -> tuple[dict[str, float], list[Tensor
 
 
 @torch.no_grad()
-def show(cfg: DictConfig, cell: Cell) -> dict[str, Any]:
+def show(cfg: DictConfig, cell: RunId) -> dict[str, Any]:
     """Pictures and numbers of a finished run, written into its folder."""
     if not (cell.folder / swaps.WEIGHTS).is_file():
         raise UserError(f"There is no finished run in {cell.folder}; benchmarks.run makes it.")
@@ -128,7 +128,9 @@ def show(cfg: DictConfig, cell: Cell) -> dict[str, Any]:
     return found | told(cell, adapter, domain, photos, shots)
 
 
-def lending(cell: Cell, adapter: Any, domain: Any, photos: Tensor, shots: Tensor) -> dict[str, Any]:
+def lending(
+    cell: RunId, adapter: Any, domain: Any, photos: Tensor, shots: Tensor
+) -> dict[str, Any]:
     """Of a method whose exemplars are styles: photos in each, the strengths, the faces behind."""
     styles, ws = adapter.styles, adapter.source.invert(photos)
     rows = [styles.exemplar(k) for k in range(len(shots))]
@@ -146,7 +148,9 @@ def lending(cell: Cell, adapter: Any, domain: Any, photos: Tensor, shots: Tensor
     return {"strength": adapter.strength._asdict()} | numbers(results, photos, shots) | truth
 
 
-def lacking(cell: Cell, adapter: Any, domain: Any, photos: Tensor, shots: Tensor) -> dict[str, Any]:
+def lacking(
+    cell: RunId, adapter: Any, domain: Any, photos: Tensor, shots: Tensor
+) -> dict[str, Any]:
     """Of any other method: one result whatever the exemplar, and what exchanging rows brings."""
     ws = adapter.source.invert(photos)
     mixed = exchanged(adapter, ws, adapter.source.invert(shots))
@@ -171,10 +175,10 @@ def command(cfg: DictConfig) -> None:
     job = HydraConfig.get()
     torch.set_num_threads(cfg.machine.threads)
     choices = {group: str(job.runtime.choices[group]) for group in validation.GROUPS}
-    cell = Cell.of(cfg, choices, list(job.overrides.task))
+    cell = RunId.of(cfg, choices, list(job.overrides.task))
     found = show(cfg, cell)
-    published = Path(cfg.folder) / exemplar_tables.FOLDER / cell.published.name
-    told = {**cell.head, "numbers": found, "provenance": records.provenance("cpu")}
+    published = Path(cfg.folder) / exemplars.FOLDER / cell.published.name
+    told = {**cell.head, "numbers": found, "provenance": environment("cpu")}
     atomic.write(published, (json.dumps(told, indent=1) + "\n").encode())
     console.print_json(json.dumps(found))
     console.print(f"pictures: {cell.folder}\nnumbers: {published}", highlight=False)

@@ -16,6 +16,7 @@ from benchmarks.harness.config.validation import printable
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.export import model_card
 from benchmarks.harness.io import contact_sheet
+from benchmarks.harness.records import ids
 from benchmarks.harness.records import record as records
 from core import atomic, weights
 from core.errors import UserError
@@ -75,11 +76,11 @@ def export(folder: Path, to: Path, licence: str) -> None:
 def public(record: dict[str, Any]) -> dict[str, Any]:
     """The record without where things lie on this machine."""
     config = json.loads(json.dumps(record["config"]))
-    for part, places in {"data": (*records.PLACES, "cache"), "machine": ("cache",)}.items():
+    for part, places in {"data": (*ids.PLACES, "cache"), "machine": ("cache",)}.items():
         for place in places:
             config.get(part, {}).pop(place, None)
     config.pop("folder", None)
-    local = tuple(f"data.{place}=" for place in records.PLACES)
+    local = tuple(f"data.{place}=" for place in ids.PLACES)
     words = [word for word in record.get("overrides", []) if not word.startswith(local)]
     return {**record, "config": config, "overrides": words}
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.leaderboard import csv_json, html, latex, markdown, readme
+from benchmarks.harness.leaderboard import csv_json, readme, rendering
 from benchmarks.harness.leaderboard.selection import Content, Selection, gather
 from core import atomic
 from core.errors import UserError
@@ -42,16 +42,10 @@ def arguments(words: list[str]) -> argparse.Namespace:
 
 def printed(content: Content, form: str) -> str:
     """The content in one of FORMATS."""
-    grids, contests, figures = content.grids, content.contests, content.figures
     if form == "csv":
-        return csv_json.as_csv(grids, figures)
-    writers = {
-        "markdown": markdown.document,
-        "latex": latex.document,
-        "html": html.document,
-        "json": csv_json.as_json,
-    }
-    return writers[form](grids, contests, figures)
+        return csv_json.as_csv(content.grids, content.published)
+    parts = content.grids, content.comparisons, content.published
+    return csv_json.as_json(*parts) if form == "json" else rendering.document(form, *parts)
 
 
 def command(words: list[str]) -> None:

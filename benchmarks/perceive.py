@@ -30,7 +30,7 @@ from benchmarks import parafaces
 from benchmarks.harness.assets.accuracy import accuracy, means
 from benchmarks.harness.assets.augmentation import Nuisance
 from benchmarks.harness.assets.faces import Faces, rendered
-from benchmarks.harness.records import record
+from benchmarks.harness.records.provenance import environment
 from core import atomic, hashing
 from core.errors import UserError
 from core.networks.perception import Perception, read, save
@@ -185,7 +185,7 @@ def pictures(cfg: DictConfig, which: Any, what: str) -> Faces:
 def run(cfg: DictConfig) -> Path:
     """Render, train, measure, write; the path of the record."""
     network = build(cfg)
-    started, begun = record.provenance("cpu"), time.monotonic()
+    started, begun = environment("cpu"), time.monotonic()
     faces = pictures(cfg, cfg.people, "rendering people")
     held_out = pictures(cfg, cfg.held_out, "rendering held-out people")
     ready = time.monotonic()

@@ -34,8 +34,8 @@ from benchmarks.harness.evaluation.outcome import (
 )
 from benchmarks.harness.io import contact_sheet
 from benchmarks.harness.io.locks import Busy, alone, writable
-from benchmarks.harness.records import record as records
-from benchmarks.harness.records.run_id import Cell
+from benchmarks.harness.records.provenance import environment
+from benchmarks.harness.records.run_id import RunId
 from benchmarks.harness.training import processes, seeds
 from benchmarks.harness.training.loop import Training, device_of, ready
 from benchmarks.harness.training.monitor import Diverged, Watch
@@ -53,7 +53,7 @@ def run(
 ) -> bool:
     """One run from its resolved configuration to its record; whether it has not failed."""
     validation.check(cfg, choices)
-    cell = Cell.of(cfg, choices, overrides)
+    cell = RunId.of(cfg, choices, overrides)
     existing = cfg.existing if cfg.existing != "auto" else ("skip" if many else "compare")
     if existing == "skip" and there(cell):
         return True
@@ -64,7 +64,7 @@ def run(
                 return True
             if not cfg.swap.resolution:
                 return adapt(cell, world(cfg), existing, signals)
-            whole = Cell.of(swaps.without(cfg), choices, overrides)
+            whole = RunId.of(swaps.without(cfg), choices, overrides)
             with alone(whole.folder):
                 return swapped(cell, whole, existing, signals)
     except Busy as busy:
@@ -74,7 +74,7 @@ def run(
         return True
 
 
-def there(cell: Cell) -> bool:
+def there(cell: RunId) -> bool:
     """Whether a cell has its record, which is then said."""
     if not cell.published.is_file():
         return False
@@ -82,7 +82,7 @@ def there(cell: Cell) -> bool:
     return True
 
 
-def adapt(cell: Cell, given: World, existing: str, signals: Signals) -> bool:
+def adapt(cell: RunId, given: World, existing: str, signals: Signals) -> bool:
     """Train and judge one cell in its folder, from its last checkpoint if there is one."""
     cfg, domain = cell.cfg, given.domain
     metrics = build(cfg.eval.metrics)  # before the training: what is missing is said at once
@@ -121,14 +121,14 @@ def provenance(given: World, device: torch.device, deterministic: bool) -> dict[
     operators = ops.active(device)
     console.print(f"Operators: {operators.name} ({operators.reason}).", highlight=False)
     return {
-        **records.provenance(str(device)),
+        **environment(str(device)),
         **given.hashes,
         "left_to_chance": seeds.left_to_chance(device, deterministic=deterministic),
         "ops": operators.name,
     }
 
 
-def swapped(cell: Cell, whole: Cell, existing: str, signals: Signals) -> bool:
+def swapped(cell: RunId, whole: RunId, existing: str, signals: Signals) -> bool:
     """Judge a run with swapped layers; the whole run is trained first where it is not there."""
     cfg = cell.cfg
     given = world(cfg)
@@ -157,7 +157,7 @@ def swapped(cell: Cell, whole: Cell, existing: str, signals: Signals) -> bool:
         "warnings": [*earlier.get("warnings", []), *watch.warnings],
         "paper": adapter.paper,
         "cost": earlier["cost"],
-        "provenance": records.provenance(str(device)) | given.hashes,
+        "provenance": environment(str(device)) | given.hashes,
     }
     deliver(cell, outcome, made, networks, existing)
     logger.finish(made, cell.folder / PICTURE)

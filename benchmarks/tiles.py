@@ -28,7 +28,7 @@ from benchmarks.harness.config.build import build
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.evaluation.gallery import Gallery, first_of
 from benchmarks.harness.io.contact_sheet import to_uint8
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records.record import Record
 from benchmarks.harness.report import thumbnails
 from benchmarks.harness.report.thumbnails import LATENTS, PHOTOS, SHOTS, SIDE, SOURCE, TRUTH
 from benchmarks.harness.training import seeds
@@ -55,7 +55,7 @@ def webp(pixels: np.ndarray) -> bytes:
 
 
 def loose(node: Any) -> Any:
-    """A configuration as it was before :func:`benchmarks.harness.records.record.strict`."""
+    """A configuration as it was before :func:`benchmarks.harness.records.ids.spell_infinity`."""
     if isinstance(node, dict):
         return {key: loose(value) for key, value in node.items()}
     if isinstance(node, list):
@@ -151,20 +151,20 @@ class Studio:
     again: bool
     scenes: dict[str, Scene] = field(default_factory=dict)
 
-    def wanted(self, folder: Path, record: dict[str, Any]) -> bool:
+    def wanted(self, folder: Path, record: Record) -> bool:
         """Whether the run's strip is missing, or older than its weights."""
-        path = self.path(record, thumbnails.name(record))
+        path = self.path(record, record.name)
         if self.again or not path.is_file():
             return True
         return path.stat().st_mtime < (folder / swaps.WEIGHTS).stat().st_mtime
 
-    def path(self, record: dict[str, Any], name: str) -> Path:
+    def path(self, record: Record, name: str) -> Path:
         """Where a strip of a run belongs."""
         return thumbnails.place(self.to, record) / f"{name}.webp"
 
-    def make(self, record: dict[str, Any]) -> int:
+    def make(self, record: Record) -> int:
         """Write the strip of a run, and its scene's where they are missing; bytes of the strip."""
-        cfg = OmegaConf.create(targets.addressed(loose(record["config"])))
+        cfg = OmegaConf.create(targets.addressed(loose(record.to_json()["config"])))
         key = thumbnails.scene(record)
         scene = self.scenes.setdefault(key, Scene(cfg))
         with understood():
@@ -177,14 +177,14 @@ class Studio:
         made = webp(scene.strip(adapter))
         for name, pixels in shown.items():
             put(self.path(record, name), webp(pixels))
-        put(self.path(record, thumbnails.name(record)), made)
+        put(self.path(record, record.name), made)
         return len(made)
 
-    def recalled(self, cfg: DictConfig, record: dict[str, Any], scene: Scene) -> Any:
+    def recalled(self, cfg: DictConfig, record: Record, scene: Scene) -> Any:
         """The adapter with the networks of its run."""
         seeds.everything(cfg.seed, deterministic=True)
         adapter = build(cfg.method, scene.source)  # never prepared: the weights say all
-        swaps.recall(adapter, self.runs / str(record.get("of", thumbnails.name(record))))
+        swaps.recall(adapter, self.runs / (record.of or record.name))
         if cfg.swap.resolution:
             swaps.apply(build(cfg.swap), adapter)
         return adapter.eval()
@@ -198,14 +198,14 @@ def put(path: Path, data: bytes) -> None:
         raise UserError(f"The strip cannot be written to {path}: {error.strerror}.") from error
 
 
-def finished(results: Path) -> list[tuple[Path, dict[str, Any]]]:
+def finished(results: Path) -> list[tuple[Path, Record]]:
     """Folders and records of the published runs that ended well and whose weights are there."""
     found = []
     for path in sorted((results / "out").glob(f"*/{swaps.RECORD}")):
         published = results / "runs" / f"{path.parent.name}.json"
         if published.is_file() and (path.parent / swaps.WEIGHTS).is_file():
-            record = records.read(path)
-            if record.get("state", "finished") == "finished":
+            record = Record.read(path)
+            if not record.failed:
                 found.append((path.parent, record))
     return found
 
@@ -225,7 +225,7 @@ def command(words: list[str]) -> int:
             continue
         try:
             size = studio.make(record)
-            console.print(f"{thumbnails.name(record)}: {size / 1024:.1f} KiB", highlight=False)
+            console.print(f"{record.name}: {size / 1024:.1f} KiB", highlight=False)
         except UserError as error:
             failed += 1
             print(f"styleshift: {folder.name} is left out: {error}", file=sys.stderr)

@@ -1,7 +1,10 @@
 """What README and docs name exists: links, anchors, commands, choices, imports."""
 
 import importlib
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -151,6 +154,8 @@ def test_every_public_name_can_be_imported(dotted):
 
 
 @pytest.mark.parametrize("code", EXAMPLES)
-def test_every_example_of_the_public_interface_runs(code, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    exec(compile(code, "public_api.md", "exec"), {})
+def test_every_example_of_the_public_interface_runs(code, tmp_path):
+    example = tmp_path / "example.py"
+    example.write_text(code, encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, str(example)], cwd=ROOT, env=environment, check=True)

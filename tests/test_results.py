@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records.record import Record
 from core.paths import ROOT
 
 RUNS = sorted((ROOT / "results" / "runs").glob("*.json"))
@@ -10,15 +10,14 @@ RUNS = sorted((ROOT / "results" / "runs").glob("*.json"))
 
 @pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
 def test_a_committed_record_is_sound_and_clean(path):
-    record = records.read(path)
-    choices = {group: record[group] for group in ("method", "data", "source", "eval")}
-    assert records.name(choices, record["recipe"], record["seed"]) == path.stem
-    assert not record["provenance"]["dirty"]
+    record = Record.read(path)
+    assert record.name == path.stem
+    assert not record.provenance.dirty
 
 
 def test_the_default_job_reaches_a_third_of_the_unadapted_distance():
     found = [p for p in RUNS if p.name.startswith("freezesg--parafaces_webtoon--parafaces64--")]
     assert found
     for path in found:
-        kid = records.read(path)["metrics"]["kid@parafaces"]
-        assert kid["value"] <= kid["details"]["source"] / 3
+        kid = Record.read(path).metrics["kid@parafaces"]
+        assert kid.value <= kid.details.source / 3

@@ -15,6 +15,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, InstantiationException
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
@@ -22,12 +23,14 @@ from benchmarks import leaderboard, run
 from benchmarks.harness.config import validation as checks
 from benchmarks.harness.data.pictures import Unreadable, decode
 from benchmarks.harness.leaderboard import readme
+from benchmarks.harness.records import ids
 from benchmarks.harness.records import record as records
 from benchmarks.harness.report.page import render
 from benchmarks.harness.training import seeds
 from benchmarks.harness.training.monitor import Diverged, Watch
 from core.errors import UserError
 from tests.helpers import pages
+from tests.helpers.records import faults
 
 CONF = str(checks.CONF)
 RECORDS = sorted((checks.CONF.parent / "results" / "runs").glob("*.json"))
@@ -76,7 +79,7 @@ def first_step(root: Path, folder: Path, words: list[str]) -> str:
         with initialize_config_dir(CONF, version_base="1.3"):
             cfg = compose("config", line)
             checks.check(cfg, choices)
-            records.recipe(cfg, choices)
+            ids.recipe(OmegaConf.to_container(cfg, resolve=False), choices)
         seeds.everything(cfg.seed, deterministic=True)
         source, domain = run.build(cfg.source), run.build(cfg.data)
         adapter = run.build(cfg.method, source)
@@ -229,8 +232,7 @@ def disturbed(draw, sound=SOUND):
 @example(record={**SOUND, "state": []})
 @example(record={**SOUND, "metrics": {"a@b": {"value": 10**400, "better": "lower", "n": 1}}})
 def test_a_disturbed_record_is_judged_and_never_crashes(tmp_path, record):
-    wrong = records.validate(record)
-    assert all(isinstance(sentence, str) for sentence in wrong)
+    wrong = faults(record)
     path = tmp_path / "record.json"
     path.write_text(json.dumps(record), encoding="utf-8")
     if wrong:
@@ -251,7 +253,7 @@ def test_a_record_file_with_foreign_bytes_is_refused_or_sound(tmp_path, data, at
         found = records.read(path)
     except UserError as error:
         said = str(error)
-    assert str(path) in said if said else records.validate(found) == []
+    assert str(path) in said if said else faults(found) == ""
 
 
 def test_a_record_nested_beyond_reason_is_refused(tmp_path):
@@ -261,7 +263,7 @@ def test_a_record_nested_beyond_reason_is_refused(tmp_path):
         records.read(path)
 
 
-SMALL = pages.made("good", "parafaces_a", 0, 0.01, level=8, warnings=["a"])
+SMALL = pages.record("good", "parafaces_a", 0, 0.01, level=8, warnings=["a"])
 FORMATS = ("markdown", "latex", "csv", "json", "html")
 
 
@@ -279,7 +281,7 @@ def torn(data: bytes, at: int, put: bytes) -> bytes:
 def test_a_disturbed_record_never_crashes_leaderboard_or_report(tmp_path, data):
     (tmp_path / "runs").mkdir(exist_ok=True)
     for i, kid in enumerate((0.02, 0.03)):
-        other = pages.made("good", "parafaces_a", i + 1, kid, level=8)
+        other = pages.record("good", "parafaces_a", i + 1, kid, level=8)
         (tmp_path / "runs" / f"{i}.json").write_text(json.dumps(other), encoding="utf-8")
     (tmp_path / "runs" / "9.json").write_bytes(data)
     for form in FORMATS:

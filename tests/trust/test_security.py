@@ -101,7 +101,7 @@ def test_every_yaml_names_only_what_it_may(composed, group):
     "target",
     [
         "os.system", "subprocess.run", "builtins.eval", "posix.system", "pathlib.Path",
-        "benchmarks.harness.records.record.subprocess.run", "benchmarks.run.os.system",
+        "benchmarks.harness.records.provenance.subprocess.run", "benchmarks.run.os.system",
         "core.weights.os.remove",
         "benchmarks.run.instantiate", "torch.load", "torch.hub.load", "torch.jit.load",
         "torch.os.system", "torch._utils._rebuild_tensor", "torch.utils.cpp_extension.load",

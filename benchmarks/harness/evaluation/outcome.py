@@ -18,7 +18,7 @@ from benchmarks.harness.evaluation.gallery import Gallery, Result, measure
 from benchmarks.harness.io import contact_sheet
 from benchmarks.harness.records import protocol
 from benchmarks.harness.records import record as records
-from benchmarks.harness.records.run_id import Cell
+from benchmarks.harness.records.run_id import RunId
 from benchmarks.harness.training.monitor import Diverged, Watch, flat
 from core import weights
 from core.progress import bar
@@ -47,7 +47,7 @@ class Outcome:
         """Whether the run has not failed."""
         return not self.reason
 
-    def described(self, cell: Cell) -> dict[str, Any]:
+    def described(self, cell: RunId) -> dict[str, Any]:
         """Its part of the record."""
         state = {"state": "finished"}
         if self.reason:
@@ -102,7 +102,7 @@ def judge(
     )
 
 
-def failed(cell: Cell, adapter: Any, domain: Any, reason: str) -> Outcome:
+def failed(cell: RunId, adapter: Any, domain: Any, reason: str) -> Outcome:
     """No numbers, and the picture of the adapter as it was when it was last sound."""
     adapter.eval()
     source = adapter.source
@@ -117,14 +117,14 @@ def failed(cell: Cell, adapter: Any, domain: Any, reason: str) -> Outcome:
 
 
 def deliver(
-    cell: Cell,
+    cell: RunId,
     outcome: Outcome,
     made: dict[str, Any],
     networks: dict[str, nn.Module],
     existing: str,
 ) -> None:
     """Write what a run leaves, its record among the results last: who finds that finds all."""
-    made["protocol"] = protocol.summary(made)
+    made["protocol"] = protocol.summary(made["config"], made["provenance"])
     records.write(cell.folder / RECORD, made)
     if networks:
         weights.write(cell.folder / WEIGHTS, networks, {"run": cell.folder.name})
@@ -157,7 +157,7 @@ def peak_bytes(device: torch.device) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def show(cell: Cell, outcome: Outcome, seconds: float) -> None:
+def show(cell: RunId, outcome: Outcome, seconds: float) -> None:
     """The small table at the end, and where things lie; or what a failed run failed of."""
     table = Table()
     table.add_column("metric")

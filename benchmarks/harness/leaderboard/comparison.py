@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from benchmarks.harness.leaderboard import formats, layout, statistics
+from benchmarks.harness.leaderboard import formats, layout, rank_diagram, statistics
+from benchmarks.harness.leaderboard.rank_diagram import RankDiagram
 from benchmarks.harness.leaderboard.ranking import Ranking
 from benchmarks.harness.leaderboard.statistics import Difference
-from benchmarks.harness.leaderboard.tables import MISSING, Cell, Column, Table
+from benchmarks.harness.leaderboard.tables import MISSING, Cell, MetricColumn, Table
 from core.errors import UserError
 
 
 @dataclass(frozen=True)
-class Rival:
+class Opponent:
     """A method beside the one that all are compared with, and its difference on each data set."""
 
     label: str
@@ -23,7 +24,7 @@ class Rival:
 
 
 @dataclass(frozen=True)
-class Contest:
+class MethodComparison:
     """All comparisons in one metric.
 
     Attributes:
@@ -35,102 +36,105 @@ class Contest:
     metric: str
     against: str
     data: tuple[str, ...]
-    rivals: tuple[Rival, ...]
+    opponents: tuple[Opponent, ...]
     ranking: Ranking
 
     @property
     def ranks(self) -> Mapping[str, float]:
-        """Mean ranks of the methods that are compared."""
-        return self.ranking.ranks
+        """Mean ranks of the methods that are compared, the best first."""
+        return dict(sorted(self.ranking.ranks.items(), key=lambda item: item[1]))
 
     @cached_property
     def critical(self) -> float:
-        """The critical difference of the mean ranks; infinite where it cannot be said."""
-        return statistics.critical_difference(len(self.ranks), len(self.ranking.data))
+        """The critical difference of the mean ranks; infinite where it cannot be computed."""
+        return statistics.critical_difference(len(self.ranking.ranks), len(self.ranking.data))
 
     @property
     def comparable(self) -> bool:
         """Whether there is anything for a diagram."""
         return math.isfinite(self.critical)
 
-    @property
+    @cached_property
     def cliques(self) -> list[tuple[str, ...]]:
         """Groups of rows whose mean ranks do not differ."""
-        return statistics.cliques(self.ranks, self.critical)
+        return statistics.cliques(self.ranking.ranks, self.critical)
 
     @property
-    def made(self) -> int:
-        """How many differences have an interval."""
-        return sum(d.n > 1 for rival in self.rivals for d in rival.differences)
+    def diagram(self) -> RankDiagram:
+        return rank_diagram.draw(self.ranking.ranks, self.cliques)
 
     def parts(self, d: Difference) -> tuple[str, str]:
-        """A difference with a verdict only where its interval excludes 0, and the interval."""
-        shown = formats.style(self.metric)
+        """A difference, called better or worse only where its interval excludes 0; the interval."""
+        form = formats.of(self.metric)
         if d.n < 2:
-            return (signed(shown, d.mean), "(n = 1)") if d.n else (layout.SIGNS["missing"], "")
-        ends = f"[{signed(shown, d.low)}, {signed(shown, d.high)}]"
-        verdict = "" if d.verdict == "open" else f" {d.verdict}"
-        return f"{signed(shown, d.mean)}{verdict}", ends
+            return (form.difference(d.mean), "(n = 1)") if d.n else (layout.SIGNS["missing"], "")
+        ends = f"[{form.difference(d.low)}, {form.difference(d.high)}]"
+        outcome = "" if d.outcome == "open" else f" {d.outcome}"
+        return f"{form.difference(d.mean)}{outcome}", ends
 
     def text(self, d: Difference) -> str:
-        """A difference with its verdict and its interval, on one line."""
+        """A difference with its outcome and its interval, on one line."""
         return " ".join(self.parts(d)).strip()
 
+    @property
     def legend(self) -> str:
         """How the differences are to be read."""
+        intervals = sum(d.n > 1 for opponent in self.opponents for d in opponent.differences)
         return (
-            f"Differences of {formats.style(self.metric).heading()} over the same seeds with "
+            f"Differences of {formats.of(self.metric).heading} over the same seeds with "
             "95 % intervals, the wider of bootstrap and Student; better or worse is said only "
-            f"where the interval excludes 0. Intervals: {self.made}, "
+            f"where the interval excludes 0. Intervals: {intervals}, "
             "not corrected for their number."
         )
 
+    @property
+    def caption(self) -> str:
+        """What the diagram shows."""
+        return f"Mean rank in {self.metric}; critical difference {self.critical:.2f}."
+
+    @property
     def refusal(self) -> str:
         """Why there is no diagram."""
+        ranking = self.ranking
         return (
             "No critical-difference diagram: it needs two methods with numbers on all of two data "
-            f"sets or more; there are {len(self.ranks)} methods on {len(self.ranking.data)} data "
+            f"sets or more; there are {len(ranking.ranks)} methods on {len(ranking.data)} data "
             "sets."
         )
 
+    @property
     def ranked(self) -> str:
-        """Over what the ranks of the diagram are, and who has none; nothing without a diagram."""
-        said = f"{'; '.join(self.ranking.says)}."
-        return f"{said[0].upper()}{said[1:]}" if self.comparable else ""
+        """Over what the ranks of the diagram are, and who has none; empty without a diagram."""
+        text = f"{'; '.join(self.ranking.clauses)}."
+        return f"{text[0].upper()}{text[1:]}" if self.comparable else ""
 
 
-def signed(shown: formats.Style, value: float) -> str:
-    """A difference as printed, with its sign."""
-    text = shown.text(value)
-    return text if text.startswith("-") or float(text) == 0 else f"+{text}"
-
-
-def hold(table: Table, metric: str, against: str) -> Contest:
+def compare(table: Table, metric: str, against: str) -> MethodComparison:
     """Compare all rows of a table in a metric with one row, by default the first in rank.
 
     Raises:
         UserError: the metric or the row is not there.
     """
-    columns = layout.chosen(table.columns, (metric,))
+    columns = layout.select(table.columns, (metric,))
     ranking = layout.ranking(table, metric)
     labels = [row.label for row in sorted(table.rows, key=lambda r: layout.place(r, ranking.ranks))]
     first = against or labels[0]
     if first not in labels:
         raise UserError(f"No row is called {first}; there are {', '.join(labels)}.")
-    others = [name for name in labels if name != first]
-    return Contest(
+    return MethodComparison(
         metric=ranking.metric,
         against=first,
         data=tuple(column.data for column in columns),
-        rivals=tuple(
-            Rival(name, tuple(difference(table, c, name, first) for c in columns))
-            for name in others
+        opponents=tuple(
+            Opponent(name, tuple(difference(table, c, name, first) for c in columns))
+            for name in labels
+            if name != first
         ),
         ranking=ranking,
     )
 
 
-def difference(table: Table, column: Column, name: str, first: str) -> Difference:
+def difference(table: Table, column: MetricColumn, name: str, first: str) -> Difference:
     """Row ``name`` minus row ``first`` over the seeds of both; none where one of them diverged.
 
     The seeds that survive are no fair sample of a method that diverges.

@@ -8,46 +8,64 @@ ARROWS = {"lower": "↓", "higher": "↑"}
 
 
 @dataclass(frozen=True)
-class Style:
-    """How a metric is shown.
+class MetricFormat:
+    """How a metric is printed.
 
     Attributes:
         title: for a heading.
         factor: the printed number is the value times this; the heading says so.
         digits: behind the point; two cells tie where they print alike.
-        says: what it tells, for a reader who does not know it.
+        meaning: for a reader who does not know the metric.
     """
 
     title: str
     factor: float
     digits: int
-    says: str
+    meaning: str
 
     def text(self, value: float) -> str:
         """A value as printed."""
-        shown = f"{value * self.factor:.{self.digits}f}"
-        return shown.removeprefix("-") if float(shown) == 0 else shown
+        text = f"{value * self.factor:.{self.digits}f}"
+        return text.removeprefix("-") if float(text) == 0 else text
 
+    def difference(self, value: float) -> str:
+        """A difference as printed, with its sign."""
+        text = self.text(value)
+        return text if text.startswith("-") or float(text) == 0 else f"+{text}"
+
+    @property
     def heading(self) -> str:
         """The title with its factor."""
         return self.title if self.factor == 1 else f"{self.title} ×{self.factor:g}"
 
 
-STYLES = {
-    "kid": Style("KID", 1000, 1, "distance to held-out pictures of the domain, unbiased in n"),
-    "fd": Style("Fréchet", 1, 2, "distance to held-out pictures of the domain, biased in n"),
-    "fid": Style("FID", 1, 1, "distance to held-out pictures of the domain, biased in n"),
-    "precision": Style("precision", 1, 3, "share of pictures that lie among real ones"),
-    "recall": Style("recall", 1, 3, "share of real pictures that the generator comes near"),
-    "density": Style("density", 1, 2, "how densely pictures lie among real ones"),
-    "coverage": Style("coverage", 1, 3, "share of real pictures with a generated neighbour"),
-    "intra": Style("intra-cluster", 1, 3, "distance between pictures that share a nearest shot"),
-    "identity": Style("identity", 1, 3, "likeness to the source's picture of the same latent"),
-    "nearest_shot": Style("nearest shot", 1, 3, "distance to the nearest shot: low is a copy"),
-    "palette": Style("palette ΔE", 1, 1, "distance from the shots' colours; 2 is just seen"),
-    "landmarks": Style("landmarks px", 1, 2, "error of the face's geometry after the true map"),
-    "translation": Style("translation", 1, 3, "distance to the true picture of a person's photo"),
-    "recognition": Style(
+FORMATS = {
+    "kid": MetricFormat(
+        "KID", 1000, 1, "distance to held-out pictures of the domain, unbiased in n"
+    ),
+    "fd": MetricFormat("Fréchet", 1, 2, "distance to held-out pictures of the domain, biased in n"),
+    "fid": MetricFormat("FID", 1, 1, "distance to held-out pictures of the domain, biased in n"),
+    "precision": MetricFormat("precision", 1, 3, "share of pictures that lie among real ones"),
+    "recall": MetricFormat("recall", 1, 3, "share of real pictures that the generator comes near"),
+    "density": MetricFormat("density", 1, 2, "how densely pictures lie among real ones"),
+    "coverage": MetricFormat("coverage", 1, 3, "share of real pictures with a generated neighbour"),
+    "intra": MetricFormat(
+        "intra-cluster", 1, 3, "distance between pictures that share a nearest shot"
+    ),
+    "identity": MetricFormat(
+        "identity", 1, 3, "likeness to the source's picture of the same latent"
+    ),
+    "nearest_shot": MetricFormat(
+        "nearest shot", 1, 3, "distance to the nearest shot: low is a copy"
+    ),
+    "palette": MetricFormat("palette ΔE", 1, 1, "distance from the shots' colours; 2 is just seen"),
+    "landmarks": MetricFormat(
+        "landmarks px", 1, 2, "error of the face's geometry after the true map"
+    ),
+    "translation": MetricFormat(
+        "translation", 1, 3, "distance to the true picture of a person's photo"
+    ),
+    "recognition": MetricFormat(
         "recognition", 1, 2, "share of held-out people whose true picture is the nearest to theirs"
     ),
 }
@@ -58,17 +76,17 @@ def base(metric: str) -> str:
     return metric.partition("@")[0]
 
 
-def style(metric: str) -> Style:
-    """How ``NAME@EXTRACTOR`` is shown; three digits for one that is not known here."""
+def of(metric: str) -> MetricFormat:
+    """How ``NAME@EXTRACTOR`` is printed; three digits for one that is not known here."""
     name = base(metric)
-    return STYLES.get(name, Style(name.replace("_", " "), 1, 3, ""))
+    return FORMATS.get(name, MetricFormat(name.replace("_", " "), 1, 3, ""))
 
 
 def order(metric: str) -> tuple[int, str]:
     """Place of a metric among the columns."""
-    known = list(STYLES)
+    names = list(FORMATS)
     name = base(metric)
-    return (known.index(name) if name in known else len(known), metric)
+    return (names.index(name) if name in names else len(names), metric)
 
 
 def count(number: float) -> str:

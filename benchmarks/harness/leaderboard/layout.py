@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,13 +11,14 @@ from fnmatch import fnmatchcase
 from benchmarks.harness.leaderboard import formats
 from benchmarks.harness.leaderboard import ranking as ranks
 from benchmarks.harness.leaderboard.ranking import Ranking
-from benchmarks.harness.leaderboard.tables import Cell, Column, Row, Table
+from benchmarks.harness.leaderboard.tables import MethodRow, MetricColumn, Table
 from core.errors import UserError
 
 LEADING = ("kid", "landmarks", "identity", "intra")
 """Shown unless others are asked for: likeness to the domain, faithfulness, diversity."""
 
 COSTS = (("images", "images"), ("seconds", "minutes"), ("trainable", "trainable"))
+"""Keys of a record's cost, and what is printed over their columns."""
 SIGNS = {"missing": "–", "failed": "✗", "left out": "·", "provisional": "°", "partly failed": "✗"}
 LEGEND = {
     "provisional": "° provisional: fewer than three seeds",
@@ -54,19 +56,24 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Line:
-    """One printed row: a measured method, or the source as it was."""
+class PrintedRow:
+    """One printed row: a measured method, or the source as it was.
+
+    Attributes:
+        spent: the largest cost of each kind over the data sets, to be sorted by.
+    """
 
     label: str
     measured: bool
     entries: tuple[Entry, ...]
     costs: tuple[str, ...]
+    spent: tuple[float, ...]
     rank: str = ""
 
     @property
-    def told(self) -> bool:
-        """Whether it says anything: the source has a number in few metrics."""
-        return self.measured or any(entry.mean for entry in self.entries)
+    def empty(self) -> bool:
+        """Whether it says nothing: the source has a number in few metrics."""
+        return not self.measured and not any(entry.mean for entry in self.entries)
 
 
 @dataclass(frozen=True)
@@ -81,15 +88,20 @@ class Grid:
     """
 
     table: Table
-    columns: tuple[Column, ...]
-    lines: tuple[Line, ...]
+    columns: tuple[MetricColumn, ...]
+    rows: tuple[PrintedRow, ...]
     ranking: Ranking
     ranked: bool
     marks: tuple[str, ...]
     costs: tuple[str, ...]
 
     @property
-    def groups(self) -> tuple[tuple[str, tuple[Column, ...]], ...]:
+    def title(self) -> str:
+        """What the table is of."""
+        return f"{self.table.title[0].upper()}{self.table.title[1:]}"
+
+    @property
+    def groups(self) -> tuple[tuple[str, tuple[MetricColumn, ...]], ...]:
         """Data sets with their columns."""
         names = dict.fromkeys(column.data for column in self.columns)
         return tuple((n, tuple(c for c in self.columns if c.data == n)) for n in names)
@@ -97,48 +109,48 @@ class Grid:
     @property
     def legend(self) -> tuple[str, ...]:
         """What a reader has to know, in clauses."""
-        ranks = self.ranking.says if self.ranked else ()
+        ranks = self.ranking.clauses if self.ranked else ()
         return (*self.marks, *ranks, *(spent(self.table) if self.costs else ()))
 
-    def part(self, columns: Sequence[Column]) -> Grid:
+    def part(self, columns: Sequence[MetricColumn]) -> Grid:
         """The same rows with some of the columns, without ranks and costs."""
         at = [self.columns.index(column) for column in columns]
-        lines = (
-            replace(one, entries=tuple(one.entries[i] for i in at), costs=(), rank="")
-            for one in self.lines
+        rows = (
+            replace(row, entries=tuple(row.entries[i] for i in at), costs=(), rank="")
+            for row in self.rows
         )
-        return replace(self, columns=tuple(columns), lines=tuple(lines), ranked=False, costs=())
+        return replace(self, columns=tuple(columns), rows=tuple(rows), ranked=False, costs=())
 
     def bands(self, widest: int) -> list[Grid]:
         """The grid cut between data sets, if possible so that no band has more columns."""
-        cuts: list[list[Column]] = [[]]
+        cuts: list[list[MetricColumn]] = [[]]
         for _, columns in self.groups:
             if cuts[-1] and len(cuts[-1]) + len(columns) > widest:
                 cuts.append([])
             cuts[-1] += columns
         return self.cut(cuts)
 
-    def cut(self, cuts: Sequence[Sequence[Column]]) -> list[Grid]:
+    def cut(self, cuts: Sequence[Sequence[MetricColumn]]) -> list[Grid]:
         """The grid in parts of so many columns; ranks and costs stand in the last one."""
         *first, last = (self.part(columns) for columns in cuts)
-        lines = tuple(
-            replace(cut, costs=whole.costs, rank=whole.rank)
-            for cut, whole in zip(last.lines, self.lines, strict=True)
+        rows = tuple(
+            replace(part, costs=whole.costs, rank=whole.rank)
+            for part, whole in zip(last.rows, self.rows, strict=True)
         )
-        return [*first, replace(last, lines=lines, ranked=self.ranked, costs=self.costs)]
+        return [*first, replace(last, rows=rows, ranked=self.ranked, costs=self.costs)]
 
 
-def chosen(columns: Sequence[Column], metrics: Sequence[str]) -> tuple[Column, ...]:
+def select(columns: Sequence[MetricColumn], metrics: Sequence[str]) -> tuple[MetricColumn, ...]:
     """Columns whose metric is named, with or without its extractor; all where nothing is named.
 
     Raises:
         UserError: nothing fits.
     """
-    found = tuple(c for c in columns if not metrics or named(c.metric, metrics))
-    if columns and not found:
+    selected = tuple(c for c in columns if not metrics or named(c.metric, metrics))
+    if columns and not selected:
         known = ", ".join(sorted({c.metric for c in columns}))
         raise UserError(f"No metric is called {' or '.join(metrics)}; there are {known}.")
-    return found
+    return selected
 
 
 def named(metric: str, patterns: Sequence[str]) -> bool:
@@ -146,26 +158,29 @@ def named(metric: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(metric, p) or fnmatchcase(formats.base(metric), p) for p in patterns)
 
 
+def has(table: Table, metrics: Sequence[str]) -> bool:
+    """Whether a table has one of these metrics."""
+    return any(named(column.metric, metrics) for column in table.columns)
+
+
+def leading(table: Table) -> Sequence[str]:
+    """The leading metrics, or all where the table has none of those."""
+    return LEADING if has(table, LEADING) else ()
+
+
 def arrange(table: Table, metrics: Sequence[str], rank: str) -> Grid:
     """A table with the chosen metrics, its rows ordered by mean rank in one of them."""
-    columns = chosen(table.columns, metrics)
+    columns = select(table.columns, metrics)
     ranked = ranking(table, rank)
     places = ranked.ranks
-    several = len(table.data) > 1
     ordered = sorted(table.rows, key=lambda row: place(row, places))
-    lines = [line(table, row, columns, places) for row in ordered]
-    before = [table.untouched.get(c) for c in columns]
-    if any(value is not None for value in before):
-        entries = tuple(
-            Entry(state="left out")
-            if v is None
-            else Entry(formats.style(c.metric).text(v), state="sound")
-            for c, v in zip(columns, before, strict=True)
-        )
-        lines.append(Line("unadapted source", False, entries, ("0", "0", "0")))
+    rows = [printed_row(table, row, columns, places) for row in ordered]
+    if any(column in table.untouched for column in columns):
+        entries = tuple(untouched_entry(table, column) for column in columns)
+        rows.append(PrintedRow("unadapted source", False, entries, ("0",) * 3, (0.0,) * 3))
+    has_ranks = bool(len(table.data) > 1 and ranked.metric)
     names = tuple(name for _, name in COSTS)
-    shown = bool(several and ranked.metric)
-    return Grid(table, columns, tuple(lines), ranked, shown, marks(lines), names)
+    return Grid(table, columns, tuple(rows), ranked, has_ranks, marks(rows), names)
 
 
 def ranking(table: Table, metric: str) -> Ranking:
@@ -180,9 +195,13 @@ def ranking(table: Table, metric: str) -> Ranking:
     return ranks.rank(table, names[0]) if names else Ranking(metric)
 
 
-def place(row: Row, places: Mapping[str, float]) -> tuple[float, str, tuple[int, str]]:
-    """Sorts rows by mean rank, and those of swapped layers behind the row that they are of."""
-    return places.get(row.whole, float("inf")), row.whole, natural(layers(row.swapped))
+def place(row: MethodRow, places: Mapping[str, float]) -> tuple[bool, float, str, tuple[int, str]]:
+    """Sorts rows by mean rank, those of swapped layers behind the row that they are of.
+
+    A source's own training stands behind all adaptations.
+    """
+    rank = places.get(row.whole, math.inf)
+    return row.makes_source, rank, row.whole, natural(layers(row.swapped))
 
 
 def layers(swapped: Sequence[str]) -> str:
@@ -193,30 +212,32 @@ def layers(swapped: Sequence[str]) -> str:
 
 def natural(text: str) -> tuple[int, str]:
     """Sorts numbers by their size and before words."""
-    found = re.match(r"\d{1,9}", text)
-    return (int(found[0]) if found else 10**9, text) if text else (-1, text)
+    digits = re.match(r"\d{1,9}", text)
+    return (int(digits[0]) if digits else 10**9, text) if text else (-1, text)
 
 
-def line(table: Table, row: Row, columns: Sequence[Column], places: Mapping[str, float]) -> Line:
+def printed_row(
+    table: Table, row: MethodRow, columns: Sequence[MetricColumn], places: Mapping[str, float]
+) -> PrintedRow:
     """The printed row of a method."""
-    return Line(
+    return PrintedRow(
         label=row.label,
         measured=True,
         entries=tuple(entry(table, row, column) for column in columns),
         costs=tuple(cost(row, key) for key, _ in COSTS),
+        spent=tuple(row.spread(key)[1] for key, _ in COSTS),
         rank=f"{places[row.label]:.1f}" if row.label in places else SIGNS["missing"],
     )
 
 
-def entry(table: Table, row: Row, column: Column) -> Entry:
+def entry(table: Table, row: MethodRow, column: MetricColumn) -> Entry:
     """The printed cell of a method in a column."""
-    cell: Cell = table.cell(row, column)
-    shown = formats.style(column.metric)
+    cell = table.cell(row, column)
     if not cell.values:
         return Entry(state=cell.state, failed=len(cell.failed))
     return Entry(
-        mean=shown.text(cell.mean),
-        std=shown.text(cell.std) if len(cell.values) > 1 else "",
+        mean=column.format.text(cell.mean),
+        std=column.format.text(cell.std) if len(cell.values) > 1 else "",
         medal=table.medals.get((row.label, column), 0),
         state=cell.state,
         failed=len(cell.failed),
@@ -224,7 +245,15 @@ def entry(table: Table, row: Row, column: Column) -> Entry:
     )
 
 
-def cost(row: Row, key: str) -> str:
+def untouched_entry(table: Table, column: MetricColumn) -> Entry:
+    """The printed cell of the unadapted source in a column."""
+    value = table.untouched.get(column)
+    if value is None:
+        return Entry(state="left out")
+    return Entry(column.format.text(value), state="sound")
+
+
+def cost(row: MethodRow, key: str) -> str:
     """A cost of a row; from-to where it differs between data sets."""
     ends = row.spread(key)
     if ends == (0.0, 0.0):
@@ -233,16 +262,15 @@ def cost(row: Row, key: str) -> str:
     return texts[0] if texts[0] == texts[1] else "–".join(texts)
 
 
-def marks(lines: Sequence[Line]) -> tuple[str, ...]:
+def marks(rows: Sequence[PrintedRow]) -> tuple[str, ...]:
     """What the numbers and the marks that occur mean, in clauses."""
-    entries = [e for line in lines if line.measured for e in line.entries]
-    counts = sorted({e.n for e in entries if e.n})
+    counts = sorted({e.n for row in rows if row.measured for e in row.entries if e.n})
     ends = dict.fromkeys([counts[0], counts[-1]]) if counts else {}
     seeds = f"n = {' to '.join(map(str, ends))}"
-    said = [f"Mean ± sample standard deviation over seeds ({seeds})"] if counts else []
-    said += ["bold: best, underlined: second, of cells with three seeds or more"]
-    occurring = {e.state for line in lines if line.told for e in line.entries}
-    return (*said, *(text for state, text in LEGEND.items() if state in occurring))
+    clauses = [f"Mean ± sample standard deviation over seeds ({seeds})"] if counts else []
+    clauses += ["bold: best, underlined: second, of cells with three seeds or more"]
+    occurring = {e.state for row in rows if not row.empty for e in row.entries}
+    return (*clauses, *(text for state, text in LEGEND.items() if state in occurring))
 
 
 def spent(table: Table) -> tuple[str, ...]:
@@ -252,8 +280,3 @@ def spent(table: Table) -> tuple[str, ...]:
     return (
         f"minutes of training on {devices}: median over seeds, least–most of the data sets{mixed}",
     )
-
-
-def title(grid: Grid) -> str:
-    """What the table is of."""
-    return f"{grid.table.title[0].upper()}{grid.table.title[1:]}"

@@ -19,7 +19,7 @@ SEEN = {
 
 
 @dataclass(frozen=True)
-class Figure:
+class PublishedNumber:
     """One reported number, as text, exactly as it is printed.
 
     Attributes:
@@ -52,36 +52,36 @@ class Figure:
         return f"{SEEN[self.seen]}: {self.seen_in}" if self.seen_in else SEEN[self.seen]
 
 
-def read(path: Path) -> list[Figure]:
+def read(path: Path) -> list[PublishedNumber]:
     """All reported numbers of a file.
 
     Raises:
         UserError: it is no such file, or a line of it is no number.
     """
-    names = [field.name for field in fields(Figure)]
+    names = [field.name for field in fields(PublishedNumber)]
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} cannot be read: {error}.") from error
-    figures = []
+    numbers = []
     for i, row in enumerate(rows, start=2):
         if sorted(row, key=str) != sorted(names) or None in row.values():
             raise UserError(f"{path}, line {i}: the columns are not {', '.join(names)}.")
-        figure = Figure(**row)
-        if figure.seen not in SEEN or figure.better not in ("lower", "higher"):
+        number = PublishedNumber(**row)
+        if number.seen not in SEEN or number.better not in ("lower", "higher"):
             raise UserError(f"{path}, line {i}: seen or better is no known word.")
         try:
-            float(figure.value), float(figure.std or 0)
+            float(number.value), float(number.std or 0)
         except ValueError as error:
-            raise UserError(f"{path}, line {i}: {figure.value!r} is no number.") from error
-        figures.append(figure)
-    return figures
+            raise UserError(f"{path}, line {i}: {number.value!r} is no number.") from error
+        numbers.append(number)
+    return numbers
 
 
-def by_protocol(figures: Sequence[Figure]) -> dict[str, list[Figure]]:
-    """Figures of each protocol, in the order of the file."""
-    groups: dict[str, list[Figure]] = defaultdict(list)
-    for figure in figures:
-        groups[figure.protocol].append(figure)
+def by_protocol(numbers: Sequence[PublishedNumber]) -> dict[str, list[PublishedNumber]]:
+    """Numbers of each protocol, in the order of the file."""
+    groups: dict[str, list[PublishedNumber]] = defaultdict(list)
+    for number in numbers:
+        groups[number.protocol].append(number)
     return dict(groups)

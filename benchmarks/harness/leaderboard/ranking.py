@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.harness.leaderboard import formats, statistics
-from benchmarks.harness.leaderboard.tables import Column, Row, Table
+from benchmarks.harness.leaderboard.tables import MethodRow, MetricColumn, Table
 
 WHOLE = ("sound", "provisional")
 MOST = 2000
@@ -43,21 +43,24 @@ class Ranking:
     swapped: bool = False
 
     @property
-    def says(self) -> tuple[str, ...]:
-        """What a reader has to know of the ranks, in clauses."""
+    def title(self) -> str:
+        return formats.of(self.metric).title
+
+    @property
+    def clauses(self) -> tuple[str, ...]:
+        """What a reader has to know of the ranks."""
         if not self.ranks:
             return ()
         rests = ", on provisional cells too" if self.provisional else ""
-        name = formats.style(self.metric).title
-        said = [f"mean rank in {name} over {', '.join(self.data)}{rests}"]
+        clauses = [f"mean rank in {self.title} over {', '.join(self.data)}{rests}"]
         if self.unused:
-            said.append(f"not counted, for too few have numbers there: {', '.join(self.unused)}")
+            clauses.append(f"not counted, for too few have numbers there: {', '.join(self.unused)}")
         if self.left_out:
             reasons = (f"{label} ({why})" for label, why in self.left_out.items())
-            said.append(f"without rank: {', '.join(reasons)}")
+            clauses.append(f"without rank: {', '.join(reasons)}")
         if self.swapped:
-            said.append("rows of swapped layers are not ranked")
-        return tuple(said)
+            clauses.append("rows of swapped layers are not ranked")
+        return tuple(clauses)
 
 
 def rank(table: Table, metric: str) -> Ranking:
@@ -68,9 +71,9 @@ def rank(table: Table, metric: str) -> Ranking:
     columns = [c for c in table.columns if c.metric == metric]
     rows = [row for row in table.rows if not row.swapped]
     swapped = len(rows) < len(table.rows)
-    known = {row.label: frozenset(numbered(table, row, columns)) for row in rows}
-    chosen = largest(list(known.values()), [column.data for column in columns])
-    compared = [row for row in rows if chosen and set(chosen) <= known[row.label]]
+    covered = {row.label: frozenset(numbered(table, row, columns)) for row in rows}
+    chosen = largest(list(covered.values()), [column.data for column in columns])
+    compared = [row for row in rows if chosen and set(chosen) <= covered[row.label]]
     left_out = {
         row.label: why(table, row, [c for c in columns if c.data in chosen])
         for row in rows
@@ -91,24 +94,24 @@ def rank(table: Table, metric: str) -> Ranking:
     )
 
 
-def numbered(table: Table, row: Row, columns: Sequence[Column]) -> list[str]:
+def numbered(table: Table, row: MethodRow, columns: Sequence[MetricColumn]) -> list[str]:
     """The data sets on which a row has a whole number."""
     return [column.data for column in columns if table.cell(row, column).state in WHOLE]
 
 
-def largest(known: Sequence[frozenset[str]], order: Sequence[str]) -> tuple[str, ...]:
+def largest(covered: Sequence[frozenset[str]], order: Sequence[str]) -> tuple[str, ...]:
     """The data sets of the largest table without a gap, in order; () where nobody has a number.
 
     Args:
-        known: the data sets of each row.
+        covered: the data sets of each row.
         order: all data sets.
     """
     choices: set[frozenset[str]] = set()
-    for own in sorted(set(known), key=sorted):
+    for own in sorted(set(covered), key=sorted):
         choices |= {own, *(own & other for other in list(choices)[:MOST])}
 
     def size(choice: frozenset[str]) -> tuple[bool, int, int, list[int]]:
-        rows = sum(choice <= own for own in known)
+        rows = sum(choice <= own for own in covered)
         places = [-order.index(data) for data in order if data in choice]
         return rows > 1, rows * len(choice), len(choice), places
 
@@ -116,11 +119,11 @@ def largest(known: Sequence[frozenset[str]], order: Sequence[str]) -> tuple[str,
     return tuple(data for data in order if data in best)
 
 
-def why(table: Table, row: Row, columns: Sequence[Column]) -> str:
+def why(table: Table, row: MethodRow, columns: Sequence[MetricColumn]) -> str:
     """On which data sets a row has no number that could be ranked, by the reason."""
     states = {column.data: table.cell(row, column).state for column in columns}
     parts = []
     for state, words in REASONS.items():
-        if own := [data for data, known in states.items() if known == state]:
+        if own := [data for data, reached in states.items() if reached == state]:
             parts.append(f"{words} {', '.join(own)}")
     return "; ".join(parts)

@@ -3,81 +3,81 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.harness.leaderboard import exemplar_tables, formats, layout, markdown, published
-from benchmarks.harness.leaderboard.comparison import hold
-from benchmarks.harness.leaderboard.selection import Selection, has, leading, tables
+from benchmarks.harness.leaderboard import exemplars, formats, layout, published, rendering
+from benchmarks.harness.leaderboard.comparison import MethodComparison, compare
+from benchmarks.harness.leaderboard.layout import Grid
+from benchmarks.harness.leaderboard.selection import Selection, read_tables
 from benchmarks.harness.leaderboard.tables import Table
 
-INTRODUCTION = """# Results
-
-Written by `python -m benchmarks.leaderboard --readme` from the {count} records in `runs/`; a test
-holds it to them. Other shapes (LaTeX, CSV, JSON, HTML) and selections:
-`python -m benchmarks.leaderboard --help`.
-"""
 WIDEST = 6
 """Metrics beside one another that fit on a screen."""
-REPORTED = """## Reported by papers
 
-Other data, other extractors, other protocols: nothing here may be compared with a number above, nor
-with one of another protocol. *Verified*: read in the authors' own table or figure. The rest is a
-lead, not a fact. As data: `published.csv`."""
+
+@dataclass(frozen=True)
+class Section:
+    """All tables of one source.
+
+    Attributes:
+        overview: one for each leading metric, the same rows in the same order.
+        arranged: the overview as one grid, for its legend.
+        data: name, grid and parts of every data set.
+        meanings: what each metric tells.
+    """
+
+    title: str
+    overview: list[Grid]
+    arranged: Grid
+    comparison: MethodComparison | None
+    data: list[tuple[str, Grid, list[Grid]]]
+    meanings: list[tuple[str, str]]
 
 
 def text(folder: Path) -> str:
-    """The whole file, from the records, exemplars and published figures of a folder."""
-    made, dirty = tables(Selection(folder=folder))
-    count = sum(len(row.records) for table in made for row in table.rows)
-    parts = [INTRODUCTION.format(count=count)]
-    parts += [f"{dirty} more are of code that was not committed, and left out."] if dirty else []
-    for table in made:
-        parts += section(table)
-    parts += exemplar_tables.text(folder)
+    """The whole file, from the records, exemplars and published numbers of a folder."""
+    tables, dirty = read_tables(Selection(folder=folder))
     path = folder / "published.csv"
-    if path.is_file():
-        parts += [REPORTED, markdown.reported(published.read(path))]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+    return rendering.render(
+        "markdown",
+        "readme.md",
+        count=sum(len(row.records) for table in tables for row in table.rows),
+        dirty=dirty,
+        sections=[section(table) for table in tables],
+        exemplars=exemplars.read(folder),
+        published=published.read(path) if path.is_file() else [],
+    )
 
 
-def section(table: Table) -> Iterator[str]:
-    """The overview of one source, comparisons, and all metrics of each data set."""
-    yield f"## {markdown.escape(', '.join((table.source, table.judged, *table.asked)))}"
-    rank = min(table.columns, key=lambda c: c.place).metric if table.columns else ""
-    if rank and len(table.data) > 1:
-        yield from overview(table, rank)
-    if len(table.rows) > 1 and has(table, (rank,)):
-        yield markdown.contest_text(hold(table, rank, ""))
-    for data in table.data:
-        yield f"### {markdown.escape(data)}"
-        made = layout.arrange(only(table, data), (), rank)
-        if len(table.data) > 1:  # what they cost stands in the overview
-            made = made.part(made.columns)
-        at = range(0, len(made.columns) or 1, WIDEST)
-        yield from map(markdown.bare, made.cut([made.columns[i : i + WIDEST] for i in at]))
-        yield markdown.legend(made)
-    told = sorted({column.metric for column in table.columns}, key=formats.order)
-    sentences = [f"`{m}`: {formats.style(m).says}" for m in told if formats.style(m).says]
-    if sentences:
-        yield "; ".join(sentences) + "."
+def section(table: Table) -> Section:
+    """The tables of one source: an overview, comparisons, and all metrics of each data set."""
+    rank = table.leading_metric
+    arranged = layout.arrange(table, layout.leading(table), rank)
+    compared = len(table.rows) > 1 and layout.has(table, (rank,))
+    metrics = sorted({column.metric for column in table.columns}, key=formats.order)
+    return Section(
+        title=", ".join((table.source, table.eval, *table.task)),
+        overview=list(overview(table, arranged)) if rank and len(table.data) > 1 else [],
+        arranged=arranged,
+        comparison=compare(table, rank, "") if compared else None,
+        data=[(data, *bands(table, data)) for data in table.data],
+        meanings=[(m, formats.of(m).meaning) for m in metrics if formats.of(m).meaning],
+    )
 
 
-def overview(table: Table, rank: str) -> Iterator[str]:
-    """One table for each leading metric, the same rows in the same order; ranks and costs once."""
-    made = layout.arrange(table, leading(table, ()), rank)
-    metrics = sorted({column.metric for column in made.columns}, key=formats.order)
-    for metric in metrics:
-        own = [column for column in made.columns if column.metric == metric]
-        part = layout.arrange(table, (rank,), rank) if metric == rank else made.part(own)
-        yield markdown.bare(part)
-    yield markdown.legend(made)
+def overview(table: Table, arranged: Grid) -> Iterator[Grid]:
+    """One table for each leading metric; ranks and costs stand in the first."""
+    rank = table.leading_metric
+    for metric in sorted({column.metric for column in arranged.columns}, key=formats.order):
+        own = [column for column in arranged.columns if column.metric == metric]
+        yield layout.arrange(table, (rank,), rank) if metric == rank else arranged.part(own)
 
 
-def only(table: Table, data: str) -> Table:
-    """One data set of a table, with the methods that were run on it."""
-    columns = table.of(data)
-    cells = {key: cell for key, cell in table.cells.items() if key[1] in columns}
-    ran = {label for (label, _), cell in cells.items() if cell.state != "missing"}
-    rows = tuple(row for row in table.rows if row.label in ran)
-    return replace(table, columns=columns, rows=rows, cells=cells)
+def bands(table: Table, data: str) -> tuple[Grid, list[Grid]]:
+    """One data set, and itself in parts that fit on a screen."""
+    grid = layout.arrange(table.only(data), (), table.leading_metric)
+    if len(table.data) > 1:  # what they cost stands in the overview
+        grid = grid.part(grid.columns)
+    starts = range(0, len(grid.columns) or 1, WIDEST)
+    return grid, grid.cut([grid.columns[i : i + WIDEST] for i in starts])

@@ -1,20 +1,19 @@
-"""Which records, metrics and figures a table is made of."""
+"""Which records, metrics and published numbers a table is made of."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from benchmarks.harness.leaderboard import layout, published
-from benchmarks.harness.leaderboard import tables as board
-from benchmarks.harness.leaderboard.comparison import Contest, hold
+from benchmarks.harness.leaderboard.comparison import MethodComparison, compare
 from benchmarks.harness.leaderboard.layout import Grid
-from benchmarks.harness.leaderboard.published import Figure
+from benchmarks.harness.leaderboard.pivot import build
+from benchmarks.harness.leaderboard.published import PublishedNumber
 from benchmarks.harness.leaderboard.tables import Table
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records.record import Record
 from core.errors import UserError
 
 
@@ -28,7 +27,7 @@ class Selection:
         rank: the metric that orders the rows and in which methods are compared; empty for none.
         against: the row that others are compared with; empty for the first in rank.
         since: runs that started earlier are left out; an ISO date or its beginning.
-        reported: whether published figures follow.
+        reported: whether published numbers follow.
     """
 
     folder: Path
@@ -50,12 +49,12 @@ class Content:
     """
 
     grids: list[Grid]
-    contests: list[Contest]
-    figures: list[Figure] = field(default_factory=list)
+    comparisons: list[MethodComparison]
+    published: list[PublishedNumber] = field(default_factory=list)
     dirty: int = 0
 
 
-def found(folder: Path) -> list[dict[str, Any]]:
+def read(folder: Path) -> list[Record]:
     """All records of a folder, in the order of their names.
 
     Raises:
@@ -64,25 +63,16 @@ def found(folder: Path) -> list[dict[str, Any]]:
     paths = sorted((folder / "runs").glob("*.json"))
     if not paths:
         raise UserError(f"There are no records in {folder / 'runs'}.")
-    made: list[dict[str, Any]] = []
-    seen: dict[tuple[Any, ...], Path] = {}
+    records: list[Record] = []
+    seen: dict[tuple[str, str], Path] = {}
     for path in paths:
-        one = records.read(path)
-        key = (one["method"], one["data"], one["source"], one["eval"], one["recipe"], one["seed"])
-        if key in seen:
-            raise UserError(f"{path} and {seen[key]} are records of the same run.")
-        seen[key] = path
-        made.append(one)
-    return made
-
-
-def wanted(record: dict[str, Any], asked: Selection) -> bool:
-    """Whether a record is asked for."""
-    return (
-        fits(record["data"], asked.data)
-        and fits(record["source"], asked.source)
-        and record["provenance"]["started"] >= asked.since
-    )
+        record = Record.read(path)
+        run = record.name, record.eval
+        if run in seen:
+            raise UserError(f"{path} and {seen[run]} are records of the same run.")
+        seen[run] = path
+        records.append(record)
+    return records
 
 
 def fits(name: str, patterns: Sequence[str]) -> bool:
@@ -90,43 +80,48 @@ def fits(name: str, patterns: Sequence[str]) -> bool:
     return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def clean(record: dict[str, Any]) -> bool:
-    """Whether the code of the run was committed."""
-    return not record["provenance"].get("dirty", False)
-
-
-def tables(asked: Selection) -> tuple[list[Table], int]:
+def read_tables(selection: Selection) -> tuple[list[Table], int]:
     """The tables of all records that are asked for, and how many were of uncommitted code."""
-    chosen = [record for record in found(asked.folder) if wanted(record, asked)]
+    chosen = [
+        record
+        for record in read(selection.folder)
+        if fits(record.data, selection.data)
+        and fits(record.source, selection.source)
+        and record.provenance.started >= selection.since
+    ]
     if not chosen:
         raise UserError("No record fits what was asked for with --data, --source and --since.")
-    whole = [record for record in chosen if clean(record)]
-    return board.build(whole), len(chosen) - len(whole)
+    committed = [record for record in chosen if not record.provenance.dirty]
+    return build(committed), len(chosen) - len(committed)
 
 
-def gather(asked: Selection) -> Content:
+def gather(selection: Selection) -> Content:
     """Everything that was asked for, ready to be printed."""
-    made, dirty = tables(asked)
-    metrics = asked.metrics or layout.LEADING
-    shown = [one for one in made if asked.metrics == () or has(one, metrics)]
-    if made and not shown:
-        layout.chosen([c for one in made for c in one.columns], metrics)
-    grids = [layout.arrange(one, leading(one, asked.metrics), asked.rank) for one in shown]
-    contests = []
-    if asked.rank:
-        fitting = [one for one in shown if has(one, (asked.rank,))]
-        if shown and not fitting:
-            layout.chosen([c for one in shown for c in one.columns], (asked.rank,))
-        contests = [hold(one, asked.rank, asked.against) for one in fitting if len(one.rows) > 1]
-    figures = published.read(asked.folder / "published.csv") if asked.reported else []
-    return Content(grids, contests, [f for f in figures if fits(f.target, asked.data)], dirty)
+    every, dirty = read_tables(selection)
+    metrics = selection.metrics or layout.LEADING
+    displayed = [one for one in every if not selection.metrics or layout.has(one, metrics)]
+    if every and not displayed:
+        layout.select([c for one in every for c in one.columns], metrics)
+    grids = [
+        layout.arrange(one, selection.metrics or layout.leading(one), selection.rank)
+        for one in displayed
+    ]
+    numbers = published.read(selection.folder / "published.csv") if selection.reported else []
+    return Content(
+        grids=grids,
+        comparisons=list(compared(displayed, selection)),
+        published=[number for number in numbers if fits(number.target, selection.data)],
+        dirty=dirty,
+    )
 
 
-def has(table: Table, metrics: Sequence[str]) -> bool:
-    """Whether a table has one of these metrics."""
-    return any(layout.named(column.metric, metrics) for column in table.columns)
-
-
-def leading(table: Table, metrics: Sequence[str]) -> Sequence[str]:
-    """The metrics asked for, or the leading ones, or all where the table has none of those."""
-    return metrics or (layout.LEADING if has(table, layout.LEADING) else ())
+def compared(displayed: Sequence[Table], selection: Selection) -> Iterator[MethodComparison]:
+    """The comparisons in the metric that was asked for, of every table that has it."""
+    if not selection.rank:
+        return
+    fitting = [one for one in displayed if layout.has(one, (selection.rank,))]
+    if displayed and not fitting:
+        layout.select([c for one in displayed for c in one.columns], (selection.rank,))
+    for one in fitting:
+        if len(one.rows) > 1:
+            yield compare(one, selection.rank, selection.against)

@@ -1,28 +1,26 @@
-"""Records as tables: rows are methods, columns are metrics on data sets, cells are seeds."""
+"""Tables: rows are methods, columns are metrics on data sets, cells are seeds."""
 
 from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 from benchmarks.harness.leaderboard import formats
-from benchmarks.harness.leaderboard.facts import asked, changes, costs, data_label, is_swap, state
-from benchmarks.harness.records import protocol
-from core.errors import UserError
+from benchmarks.harness.records import overrides
+from benchmarks.harness.records.record import Record
 
-Record = dict[str, Any]
+COSTS = ("images", "seconds", "trainable")
 ENOUGH = 3
 """Seeds from which on a mean is no longer provisional."""
-RANDOM = "@random-"
-"""In the name of a metric by an untrained network: it proves the harness and is never printed."""
+SOURCE_MAKERS = ("Scratch", "Paired", "Encoder")
+"""Adapters with a ``purpose``: they make a source and adapt none, so they lead no table."""
 
 
 @dataclass(frozen=True, order=True)
-class Column:
+class MetricColumn:
     """A metric on a data set."""
 
     data: str
@@ -30,6 +28,15 @@ class Column:
     metric: str
     better: str = field(compare=False)
     protocol: str = field(compare=False)
+
+    @property
+    def format(self) -> formats.MetricFormat:
+        return formats.of(self.metric)
+
+    @property
+    def heading(self) -> str:
+        """The metric with its factor and the way that is better."""
+        return f"{self.format.heading} {formats.ARROWS[self.better]}"
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class Cell:
             return "sound" if len(self.values) >= ENOUGH else "provisional"
         return "left out" if self.left_out else "missing"
 
-    @property
+    @cached_property
     def mean(self) -> float:
         """Over the seeds; there is one at least."""
         return statistics.fmean(self.values.values())
@@ -70,15 +77,19 @@ MISSING = Cell({})
 
 
 @dataclass(frozen=True)
-class Row:
-    """A method with what was changed in it or whose layers were swapped, and every run of it."""
+class MethodRow:
+    """A method with what was changed in it or whose layers were swapped, and every run of it.
+
+    Attributes:
+        recipe: empty for the newest recipe of the name.
+    """
 
     method: str
     changes: tuple[str, ...]
     recipe: str
     records: tuple[Record, ...]
 
-    @property
+    @cached_property
     def label(self) -> str:
         """How the row is called: method, changed numbers, the recipe where it is an earlier one."""
         return self.called(self.changes)
@@ -91,7 +102,12 @@ class Row:
     @property
     def swapped(self) -> tuple[str, ...]:
         """Which layers are the source's, as it was asked for; () for a run as it was trained."""
-        return tuple(word for word in self.changes if is_swap(word))
+        return tuple(word for word in self.changes if overrides.is_swap(word))
+
+    @property
+    def makes_source(self) -> bool:
+        """Whether it is the training of a source, which is no opponent of the adaptations."""
+        return self.records[0].config.method.get("_target_") in SOURCE_MAKERS
 
     def called(self, changes: Sequence[str]) -> str:
         """The method's name with some changes."""
@@ -99,178 +115,114 @@ class Row:
         words += [f"recipe {self.recipe}"] if self.recipe else []
         return f"{self.method} ({', '.join(words)})" if words else self.method
 
+    @cached_property
+    def by_data(self) -> dict[str, list[Record]]:
+        """The runs on each data set."""
+        groups = defaultdict(list)
+        for record in self.records:
+            groups[record.data_label].append(record)
+        return dict(groups)
+
+    def costs(self, data: str) -> dict[str, float]:
+        """What the finished runs on a data set cost, the median over them; empty without any.
+
+        Whatever else a machine does only ever adds to the time of a run: one slow run says nothing.
+        """
+        finished = [one.cost for one in self.by_data.get(data, ()) if not one.failed]
+        if not finished:
+            return {}
+        return {key: statistics.median(getattr(cost, key) for cost in finished) for key in COSTS}
+
     def spread(self, cost: str) -> tuple[float, float]:
         """Least and largest cost over the data sets; (0, 0) without a finished run."""
-        names = dict.fromkeys(data_label(record) for record in self.records)
-        found = [usual[cost] for name in names if (usual := costs(self.records, name))]
-        return min(found, default=0.0), max(found, default=0.0)
+        medians = [costs[cost] for data in self.by_data if (costs := self.costs(data))]
+        return min(medians, default=0.0), max(medians, default=0.0)
 
 
 @dataclass(frozen=True)
 class Table:
-    """All rows of one source and one task, judged by one eval group.
+    """All rows of one source and one task, measured by one eval group.
 
     Attributes:
-        asked: what was changed in the task on the command line.
+        task: what was changed in the task on the command line.
         untouched: the source's own number by column, where a metric says it.
     """
 
     source: str
-    judged: str
-    asked: tuple[str, ...]
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
-    cells: Mapping[tuple[str, Column], Cell]
-    untouched: Mapping[Column, float]
+    eval: str
+    task: tuple[str, ...]
+    columns: tuple[MetricColumn, ...]
+    rows: tuple[MethodRow, ...]
+    cells: Mapping[tuple[str, MetricColumn], Cell]
+    untouched: Mapping[MetricColumn, float]
 
-    def cell(self, row: Row, column: Column) -> Cell:
+    def cell(self, row: MethodRow, column: MetricColumn) -> Cell:
         """What is known of a row in a column."""
         return self.cells.get((row.label, column), MISSING)
 
     @property
     def title(self) -> str:
         """What all its rows share."""
-        return ", ".join((f"source {self.source}", f"evaluation {self.judged}", *self.asked))
+        return ", ".join((f"source {self.source}", f"evaluation {self.eval}", *self.task))
 
     @property
     def data(self) -> tuple[str, ...]:
         """Data sets, in the order of the columns."""
         return tuple(dict.fromkeys(column.data for column in self.columns))
 
-    def of(self, data: str) -> tuple[Column, ...]:
+    def of(self, data: str) -> tuple[MetricColumn, ...]:
         """The columns of one data set."""
         return tuple(column for column in self.columns if column.data == data)
 
+    def only(self, data: str) -> Table:
+        """One data set of the table, with the methods that were run on it."""
+        columns = self.of(data)
+        cells = {key: cell for key, cell in self.cells.items() if key[1] in columns}
+        ran = {label for (label, _), cell in cells.items() if cell.state != "missing"}
+        rows = tuple(row for row in self.rows if row.label in ran)
+        return replace(self, columns=columns, rows=rows, cells=cells)
+
+    @property
+    def makes_source(self) -> bool:
+        """Whether it holds nothing but the training of sources."""
+        return all(row.makes_source for row in self.rows)
+
+    @property
+    def unswapped(self) -> Table:
+        """The table without the rows of swapped layers."""
+        return replace(self, rows=tuple(row for row in self.rows if not row.swapped))
+
+    @property
+    def leading_metric(self) -> str:
+        """The metric that methods are ranked in; empty where there is none."""
+        return min(self.columns, key=lambda c: c.place).metric if self.columns else ""
+
     @cached_property
-    def medals(self) -> dict[tuple[str, Column], int]:
+    def medals(self) -> dict[tuple[str, MetricColumn], int]:
         """1 for the best and 2 for the second of each column, by what is printed; ties share.
 
         Only sound cells compete: not those of fewer than three seeds, nor with a failed one.
         """
-        given = {}
+        medals = {}
         for column in self.columns:
-            shown = formats.style(column.metric)
-            sound = {r.label: self.cell(r, column) for r in self.rows}
-            means = {k: float(shown.text(c.mean)) for k, c in sound.items() if c.state == "sound"}
+            cells = {row.label: self.cell(row, column) for row in self.rows}
             sign = 1 if column.better == "lower" else -1
-            places = sorted({sign * mean for mean in means.values()})[:2]
+            means = {
+                label: sign * float(column.format.text(cell.mean))
+                for label, cell in cells.items()
+                if cell.state == "sound"
+            }
+            places = sorted(set(means.values()))[:2]
             for label, mean in means.items():
-                if sign * mean in places:
-                    given[label, column] = 1 + places.index(sign * mean)
-        return given
+                if mean in places:
+                    medals[label, column] = 1 + places.index(mean)
+        return medals
+
+    @property
+    def records(self) -> Iterator[Record]:
+        return (record for row in self.rows for record in row.records)
 
     @property
     def devices(self) -> tuple[str, ...]:
         """What the finished runs ran on: minutes of different devices are not comparable."""
-        return tuple(sorted({r["provenance"]["device"] for row in self.rows for r in row.records}))
-
-
-def rows_of(records: Iterable[Record]) -> list[Row]:
-    """One row a method and set of changes; an earlier recipe of the same name has its own.
-
-    Two recipes of one name on one data set are different methods: they are never pooled.
-    """
-    named = defaultdict(list)
-    for record in records:
-        named[record["method"], changes(record)[0]].append(record)
-    rows = []
-    for (method, changed), own in sorted(named.items()):
-        newest: dict[str, str] = {}
-        for record in sorted(own, key=lambda r: r["provenance"]["started"]):
-            newest[data_label(record)] = record["recipe"]
-        parts = defaultdict(list)
-        for record in own:
-            recipe = record["recipe"]
-            parts["" if newest[data_label(record)] == recipe else recipe].append(record)
-        rows += [Row(method, changed, key, tuple(part)) for key, part in sorted(parts.items())]
-    return rows
-
-
-def build(records: Iterable[Record]) -> list[Table]:
-    """All tables of the records.
-
-    Raises:
-        UserError: two records would share a column although they were judged differently.
-    """
-    groups = defaultdict(list)
-    for record in records:
-        groups[record["source"], record["eval"], asked(record)].append(record)
-    return [table(*key, own) for key, own in sorted(groups.items())]
-
-
-def table(source: str, judged: str, asked: tuple[str, ...], records: list[Record]) -> Table:
-    """The table of records with the same source, evaluation and changes in the task."""
-    columns = columns_of(records)
-    rows = tuple(rows_of(records))
-    cells = {(r.label, c): cell_of(r, c) for r in rows for c in columns}
-    return Table(
-        source=source,
-        judged=judged,
-        asked=asked,
-        columns=columns,
-        rows=rows,
-        cells=cells,
-        untouched=untouched(records, columns),
-    )
-
-
-def columns_of(records: list[Record]) -> tuple[Column, ...]:
-    """Every metric on every data set; refuses two protocols in one column."""
-    seen: dict[tuple[str, str], tuple[Record, protocol.Facts]] = {}
-    found = {}
-    for record in records:
-        for metric, measured in record["metrics"].items():
-            if RANDOM in metric:
-                continue
-            key = data_label(record), metric
-            known = protocol.facts(record, metric)
-            first, facts = seen.setdefault(key, (record, known))
-            if facts != known:
-                raise UserError(mixed(metric, first, facts, record, known))
-            found[key] = Column(
-                data=key[0],
-                place=formats.order(metric),
-                metric=metric,
-                better=measured["better"],
-                protocol=protocol.identify(known),
-            )
-    return tuple(sorted(found.values()))
-
-
-def mixed(metric: str, a: Record, of_a: protocol.Facts, b: Record, of_b: protocol.Facts) -> str:
-    """Why two records cannot share a column."""
-    runs = [
-        f"{r['method']} seed {r['seed']} of {r['provenance']['started']} "
-        f"(protocol {protocol.identify(facts)})"
-        for r, facts in ((a, of_a), (b, of_b))
-    ]
-    return (
-        f"{metric} on {data_label(a)}: {runs[0]} and {runs[1]} cannot share a column, because they "
-        f"differ in {', '.join(protocol.differences(of_a, of_b))}. Run the older one again, remove "
-        "its record, or leave it out with --since DATE."
-    )
-
-
-def cell_of(row: Row, column: Column) -> Cell:
-    """The seeds of a row in a column."""
-    own = [record for record in row.records if data_label(record) == column.data]
-    finished = [record for record in own if state(record) == "finished"]
-    values = {
-        record["seed"]: float(record["metrics"][column.metric]["value"])
-        for record in finished
-        if column.metric in record["metrics"]
-    }
-    reasons = [record.get("left_out", {}).get(column.metric, "") for record in finished]
-    failed = tuple(sorted(record["seed"] for record in own if state(record) == "failed"))
-    return Cell(values, failed, next(filter(None, reasons), "not measured") if finished else "")
-
-
-def untouched(records: list[Record], columns: tuple[Column, ...]) -> dict[Column, float]:
-    """The unadapted source's number where records hold it, mean over the records."""
-    found = {}
-    for column in columns:
-        own = [r["metrics"].get(column.metric, {}) for r in records if data_label(r) == column.data]
-        values = [m["details"]["source"] for m in own if "source" in m.get("details", {})]
-        if values:
-            found[column] = statistics.fmean(values)
-    return found
+        return tuple(sorted({record.provenance.device for record in self.records}))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
+from benchmarks.harness.records.record import Record
 from core import hashing
 
 NEUTRAL = (
@@ -21,66 +23,75 @@ SELECTION = "the last weights; no checkpoint is chosen by a metric"
 Facts = dict[str, str]
 
 
-def facts(record: dict[str, Any], metric: str) -> Facts:
-    """Everything that a metric's value rests on beside the method, by dotted name.
+def facts(record: Record) -> dict[str, Facts]:
+    """Everything that each metric's value rests on beside the method, by dotted name.
 
-    The record holds the metric. Two records with equal facts were judged by the same protocol.
+    Two records with equal facts of a metric were measured by the same protocol.
     """
-    config, found = record["config"], record["metrics"][metric]
-    judged = config.get("eval", {})
-    own = {k: v for k, v in judged.get("metrics", {}).get(metric, {}).items() if k != "_target_"}
-    reals = found.get("details", {}).get("reference", 0)
-    counted = {"fakes": found["n"], "reals": reals if isinstance(reals, int) else 0}
-    where = record["provenance"]
-    return flat(
+    where = record.to_json()["provenance"]
+    evaluation = record.to_json()["config"].get("eval", {})
+    shared = flat(
         {
-            "metric": own,
-            "pictures": counted,
-            "eval": {key: judged[key] for key in ("samples", "photos", "seed") if key in judged},
-            "data": {k: v for k, v in config.get("data", {}).items() if k not in NEUTRAL},
+            "eval": {key: evaluation[key] for key in ("samples", "photos", "seed")
+                     if key in evaluation},
+            "data": without(NEUTRAL, record.config.data),
             "shots": where.get("shots_sha256", ""),
             "lists": {key: where[key] for key in LISTS if key in where},
-            "networks": where.get("networks", {}).get(metric, {}),
             "source": where["weights_sha256"],
         }
-    )
+    )  # fmt: skip
+    networks = where.get("networks", {})
+    by_metric = {}
+    for name, metric in record.metrics.items():
+        reals = metric.details.reference
+        own = {
+            "metric": without(("_target_",), record.config.eval.metrics.get(name, {})),
+            "pictures": {"fakes": metric.n, "reals": reals if isinstance(reals, int) else 0},
+            "networks": networks.get(name, {}),
+        }
+        by_metric[name] = flat(own) | shared
+    return by_metric
 
 
-def summary(record: dict[str, Any]) -> dict[str, Any]:
-    """How a whole run was judged, for its record: an id, and what the id is the hash of.
+def summary(config: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """How a whole run is measured, for its record: an id, and what the id is the hash of.
 
-    Two records with one id were judged alike in everything but the source and the method, whether
-    or not they hold the same metrics. :func:`facts` says the same of a single metric.
+    Two records with one id were measured by the same protocol but for the source and the method,
+    whether or not they hold the same metrics. :func:`facts` says the same of a single metric.
     """
-    config, where = record["config"], record["provenance"]
-    judged, data = config["eval"], config["data"]
-    known = {
-        "data": {k: v for k, v in data.items() if k not in NEUTRAL},
-        "lists": {key: where[key] for key in LISTS if key in where},
-        "split": where.get("shots_sha256", ""),
-        "fakes": judged["samples"],
-        "photos": judged["photos"],
-        "reals": int(where.get("reals", data.get("reference", 0))),
-        "resizer": where.get("resizer", "none: drawn at this size"),
-        "metrics": judged["metrics"],
-        "networks": where.get("networks", {}),
-        "seed": judged["seed"],
+    evaluation, data = config["eval"], config["data"]
+    hashed = {
+        "data": without(NEUTRAL, data),
+        "lists": {key: provenance[key] for key in LISTS if key in provenance},
+        "split": provenance.get("shots_sha256", ""),
+        "fakes": evaluation["samples"],
+        "photos": evaluation["photos"],
+        "reals": int(provenance.get("reals", data.get("reference", 0))),
+        "resizer": provenance.get("resizer", "none: drawn at this size"),
+        "metrics": evaluation["metrics"],
+        "networks": provenance.get("networks", {}),
+        "seed": evaluation["seed"],
         "selection": SELECTION,
     }
-    extractors = {key: _extractor(node) for key, node in judged["metrics"].items()}
-    shown = {k: v for k, v in known.items() if k not in ("data", "metrics", "networks", "seed")}
-    return {"id": identify(flat(known)), **shown, "extractors": extractors}
+    extractors = {key: _extractor(node) for key, node in evaluation["metrics"].items()}
+    readable = without(("data", "metrics", "networks", "seed"), hashed)
+    return {"id": identify(flat(hashed)), **readable, "extractors": extractors}
+
+
+def without(keys: tuple[str, ...], node: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping less some of its keys."""
+    return {key: value for key, value in node.items() if key not in keys}
 
 
 def _extractor(metric: dict[str, Any]) -> dict[str, Any]:
     """What a metric looks through, less its name in the code."""
     node = metric.get("extractor", {})
-    return {k: v for k, v in node.items() if k != "_target_"} if isinstance(node, dict) else {}
+    return without(("_target_",), node) if isinstance(node, dict) else {}
 
 
-def identify(known: Facts) -> str:
-    """Eight hex digits of :func:`facts`."""
-    return hashing.of_json(known)[:8]
+def identify(facts: Facts) -> str:
+    """Eight hex digits of facts."""
+    return hashing.of_json(facts)[:8]
 
 
 def differences(a: Facts, b: Facts) -> list[str]:
@@ -100,7 +111,7 @@ def flat(node: Any, prefix: str = "") -> Facts:
     """A nested mapping as one of dotted names and JSON texts."""
     if not isinstance(node, dict):
         return {prefix: node if isinstance(node, str) else json.dumps(node, sort_keys=True)}
-    found: Facts = {}
+    facts: Facts = {}
     for key, value in node.items():
-        found |= flat(value, f"{prefix}.{key}" if prefix else str(key))
-    return found
+        facts |= flat(value, f"{prefix}.{key}" if prefix else str(key))
+    return facts

@@ -3,245 +3,281 @@
 from __future__ import annotations
 
 import json
-import math
-import platform
-import subprocess
-from datetime import UTC, datetime
-from importlib.metadata import version
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import torch
-from omegaconf import DictConfig, OmegaConf
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError, from_json
 
-from core import atomic, hashing
+from benchmarks.harness.records import ids, overrides
+from core import atomic
 from core.errors import UserError
-from core.paths import ROOT
 
 SCHEMA = 2  # 1 held the addresses of classes, and its ids depended on them
 NEAR_ZERO = 0.02
-NOT_RECIPE = ("seed", "machine", "logger", "folder", "existing", "checkpoint", "resume")
-"""What does not define the experiment: two runs that differ in these are repetitions."""
+LARGEST = 1e100  # what can still be averaged and squared
 
-PLACES = ("root", "reference_root", "photos_root")
-"""Of the data: where a published set lies on a machine; checksums say whether it is the same."""
-
-STATES = ("finished", "failed")
-"""A record without a state is of a finished run; a failed one has a reason and no metrics."""
-
-NUMBERS = {"cost": ("images", "seconds", "trainable", "peak_bytes")}
-TEXTS = ("method", "data", "source", "eval", "recipe", "paper")
-LARGEST, DEEPEST = 1e100, 30
-"""Bounds of what can be averaged, squared and walked through."""
-PROVENANCE = ("commit", "torch", "lightning", "python", "device", "started", "weights_sha256")
+Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
+Node = dict[str, Any]
+"""An object of JSON of which nothing is asked here."""
 
 
-def recipe(cfg: DictConfig, choices: dict[str, str]) -> str:
-    """Eight hex digits of the unresolved configuration: equal across seeds, machines, folders."""
-    plain = OmegaConf.to_container(cfg, resolve=False)
-    assert isinstance(plain, dict)
-    kept = {key: value for key, value in plain.items() if key not in NOT_RECIPE}
-    if not plain.get("swap", {}).get("resolution"):  # no layer is swapped, in whichever way
-        kept.pop("swap", None)
-    idle = ("about", *(PLACES if plain["data"].get("splits") else ()))
-    kept["data"] = {key: value for key, value in plain["data"].items() if key not in idle}
-    chosen = {group: choices[group] for group in ("method", "data", "source", "eval")}
-    text = json.dumps([unaddressed(kept), chosen], sort_keys=True, default=str)
-    return hashing.of_bytes(text.encode())[:8]
+def fault(sentence: str, **parts: str) -> PydanticCustomError:
+    """What is wrong, as one clause."""
+    return PydanticCustomError("record", sentence, parts)
 
 
-def unaddressed(node: Any) -> Any:
-    """A configuration whose classes stand under their own names, in whichever file they lie.
+def named_with_extractor(metrics: dict[str, Measurement]) -> dict[str, Measurement]:
+    """Metrics that are all called NAME@EXTRACTOR."""
+    for key in metrics:
+        if "@" not in key:
+            raise fault("{key} does not name its extractor", key=key)
+    return metrics
 
-    Ids are hashes of what is meant, so that code can move without renaming its results.
+
+def over_kimg(curves: dict[str, list[float | None]]) -> dict[str, list[float | None]]:
+    """Curves that are equally long and over ``kimg``, which has no gap; or none at all."""
+    if curves and (None in curves.get("kimg", [None]) or len(set(map(len, curves.values()))) > 1):
+        raise fault("curves are equally long lists of numbers over a kimg without gaps")
+    return curves
+
+
+def object_of_objects(metrics: Any) -> Any:
+    """The configured metrics, each an object."""
+    if not isinstance(metrics, dict) or not all(isinstance(m, dict) for m in metrics.values()):
+        raise fault("metrics are an object of objects")
+    return metrics
+
+
+class Part(BaseModel):
+    """A part of a record; what else it holds is kept."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow", populate_by_name=False)
+
+
+class Details(Part):
+    """What a metric says beside its value.
+
+    Attributes:
+        source: the unadapted source's own number, where the metric says it.
+        reference: how many real pictures the value rests on, where it rests on any.
     """
-    if isinstance(node, list):
-        return [unaddressed(value) for value in node]
-    if not isinstance(node, dict):
-        return node
-    return {
-        key: value.rpartition(".")[2] if key == "_target_" else unaddressed(value)
-        for key, value in node.items()
-    }
+
+    source: Number | None = None
+    reference: Any = 0
 
 
-def name(choices: dict[str, str], recipe: str, seed: int) -> str:
-    """File name of a run without its ending."""
-    parts = (choices["method"], choices["data"], choices["source"], recipe, f"s{seed}")
-    return "--".join(parts)
+class Measurement(Part):
+    """What was measured by one metric.
 
-
-def provenance(device: str) -> dict[str, Any]:
-    """Where and with what the run happened."""
-    return {
-        "commit": git("rev-parse", "HEAD"),
-        "dirty": bool(git("status", "--porcelain", "--untracked-files=no", "--", ":!results")),
-        "torch": torch.__version__,
-        "lightning": version("lightning"),
-        "python": platform.python_version(),
-        "device": device,
-        "threads": torch.get_num_threads(),
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-
-
-def git(*words: str) -> str:
-    """What git says of the project, or nothing where there is no repository."""
-    try:
-        done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
-
-
-def validate(record: Any) -> list[str]:
-    """What is wrong with a record, in sentences; empty when it is sound."""
-    if not isinstance(record, dict):
-        return ["A record is a JSON object."]
-    if too_deep(record):
-        return [f"It is nested more than {DEEPEST} deep."]
-    wrong = []
-    if record.get("schema") != SCHEMA:
-        wrong.append(f"schema is {record.get('schema')!r}, expected {SCHEMA}.")
-    wrong += [f"{key} is missing." for key in TEXTS if not isinstance(record.get(key), str)]
-    if not isinstance(record.get("seed"), int):
-        wrong.append("seed is no integer.")
-    metrics = record.get("metrics")
-    if not isinstance(metrics, dict):
-        return [*wrong, "metrics is no object."]
-    state = record.get("state", "finished")
-    if state not in STATES:
-        wrong.append(f"state is {state!r}, no word of {', '.join(STATES)}.")
-    if state == "failed" and not isinstance(record.get("reason"), str):
-        wrong.append("reason is missing, and the run failed.")
-    for key, metric in metrics.items():
-        wrong += faults(key, metric)
-    for part, keys in NUMBERS.items():
-        own = record.get(part)
-        for key in keys:
-            if not isinstance(own, dict) or not finite(own.get(key)) or own[key] < 0:
-                wrong.append(f"{part}.{key} is no number.")
-    where = record.get("provenance")
-    for key in PROVENANCE:
-        if not isinstance(where, dict) or not isinstance(where.get(key), str):
-            wrong.append(f"provenance.{key} is missing.")
-    return [*wrong, *additions(record)]
-
-
-def faults(key: str, metric: Any) -> list[str]:
-    """What is wrong with one metric, in sentences."""
-    wrong = [] if "@" in key else [f"{key} does not name its extractor."]
-    if not isinstance(metric, dict) or metric.get("better") not in ("lower", "higher"):
-        return [*wrong, f"{key} does not say which way is better."]
-    if not finite(metric.get("value")) or not isinstance(metric.get("n"), int):
-        return [*wrong, f"{key} has no finite value or no n."]
-    details = metric.get("details", {})
-    if not isinstance(details, dict) or not finite(details.get("source", 0)):
-        wrong.append(f"{key} has details that are no object, or no number of the source's.")
-    return wrong
-
-
-def additions(record: dict[str, Any]) -> list[str]:
-    """What is wrong with the configuration and with what not every record has, in sentences."""
-    wrong = []
-    config = record.get("config")
-    if not isinstance(config, dict):
-        wrong.append("config is no object.")
-    else:
-        judged = config.get("eval", {})
-        parts = [config.get(key, {}) for key in ("method", "data", "source", "swap")]
-        parts += [judged, judged.get("metrics", {}) if isinstance(judged, dict) else {}]
-        parts += list(parts[-1].values()) if isinstance(parts[-1], dict) else []
-        if not all(isinstance(part, dict) for part in parts):
-            wrong.append("config holds a group or a metric that is no object.")
-    for key in ("overrides", "warnings"):
-        texts = record.get(key, [])
-        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-            wrong.append(f"{key} is no list of texts.")
-    for key in ("of", "reason"):
-        if not isinstance(record.get(key, ""), str):
-            wrong.append(f"{key} is no text.")
-    reasons = record.get("left_out", {})
-    if not isinstance(reasons, dict) or not all(isinstance(r, str) for r in reasons.values()):
-        wrong.append("left_out is no object of texts.")
-    if not is_course(record.get("curves", {})):
-        wrong.append("curves is no object of equally long lists of numbers, kimg among them.")
-    return wrong
-
-
-def is_course(curves: Any) -> bool:
-    """Whether these are curves: lists of numbers or nulls over ``kimg``, or none at all."""
-    if curves == {}:
-        return True
-    if not isinstance(curves, dict) or not all(isinstance(v, list) for v in curves.values()):
-        return False
-    kimg = curves.get("kimg", [None])
-    if not all(finite(at) for at in kimg) or {len(v) for v in curves.values()} != {len(kimg)}:
-        return False
-    return all(v is None or finite(v) for values in curves.values() for v in values)
-
-
-def too_deep(node: Any) -> bool:
-    """Whether objects and lists are nested deeper than any record of ours."""
-    level = [node]
-    for _ in range(DEEPEST):
-        inner = [list(n.values()) if isinstance(n, dict) else n for n in level]
-        level = [v for values in inner for v in values if isinstance(v, dict | list)]
-        if not level:
-            return False
-    return True
-
-
-def strict(node: Any) -> Any:
-    """A configuration as JSON has it: infinity becomes its YAML name."""
-    if isinstance(node, dict):
-        return {str(key): strict(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [strict(value) for value in node]
-    return ".inf" if node == math.inf else node
-
-
-def finite(value: Any) -> bool:
-    """True for an int or float that is no NaN and not beyond what can be squared."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
-
-
-def write(path: Path, record: dict[str, Any]) -> None:
-    """Write a sound record; moved into place, so that no reader ever meets half of it."""
-    wrong = validate(record)
-    if wrong:
-        raise ValueError("This record must not be written: " + " ".join(wrong))
-    text = json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-    try:
-        atomic.write(path, text.encode())
-    except OSError as error:
-        raise UserError(f"The record cannot be written to {path}: {error.strerror}.") from error
-
-
-def read(path: Path) -> dict[str, Any]:
-    """A sound record, or a sentence that says what is wrong with the file."""
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"), parse_constant=refused)
-        json.dumps(record, ensure_ascii=False).encode()  # half a surrogate cannot be written
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not a readable record: {error}.") from error
-    wrong = validate(record)
-    if wrong:
-        raise UserError(f"{path} is not a sound record: {' '.join(wrong)}")
-    return record
-
-
-def refused(word: str) -> None:
-    """Strict JSON has no word for what is no number.
-
-    Raises:
-        ValueError: always.
+    Attributes:
+        n: how many pictures the value rests on.
     """
-    raise ValueError(f"{word} is no JSON")
+
+    value: Number
+    better: Literal["lower", "higher"]
+    n: int
+    details: Details = Details()
 
 
-def disagreement(new: dict[str, Any], old: dict[str, Any]) -> dict[str, float]:
+class Cost(Part):
+    """What a training cost: images shown, seconds, numbers trained, most bytes at a time."""
+
+    images: Amount
+    seconds: Amount
+    trainable: Amount
+    peak_bytes: Amount
+
+
+class Provenance(Part):
+    """Where and with what the run happened; checksums of pictures and networks stand beside."""
+
+    commit: str
+    torch: str
+    lightning: str
+    python: str
+    device: str
+    started: str
+    weights_sha256: str
+    dirty: bool = False
+    shots_sha256: str = ""
+
+
+class Evaluation(Part):
+    """The configuration of the evaluation."""
+
+    seed: Any = 0
+    metrics: Annotated[Node, BeforeValidator(object_of_objects)] = {}
+
+
+class Config(Part):
+    """The resolved configuration of the run, by group."""
+
+    method: Node = {}
+    data: Node = {}
+    source: Node = {}
+    swap: Node = {}
+    eval: Evaluation = Evaluation()
+
+
+class Record(Part):
+    """One run.
+
+    A typed view of a JSON object, which it keeps: :meth:`to_json` gives back all of it, unknown
+    parts and the order of keys included.
+
+    Attributes:
+        recipe: id of the configuration but for the seed.
+        paper: where the method comes from.
+        of: the run whose layers are swapped here; empty for a run of its own.
+        reason: why the run failed.
+        left_out: why a metric has no value, by its name.
+        curves: readings by name over ``kimg``, thousands of images; None where there was none.
+    """
+
+    version: Literal[2] = Field(alias="schema")
+    method: str
+    data: str
+    source: str
+    eval: str
+    seed: int
+    recipe: str
+    paper: str
+    overrides: list[str] = []
+    state: Literal["finished", "failed"] = "finished"
+    reason: str = ""
+    of: str = ""
+    warnings: list[str] = []
+    metrics: Annotated[dict[str, Measurement], AfterValidator(named_with_extractor)]
+    left_out: dict[str, str] = {}
+    cost: Cost
+    curves: Annotated[dict[str, list[Number | None]], AfterValidator(over_kimg)] = {}
+    provenance: Provenance
+    config: Config
+
+    _node: Node = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _failed_for_a_reason(self) -> Record:
+        if self.failed and "reason" not in self.model_fields_set:
+            raise fault("the run failed, and its reason is missing")
+        return self
+
+    @classmethod
+    def from_json(cls, node: Any) -> Record:
+        """The record that a JSON object is.
+
+        Raises:
+            ValueError: it is none; what is wrong, in sentences.
+        """
+        try:
+            record = cls.model_validate(node)
+        except ValidationError as error:
+            raise ValueError(sentences(error)) from None
+        record._node = node
+        return record
+
+    def to_json(self) -> Node:
+        """The object as it was read or made; not to be changed."""
+        return self._node
+
+    @classmethod
+    def read(cls, path: Path) -> Record:
+        """The record of a file.
+
+        Raises:
+            UserError: the file cannot be read or is no record.
+        """
+        try:
+            node = from_json(path.read_bytes(), allow_inf_nan=False)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path} is not a readable record: {error}.") from error
+        try:
+            return cls.from_json(node)
+        except ValueError as error:
+            raise UserError(f"{path} is not a sound record: {error}") from error
+
+    def write(self, path: Path) -> None:
+        """Write the record at once, so that no reader ever meets half of it.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        text = json.dumps(self._node, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+        try:
+            atomic.write(path, text.encode())
+        except OSError as error:
+            raise UserError(f"The record cannot be written to {path}: {error.strerror}.") from error
+
+    @property
+    def failed(self) -> bool:
+        return self.state == "failed"
+
+    @cached_property
+    def name(self) -> str:
+        """What its file and its folder are called, without ending."""
+        groups = {"method": self.method, "data": self.data, "source": self.source}
+        return ids.name(groups, self.recipe, self.seed)
+
+    @cached_property
+    def changes(self) -> tuple[str, ...]:
+        """Overrides of the method, of its training or of the layers that are swapped."""
+        return overrides.of_method(self.overrides)
+
+    @cached_property
+    def data_label(self) -> str:
+        """The data set, with what was changed in it, in the source or in the evaluation."""
+        published = bool(self.config.data.get("splits"))
+        return " ".join((self.data, *overrides.of_task(self.overrides, published=published)))
+
+    @cached_property
+    def task(self) -> tuple[str, ...]:
+        """What was changed in the task, less where data lie: other shots are another benchmark."""
+        return overrides.of_task(self.overrides, published=True)
+
+
+def sentences(error: ValidationError) -> str:
+    """Each fault with its place: ``metrics.kid@tiny.value: input should be a finite number.``"""
+    clauses = []
+    for one in error.errors(include_url=False, include_input=False):
+        words = "it is no JSON object" if one["type"] == "model_type" else one["msg"]
+        place = ".".join(map(str, one["loc"])) or "record"
+        clauses.append(f"{place}: {words[0].lower()}{words[1:]}.")
+    return " ".join(clauses)
+
+
+def disagreement(new: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, float]:
     """Relative difference of every metric that both records hold; near 0 in units of 0.02."""
     shared = [key for key in old["metrics"] if key in new["metrics"]]
     pairs = {key: (new["metrics"][key]["value"], old["metrics"][key]["value"]) for key in shared}
     return {key: abs(a - b) / max(abs(a), abs(b), NEAR_ZERO) for key, (a, b) in pairs.items()}
+
+
+def read(path: Path) -> Node:
+    """A record as plain JSON, for readers that do not know :class:`Record` yet."""
+    return Record.read(path).to_json()
+
+
+def write(path: Path, node: Node) -> None:
+    """Write a record that is plain JSON.
+
+    Raises:
+        ValueError: it is not sound, and must not be written.
+    """
+    try:
+        record = Record.from_json(node)
+    except ValueError as error:
+        raise ValueError(f"This record must not be written: {error}") from error
+    record.write(path)

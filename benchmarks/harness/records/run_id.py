@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
+from benchmarks.harness.records import ids
+from benchmarks.harness.records.record import SCHEMA
 
-from benchmarks.harness.records import record as records
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One row of a table to be: its configuration, what its record begins with, where it lies."""
+class RunId:
+    """A run to be: its configuration, what its record begins with, where it lies."""
 
     cfg: DictConfig
     head: dict[str, Any]
@@ -21,15 +23,18 @@ class Cell:
     published: Path
 
     @classmethod
-    def of(cls, cfg: DictConfig, choices: dict[str, str], overrides: list[str]) -> Cell:
-        """The cell of a resolved configuration; ``overrides`` are the words that made it."""
+    def of(cls, cfg: DictConfig, choices: dict[str, str], overrides: list[str]) -> RunId:
+        """The run of a resolved configuration; ``overrides`` are the words that made it."""
+        from omegaconf import OmegaConf  # not at the top: readers of records need no configuration
+
         if not cfg.swap.resolution:
             overrides = [word for word in overrides if not word.startswith("swap")]
-        recipe = records.recipe(cfg, choices)
-        name = records.name(choices, recipe, cfg.seed)
+        config: Any = OmegaConf.to_container(cfg, resolve=False)
+        recipe = ids.recipe(config, choices)
+        name = ids.name(choices, recipe, cfg.seed)
         head = {
-            "schema": records.SCHEMA,
-            **{group: choices[group] for group in ("method", "data", "source", "eval")},
+            "schema": SCHEMA,
+            **{group: choices[group] for group in ids.GROUPS},
             "seed": cfg.seed,
             "recipe": recipe,
             "overrides": overrides,
@@ -40,7 +45,10 @@ class Cell:
     @property
     def plain(self) -> dict[str, Any]:
         """The resolved configuration as JSON has it, classes under their own names."""
-        return records.unaddressed(records.strict(OmegaConf.to_container(self.cfg, resolve=True)))
+        from omegaconf import OmegaConf
+
+        whole = OmegaConf.to_container(self.cfg, resolve=True)
+        return ids.unaddressed(ids.spell_infinity(whole))
 
     @property
     def title(self) -> str:

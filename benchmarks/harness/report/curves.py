@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from benchmarks.harness.report.axes import Axis, number
+from benchmarks.harness.records.record import Record
 
-Record = dict[str, Any]
-WIDTH, HEIGHT, EDGE = 180, 90, 4
+Points = list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
-class Panel:
+class CurvePanel:
     """The curves of one method: points of a polyline by seed."""
 
     name: str
-    says: str
+    description: str
     lines: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
-class Course:
+class ReadingCurves:
     """One reading of all methods on a common scale.
 
     Attributes:
@@ -34,54 +32,53 @@ class Course:
     low: str
     high: str
     kimg: str
-    panels: tuple[Panel, ...]
+    panels: tuple[CurvePanel, ...]
 
 
-def courses(rows: Mapping[str, Sequence[Record]]) -> list[Course]:
+def readings(runs: Mapping[str, Sequence[Record]]) -> Iterator[ReadingCurves]:
     """One for every reading that any of the runs has and that ever moves.
 
     Args:
-        rows: the runs of each method on one data set.
+        runs: those of each method on one data set.
     """
-    names = {name for runs in rows.values() for run in runs for name in run.get("curves", {})}
-    return [made for name in sorted(names - {"kimg"}) if (made := course(name, rows)).panels]
+    names = {name for own in runs.values() for run in own for name in run.curves}
+    for name in sorted(names - {"kimg"}):
+        lines = {
+            method: {f"seed {run.seed}": points(run, name) for run in own if name in run.curves}
+            for method, own in runs.items()
+        }
+        every = [point for own in lines.values() for line in own.values() for point in line]
+        if len({value for _, value in every}) > 1:
+            yield reading_curves(name, lines, every)
 
 
-def course(reading: str, rows: Mapping[str, Sequence[Record]]) -> Course:
-    """The panels of one reading; without any where it is the same all the time."""
-    points = {name: [(run["seed"], list(pairs(run, reading))) for run in runs]
-              for name, runs in rows.items()}  # fmt: skip
-    every = [pair for lines in points.values() for _, line in lines for pair in line]
-    values, ends = {value for _, value in every}, [at for at, _ in every]
-    if len(values) < 2:
-        return Course(reading, "", "", "", ())
-    x = Axis(0.0, max(*ends, 1e-3), EDGE, WIDTH - EDGE)
-    y = Axis(min(values), max(values), HEIGHT - EDGE, EDGE)
-    panels = [panel(name, reading, lines, x, y) for name, lines in points.items()]
-    shown = tuple(one for one in panels if one.lines)
-    return Course(reading, number(y.low), number(y.high), number(x.high), shown)
-
-
-def pairs(run: Record, reading: str) -> Iterator[tuple[float, float]]:
+def points(run: Record, reading: str) -> Points:
     """Thousands of images and value, where there is one."""
-    curves = run.get("curves", {})
-    for at, value in zip(curves.get("kimg", []), curves.get(reading, []), strict=False):
-        if value is not None:
-            yield at, value
+    pairs = zip(run.curves["kimg"], run.curves[reading], strict=True)
+    return [(at, value) for at, value in pairs if at is not None and value is not None]
 
 
-def panel(
-    name: str,
-    reading: str,
-    lines: Sequence[tuple[int, Sequence[tuple[float, float]]]],
-    x: Axis,
-    y: Axis,
-) -> Panel:
-    """The curves of one method."""
-    drawn = [
-        (f"seed {seed}", " ".join(f"{x.at(at):g},{y.at(value):g}" for at, value in line))
-        for seed, line in lines
-        if line
+def reading_curves(
+    reading: str, lines: Mapping[str, Mapping[str, Points]], every: Points
+) -> ReadingCurves:
+    """The panels of one reading; their pictures are a hundred units wide and high."""
+    low, high = min(value for _, value in every), max(value for _, value in every)
+    end = max(*(at for at, _ in every), 1e-3)  # a run that ended at once has no length
+
+    def polyline(line: Points) -> str:
+        return " ".join(
+            f"{100 * at / end:.4g},{100 * (high - value) / (high - low):.4g}" for at, value in line
+        )
+
+    panels = [
+        CurvePanel(
+            method,
+            f"{reading} of {method}; it ends at "
+            + ", ".join(f"{line[-1][1]:.4g}" for line in own.values() if line),
+            tuple((seed, polyline(line)) for seed, line in own.items() if line),
+        )
+        for method, own in lines.items()
     ]
-    last = ", ".join(number(line[-1][1]) for _, line in lines if line)
-    return Panel(name, f"{reading} of {name}; it ends at {last}", tuple(drawn))
+    return ReadingCurves(
+        reading, f"{low:.4g}", f"{high:.4g}", f"{end:.4g}", tuple(p for p in panels if p.lines)
+    )

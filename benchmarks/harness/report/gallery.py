@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records.record import Record
 from benchmarks.harness.report.thumbnails import LATENTS, PHOTOS, SIDE, SOURCE, TRUTH, Strips
 from core import atomic
 from core.errors import UserError
@@ -34,7 +34,7 @@ QUALITY = 60  # of the JPEG, which is to stay under 200 kB
 
 
 @dataclass(frozen=True)
-class Row:
+class GalleryRow:
     """A label and one strip of people for each style, uint8 [PHOTOS, SIDE, SIDE, 3]."""
 
     label: str
@@ -55,13 +55,13 @@ def write(path: Path, folder: Path) -> None:
         raise UserError(f"{path} cannot be written: {error.strerror}.") from error
 
 
-def rows(folder: Path) -> list[Row]:
+def rows(folder: Path) -> list[GalleryRow]:
     """Photographs, one row a method, truth.
 
     Raises:
         UserError: there is no method with records and strips of every style.
     """
-    strips = Strips.found(folder, local=False)
+    strips = Strips.read(folder, local=False)
     runs = own_runs(folder)
     methods = [m for m in runs if m not in VARIANTS and set(runs[m]) >= set(STYLES)]
     methods.sort(key=lambda m: fmean(run.kid for style in STYLES for run in runs[m][style]))
@@ -69,13 +69,16 @@ def rows(folder: Path) -> list[Row]:
         raise UserError(f"{folder} has no method with records of {', '.join(STYLES)}.")
     first = {m: [min(runs[m][s], key=lambda run: run.seed).name for s in STYLES] for m in methods}
     return [
-        Row("photo", [people(strips, scene(strips, style, SOURCE)) for style in STYLES]),
-        *(Row(method, [people(strips, name) for name in first[method]]) for method in methods),
-        Row("truth", [people(strips, scene(strips, style, TRUTH)) for style in STYLES]),
+        GalleryRow("photo", [people(strips, scene(strips, style, SOURCE)) for style in STYLES]),
+        *(
+            GalleryRow(method, [people(strips, name) for name in first[method]])
+            for method in methods
+        ),
+        GalleryRow("truth", [people(strips, scene(strips, style, TRUTH)) for style in STYLES]),
     ]
 
 
-class Run(NamedTuple):
+class GalleryRun(NamedTuple):
     """Of a record: its name, its seed, and what methods are ordered by."""
 
     name: str
@@ -83,14 +86,14 @@ class Run(NamedTuple):
     kid: float
 
 
-def own_runs(folder: Path) -> dict[str, dict[str, list[Run]]]:
+def own_runs(folder: Path) -> dict[str, dict[str, list[GalleryRun]]]:
     """Finished runs of methods as their yamls have them, by method and style."""
-    runs: dict[str, dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
+    runs: dict[str, dict[str, list[GalleryRun]]] = defaultdict(lambda: defaultdict(list))
     for path in sorted((folder / "runs").glob(f"*--{PREFIX}*--{SOURCE_NAME}--*.json")):
-        record = records.read(path)
-        if record.get("state", "finished") == "finished" and not record.get("overrides"):
-            run = Run(path.stem, record["seed"], float(record["metrics"][METRIC]["value"]))
-            runs[record["method"]][record["data"].removeprefix(PREFIX)].append(run)
+        record = Record.read(path)
+        if not record.failed and not record.overrides:
+            run = GalleryRun(path.stem, record.seed, record.metrics[METRIC].value)
+            runs[record.method][record.data.removeprefix(PREFIX)].append(run)
     return runs
 
 
@@ -116,7 +119,7 @@ def people(strips: Strips, name: str) -> np.ndarray:
     return tiles[0 if name.endswith(f"--{TRUTH}") else LATENTS :][:PHOTOS]
 
 
-def draw(content: Sequence[Row]) -> Image.Image:
+def draw(content: Sequence[GalleryRow]) -> Image.Image:
     """The picture: methods on the left, styles on top, a wider gap around the methods."""
     width = LABEL + len(STYLES) * (PHOTOS * (TILE + GAP) + GROUP_GAP) - GROUP_GAP + MARGIN
     height = 2 * MARGIN + FONT_SIZE + len(content) * (TILE + GAP) + 2 * GROUP_GAP

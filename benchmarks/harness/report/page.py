@@ -5,37 +5,37 @@ from __future__ import annotations
 import base64
 import json
 import re
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
-from benchmarks.harness.leaderboard import csv_json, formats, layout
-from benchmarks.harness.leaderboard.facts import state
-from benchmarks.harness.leaderboard.selection import Selection, tables
+from benchmarks.harness.leaderboard import csv_json, formats, layout, rendering
+from benchmarks.harness.leaderboard.selection import Selection, read_tables
 from benchmarks.harness.leaderboard.tables import Table
-from benchmarks.harness.report import curves, image_grid, overview, scatter, thumbnails
-from benchmarks.harness.report.image_grid import Matrix
+from benchmarks.harness.records.record import Record
+from benchmarks.harness.report import curves, glance, image_grid, overview, scatter, thumbnails
+from benchmarks.harness.report.image_grid import ImageGrid
 from benchmarks.harness.report.sprites import Sprites
 from benchmarks.harness.report.thumbnails import Strips
 from core import hashing
 
 HERE = Path(__file__).parent
-Record = dict[str, Any]
 ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})(v\d+)?")
 
 
 @dataclass(frozen=True)
-class Section:
+class DataSection:
     """All about one data set."""
 
-    matrix: Matrix
+    grid: ImageGrid
     plots: list[scatter.Plot]
-    courses: list[curves.Course]
+    readings: list[curves.ReadingCurves]
 
 
 @dataclass(frozen=True)
@@ -57,28 +57,29 @@ def render(folder: Path, *, local: bool) -> str:
     Raises:
         UserError: there are no records, or one is not sound.
     """
-    made, dirty = tables(Selection(folder=folder))
-    made.sort(key=lambda table: -sum(len(row.records) for row in table.rows))
-    sprites = Sprites(Strips.found(folder, local=local))
-    sprites.reserve(important(made))
-    sections = [one for table in made for one in sections_of(table, sprites)]
-    records = [record for table in made for row in table.rows for record in row.records]
+    tables, dirty = read_tables(Selection(folder=folder))
+    tables.sort(key=lambda table: (table.makes_source, -len(list(table.records))))
+    sprites = Sprites(Strips.read(folder, local=local))
+    sprites.reserve(important(tables))
+    sections = [one for table in tables for one in sections_of(table, sprites)]
+    records = [record for table in tables for record in table.records]
     script = (HERE / "script.js").read_text(encoding="utf-8")
     return environment().get_template("template.html").render(
         facts=facts(records),
         dirty=dirty,
-        overviews=[overview.overview(table) for table in made if table.columns],
+        overviews=[overview.overview(table) for table in tables if table.columns],
+        glances=list(glance.glances([one.grid for one in sections])),
         sections=sections,
-        ambiguous=len({one.matrix.data for one in sections}) < len(sections),
-        spendings=[spending(table) for table in made],
+        ambiguous=len({one.grid.data for one in sections}) < len(sections),
+        spendings=[spending(table) for table in tables],
         groups=[
             (row.label, [entry(r) for r in row.records])
-            for one in made
+            for one in tables
             for row in sorted(one.rows, key=lambda row: layout.place(row, {}))
         ],
         compare=comparable(sections),
         sprites=sprites,
-        local=any(not thumbnails.free(r) and sprites.get(thumbnails.name(r)) for r in records),
+        local=any(not thumbnails.is_public(r) and sprites.get(r.name) for r in records),
         style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=base64.b64encode(bytes.fromhex(hashing.of_bytes(script.encode()))).decode(),
@@ -88,15 +89,9 @@ def render(folder: Path, *, local: bool) -> str:
 @cache
 def environment() -> Environment:
     """Templates in which everything is escaped and nothing may be missing."""
-    made = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters["breakable"] = breakable
-    return made
+    env = rendering.environment("html", HERE)
+    env.filters["breakable"] = breakable
+    return env
 
 
 def breakable(name: str) -> Markup:
@@ -105,55 +100,56 @@ def breakable(name: str) -> Markup:
     return Markup("<wbr>").join(parts)
 
 
-def important(made: Sequence[Table]) -> Iterator[str]:
+def important(tables: Sequence[Table]) -> Iterator[str]:
     """Names of strips, those that the page needs most first: scenes, then runs by their seed."""
-    records = [record for table in made for row in table.rows for record in row.records]
+    records = [record for table in tables for record in table.records]
     for record in records:
         for part in (thumbnails.SOURCE, thumbnails.SHOTS, thumbnails.TRUTH):
             yield f"{thumbnails.scene(record)}--{part}"
-    for record in sorted(records, key=lambda r: (r["seed"], image_grid.level(r))):
-        yield thumbnails.name(record)
+    for record in sorted(records, key=lambda r: (r.seed, image_grid.level(r))):
+        yield record.name
 
 
-def sections_of(table: Table, sprites: Sprites) -> Iterator[Section]:
+def sections_of(table: Table, sprites: Sprites) -> Iterator[DataSection]:
     """What is shown of each data set of a table."""
     order = overview.order(table)
-    for one in image_grid.matrices(table, order, sprites):
-        rows = {row.label: row for row in table.rows}
-        runs = {label: image_grid.on(rows[label], one.data) for label in order if label in rows}
-        yield Section(one, scatter.plots(table, one.data), curves.courses(runs))
+    rows = {row.label: row for row in table.rows}
+    for one in image_grid.image_grids(table, order, sprites):
+        runs = {label: rows[label].by_data.get(one.data, []) for label in order if label in rows}
+        yield DataSection(one, list(scatter.plots(table, one.data)), list(curves.readings(runs)))
 
 
 def facts(records: Sequence[Record]) -> dict[str, Any]:
     """What the page is made of, in numbers."""
-    commits = {record["provenance"]["commit"][:10] for record in records}
     return {
         "records": len(records),
-        "methods": len({record["method"] for record in records}),
-        "data": len({record["data"] for record in records}),
-        "seeds": len({record["seed"] for record in records}),
-        "failed": sum(state(record) == "failed" for record in records),
-        "newest": max((r["provenance"]["started"] for r in records), default="")[:10],
-        "commits": len(commits),
+        "methods": len({record.method for record in records}),
+        "data": len({record.data for record in records}),
+        "seeds": len({record.seed for record in records}),
+        "failed": sum(record.failed for record in records),
+        "newest": max((record.provenance.started for record in records), default="")[:10],
+        "commits": len({record.provenance.commit[:10] for record in records}),
     }
 
 
 def spending(table: Table) -> Spending:
     """What a run of each method cost: the median over its seeds, the mean over the data sets."""
     heads = ("minutes", "images", "trainable")
-    found = []
+    rows = {row.label: row for row in table.rows}
+    means = {}
     for label in overview.order(table):
-        own = [record for row in table.rows if row.label == label for record in row.records]
-        costs = [csv_json.costs(own, data) for data in table.data]
-        costs = [cost for cost in costs if cost]
-        if costs:
-            found.append((label, [sum(c[h] for c in costs) / len(costs) for h in heads]))
-    most = [max((v[i] for _, v in found), default=0.0) or 1.0 for i in range(len(heads))]
-    rows = tuple(
-        (label, tuple((amount(h, v), v / m) for h, v, m in zip(heads, values, most, strict=True)))
-        for label, values in found
+        costs = [csv_json.costs(rows[label], data) for data in table.data] if label in rows else []
+        if costs := [cost for cost in costs if cost]:
+            means[label] = [statistics.fmean(cost[head] for cost in costs) for head in heads]
+    most = [max((own[i] for own in means.values()), default=0.0) or 1.0 for i in range(len(heads))]
+    return Spending(
+        table.title,
+        heads,
+        tuple(
+            (label, tuple((amount(h, v), v / m) for h, v, m in zip(heads, own, most, strict=True)))
+            for label, own in means.items()
+        ),
     )
-    return Spending(table.title, heads, rows)
 
 
 def amount(head: str, value: float) -> str:
@@ -162,24 +158,26 @@ def amount(head: str, value: float) -> str:
 
 
 def entry(record: Record) -> dict[str, Any]:
-    """What is told of one record."""
-    paper = ARXIV.fullmatch(record["paper"])
+    """What the page says of one record."""
+    paper = ARXIV.fullmatch(record.paper)
+    node = record.to_json()
     return {
-        "name": thumbnails.name(record),
         "level": image_grid.level(record),
         "record": record,
-        "state": state(record),
+        "cost": node["cost"],
         "link": f"https://arxiv.org/abs/{paper[1]}" if paper else "",
-        "provenance": [(k, shown(v)) for k, v in record["provenance"].items()],
+        "provenance": [(key, short_text(value)) for key, value in node["provenance"].items()],
         "details": {
-            k: ", ".join(f"{name} {shown(v)}" for name, v in m.get("details", {}).items())
-            for k, m in record["metrics"].items()
+            key: ", ".join(
+                f"{name} {short_text(value)}" for name, value in metric.get("details", {}).items()
+            )
+            for key, metric in node["metrics"].items()
         },
-        "config": "\n".join(outline(record["config"])),
+        "config": "\n".join(outline(node["config"])),
     }
 
 
-def shown(value: Any) -> str:
+def short_text(value: Any) -> str:
     """A JSON value as a short text."""
     if isinstance(value, float):
         return f"{value:.6g}"
@@ -195,19 +193,19 @@ def outline(node: Any, indent: str = "") -> Iterator[str]:
             yield f"{indent}{mark}"
             yield from outline(value, f"{indent}  ")
         else:
-            yield f"{indent}{mark} {shown(value)}"
+            yield f"{indent}{mark} {short_text(value)}"
 
 
-def comparable(sections: Sequence[Section]) -> list[dict[str, Any]]:
+def comparable(sections: Sequence[DataSection]) -> list[dict[str, Any]]:
     """What the view of two methods needs, as JSON: strips and numbers of each method."""
-    found = []
+    nodes = []
     for section in sections:
-        one = section.matrix
+        one = section.grid
         columns = [
             {
                 "name": column.name,
                 "first": column.first,
-                "strips": {f"{at}/{seed}": s.index for (at, seed), s in column.shown.items()},
+                "strips": {f"{at}/{seed}": s.index for (at, seed), s in column.strips.items()},
                 "numbers": {
                     at: [f"{e.mean} ± {e.std}" if e.std else e.mean or e.sign for e in entries]
                     for at, entries in column.numbers.items()
@@ -215,7 +213,7 @@ def comparable(sections: Sequence[Section]) -> list[dict[str, Any]]:
             }
             for column in one.columns
         ]
-        found.append(
+        nodes.append(
             {
                 "data": one.data,
                 "source": one.table.source,
@@ -226,4 +224,4 @@ def comparable(sections: Sequence[Section]) -> list[dict[str, Any]]:
                 "columns": columns,
             }
         )
-    return found
+    return nodes

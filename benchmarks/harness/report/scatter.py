@@ -1,55 +1,52 @@
-"""Two metrics against each other: named points with their spread over the seeds."""
+"""Two metrics against each other: named points with their spread over the seeds.
+
+Matplotlib draws axes and bars, as SVG in the colours of the page. The template adds
+what is placed by pixels: the better corner, points with their titles, names and lines to them.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+import io
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
 
 from benchmarks.harness.leaderboard import csv_json, formats, layout
-from benchmarks.harness.leaderboard.tables import Cell, Column, Table
-from benchmarks.harness.report.axes import Axis, around, number
+from benchmarks.harness.leaderboard.tables import Cell, MetricColumn, Table
+from benchmarks.harness.report import labels
+from benchmarks.harness.report.labels import Box, Label, Spot
 
-WIDTH, HEIGHT = 380, 300
-LEFT, RIGHT, TOP, BOTTOM = 46, 10, 24, 44
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH, HEIGHT = 380, 300  # pixels, of which the page makes as many as there is room for
+FRAME = Box(46, 24, WIDTH - 10, HEIGHT - 44)
 DISC = 110  # radius of the tint in the better corner
 FEWEST = 2  # points that make a plot
-LONGEST = 26  # signs of a label
-SIGN, LINE = 6.1, 13.0  # pixels of a letter and a line of a label
+LONGEST = 26  # signs of a name
+AIR = 0.08  # share of an axis beyond its outermost bars
+TINY = 1e-9  # a value below it is 0, and a difference of so small a share none
+NEAR_ZERO = 0.3  # of the largest value: an axis that comes so near to 0 shows it
 QUALITY = ("kid", "fid", "fd")
 DIVERSITY = ("intra", "recall", "coverage")
 STRUCTURE = ("landmarks", "identity", "translation")
-PLACES = (
-    (8, 4, "start"),
-    (-8, 4, "end"),
-    (0, -9, "middle"),
-    (0, 17, "middle"),
-    (7, -6, "start"),
-    (7, 14, "start"),
-    (-7, -6, "end"),
-    (-7, 14, "end"),
-)
-"""Of a label beside its point: shift to the right, shift down, anchor."""
 
-RINGS = (24, 38, 54)  # pixels from a point to places further away, which need a line to it
-NEAR = 0.3  # share of a ring's radius within which a label stands above or below its point
-FAR = 30  # square pixels of cover that a place further away is worth
-LOOSE = 40  # square pixels that the label of a swapped level may cover; it is left out otherwise
-
-Box = tuple[float, float, float, float]
-Spot = tuple[float, float]
-Label = tuple[float, float, str]
-
-
-def ring(radius: int) -> Iterator[Label]:
-    """Twelve places around a point."""
-    for hour in range(12):
-        right, down = (f(math.tau * hour / 12) for f in (math.cos, math.sin))
-        anchor = "start" if right > NEAR else "end" if right < -NEAR else "middle"
-        yield round(radius * right), round(radius * down) + 4, anchor
-
-
-EVERYWHERE = (*PLACES, *(place for radius in RINGS for place in ring(radius)))
+ACCENT, MUTED, LINE = "#000001", "#000002", "#000003"
+COLOURS = {ACCENT: "var(--accent)", MUTED: "var(--muted)", LINE: "var(--line)"}
+"""Stand-ins, for Matplotlib knows no variables of CSS, by which the page turns dark."""
+SETTINGS: Any = {
+    "svg.fonttype": "none",  # text stays text: to be searched, copied, read aloud
+    "svg.hashsalt": "styleshift",  # the same picture gives the same bytes
+    "text.parse_math": False,  # a name may hold a dollar sign
+    "font.size": 11,
+    "figure.dpi": 72,  # a point is a pixel
+}
 
 
 @dataclass(frozen=True)
@@ -70,32 +67,26 @@ class Dot:
     @property
     def label(self) -> str:
         """What stands beside the point; a swapped level is joined to its method by a line."""
-        name = self.level or self.name
+        name = " ".join((self.level or self.name).split())
         return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A drawn point: pixels of its middle, of the ends of its bars, and of its label.
-
-    Attributes:
-        name: beside the point; empty where there is no room for it.
-        leader: path from the point to a label that is further away, or empty.
-    """
+    """A drawn point: its pixels, its label where there is room for one, a path to a far one."""
 
     name: str
-    says: str
+    description: str
     x: float
     y: float
-    bars: tuple[float, float, float, float]
-    label: tuple[float, float, str]
+    label: Label | None
     leader: str
     whole: bool
 
 
 @dataclass(frozen=True)
 class Plot:
-    """A finished scatter plot.
+    """A finished scatter plot: what Matplotlib drew, and what lies upon it.
 
     Attributes:
         corner: path of the quarter of a disc in which the better points lie.
@@ -103,50 +94,37 @@ class Plot:
     """
 
     title: str
-    says: str
-    x_title: str
-    y_title: str
-    x: Axis
-    y: Axis
-    marks: tuple[Mark, ...]
+    description: str
+    drawing: Markup
     corner: str
     trails: tuple[str, ...]
+    marks: tuple[Mark, ...]
 
 
-def first(columns: Sequence[Column], names: Sequence[str]) -> Column | None:
+def first(columns: Sequence[MetricColumn], names: Sequence[str]) -> MetricColumn | None:
     """The column of the first of these metrics that there is."""
-    known = {formats.base(column.metric): column for column in reversed(columns)}
-    return next((known[name] for name in names if name in known), None)
+    by_name = {formats.base(column.metric): column for column in reversed(columns)}
+    return next((by_name[name] for name in names if name in by_name), None)
 
 
-def plots(table: Table, data: str) -> list[Plot]:
+def plots(table: Table, data: str) -> Iterator[Plot]:
     """Quality against diversity, structure and cost on one data set, as far as it is measured."""
     quality = first(table.of(data), QUALITY)
     if quality is None:
-        return []
-    made = []
+        return
     for word, names in (("diversity", DIVERSITY), ("structure", STRUCTURE)):
         other = first(table.of(data), names)
-        if other is None:
-            continue
-        dots = list(against(table, quality, other))
-        if len(dots) >= FEWEST:
-            titles, best = (titled(other), titled(quality)), (other.better, quality.better)
-            made.append(plot(f"Quality against {word}", dots, titles, best))
+        dots = list(against(table, quality, other)) if other else []
+        if other and len(dots) >= FEWEST:
+            titles, better = (other.heading, quality.heading), (other.better, quality.better)
+            yield plot(f"Quality against {word}", dots, titles, better)
     dots = list(costs(table, quality))
     if len(dots) >= FEWEST:
-        titles, best = ("minutes of training, median ↓", titled(quality)), ("lower", quality.better)
-        made.append(plot("Quality against cost", dots, titles, best, log=True))
-    return made
+        titles = ("minutes of training, median ↓", quality.heading)
+        yield plot("Quality against cost", dots, titles, ("lower", quality.better), log=True)
 
 
-def titled(column: Column) -> str:
-    """A metric with its factor and the way that is better."""
-    shown = formats.style(column.metric)
-    return f"{shown.heading()} {formats.ARROWS[column.better]}"
-
-
-def against(table: Table, quality: Column, other: Column) -> Iterator[Dot]:
+def against(table: Table, quality: MetricColumn, other: MetricColumn) -> Iterator[Dot]:
     """The rows that have a number in both columns, swapped levels behind their method."""
     for row in sorted(table.rows, key=lambda row: layout.place(row, {})):
         x, y = (scaled(table.cell(row, c), c) for c in (other, quality))
@@ -154,20 +132,20 @@ def against(table: Table, quality: Column, other: Column) -> Iterator[Dot]:
             yield Dot(row.whole, x[0], y[0], x[1], y[1], layout.layers(row.swapped))
 
 
-def costs(table: Table, quality: Column) -> Iterator[Dot]:
+def costs(table: Table, quality: MetricColumn) -> Iterator[Dot]:
     """The methods that have a number and took time; swapping layers takes none."""
-    for row in (row for row in table.rows if not row.swapped):
+    for row in table.unswapped.rows:
         y = scaled(table.cell(row, quality), quality)
-        minutes = csv_json.costs(row.records, quality.data).get("minutes", 0.0)
+        minutes = csv_json.costs(row, quality.data).get("minutes", 0.0)
         if y and minutes > 0:
             yield Dot(row.label, minutes, y[0], 0.0, y[1])
 
 
-def scaled(cell: Cell, column: Column) -> tuple[float, float] | tuple[()]:
+def scaled(cell: Cell, column: MetricColumn) -> tuple[float, float] | tuple[()]:
     """Mean and deviation in printed units, or nothing where there is no number."""
     if not cell.values:
         return ()
-    factor = formats.style(column.metric).factor
+    factor = column.format.factor
     return cell.mean * factor, (cell.std * factor if len(cell.values) > 1 else 0.0)
 
 
@@ -175,101 +153,144 @@ def plot(
     title: str,
     dots: Sequence[Dot],
     titles: tuple[str, str],
-    best: tuple[str, str],
+    better: tuple[str, str],
     *,
     log: bool = False,
 ) -> Plot:
-    """The drawn plot of some dots."""
-    x = around([d.x + sign * d.dx for d in dots for sign in (-1, 1)], LEFT, WIDTH - RIGHT, log=log)
-    y = around(
-        [d.y + sign * d.dy for d in dots for sign in (-1, 1)], HEIGHT - BOTTOM, TOP, zero=True
-    )
-    spots = [(x.at(d.x), y.at(d.y)) for d in dots]
-    marks = [
+    """The drawn plot of some dots.
+
+    Args:
+        title: of the plot.
+        dots: at least one.
+        titles: of the horizontal and the vertical axis.
+        better: which way each of them is better.
+        log: whether equal ratios are equally long horizontally.
+    """
+    with blank(titles, log=log) as (figure, axes):
+        spread(axes, dots)
+        spots = [(round(x, 1), round(HEIGHT - y, 1)) for x, y in pixels(axes, dots)]
+        drawing = inline(figure)
+    names = [dot.label for dot in dots]
+    room = Box(FRAME.left, FRAME.top - labels.LINE, WIDTH, FRAME.bottom)
+    places = labels.place(names, spots, [bool(dot.level) for dot in dots], room)
+    marks = tuple(
         Mark(
-            name=d.label if label else "",
-            says=f"{d.name} {d.level}".strip()
-            + f": {titles[0]} {number(d.x)}, {titles[1]} {number(d.y)}",
-            x=at[0],
-            y=at[1],
-            bars=(x.at(d.x - d.dx) if d.dx else at[0], x.at(d.x + d.dx), *ends(y, d)),
-            label=label or (*at, "middle"),
-            leader=leader(at, label) if label else "",
-            whole=not d.level,
+            name=dot.label,
+            description=f"{dot.name} {dot.level}".strip()
+            + f": {titles[0]} {dot.x:.4g}, {titles[1]} {dot.y:.4g}",
+            x=spot[0],
+            y=spot[1],
+            label=label,
+            leader=path((spot, label.end(spot))) if label and label.far else "",
+            whole=not dot.level,
         )
-        for d, at, label in zip(dots, spots, labelled(dots, spots), strict=True)
-    ]
-    corner = quarter(best[0] == "higher", best[1] == "higher")
-    says = f"{title}: " + "; ".join(mark.says for mark in marks) + "."
-    return Plot(title, says, *titles, x, y, tuple(marks), corner, tuple(trails(dots, spots)))
+        for dot, spot, label in zip(dots, spots, places, strict=True)
+    )
+    description = f"{title}: " + "; ".join(mark.description for mark in marks) + "."
+    return Plot(title, description, drawing, quarter(better), tuple(trails(dots, spots)), marks)
+
+
+@contextmanager
+def blank(titles: tuple[str, str], *, log: bool) -> Iterator[tuple[Figure, Axes]]:
+    """An empty figure with its axes, and Matplotlib's settings as the page needs them."""
+    import matplotlib  # 0.9 s of CPU, which only a page with plots pays
+    from matplotlib import ticker
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(SETTINGS), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the browser has the letters
+        figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
+        left, bottom = FRAME.left / WIDTH, 1 - FRAME.bottom / HEIGHT
+        wide, high = (FRAME.right - FRAME.left) / WIDTH, (FRAME.bottom - FRAME.top) / HEIGHT
+        axes = figure.add_axes((left, bottom, wide, high), frameon=False)
+        axes.set_xscale("log" if log else "linear")
+        axes.grid(color=LINE, linewidth=1, clip_on=False)
+        axes.tick_params(length=0, pad=6, labelcolor=MUTED, which="both")
+        axes.set_xlabel(titles[0], loc="right", color=MUTED)
+        axes.set_title(titles[1], loc="left", color=MUTED, fontsize=11, pad=10)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(ticker.MaxNLocator(5, steps=[1, 2, 5, 10]))
+            axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:.4g}"))
+            axis.set_minor_locator(ticker.NullLocator())
+        yield figure, axes
+
+
+def spread(axes: Axes, dots: Sequence[Dot]) -> None:
+    """A bar of one deviation to both sides of each dot, and ends of the axes that show all bars."""
+    from matplotlib.ticker import LogLocator
+
+    wide = [(dot.x - dot.dx, dot.x + dot.dx) for dot in dots]
+    high = [(dot.y - dot.dy, dot.y + dot.dy) for dot in dots]
+    for dot, xs, ys in zip(dots, wide, high, strict=True):
+        for bar in ((xs, (dot.y, dot.y)), ((dot.x, dot.x), ys)):
+            axes.plot(*bar, color=ACCENT, alpha=0.35, linewidth=1.5, clip_on=False)
+    log = axes.get_xscale() == "log"
+    start, end = limits([x for xs in wide for x in xs], log=log)
+    axes.set_xlim(start, end)
+    if log and end > 10 * start:  # evenly spaced numbers would crowd at the end
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.set_ylim(limits([y for ys in high for y in ys], zero=True))
+
+
+def limits(
+    values: Sequence[float], *, log: bool = False, zero: bool = False
+) -> tuple[float, float]:
+    """Ends of an axis that shows all values (one at least) with some air; with 0 if it is near."""
+    low, high = min(values), max(values)
+    if log:
+        factor = max((high / low) ** AIR, 1.15)
+        return low / factor, high * factor
+    if zero and 0 < low < NEAR_ZERO * high:
+        low = 0.0
+    size = max(abs(low), abs(high))
+    if size < TINY:
+        return -1.0, 1.0
+    air = AIR * (high - low) if high - low > TINY * size else 0.1 * size
+    return low - (0.0 if zero and low == 0 else air), high + air
+
+
+def pixels(axes: Axes, dots: Sequence[Dot]) -> list[Spot]:
+    """Where the dots lie, from the lower left corner."""
+    return [(float(x), float(y)) for x, y in axes.transData.transform([(d.x, d.y) for d in dots])]
+
+
+def quarter(better: tuple[str, str]) -> str:
+    """Path of a quarter of a disc in the corner in which the better points lie."""
+    right, top = (way == "higher" for way in better)
+    x, dx = (FRAME.right, -DISC) if right else (FRAME.left, DISC)
+    y, dy = (FRAME.top, DISC) if top else (FRAME.bottom, -DISC)
+    return f"M{x} {y}h{dx}A{DISC} {DISC} 0 0 {int(right != top)} {x} {y + dy}z"
 
 
 def trails(dots: Sequence[Dot], spots: Sequence[Spot]) -> Iterator[str]:
     """A path through the points of each method that has swapped levels."""
     for name in dict.fromkeys(dot.name for dot in dots if dot.level):
-        own = [at for dot, at in zip(dots, spots, strict=True) if dot.name == name]
-        yield "M" + "L".join(f"{x:g} {y:g}" for x, y in own)
+        yield path(spot for dot, spot in zip(dots, spots, strict=True) if dot.name == name)
 
 
-def quarter(right: bool, top: bool) -> str:
-    """Path of a quarter of a disc in a corner of the plot."""
-    x, dx = (WIDTH - RIGHT, -DISC) if right else (LEFT, DISC)
-    y, dy = (TOP, DISC) if top else (HEIGHT - BOTTOM, -DISC)
-    return f"M{x} {y}h{dx}A{DISC} {DISC} 0 0 {int(right != top)} {x} {y + dy}z"
+def path(spots: Iterable[Spot]) -> str:
+    """The path of an SVG through some pixels."""
+    return "M" + "L".join(f"{x:g} {y:g}" for x, y in spots)
 
 
-def ends(axis: Axis, dot: Dot) -> tuple[float, float]:
-    """Pixels of the ends of a vertical bar."""
-    return axis.at(dot.y - dot.dy), axis.at(dot.y + dot.dy)
-
-
-def labelled(dots: Sequence[Dot], spots: Sequence[Spot]) -> list[Label | tuple[()]]:
-    """A place for every name: beside its point, where it covers least of what is there.
-
-    The most crowded points choose first; levels last, and they go without where there is no room.
+def inline(figure: Figure) -> Markup:
+    """The drawing as the inside of an SVG: the page's fonts and colours, no ids, which must differ
+    between the plots of a page.
     """
-    taken: list[Box] = [(x - 5, y - 5, x + 5, y + 5) for x, y in spots]
-    found: list[Label | tuple[()]] = [()] * len(dots)
-
-    def turn(i: int) -> tuple[bool, int, int]:
-        (x, y), near = spots[i], 4 * LINE
-        crowd = sum(abs(x - a) < 2 * near and abs(y - b) < near for a, b in spots)
-        return bool(dots[i].level), -crowd, i
-
-    for i in sorted(range(len(dots)), key=turn):
-        tries = [tried(dots[i], spots[i], rank, taken) for rank in range(len(EVERYWHERE))]
-        cost, box, label = min(tries)
-        if dots[i].level and cost > LOOSE:
-            continue
-        taken.append(box)
-        found[i] = label
-    return found
-
-
-def tried(dot: Dot, spot: Spot, rank: int, taken: Sequence[Box]) -> tuple[float, Box, Label]:
-    """What a label costs in one of the places, the box that it fills, and where it is anchored."""
-    (x, y), (shift, lift, anchor) = spot, EVERYWHERE[rank]
-    wide = SIGN * len(dot.label)
-    left = x + shift - {"start": 0.0, "end": wide, "middle": wide / 2}[anchor]
-    box = (left, y + lift - LINE + 3, left + wide, y + lift + 3)
-    outside = max(0.0, LEFT - box[0]) + max(0.0, box[2] - WIDTH)
-    outside += max(0.0, TOP - LINE - box[1]) + max(0.0, box[3] - (HEIGHT - BOTTOM))
-    cover = sum(overlap(box, other) for other in taken)
-    far = FAR if rank >= len(PLACES) else 0
-    return cover + 40 * outside + far + rank, box, (x + shift, y + lift, anchor)
-
-
-def leader(spot: Spot, label: Label) -> str:
-    """A path from a point to a label that is further away; empty for a near one."""
-    (x, y), (to_x, to_y, anchor) = spot, label
-    if (round(to_x - x), round(to_y - y), anchor) in PLACES:
-        return ""
-    end = to_y - 4 if anchor != "middle" else (to_y + 3 if to_y < y else to_y - LINE + 3)
-    return f"M{x:g} {y:g}L{to_x:g} {end:g}"
-
-
-def overlap(a: Box, b: Box) -> float:
-    """Area that two boxes (left, top, right, bottom) share."""
-    wide = min(a[2], b[2]) - max(a[0], b[0])
-    high = min(a[3], b[3]) - max(a[1], b[1])
-    return max(wide, 0.0) * max(high, 0.0)
+    out = io.StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    figure.savefig(out, format="svg", transparent=True, metadata=nothing)
+    text = out.getvalue()
+    text = text[text.index("</defs>") + len("</defs>") : text.rindex("</svg>")]
+    for pattern, new in (
+        (r'<g id="[^"]*"/>', ""),
+        (r'<g id="[^"]*">', "<g>"),
+        (r"font-size: [^;]*; font-family: [^;]*; ", ""),
+        (r' transform="rotate\(-0 [^)]*\)"', ""),
+        (r"\s+", " "),
+        (r"> <", "><"),
+    ):
+        text = re.sub(pattern, new, text)
+    for stand_in, colour in COLOURS.items():
+        text = text.replace(stand_in, colour)
+    return Markup(text)

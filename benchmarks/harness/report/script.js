@@ -7,22 +7,22 @@
   document.documentElement.classList.add("js");
 
   // --- overview: what is shown, and in which order ---
-  for (const board of all(".board")) {
-    const table = board.querySelector(".sortable");
+  for (const part of all(".overview")) {
+    const table = part.querySelector(".sortable");
     const heads = all("thead th", table);
     const body = table.tBodies[0];
-    const view = board.querySelector(".view");
+    const view = part.querySelector(".view");
     const show = () => {
       const bySet = view.value[0] === "d";
-      const wanted = view.value.slice(2);
+      const target = view.value.slice(2);
       table.classList.toggle("by-set", bySet);
       const hidden = heads.map((h) => Boolean(h.dataset.data)
-        && (bySet ? h.dataset.data : h.dataset.metric) !== wanted);
+        && (bySet ? h.dataset.data : h.dataset.metric) !== target);
       for (const row of all("tr", table)) {
         [...row.cells].forEach((cell, i) => { cell.hidden = hidden[i]; });
       }
-      const says = heads.find((h, i) => !hidden[i] && h.dataset.data)?.dataset.says ?? "";
-      board.querySelector(".says").textContent = bySet ? "" : says && `${says[0].toUpperCase()}${says.slice(1)}.`;
+      const meaning = heads.find((h, i) => !hidden[i] && h.dataset.data)?.dataset.meaning ?? "";
+      part.querySelector(".meaning").textContent = bySet ? "" : meaning && `${meaning[0].toUpperCase()}${meaning.slice(1)}.`;
     };
     const sort = (head) => {
       const i = head.cellIndex;
@@ -51,39 +51,39 @@
   const strip = (column, level, seed) =>
     column.strips[`${level}/${seed}`] ?? column.strips[`/${seed}`] ?? column.strips["/-1"];
   const paint = (tile, column, row, what, level, seed) => {
-    const found = strip(column, level, seed);
+    const number = strip(column, level, seed);
     const at = row - column.first;
-    const there = found !== undefined && at >= 0 && at < tiles[found];
-    const whole = there && level !== "" && !("/-1" in column.strips)
+    const exists = number !== undefined && at >= 0 && at < tiles[number];
+    const whole = exists && level !== "" && !("/-1" in column.strips)
       && !(`${level}/${seed}` in column.strips);
-    tile.className = `t ${there ? `s${found}` : "none"}${whole ? " whole" : ""}`;
-    tile.style.setProperty("--i", there ? at : 0);
-    const but = there ? (whole ? ", no layer swapped" : "") : ": no picture";
+    tile.className = `t ${exists ? `s${number}` : "none"}${whole ? " whole" : ""}`;
+    tile.style.setProperty("--i", exists ? at : 0);
+    const but = exists ? (whole ? ", no layer swapped" : "") : ": no picture";
     tile.setAttribute("aria-label", `${column.name}, ${what}${but}`);
   };
 
   // --- pictures of a data set: seed and level of layer swap ---
   for (const section of all("section.data")) {
-    const known = sections[Number(section.dataset.section)];
+    const current = sections[Number(section.dataset.section)];
     const slider = section.querySelector(".level input");
     const seeds = all(".seeds input", section);
     const rows = all(".matrix tbody tr:not(.group)", section);
     const update = () => {
-      const level = known.levels[slider ? Number(slider.value) : 0];
-      const seed = seeds.find((s) => s.checked)?.value ?? known.seeds[0];
+      const level = current.levels[slider ? Number(slider.value) : 0];
+      const seed = seeds.find((s) => s.checked)?.value ?? current.seeds[0];
       rows.forEach((row, r) => {
-        known.columns.forEach((column, c) => {
+        current.columns.forEach((column, c) => {
           const tile = row.cells[c + 1].firstElementChild;
-          if (tile) paint(tile, column, r, known.rows[r], level, seed);
+          if (tile) paint(tile, column, r, current.rows[r], level, seed);
         });
       });
       for (const row of all("tr[data-level]", section)) {
-        row.hidden = known.levels[Number(row.dataset.level)] !== level;
+        row.hidden = current.levels[Number(row.dataset.level)] !== level;
       }
       if (slider) {
-        const says = level ? `up to ${level}` : "none swapped";
-        section.querySelector(".level output").value = says;
-        slider.setAttribute("aria-valuetext", says);
+        const text = level ? `up to ${level}` : "none swapped";
+        section.querySelector(".level output").value = text;
+        slider.setAttribute("aria-valuetext", text);
       }
     };
     slider?.addEventListener("input", update);
@@ -95,33 +95,33 @@
   function compare() {
     const [data, left, right, seed, level] = ["data", "left", "right", "seed", "level"]
       .map((name) => one(`compare-${name}`));
-    const fill = (select, values, wanted) => {
+    const fill = (select, values, preferred) => {
       const old = select.value;
       select.replaceChildren(...values.map((v) => new Option(v === "" ? "none" : v, v)));
-      select.value = values.map(String).includes(old) ? old : wanted;
+      select.value = values.map(String).includes(old) ? old : preferred;
     };
     const element = (kind, name = "", text = "") => {
-      const made = document.createElement(kind);
-      made.className = name;
-      made.textContent = text;
-      return made;
+      const node = document.createElement(kind);
+      node.className = name;
+      node.textContent = text;
+      return node;
     };
     const choose = () => {
-      const known = sections[Number(data.value)];
-      const names = known.columns.map((c) => c.name);
+      const current = sections[Number(data.value)];
+      const names = current.columns.map((c) => c.name);
       const methods = names.filter((n) => n !== "source" && n !== "truth");
       fill(right, names, methods.find((n) => n !== left.value) ?? names[0]);
       const another = names.find((n) => n !== right.value) ?? names[0];
       fill(left, names, names.includes("source") ? "source" : another);
-      fill(seed, known.seeds, known.seeds[0]);
-      fill(level, known.levels, "");
-      one("compare-levels").hidden = known.levels.length < 2;
+      fill(seed, current.seeds, current.seeds[0]);
+      fill(level, current.levels, "");
+      one("compare-levels").hidden = current.levels.length < 2;
       draw();
     };
     const draw = () => {
-      const known = sections[Number(data.value)];
-      const pair = [left, right].map((s) => known.columns.find((c) => c.name === s.value));
-      const made = known.rows.map((what, row) => {
+      const current = sections[Number(data.value)];
+      const pair = [left, right].map((s) => current.columns.find((c) => c.name === s.value));
+      const boxes = current.rows.map((what, row) => {
         const box = element("div", "wipe");
         const [over, under] = pair.map((column) => {
           const tile = element("i");
@@ -133,19 +133,19 @@
         box.append(under, over);
         return box;
       });
-      one("wipe-tiles").replaceChildren(...made);
+      one("wipe-tiles").replaceChildren(...boxes);
       all("#wipe .ends span, #compare-numbers thead .left, #compare-numbers thead .right")
         .forEach((s) => { s.textContent = pair[s.classList.contains("left") ? 0 : 1].name; });
       const numbers = pair.map((c) => c.numbers[level.value] ?? c.numbers[""] ?? []);
-      one("compare-numbers").tBodies[0].replaceChildren(...known.metrics.map((title, i) => {
+      one("compare-numbers").tBodies[0].replaceChildren(...current.metrics.map((title, i) => {
         const row = element("tr");
         const head = element("th", "", title);
         head.scope = "row";
         row.append(head, ...numbers.map((n) => element("td", "", n[i] ?? "–")));
         return row;
       }));
-      one("wipe-says").textContent =
-        `${pair[0].name} left of the line, ${pair[1].name} right of it, on ${known.data}. `
+      one("wipe-caption").textContent =
+        `${pair[0].name} left of the line, ${pair[1].name} right of it, on ${current.data}. `
         + "Numbers are means over all seeds.";
     };
     const wipe = (share) => {
@@ -171,7 +171,7 @@
     }
     data.addEventListener("change", choose);
     for (const s of [left, right, seed, level]) s.addEventListener("change", draw);
-    const pictured = (known) => known.columns.some((c) => Object.keys(c.strips).length);
+    const pictured = (current) => current.columns.some((c) => Object.keys(c.strips).length);
     data.value = Math.max(sections.findIndex(pictured), 0);
     choose();
     wipe(50);
@@ -185,16 +185,16 @@
     (/^\d+$/.test(word) ? new RegExp(`\\b${word}\\b`).test(text) : text.includes(word));
   one("filter").addEventListener("input", (event) => {
     const words = event.target.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let found = 0;
+    let matches = 0;
     let count = 0;
     for (const [group, runs] of groups) {
       for (const [run, text] of runs) run.hidden = !words.every((w) => has(text, w));
       const left = runs.filter(([run]) => !run.hidden).length;
       group.hidden = left === 0;
       group.open = words.length > 0 && left > 0;
-      found += left;
+      matches += left;
       count += runs.length;
     }
-    one("filtered").value = words.length ? `${found} of ${count}` : "";
+    one("filtered").value = words.length ? `${matches} of ${count}` : "";
   });
 })();

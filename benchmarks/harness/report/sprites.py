@@ -43,7 +43,7 @@ class Sprites:
 
     strips: Strips
     room: int = ROOM
-    known: dict[str, Sprite | None] = field(default_factory=dict)
+    by_name: dict[str, Sprite | None] = field(default_factory=dict)
     carried: dict[str, Sprite] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
     outside: int = 0
@@ -55,11 +55,11 @@ class Sprites:
 
     def get(self, name: str) -> Sprite | None:
         """The strip of a name, or None where there is none or no room for it."""
-        if name not in self.known:
-            self.known[name] = self.taken(name)
-        return self.known[name]
+        if name not in self.by_name:
+            self.by_name[name] = self._load(name)
+        return self.by_name[name]
 
-    def taken(self, name: str) -> Sprite | None:
+    def _load(self, name: str) -> Sprite | None:
         """Read a strip from its file."""
         path = self.strips.paths.get(name)
         if path is None:

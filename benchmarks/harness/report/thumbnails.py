@@ -13,52 +13,43 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records.record import Record
 from core import hashing
 
-Record = dict[str, Any]
 LATENTS, PHOTOS, SIDE = 8, 4, 64
 SHOTS, SOURCE, TRUTH = "shots", "source", "truth"
 OURS = ("parafaces",), ("parafaces", "blank", "tiny")
 """Beginnings of the names of data and of sources whose pictures this project made itself."""
 
 
-def name(record: Record) -> str:
-    """Name of the run, as its record and its folder have it."""
-    groups = {group: record[group] for group in ("method", "data", "source", "eval")}
-    return records.name(groups, record["recipe"], record["seed"])
-
-
 def scene(record: Record) -> str:
     """Name of what the runs on the same data from the same source have in common."""
-    config, where = record["config"], record["provenance"]
-    data, judged = (config.get(key) for key in ("data", "eval"))
-    data, judged = (part if isinstance(part, dict) else {} for part in (data, judged))
-    facts = [
-        where["weights_sha256"],
-        where.get("shots_sha256", ""),
+    data: Any = record.config.data
+    shared = [
+        record.provenance.weights_sha256,
+        record.provenance.shots_sha256,
         data.get("style", ""),
         data.get("photos_root", ""),
-        judged.get("seed", 0),
+        record.config.eval.seed,
     ]
-    digest = hashing.of_json(facts)[:8]
-    return f"{plain(record['data'])}--{plain(record['source'])}--{digest}"
+    digest = hashing.of_json(shared)[:8]
+    return f"{file_name(record.data)}--{file_name(record.source)}--{digest}"
 
 
-def plain(text: str) -> str:
+def file_name(text: str) -> str:
     """A text as a part of a file's name."""
     return re.sub(r"[^A-Za-z0-9_.-]", "_", text)
 
 
-def free(record: Record) -> bool:
+def is_public(record: Record) -> bool:
     """Whether the run's pictures may be shown to anybody: data and source are our own."""
     data, source = OURS
-    return record["data"].startswith(data) and record["source"].startswith(source)
+    return record.data.startswith(data) and record.source.startswith(source)
 
 
 def place(folder: Path, record: Record) -> Path:
     """Where the strips of a run belong: those of real pictures where git does not look."""
-    return folder / "tiles" if free(record) else folder / "local" / "tiles"
+    return folder / "tiles" if is_public(record) else folder / "local" / "tiles"
 
 
 @dataclass(frozen=True)
@@ -73,7 +64,7 @@ class Strips:
     paths: dict[str, Path] = field(default_factory=dict)
 
     @classmethod
-    def found(cls, folder: Path, *, local: bool) -> Strips:
+    def read(cls, folder: Path, *, local: bool) -> Strips:
         """Those that may be shown to anybody, and with ``local`` those of real pictures too."""
         places = [folder / "tiles", *([folder / "local" / "tiles"] if local else [])]
         return cls({path.stem: path for one in places for path in sorted(one.glob("*.webp"))})

@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from benchmarks.harness.config import targets, validation
 from benchmarks.harness.evaluation import swaps
-from benchmarks.harness.records.run_id import Cell
+from benchmarks.harness.records.run_id import RunId
 from core.errors import UserError
 from core.paths import CONF
 
@@ -165,8 +165,8 @@ def cells(made: Plan, combination: Sequence[str], seeds: Sequence[str]) -> None:
         OmegaConf.update(cfg, "seed", int(word))
         words = (*combination, *([seed] if seeds else []))
         point = {key: value for key, value in map(split, words) if key in varied}
-        cell = Cell.of(cfg, choices, [])
-        whole = Cell.of(swaps.without(cfg), choices, []) if cfg.swap.resolution else cell
+        cell = RunId.of(cfg, choices, [])
+        whole = RunId.of(swaps.without(cfg), choices, []) if cfg.swap.resolution else cell
         job = Job(
             words=words,
             point=point,

@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.harness.config.build import build
 from benchmarks.harness.evaluation.outcome import peak_bytes
-from benchmarks.harness.records.run_id import Cell
+from benchmarks.harness.records.run_id import RunId
 from benchmarks.harness.training.checkpoint import Checkpoints
 from benchmarks.harness.training.monitor import Watch
 from benchmarks.harness.training.setup import World
@@ -36,7 +36,7 @@ class Training:
         peak_bytes: most memory that training held, of the device or else of the process.
     """
 
-    def __init__(self, cell: Cell, given: World, signals: Signals) -> None:
+    def __init__(self, cell: RunId, given: World, signals: Signals) -> None:
         cfg, source, domain = cell.cfg, given.source, given.domain
         self.cell, self.given, self.signals = cell, given, signals
         self.adapter = build(cfg.method, source)

@@ -28,7 +28,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import distributed as dist
 
 from benchmarks.harness.evaluation import outcome
-from benchmarks.harness.records.run_id import Cell
+from benchmarks.harness.records.run_id import RunId
 from benchmarks.harness.training import strategy as ddp
 from benchmarks.harness.training.loop import Training
 from benchmarks.harness.training.monitor import Diverged
@@ -107,7 +107,7 @@ class Ranks:
         self.folder = Path(tempfile.mkdtemp(prefix="styleshift-"))
         self.all: list[Rank] = []
 
-    def start(self, cell: Cell, memory: dict[str, Any]) -> None:
+    def start(self, cell: RunId, memory: dict[str, Any]) -> None:
         """Let them begin to train a cell; its checkpoints keep the memory for whoever goes on."""
         context: Any = multiprocessing.get_context(START)
         context.set_forkserver_preload([__name__])
@@ -178,7 +178,7 @@ class Ranks:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def run(cell: Cell, number: int, meeting: Path, memory: dict[str, Any], tell: Connection) -> None:
+def run(cell: RunId, number: int, meeting: Path, memory: dict[str, Any], tell: Connection) -> None:
     """One of the processes, from its beginning to its end."""
     threading.Thread(target=follow, daemon=True).start()
     os.environ |= {"LOCAL_RANK": str(number), "NODE_RANK": "0"}
@@ -198,7 +198,7 @@ def run(cell: Cell, number: int, meeting: Path, memory: dict[str, Any], tell: Co
 
 
 def trained(
-    cell: Cell, number: int, meeting: Path, memory: dict[str, Any], signals: Signals
+    cell: RunId, number: int, meeting: Path, memory: dict[str, Any], signals: Signals
 ) -> dict[str, Any]:
     """Train with the others; what the starter has to know."""
     training = Training(cell, world(cell.cfg), signals)

@@ -10,10 +10,10 @@ from benchmarks.parafaces.march import HAIR, NOTHING, PART
 from benchmarks.parafaces.noise import noise2, ramp, small
 from benchmarks.parafaces.paint import GLINT, LINE
 from benchmarks.parafaces.shading import backdrop, photograph
-from benchmarks.parafaces.styles.deform import exaggerated
+from benchmarks.parafaces.styles.deform import exaggerated, numbers
 from benchmarks.parafaces.styles.ink import line_radius, outlines
 
-deform = exaggerated("caricature")
+deform = exaggerated(**numbers("caricature"))
 INK = np.array([0.16, 0.12, 0.11])
 
 

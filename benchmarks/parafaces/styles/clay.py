@@ -24,9 +24,9 @@ from benchmarks.parafaces.paint import (
     whiskers,
 )
 from benchmarks.parafaces.shading import photograph
-from benchmarks.parafaces.styles.deform import affine
+from benchmarks.parafaces.styles.deform import affine, numbers
 
-deform = affine("clay")
+deform = affine(**numbers("clay"))
 
 
 @small

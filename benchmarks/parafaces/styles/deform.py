@@ -1,6 +1,6 @@
 """Maps from the parameters of a person to those of the drawing; the numbers are in deform.yaml."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,16 @@ from omegaconf import OmegaConf
 
 from benchmarks.parafaces.parameters import BLOCKS, INDEX, NAMES, TABLE, Array
 
+Change = tuple[float, float]  # value -> first * value + second
+
+
+def numbers(style: str) -> dict[str, Any]:
+    """What deform.yaml says of a style."""
+    return _content()[style]
+
 
 @cache
-def _numbers() -> dict[str, Any]:
+def _content() -> dict[str, Any]:
     content: Any = OmegaConf.to_container(OmegaConf.load(Path(__file__).with_suffix(".yaml")))
     return content
 
@@ -22,10 +29,10 @@ def unchanged(params: Array) -> Array:
     return params
 
 
-def affine(style: str) -> Callable[[Array], Array]:
-    """The map that gives some parameters a factor and an offset, and leaves the others."""
+def affine(**changes: Change) -> Callable[[Array], Array]:
+    """The map that changes the named parameters and leaves the others."""
     scale, offset = np.ones(len(NAMES), np.float32), np.zeros(len(NAMES), np.float32)
-    for name, (factor, term) in _numbers()[style].items():
+    for name, (factor, term) in changes.items():
         scale[INDEX[name]], offset[INDEX[name]] = factor, term
 
     def deform(params: Array) -> Array:
@@ -34,19 +41,20 @@ def affine(style: str) -> Callable[[Array], Array]:
     return deform
 
 
-def exaggerated(style: str) -> Callable[[Array], Array]:
+def exaggerated(
+    factor: float, *, keep: Sequence[str], weaker: dict[str, float]
+) -> Callable[[Array], Array]:
     """The map that multiplies each person's deviation from the mean.
 
     Not that of the parameters to ``keep``, nor of expression, pose, light and background;
     ``weaker`` names the factors of parameters that the full one would turn inside out.
     """
-    numbers = _numbers()[style]
     mean = np.array([parameter.mean for parameter in TABLE], np.float32)
     identity = np.zeros(len(NAMES), bool)
     identity[BLOCKS["identity"]] = True
-    identity[[INDEX[name] for name in numbers["keep"]]] = False
-    scale = np.where(identity, np.float32(numbers["factor"]), np.float32(1))
-    for name, less in numbers["weaker"].items():
+    identity[[INDEX[name] for name in keep]] = False
+    scale = np.where(identity, np.float32(factor), np.float32(1))
+    for name, less in weaker.items():
         scale[INDEX[name]] = less
 
     def deform(params: Array) -> Array:

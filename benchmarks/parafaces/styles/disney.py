@@ -22,9 +22,9 @@ from benchmarks.parafaces.paint import (
     skin_colour,
 )
 from benchmarks.parafaces.shading import photograph
-from benchmarks.parafaces.styles.deform import affine
+from benchmarks.parafaces.styles.deform import affine, numbers
 
-deform = affine("disney")
+deform = affine(**numbers("disney"))
 
 
 @small

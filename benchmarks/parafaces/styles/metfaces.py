@@ -10,9 +10,9 @@ from benchmarks.parafaces.march import HAIR, NOTHING, NX, PART
 from benchmarks.parafaces.noise import lattice, noise2, ramp, small
 from benchmarks.parafaces.paint import LABEL, SEGMENTS
 from benchmarks.parafaces.shading import photograph
-from benchmarks.parafaces.styles.deform import affine
+from benchmarks.parafaces.styles.deform import affine, numbers
 
-deform = affine("metfaces")
+deform = affine(**numbers("metfaces"))
 FINE = np.array([label in ("eye", "iris", "brow", "lips", "mouth") for label in SEGMENTS])
 REACH = 4  # taps of a stroke to either side
 

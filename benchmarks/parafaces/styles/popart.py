@@ -10,10 +10,10 @@ from benchmarks.parafaces.march import CLOTH, GLASSES, HAIR, NOTHING, PART
 from benchmarks.parafaces.noise import lattice, ramp, small
 from benchmarks.parafaces.paint import BROW, EYE, GLINT, IRIS, LABEL, LINE, LIPS, MOUTH
 from benchmarks.parafaces.shading import photograph
-from benchmarks.parafaces.styles.deform import affine
+from benchmarks.parafaces.styles.deform import affine, numbers
 from benchmarks.parafaces.styles.ink import line_radius, outlines
 
-deform = affine("popart")
+deform = affine(**numbers("popart"))
 # Background, skin, hair, clothes: six printings.
 PALETTES = np.array(
     [

@@ -10,10 +10,10 @@ from benchmarks.parafaces.march import HAIR, NOTHING, NX, PART
 from benchmarks.parafaces.noise import noise2, ramp, small
 from benchmarks.parafaces.paint import GLINT, LABEL, LINE, SEGMENTS, STRAND
 from benchmarks.parafaces.shading import photograph
-from benchmarks.parafaces.styles.deform import affine
+from benchmarks.parafaces.styles.deform import affine, numbers
 from benchmarks.parafaces.styles.ink import line_radius, outlines
 
-deform = affine("sketch")
+deform = affine(**numbers("sketch"))
 PAPER, GRAPHITE = np.array([0.965, 0.957, 0.938]), np.array([0.165, 0.165, 0.180])
 SOFT = np.array([label in ("skin", "nose", "neck") for label in SEGMENTS])
 

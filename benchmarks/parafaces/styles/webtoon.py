@@ -25,10 +25,10 @@ from benchmarks.parafaces.paint import (
     whiskers,
 )
 from benchmarks.parafaces.shading import backdrop, band
-from benchmarks.parafaces.styles.deform import affine
+from benchmarks.parafaces.styles.deform import affine, numbers
 from benchmarks.parafaces.styles.ink import line_radius, outlines
 
-deform = affine("webtoon")
+deform = affine(**numbers("webtoon"))
 INK = np.array([0.13, 0.085, 0.11])
 
 

@@ -1,5 +1,6 @@
 import copy
 import csv
+import importlib
 import io
 import json
 import re
@@ -11,20 +12,20 @@ import pytest
 
 from benchmarks import leaderboard
 from benchmarks.harness.leaderboard import (
+    escapes,
     formats,
-    latex,
     layout,
-    markdown,
     published,
     ranking,
     readme,
-    tables,
+    rendering,
 )
+from benchmarks.harness.leaderboard.tables import SOURCE_MAKERS
 from core.errors import UserError
 from core.paths import ROOT
-from tests.helpers.boards import made, printed, write, zoo
+from tests.helpers.records import build, printed, record, write, zoo
 
-RESULTS = ROOT / "results"
+RESULTS, ADAPTERS = ROOT / "results", ROOT / "adapters"
 HOSTILE = "a_b%&#$\\{}~^<script>alert(1)</script>|`*\n\"'é漢"
 
 
@@ -48,31 +49,31 @@ def test_missing_and_provisional_cells_are_marked_apart(capsys, folder):
 
 
 def test_the_mark_of_what_the_source_has_no_number_in_is_explained(capsys, folder):
-    where = folder([made("good", "d", 0, 0.1)])
+    where = folder([record("good", "d", 0, 0.1)])
     assert "· not measured there" in printed(capsys, where)
     assert "·" not in printed(capsys, where, "--metric=kid")
 
 
 def test_a_method_of_which_every_seed_diverged_is_shown(capsys, folder):
-    lost = [made("lost", "d1", s, 0, metrics={}, state="failed", reason="nan") for s in range(3)]
+    lost = [record("lost", "d1", s, 0, metrics={}, state="failed", reason="nan") for s in range(3)]
     assert "| lost | ✗ |" in printed(capsys, folder([*zoo(), *lost]), "--data=d1", "--metric=kid")
 
 
 def test_ties_at_the_printed_precision_share_the_medal():
-    runs = [made(m, "d", s, k) for m, k in (("a", 0.01001), ("b", 0.01002)) for s in range(3)]
-    (table,) = tables.build(runs)
+    runs = [record(m, "d", s, k) for m, k in (("a", 0.01001), ("b", 0.01002)) for s in range(3)]
+    (table,) = build(runs)
     kid = next(c for c in table.columns if c.metric == "kid@net")
     assert table.medals["a", kid] == table.medals["b", kid] == 1
 
 
 def test_two_protocols_never_share_a_column_and_the_refusal_says_what_differs():
-    other = made("fair", "d", 0, 0.1, config={"eval": {"samples": 10}, "data": {"style": "d"}})
+    other = record("fair", "d", 0, 0.1, config={"eval": {"samples": 10}, "data": {"style": "d"}})
     with pytest.raises(UserError, match=r"eval\.samples \(9 and 10\)"):
-        tables.build([made("good", "d", 0, 0.1), other])
+        build([record("good", "d", 0, 0.1), other])
 
 
 def test_the_cache_and_the_schedule_are_no_part_of_the_protocol():
-    assert tables.build([made("good", "d", 0, 0.1), made("good", "d", 1, 0.1)])
+    assert build([record("good", "d", 0, 0.1), record("good", "d", 1, 0.1)])
 
 
 def test_metrics_by_untrained_networks_are_never_printed(capsys, folder):
@@ -83,40 +84,58 @@ def test_metrics_by_untrained_networks_are_never_printed(capsys, folder):
                 "fd@random-resnet18": {"value": 3.25, "better": "lower", "n": 9, "details": {}}
             }
             run["metrics"] = run["metrics"] | proof
-    (table,) = tables.build(runs)
+    (table,) = build(runs)
     assert {column.metric for column in table.columns} == {"kid@net", "identity@net"}
     assert "random" not in printed(capsys, folder(runs), "--metric", "fd", "--metric", "kid")
 
 
 def test_another_recipe_of_one_name_is_another_row_and_never_pooled():
-    old = made("good", "d", 0, 0.9, recipe="0ldcafe0")
-    new = [made("good", "d", s, 0.1) for s in range(3)]
+    old = record("good", "d", 0, 0.9, recipe="0ldcafe0")
+    new = [record("good", "d", s, 0.1) for s in range(3)]
     for run in new:
         run["provenance"]["started"] = "2026-02-01T00:00:00+00:00"
-    (table,) = tables.build([*new, old])
+    (table,) = build([*new, old])
     assert [row.label for row in table.rows] == ["good", "good (recipe 0ldcafe0)"]
     assert [len(row.records) for row in table.rows] == [3, 1]
 
 
 def test_changed_numbers_of_a_method_name_its_row_and_those_of_the_data_its_column():
-    changed = made("good", "d", 0, 0.1, overrides=["method.lr=0.1", "data.shots=5"])
-    (table,) = tables.build([changed])
+    changed = record("good", "d", 0, 0.1, overrides=["method.lr=0.1", "data.shots=5"])
+    (table,) = build([changed])
     assert (table.rows[0].label, table.data) == ("good (lr=0.1)", ("d data.shots=5",))
 
 
 def test_other_shots_are_another_table_and_other_places_are_not():
-    one = [made("good", d, 0, 0.1, overrides=["data.shots=1"]) for d in ("d1", "d2")]
-    many, few = tables.build([*zoo(), *one])
+    one = [record("good", d, 0, 0.1, overrides=["data.shots=1"]) for d in ("d1", "d2")]
+    many, few = build([*zoo(), *one])
     assert (many.data, many.title) == (("d1", "d2"), "source src, evaluation fewshot")
     assert few.data == ("d1 data.shots=1", "d2 data.shots=1")
     assert few.title == "source src, evaluation fewshot, data.shots=1"
     assert ranking.rank(many, "kid@net").unused == ()
-    mine = made("good", "folder", 0, 0.1, overrides=["data.root=/here"])
-    assert len(tables.build([*zoo(), mine])) == 1
+    mine = record("good", "folder", 0, 0.1, overrides=["data.root=/here"])
+    assert len(build([*zoo(), mine])) == 1
+
+
+def test_a_sources_own_training_leads_no_table():
+    config = record("", "d1", 0, 0)["config"] | {"method": {"_target_": "Scratch"}}
+    scratch = {"config": config}
+    runs = [*zoo(), record("a_scratch", "d1", 0, 0.0001, **scratch)]
+    runs += [record("a_scratch", "d1", s, 0.0001, source="blank", **scratch) for s in range(3)]
+    first, last = build(runs)
+    assert (first.source, last.source) == ("src", "blank")
+    labels = [row.label for row in layout.arrange(first, (), "").rows]
+    assert labels == ["fair", "good", "once", "torn", "weak", "a_scratch", "unadapted source"]
+
+
+def test_methods_that_make_a_source_are_those_with_a_purpose():
+    modules = [importlib.import_module(f"adapters.{p.stem}") for p in ADAPTERS.glob("[a-z]*.py")]
+    classes = {c for module in modules for c in vars(module).values() if isinstance(c, type)}
+    purposes = {c.__name__ for c in classes if getattr(c, "purpose", "")}
+    assert purposes == set(SOURCE_MAKERS)
 
 
 def test_runs_of_uncommitted_code_are_left_out_and_counted(capsys, folder):
-    soiled = made("good", "d1", 9, 0.0)
+    soiled = record("good", "d1", 9, 0.0)
     soiled["provenance"]["dirty"] = True
     leaderboard.command(["--folder", str(folder([*zoo(), soiled])), "--data", "d1"])
     said = capsys.readouterr()
@@ -140,20 +159,20 @@ def test_json_and_csv_hold_the_same_numbers(capsys, folder):
 def test_hostile_names_stay_text(capsys, folder, form):
     runs = [
         *zoo(),
-        made(HOSTILE, "d", 0, 0.1),
+        record(HOSTILE, "d", 0, 0.1),
     ]  # in a row, and without rank
     text = printed(capsys, folder(runs), f"--format={form}", "--rank=kid")
     assert "<script" not in text.replace("\\<script", "")
 
 
 def test_a_spreadsheet_runs_nothing(capsys, folder):
-    text = printed(capsys, folder([made("=1+1", "d", 0, 0.1)]), "--format=csv")
+    text = printed(capsys, folder([record("=1+1", "d", 0, 0.1)]), "--format=csv")
     assert next(csv.DictReader(io.StringIO(text)))["method"] == "'=1+1"
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
 def test_the_latex_compiles_even_with_hostile_names(folder, tmp_path, capsys):
-    runs = [*zoo(), *(made(HOSTILE, d, s, 0.02) for d in ("d1", "d2") for s in range(3))]
+    runs = [*zoo(), *(record(HOSTILE, d, s, 0.02) for d in ("d1", "d2") for s in range(3))]
     where = folder(runs)
     shutil.copy(RESULTS / "published.csv", where / "published.csv")
     words = ("--format=latex", "--rank=kid", "--reported", "--to", str(tmp_path / "t.tex"))
@@ -171,8 +190,8 @@ def test_the_latex_compiles_even_with_hostile_names(folder, tmp_path, capsys):
 
 def wide():
     """A table of two metrics on seven data sets."""
-    runs = [made(m, f"set_{i}", s, 0.1) for m in "ab" for i in range(7) for s in range(3)]
-    return tables.build(runs)[0]
+    runs = [record(m, f"set_{i}", s, 0.1) for m in "ab" for i in range(7) for s in range(3)]
+    return build(runs)[0]
 
 
 def test_a_wide_table_is_cut_between_data_sets_and_loses_nothing():
@@ -180,8 +199,8 @@ def test_a_wide_table_is_cut_between_data_sets_and_loses_nothing():
     bands = whole.bands(4)
     assert [len(band.columns) for band in bands] == [4, 4, 4, 2]
     assert sum((band.columns for band in bands), ()) == whole.columns
-    for i, line in enumerate(whole.lines):
-        assert sum((band.lines[i].entries for band in bands), ()) == line.entries
+    for i, line in enumerate(whole.rows):
+        assert sum((band.rows[i].entries for band in bands), ()) == line.entries
     assert [band.ranked for band in bands] == [False, False, False, True]
     assert [band.costs for band in bands] == [(), (), (), whole.costs]
     assert [len(band.columns) for band in whole.bands(1)] == [2] * 7  # never within a data set
@@ -189,21 +208,21 @@ def test_a_wide_table_is_cut_between_data_sets_and_loses_nothing():
 
 
 def test_latex_sets_no_more_columns_beside_one_another_than_can_be_read():
-    text = latex.document([layout.arrange(wide(), (), "kid")], [], [])
+    text = rendering.document("latex", [layout.arrange(wide(), (), "kid")], [], [])
     widths = [len(found) for found in re.findall(r"begin\{tabular\}\{l(r+)\}", text)]
     assert widths == [12, 2 + 4]  # a rank and three costs stand in the last
 
 
 def test_latex_sets_a_long_name_on_several_lines_that_may_break_within_a_path():
-    assert latex.called("cdc (lr=0.1)") == "cdc (lr=0.1)"
-    long = latex.called("paired (grown_from=results/out/a/generator.safetensors, lr=0.001)")
+    assert escapes.latex_name("cdc (lr=0.1)") == "cdc (lr=0.1)"
+    long = escapes.latex_name("paired (grown_from=results/out/a/generator.safetensors, lr=0.001)")
     assert long.startswith(r"\parbox[t]{70mm}{\raggedright paired (grown\_\allowbreak{}from=")
     assert r"results/\allowbreak{}out/" in long
     assert "0.001" in long
 
 
 def test_exemplars_stand_below_the_tables_as_means_over_seeds(folder):
-    where = folder([made("good", "d_1", 0, 0.1)])
+    where = folder([record("good", "d_1", 0, 0.1)])
     assert "exemplars" not in readme.text(where)
     (where / "exemplars").mkdir()
     followed = dict.fromkeys(("colour_found_again", "structure_found_again", "identity"), 0.5)
@@ -226,9 +245,9 @@ def test_exemplars_stand_below_the_tables_as_means_over_seeds(folder):
 
 
 def test_the_page_of_all_tables_has_no_table_too_wide_for_a_screen(folder):
-    runs = [made(m, f"set_{i}", s, 0.1) for m in "ab" for i in range(5) for s in range(3)]
+    runs = [record(m, f"set_{i}", s, 0.1) for m in "ab" for i in range(5) for s in range(3)]
     for run in runs:
-        more = {f"{name}@net": run["metrics"]["kid@net"] for name in formats.STYLES}
+        more = {f"{name}@net": run["metrics"]["kid@net"] for name in formats.FORMATS}
         run["metrics"] = more | run["metrics"]
     text = readme.text(folder(runs))
     rows = [line for line in text.splitlines() if line.startswith("| ")]
@@ -241,15 +260,15 @@ def test_the_page_of_all_tables_has_no_table_too_wide_for_a_screen(folder):
 
 
 def test_a_data_set_of_its_own_keeps_its_costs_however_many_metrics_it_has(folder):
-    run = made("a", "d", 0, 0.1)
-    run["metrics"] |= {f"{name}@net": run["metrics"]["kid@net"] for name in formats.STYLES}
+    run = record("a", "d", 0, 0.1)
+    run["metrics"] |= {f"{name}@net": run["metrics"]["kid@net"] for name in formats.FORMATS}
     heads = [row for row in readme.text(folder([run])).splitlines() if row.startswith("| method")]
     assert len(heads) > 1
     assert ["minutes" in head for head in heads] == [False] * (len(heads) - 1) + [True]
 
 
 def test_minutes_are_the_median_over_seeds_for_other_work_only_ever_adds(capsys, folder):
-    runs = [made("good", data, seed, 0.1) for data in ("d1", "d2") for seed in range(3)]
+    runs = [record("good", data, seed, 0.1) for data in ("d1", "d2") for seed in range(3)]
     runs[2]["cost"] = runs[2]["cost"] | {"seconds": 9000.0}  # a busy machine
     runs[3]["cost"] = runs[3]["cost"] | {"seconds": 240.0}
     for run in runs[4:]:
@@ -266,8 +285,8 @@ def test_minutes_are_the_median_over_seeds_for_other_work_only_ever_adds(capsys,
 
 
 def test_every_special_sign_of_latex_is_escaped():
-    assert latex.escape("a_b&c%d#e$f") == r"a\_b\&c\%d\#e\$f"
-    assert latex.escape("\\input{x}") == r"\textbackslash{}input\{x\}"
+    assert escapes.latex("a_b&c%d#e$f") == r"a\_b\&c\%d\#e\$f"
+    assert escapes.latex("\\input{x}") == r"\textbackslash{}input\{x\}"
 
 
 def test_the_committed_page_is_what_the_records_give():
@@ -277,7 +296,7 @@ def test_the_committed_page_is_what_the_records_give():
 def test_published_figures_are_sound_and_say_where_they_were_seen():
     figures = published.read(RESULTS / "published.csv")
     assert all(f.paper and f.table and (f.seen_in or f.seen == "unverified") for f in figures)
-    assert "**" not in markdown.reported(figures)
+    assert "**" not in rendering.document("markdown", [], [], figures)
     cdc = [f for f in figures if f.protocol.startswith("A") and f.method == "CDC"]
     assert [(f.target, f.value) for f in cdc] == [
         ("babies", "74.39"),
@@ -305,6 +324,6 @@ def test_a_name_that_is_not_there_is_refused_with_those_that_are(folder):
 
 
 def test_a_run_with_two_records_is_refused(folder):
-    run = made("good", "d", 0, 0.1)
+    run = record("good", "d", 0, 0.1)
     with pytest.raises(UserError, match="the same run"):
         leaderboard.command(["--folder", str(folder([run, copy.deepcopy(run)]))])

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import leaderboard
-from benchmarks.harness.leaderboard import ranking, tables
-from benchmarks.harness.leaderboard.comparison import hold
+from benchmarks.harness.leaderboard import ranking
+from benchmarks.harness.leaderboard.comparison import compare
 from core.errors import UserError
-from tests.helpers.boards import made, printed, write, zoo
+from tests.helpers.records import build, printed, record, write, zoo
 
 
 @pytest.fixture
@@ -35,21 +35,21 @@ def swapped(kid, level):
     """The runs of the best method of the zoo with swapped layers, better than all."""
     words = [f"swap.resolution={level}"]
     return [
-        made("good", data, seed, kid, overrides=words, of="whole", recipe=f"{level:08x}")
+        record("good", data, seed, kid, overrides=words, of="whole", recipe=f"{level:08x}")
         for data in ("d1", "d2")
         for seed in range(3)
     ]
 
 
 def test_swapped_layers_are_rows_of_the_same_columns_and_are_not_ranked():
-    before, after = (tables.build(runs)[0] for runs in (zoo(), [*zoo(), *swapped(0.001, 8)]))
+    before, after = (build(runs)[0] for runs in (zoo(), [*zoo(), *swapped(0.001, 8)]))
     assert after.data == before.data == ("d1", "d2")
     assert after.columns == before.columns
     assert "good (swap.resolution=8)" in [row.label for row in after.rows]
     found, known = (ranking.rank(table, "kid@net") for table in (after, before))
     assert found.ranks == known.ranks == {"good": 1.0, "fair": 2.0, "weak": 3.0}
     assert (found.swapped, known.swapped) == (True, False)
-    assert hold(after, "kid", "").critical == hold(before, "kid", "").critical
+    assert compare(after, "kid", "").critical == compare(before, "kid", "").critical
 
 
 def test_rows_of_swapped_layers_follow_their_method_by_resolution(capsys, folder):
@@ -66,8 +66,8 @@ def test_rows_of_swapped_layers_follow_their_method_by_resolution(capsys, folder
 
 
 def test_ranks_are_over_the_data_sets_that_all_compared_methods_have_and_say_who_is_left_out():
-    extra = [made(m, "d3", s, 0.01) for m in ("good", "fair") for s in range(3)]
-    (table,) = tables.build([*zoo(), *extra])
+    extra = [record(m, "d3", s, 0.01) for m in ("good", "fair") for s in range(3)]
+    (table,) = build([*zoo(), *extra])
     found = ranking.rank(table, "kid@net")
     # good, fair and weak on d1 and d2 are 6 cells, as are good and fair on d1 to d3.
     assert found.data == ("d1", "d2", "d3")
@@ -77,11 +77,11 @@ def test_ranks_are_over_the_data_sets_that_all_compared_methods_have_and_say_who
         "torn": "not run on d2, d3; diverged with a seed on d1",
         "weak": "not run on d3",
     }
-    (table,) = tables.build([*zoo(), made("good", "d3", 0, 0.01)])
+    (table,) = build([*zoo(), record("good", "d3", 0, 0.01)])
     found = ranking.rank(table, "kid@net")
     assert (found.data, found.unused) == (("d1", "d2"), ("d3",))
     assert found.ranks == {"good": 1.0, "fair": 2.0, "weak": 3.0}
-    assert hold(table, "kid", "").critical == pytest.approx(2.34, abs=0.01)
+    assert compare(table, "kid", "").critical == pytest.approx(2.34, abs=0.01)
 
 
 @given(known=st.lists(st.frozensets(st.sampled_from("abcd")), max_size=6))

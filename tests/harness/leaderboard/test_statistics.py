@@ -36,12 +36,12 @@ def test_cliques_are_the_largest_groups_within_the_critical_difference():
 def test_differences_are_taken_over_shared_seeds_only():
     found = statistics.paired({0: 1.0, 1: 2.0, 7: 100.0}, {0: 0.0, 1: 1.0, 2: -50.0}, "lower")
     assert (found.n, found.mean, found.low, found.high) == (2, 1.0, 1.0, 1.0)
-    assert found.verdict == "worse"
+    assert found.outcome == "worse"
 
 
 @pytest.mark.parametrize("values", [{}, {0: 3.0}])
 def test_nothing_is_claimed_from_fewer_than_two_seeds(values):
-    assert statistics.paired(values, {0: 0.0}, "higher").verdict == "open"
+    assert statistics.paired(values, {0: 0.0}, "higher").outcome == "open"
 
 
 def test_the_exact_bootstrap_of_two_values_lies_between_them():
@@ -60,7 +60,7 @@ def test_equals_with_three_seeds_are_told_apart_in_one_case_of_twenty_at_most():
     rng = np.random.default_rng(1)
     zero = dict.fromkeys(range(3), 0.0)
     claims = sum(
-        statistics.paired(dict(enumerate(draw)), zero, "lower").verdict != "open"
+        statistics.paired(dict(enumerate(draw)), zero, "lower").outcome != "open"
         for draw in rng.normal(size=(2000, 3)).tolist()
     )
     assert 40 < claims < 2000 * 0.05 + 3 * math.sqrt(2000 * 0.05 * 0.95)

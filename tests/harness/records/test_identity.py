@@ -7,8 +7,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from benchmarks.harness.config import targets
-from benchmarks.harness.records import protocol
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records import ids, protocol
+from benchmarks.harness.records.record import Record
 from core.errors import UserError
 from core.paths import ROOT
 
@@ -32,22 +32,21 @@ def moved(node, to):
 def test_a_class_that_moves_renames_no_run_and_one_that_changes_does(composed, method):
     cfg = composed(f"method={method}", "data=parafaces_clay")
     choices = {"method": method, "data": "parafaces_clay", "source": "tiny", "eval": "smoke"}
-    plain = OmegaConf.to_container(cfg, resolve=False)
-    before = records.recipe(cfg, choices)
-    elsewhere = OmegaConf.create(moved(plain, "some.other.place"))
-    assert records.recipe(elsewhere, choices) == before
-    plain["method"]["_target_"] += "Released"
-    assert records.recipe(OmegaConf.create(plain), choices) != before
-    plain = OmegaConf.to_container(cfg, resolve=False)
-    plain["method"]["images"] += 1
-    assert records.recipe(OmegaConf.create(plain), choices) != before
+    config = OmegaConf.to_container(cfg, resolve=False)
+    before = ids.recipe(config, choices)
+    assert ids.recipe(moved(config, "some.other.place"), choices) == before
+    config["method"]["_target_"] += "Released"
+    assert ids.recipe(config, choices) != before
+    config = OmegaConf.to_container(cfg, resolve=False)
+    config["method"]["images"] += 1
+    assert ids.recipe(config, choices) != before
 
 
 def test_what_a_record_holds_is_the_same_wherever_its_classes_lie(composed):
     cfg = composed("method=cdc", "data=parafaces_clay")
     plain = OmegaConf.to_container(cfg, resolve=True)
-    assert records.unaddressed(plain) == records.unaddressed(moved(plain, "a.b"))
-    assert targets.addressed(records.unaddressed(plain)) == plain
+    assert ids.unaddressed(plain) == ids.unaddressed(moved(plain, "a.b"))
+    assert targets.addressed(ids.unaddressed(plain)) == plain
 
 
 @pytest.mark.parametrize("name", ["system", "os.system", "core.source.load", 5, None])
@@ -65,9 +64,9 @@ def test_every_name_in_the_yamls_means_one_class():
 
 @pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
 def test_a_committed_record_holds_no_address_and_its_own_protocol(path):
-    record = records.read(path)
-    assert record["config"] == records.unaddressed(record["config"])
-    assert record["protocol"] == protocol.summary(record)
+    record = Record.read(path).to_json()
+    assert record["config"] == ids.unaddressed(record["config"])
+    assert record["protocol"] == protocol.summary(record["config"], record["provenance"])
 
 
 def digest(record):
@@ -80,7 +79,7 @@ def test_no_number_changed_when_ids_were_issued_anew():
     """Digests by what a run was and when, taken before; a run that is gone is no longer asked."""
     known = json.loads(DIGESTS.read_text(encoding="utf-8"))
     found = {}
-    for record in map(records.read, RUNS):
+    for record in (Record.read(path).to_json() for path in RUNS):
         what = " ".join(str(record[key]) for key in ("method", "data", "source", "seed"))
         level = record.get("of", "") and record["config"]["swap"]["resolution"]
         found[f"{what} {record['provenance']['started']} {level}"] = digest(record)

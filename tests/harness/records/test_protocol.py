@@ -3,15 +3,17 @@
 import copy
 
 import pytest
+from omegaconf import OmegaConf
 
-from benchmarks.harness.leaderboard import tables
-from benchmarks.harness.records import protocol
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records import ids, protocol
+from benchmarks.harness.records.record import Record
+from tests.helpers.records import PROVENANCE, record
 
 RECORD = {
-    "method": "freezesg",
+    **record("freezesg", "mine", 0, 1.0),
     "metrics": {"kid@a": {"value": 1.0, "better": "lower", "n": 64, "details": {"reference": 50}}},
     "provenance": {
+        **dict.fromkeys(PROVENANCE, "x"),
         "weights_sha256": "w", "shots_sha256": "s", "data_sha256": "d", "reference_sha256": "r",
         "split": "list mine-10-0", "reals": "50", "resizer": "pillow lanczos",
         "networks": {"kid@a": {"file": "f"}},
@@ -41,6 +43,14 @@ def changed(*path, to):
     return record
 
 
+def summary(record):
+    return protocol.summary(record["config"], record["provenance"])
+
+
+def facts(record):
+    return protocol.facts(Record.from_json(record))["kid@a"]
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -52,14 +62,14 @@ def changed(*path, to):
     ],
 )  # fmt: skip
 def test_what_numbers_rest_on_changes_the_id(path):
-    assert protocol.summary(changed(*path, to="other"))["id"] != protocol.summary(RECORD)["id"]
+    assert summary(changed(*path, to="other"))["id"] != summary(RECORD)["id"]
 
 
 @pytest.mark.parametrize(("path", "to"), [(("provenance", "reals"), "49"),
                                           (("config", "eval", "samples"), 65),
                                           (("config", "eval", "seed"), 1)])  # fmt: skip
 def test_counts_and_the_seed_of_the_evaluation_change_the_id(path, to):
-    assert protocol.summary(changed(*path, to=to))["id"] != protocol.summary(RECORD)["id"]
+    assert summary(changed(*path, to=to))["id"] != summary(RECORD)["id"]
 
 
 @pytest.mark.parametrize(
@@ -71,11 +81,11 @@ def test_counts_and_the_seed_of_the_evaluation_change_the_id(path, to):
     ],
 )  # fmt: skip
 def test_method_source_and_places_do_not(path):
-    assert protocol.summary(changed(*path, to="other"))["id"] == protocol.summary(RECORD)["id"]
+    assert summary(changed(*path, to="other"))["id"] == summary(RECORD)["id"]
 
 
 def test_a_reader_finds_every_part_in_the_record():
-    shown = protocol.summary(RECORD)
+    shown = summary(RECORD)
     assert shown["fakes"] == 64
     assert shown["reals"] == 50
     assert shown["resizer"] == "pillow lanczos"
@@ -87,35 +97,36 @@ def test_a_reader_finds_every_part_in_the_record():
 
 def test_two_copies_of_a_set_cannot_share_a_column():
     other = changed("provenance", "data_sha256", to="e")
-    a, b = protocol.facts(RECORD, "kid@a"), protocol.facts(other, "kid@a")
+    a, b = facts(RECORD), facts(other)
     assert protocol.differences(a, b) == ["lists.data_sha256 (d and e)"]
-    moved = protocol.facts(changed("config", "data", "root", to="/there"), "kid@a")
+    moved = facts(changed("config", "data", "root", to="/there"))
     assert moved == a
 
 
 def test_two_files_of_one_network_cannot_share_a_column():
     other = changed("provenance", "networks", "kid@a", "file", to="e")
-    a, b = protocol.facts(RECORD, "kid@a"), protocol.facts(other, "kid@a")
+    a, b = facts(RECORD), facts(other)
     assert protocol.differences(a, b) == ["networks.file (f and e)"]
 
 
 def test_what_another_metric_looks_through_is_nothing_to_this_one():
     other = changed("provenance", "networks", to={"kid@a": {"file": "f"}, "fd@b": {"file": "g"}})
-    assert protocol.facts(RECORD, "kid@a") == protocol.facts(other, "kid@a")
+    assert facts(RECORD) == facts(other)
 
 
 def test_a_published_set_is_one_column_wherever_it_lies_and_a_folder_is_not():
     here = {**RECORD, "data": "metfaces", "overrides": ["data.root=/here", "data.shots=5"]}
-    assert tables.data_label(here) == "metfaces data.shots=5"
+    assert Record.from_json(here).data_label == "metfaces data.shots=5"
     mine = changed("config", "data", "splits", to="")
     mine |= {"data": "folder", "overrides": ["data.root=/here"]}
-    assert tables.data_label(mine) == "folder data.root=/here"
+    assert Record.from_json(mine).data_label == "folder data.root=/here"
 
 
 def test_the_recipe_of_a_published_set_knows_no_places(composed):
     def recipe(name, *words):
         choices = {"method": "finetune", "data": name, "source": "tiny", "eval": "smoke"}
-        return records.recipe(composed(f"data={name}", *words), choices)
+        config = OmegaConf.to_container(composed(f"data={name}", *words), resolve=False)
+        return ids.recipe(config, choices)
 
     plain = recipe("metfaces", "data.root=/here")
     assert recipe("metfaces", "data.root=/there", "data.about.pictures=3") == plain
@@ -124,5 +135,5 @@ def test_the_recipe_of_a_published_set_knows_no_places(composed):
 
 
 def test_drawn_people_have_no_lists_and_keep_the_facts_they_had():
-    record = changed("provenance", to={"weights_sha256": "w", "shots_sha256": "s"})
-    assert not [key for key in protocol.facts(record, "kid@a") if key.startswith("lists")]
+    record = changed("provenance", to=dict.fromkeys(PROVENANCE, "x"))
+    assert not [key for key in facts(record) if key.startswith("lists")]

@@ -1,14 +1,22 @@
 import copy
 import json
 import math
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
+from benchmarks.harness.records import ids
 from benchmarks.harness.records import record as records
+from benchmarks.harness.records.record import Record
 from core.errors import UserError
+from core.paths import ROOT
+from tests.helpers.records import PROVENANCE, faults
 
+RUNS = sorted((ROOT / "results" / "runs").glob("*.json"))
 SOUND = {
     "schema": records.SCHEMA,
     "method": "m",
@@ -20,32 +28,32 @@ SOUND = {
     "paper": "arXiv:0000.00000",
     "metrics": {"kid@tiny": {"value": 0.5, "better": "lower", "n": 10, "details": {}}},
     "cost": {"images": 10, "seconds": 1.5, "trainable": 3, "peak_bytes": 4},
-    "provenance": dict.fromkeys(records.PROVENANCE, "x"),
+    "provenance": dict.fromkeys(PROVENANCE, "x"),
     "config": {},
 }
 
 
 def test_a_sound_record_has_nothing_wrong():
-    assert records.validate(SOUND) == []
+    assert faults(SOUND) == ""
 
 
 @pytest.mark.parametrize("key", sorted(SOUND))
 def test_every_missing_part_is_noticed(key):
     broken = {k: v for k, v in SOUND.items() if k != key}
-    assert records.validate(broken)
+    assert faults(broken)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, "0.5", None, True])
 def test_a_value_that_is_no_finite_number_is_noticed(value):
     broken = copy.deepcopy(SOUND)
     broken["metrics"]["kid@tiny"]["value"] = value
-    assert records.validate(broken)
+    assert faults(broken)
 
 
 def test_a_metric_without_its_extractor_is_noticed():
     broken = copy.deepcopy(SOUND)
     broken["metrics"]["kid"] = broken["metrics"].pop("kid@tiny")
-    assert records.validate(broken)
+    assert faults(broken)
 
 
 json_values = st.recursive(
@@ -59,21 +67,74 @@ json_values = st.recursive(
 
 @given(json_values, st.sampled_from(sorted(SOUND)))
 def test_no_json_makes_the_validation_fail(value, key):
-    assert isinstance(records.validate(value), list)
-    assert isinstance(records.validate(SOUND | {key: value}), list)
+    assert isinstance(faults(value), str)
+    assert isinstance(faults(SOUND | {key: value}), str)
 
 
 def test_what_is_written_is_read_back(tmp_path):
     path = tmp_path / "runs" / "a.json"
-    records.write(path, SOUND)
-    assert records.read(path) == SOUND
+    Record.from_json(SOUND).write(path)
+    assert Record.read(path).to_json() == SOUND
     assert [p.name for p in path.parent.iterdir()] == ["a.json"]
 
 
 def test_an_unsound_record_is_never_written(tmp_path):
-    with pytest.raises(ValueError, match="seed"):
+    with pytest.raises(ValueError, match="must not be written: seed: input should be"):
         records.write(tmp_path / "a.json", SOUND | {"seed": "zero"})
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
+def test_a_committed_record_is_written_back_byte_for_byte(path, tmp_path):
+    record = Record.read(path)
+    record.write(tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == path.read_bytes()
+    assert record.name == path.stem
+
+
+def test_parts_of_a_record_are_typed_and_what_is_not_known_is_kept():
+    more = SOUND | {"mood": "good", "provenance": SOUND["provenance"] | {"ops": "auto"}}
+    record = Record.from_json(more)
+    assert record.metrics["kid@tiny"].value == 0.5
+    assert (record.cost.seconds, record.cost.images) == (1.5, 10)
+    assert (record.provenance.commit, record.provenance.dirty) == ("x", False)
+    assert (record.state, record.overrides, record.left_out) == ("finished", [], {})
+    assert record.to_json() is more
+    assert json.dumps(record.to_json()) == json.dumps(more)
+
+
+@pytest.mark.parametrize(
+    ("part", "sentences"),
+    [
+        ({"schema": 1}, ["schema: input should be 2."]),
+        ({"metrics": []}, ["metrics: input should be a valid dictionary."]),
+        ({"state": "failed"}, ["record: the run failed, and its reason is missing."]),
+        ({"config": {"eval": {"metrics": {"kid@tiny": 1}}}},
+         ["config.eval.metrics: metrics are an object of objects."]),
+        ({"curves": {"kimg": [1, None], "loss": [1, 2]}},
+         ["curves: curves are equally long lists of numbers over a kimg without gaps."]),
+        ({"seed": True, "paper": 5}, ["seed: input should be a valid integer.",
+                                      "paper: input should be a valid string."]),
+    ],
+)  # fmt: skip
+def test_each_fault_is_one_sentence_with_its_place(part, sentences):
+    assert faults(SOUND | part) == " ".join(sentences)
+
+
+@pytest.mark.parametrize("curves", [{"loss": [1]}, {"kimg": [1], "loss": [1, 2]}, {"kimg": ["a"]},
+                                    {"kimg": [1], "loss": [math.nan]}, 5])  # fmt: skip
+def test_what_are_no_curves_over_images_is_noticed(curves):
+    assert faults(SOUND | {"curves": curves})
+    assert not faults(SOUND | {"curves": {"kimg": [1, 2], "loss": [None, 0.5]}})
+
+
+def test_readers_of_records_load_neither_torch_nor_a_configuration():
+    code = "import sys, benchmarks.harness.records.run_id, benchmarks.harness.leaderboard.readme\n"
+    code += (
+        "print(*({'torch', 'omegaconf', 'hydra', 'numpy', 'scipy', 'matplotlib'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.stdout.split(), done.stderr) == ([], "")
 
 
 def test_half_a_file_is_refused_with_its_name(tmp_path):
@@ -84,15 +145,18 @@ def test_half_a_file_is_refused_with_its_name(tmp_path):
 
 
 def test_infinity_is_spelt_out_for_json():
-    assert records.strict({"a": [math.inf, 1, {2: "x"}]}) == {"a": [".inf", 1, {"2": "x"}]}
+    assert ids.spell_infinity({"a": [math.inf, 1, {2: "x"}]}) == {"a": [".inf", 1, {"2": "x"}]}
 
 
 def test_the_recipe_ignores_seed_and_folder_and_notices_numbers(composed):
     choices = {"method": "finetune", "data": "folder", "source": "tiny", "eval": "smoke"}
     words = ("method=finetune", "data=folder", "data.root=x")
-    plain = records.recipe(composed(*words), choices)
-    assert records.recipe(composed(*words, "seed=3", "machine=gpu"), choices) == plain
-    assert records.recipe(composed(*words, "method.lr=0.1"), choices) != plain
+
+    def recipe(*more):
+        return ids.recipe(OmegaConf.to_container(composed(*words, *more), resolve=False), choices)
+
+    assert recipe("seed=3", "machine=gpu") == recipe()
+    assert recipe("method.lr=0.1") != recipe()
 
 
 def test_disagreement_is_relative():

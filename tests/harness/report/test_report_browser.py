@@ -192,13 +192,15 @@ def test_the_keyboard_reaches_everything_that_can_be_used_or_scrolled(page):
 
 def test_what_comes_from_records_and_file_names_never_runs(browser, tmp_path):
     evil = pages.HOSTILE
-    run = pages.made(evil, evil, 0, 0.01, overrides=[f"method.{evil}=1"], paper=evil,
+    run = pages.record(evil, evil, 0, 0.01, overrides=[f"method.{evil}=1"], paper=evil,
                      warnings=[evil], left_out={evil: evil}, source=evil,
                      config={"data": {evil: evil}, "method": {evil: [evil]}})  # fmt: skip
     run["curves"][evil] = run["curves"]["loss_d"]
     run["provenance"]["commit"] = evil
-    failed = pages.made(evil, evil, 1, 0, state="failed", reason=evil, metrics={})
-    folder = pages.write(tmp_path, [run, failed, pages.made("good", evil, 2, 0.01)], pictures=False)
+    failed = pages.record(evil, evil, 1, 0, state="failed", reason=evil, metrics={})
+    folder = pages.write(
+        tmp_path, [run, failed, pages.record("good", evil, 2, 0.01)], pictures=False
+    )
     (folder / "tiles").mkdir()
     browser.get(report.command(["--folder", str(folder)]).as_uri())
     assert script(browser, "window.hacked") is None

@@ -15,8 +15,8 @@ from benchmarks import run, tiles
 from benchmarks.harness.config import targets
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.io.contact_sheet import to_uint8
-from benchmarks.harness.leaderboard.facts import data_label
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records import ids
+from benchmarks.harness.records.record import Record
 from benchmarks.harness.report import image_grid, thumbnails
 from benchmarks.harness.training import seeds
 from core import weights
@@ -26,11 +26,20 @@ from tests.helpers import pages
 SIDE = thumbnails.SIDE
 
 
+def name(record):
+    return Record.from_json(record).name
+
+
+def scene_of(record):
+    return thumbnails.scene(Record.from_json(record))
+
+
 def left(results, record, networks):
     """The folder of a run as it is left behind; its record is published."""
-    folder = results / "out" / thumbnails.name(record)
+    made = Record.from_json(record)
+    folder = results / "out" / made.name
     for path in (folder / swaps.RECORD, results / "runs" / f"{folder.name}.json"):
-        records.write(path, record)
+        made.write(path)
     weights.write(folder / swaps.WEIGHTS, networks, {})
     return folder
 
@@ -49,8 +58,8 @@ def finished(composed, tmp_path):
         with torch.no_grad():
             for parameter in adapter.eval_generator().parameters():
                 parameter += 0.05 * torch.randn_like(parameter)
-        plain = records.unaddressed(records.strict(OmegaConf.to_container(cfg, resolve=True)))
-        record = pages.made(method, data, 0, 0.1, source=source, config=plain) | changed
+        plain = ids.unaddressed(ids.spell_infinity(OmegaConf.to_container(cfg, resolve=True)))
+        record = pages.record(method, data, 0, 0.1, source=source, config=plain) | changed
         record["provenance"] |= {
             "weights_sha256": given.sha256, "shots_sha256": domain.shots_sha256,
         }  # fmt: skip
@@ -74,7 +83,7 @@ def near(a, b):
 def test_a_strip_shows_what_the_weights_make_of_the_latents_that_are_judged(finished, tmp_path):
     _, record, adapter = finished()
     assert tiles.command(["--folder", str(tmp_path)]) == 0
-    shown = pixels(tmp_path / "tiles" / f"{thumbnails.name(record)}.webp")
+    shown = pixels(tmp_path / "tiles" / f"{name(record)}.webp")
     judged = record["config"]["eval"]
     generator = torch.Generator().manual_seed(judged["seed"])
     z = torch.randn(judged["samples"], adapter.source.g.z_dim, generator=generator)
@@ -87,14 +96,12 @@ def test_a_strip_shows_what_the_weights_make_of_the_latents_that_are_judged(fini
 def test_a_scene_holds_shots_and_truth_and_is_shared(finished, tmp_path):
     _, record, _ = finished()
     other = finished("freezed")[1]
-    assert thumbnails.scene(record) == thumbnails.scene(other)
+    assert scene_of(record) == scene_of(other)
     tiles.command(["--folder", str(tmp_path)])
     names = {path.name for path in (tmp_path / "tiles").glob("*")}
-    scene = thumbnails.scene(record)
+    scene = scene_of(record)
     # An untrained source shows nothing that anybody was adapted from.
-    assert names == {f"{thumbnails.name(r)}.webp" for r in (record, other)} | {
-        f"{scene}--shots.webp"
-    }
+    assert names == {f"{name(r)}.webp" for r in (record, other)} | {f"{scene}--shots.webp"}
     assert len(pixels(tmp_path / "tiles" / f"{scene}--shots.webp")) == 10
 
 
@@ -102,7 +109,7 @@ def test_of_thousands_of_shots_the_first_are_shown(finished, tmp_path, monkeypat
     monkeypatch.setattr(tiles, "MOST", 3)
     _, record, _ = finished()
     tiles.command(["--folder", str(tmp_path)])
-    shown = pixels(tmp_path / "tiles" / f"{thumbnails.scene(record)}--shots.webp")
+    shown = pixels(tmp_path / "tiles" / f"{scene_of(record)}--shots.webp")
     cfg = OmegaConf.create(targets.addressed(tiles.loose(record["config"])))
     assert near(shown, to_uint8(run.build(cfg.data).shots[:3])) < 12
 
@@ -110,9 +117,9 @@ def test_of_thousands_of_shots_the_first_are_shown(finished, tmp_path, monkeypat
 def test_a_trained_source_gives_its_own_strip_the_stylised_people_and_the_truth(finished, tmp_path):
     _, record, _ = finished(source="parafaces64")
     tiles.command(["--folder", str(tmp_path)])
-    scene = tmp_path / "tiles" / thumbnails.scene(record)
+    scene = tmp_path / "tiles" / scene_of(record)
     both = thumbnails.LATENTS + thumbnails.PHOTOS
-    assert len(pixels(tmp_path / "tiles" / f"{thumbnails.name(record)}.webp")) == both
+    assert len(pixels(tmp_path / "tiles" / f"{name(record)}.webp")) == both
     assert len(pixels(f"{scene}--source.webp")) == both
     assert len(pixels(f"{scene}--truth.webp")) == thumbnails.PHOTOS
 
@@ -121,28 +128,26 @@ def test_a_swapped_row_is_shown_with_its_layers_swapped(finished, tmp_path):
     _, whole, adapter = finished()
     config = copy.deepcopy(whole["config"])
     config["swap"]["resolution"] = 16
-    row = whole | {"recipe": "0" * 8, "of": thumbnails.name(whole), "config": config}
+    row = whole | {"recipe": "0" * 8, "of": name(whole), "config": config}
     row["overrides"] = ["swap.resolution=16"]
-    networks = swaps.apply(run.build(OmegaConf.create(config["swap"])), adapter)
+    networks = swaps.apply(run.build(OmegaConf.create(targets.addressed(config["swap"]))), adapter)
     left(tmp_path, row, networks)
     tiles.command(["--folder", str(tmp_path)])
-    shown, before = (
-        pixels(tmp_path / "tiles" / f"{thumbnails.name(r)}.webp") for r in (row, whole)
-    )
+    shown, before = (pixels(tmp_path / "tiles" / f"{name(r)}.webp") for r in (row, whole))
     judged = config["eval"]
     generator = torch.Generator().manual_seed(judged["seed"])
     z = torch.randn(judged["samples"], adapter.source.g.z_dim, generator=generator)
     with torch.no_grad():
         expected = to_uint8(networks["g_ema"].eval()(z[: thumbnails.LATENTS]))
     assert near(shown, expected) < near(before, expected)
-    assert image_grid.level(row) == "16 px"
-    assert data_label(row) == whole["data"]
+    assert image_grid.level(Record.from_json(row)) == "16 px"
+    assert Record.from_json(row).data_label == whole["data"]
 
 
 def test_every_committed_strip_belongs_to_a_committed_record():
     results = ROOT / "results"
-    known = [records.read(path) for path in (results / "runs").glob("*.json")]
-    names = {thumbnails.name(record) for record in known}
+    known = [Record.read(path) for path in (results / "runs").glob("*.json")]
+    names = {record.name for record in known}
     scenes = tuple(f"{thumbnails.scene(record)}--" for record in known)
     for path in (results / "tiles").glob("*"):
         assert path.stem in names or path.stem.startswith(scenes), f"git rm {path}"
@@ -152,7 +157,7 @@ def test_every_committed_strip_belongs_to_a_committed_record():
 def test_what_is_there_is_left_alone_until_its_weights_are_newer(finished, tmp_path):
     folder, record, _ = finished()
     tiles.command(["--folder", str(tmp_path)])
-    path = tmp_path / "tiles" / f"{thumbnails.name(record)}.webp"
+    path = tmp_path / "tiles" / f"{name(record)}.webp"
     path.write_bytes(b"mine")
     tiles.command(["--folder", str(tmp_path)])
     assert path.read_bytes() == b"mine"
@@ -178,7 +183,7 @@ def test_a_run_that_cannot_be_shown_is_said_and_the_others_go_on(finished, tmp_p
     other = finished("freezed")[1]
     assert tiles.command(["--folder", str(tmp_path)]) == 1
     assert "is left out" in capsys.readouterr().err
-    assert (tmp_path / "tiles" / f"{thumbnails.name(other)}.webp").is_file()
+    assert (tmp_path / "tiles" / f"{name(other)}.webp").is_file()
 
 
 @pytest.mark.parametrize("change", [{"no_such_number": 1}, {"ema": {"_target_": "core.ema.No"}}])
@@ -199,8 +204,8 @@ def test_a_run_whose_pictures_lie_elsewhere_now_is_left_out_in_one_sentence(
     folder, record, _ = finished()
     moved = copy.deepcopy(record)
     gone = composed("data=metfaces", f"data.root={tmp_path / 'gone'}", "source=tiny")
-    plain = records.strict(OmegaConf.to_container(gone.data, resolve=True))
-    moved["config"]["data"] = records.unaddressed(plain)
+    plain = ids.spell_infinity(OmegaConf.to_container(gone.data, resolve=True))
+    moved["config"]["data"] = ids.unaddressed(plain)
     (folder / swaps.RECORD).write_text(json.dumps(moved), encoding="utf-8")
     assert tiles.command(["--folder", str(tmp_path)]) == 1
     said = capsys.readouterr().err
@@ -230,4 +235,4 @@ def test_a_strip_is_small_whatever_the_resolution():
 
 def test_infinity_comes_back_from_a_record():
     plain = {"a": [float("inf"), {"every": float("inf")}], "b": "text", "c": 1}
-    assert tiles.loose(records.strict(plain)) == plain
+    assert tiles.loose(ids.spell_infinity(plain)) == plain

@@ -15,12 +15,14 @@ from benchmarks.harness.alignment import align
 from benchmarks.harness.config.build import build
 from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.io.contact_sheet import to_uint8
+from benchmarks.harness.records import ids
 from benchmarks.harness.records import record as records
 from benchmarks.harness.stylize.find_run import Run, found
 from benchmarks.harness.stylize.generator import Once
 from core import weights
 from core.errors import UserError
 from core.networks.layer_swap import by_features, by_weights
+from tests.helpers.records import PROVENANCE
 
 NAME = "finetune--parafaces_webtoon--parafaces64--00000000--s0"
 FACE = [[120.0, 90.0], [165.0, 92.0], [125.0, 140.0], [162.0, 141.0]]
@@ -43,10 +45,10 @@ def recorded(cfg, **changes):
         "schema": records.SCHEMA,
         **{"method": "finetune", "data": "parafaces_webtoon", "source": "parafaces64"},
         **{"eval": "fewshot", "seed": 0, "recipe": "00000000", "overrides": [], "paper": ""},
-        **{"metrics": {}, "tolerance": 0.25, "provenance": dict.fromkeys(records.PROVENANCE, "")},
-        "cost": dict.fromkeys(records.NUMBERS["cost"], 0),
-        "config": records.unaddressed(
-            records.strict(
+        **{"metrics": {}, "tolerance": 0.25, "provenance": dict.fromkeys(PROVENANCE, "")},
+        "cost": dict.fromkeys(records.Cost.model_fields, 0),
+        "config": ids.unaddressed(
+            ids.spell_infinity(
                 {
                     "method": OmegaConf.to_container(cfg.method, resolve=True),
                     "source": OmegaConf.to_container(cfg.source, resolve=True),

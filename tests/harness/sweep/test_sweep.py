@@ -15,7 +15,7 @@ from hydra import initialize_config_dir
 from benchmarks import sweep as command
 from benchmarks.harness.io.locks import Busy, alone
 from benchmarks.harness.records import record as records
-from benchmarks.harness.records.run_id import Cell
+from benchmarks.harness.records.run_id import RunId
 from benchmarks.harness.sweep import display, runner
 from benchmarks.harness.sweep.claims import Claim
 from benchmarks.harness.sweep.plan import Job, Plan, composed, plan
@@ -38,7 +38,7 @@ def test_a_cell_of_a_sweep_is_the_cell_of_the_run(tmp_path):
     for job, seed in zip(planned.jobs, (0, 2), strict=True):
         with initialize_config_dir(str(CONF), version_base="1.3"):
             cfg, choices = composed([*words, f"seed={seed}"])
-        cell = Cell.of(cfg, choices, [])
+        cell = RunId.of(cfg, choices, [])
         assert (job.folder, job.published) == (cell.folder, cell.published)
         assert job.words == (*words, f"seed={seed}")
     assert planned.axes == [("seed", ["seed=0", "seed=2"])]

@@ -1,10 +1,14 @@
 """Synthetic records for the tests of tables, and what a command prints of them."""
 
 from benchmarks import leaderboard
+from benchmarks.harness.leaderboard import pivot
 from benchmarks.harness.records import record as records
 
+PROVENANCE = tuple(k for k, field in records.Provenance.model_fields.items() if field.is_required())
+"""What the provenance of every record holds."""
 
-def made(method, data, seed, kid, **changed):
+
+def record(method, data, seed, kid, **changed):
     """A synthetic record, for tests only."""
     base = {
         "schema": records.SCHEMA,
@@ -22,7 +26,7 @@ def made(method, data, seed, kid, **changed):
         },
         "left_out": {},
         "cost": {"images": 2400, "seconds": 90.0, "trainable": 30, "peak_bytes": 4},
-        "provenance": dict.fromkeys(records.PROVENANCE, "x")
+        "provenance": dict.fromkeys(PROVENANCE, "x")
         | {"started": "2026-01-01T00:00:00+00:00", "device": "cpu"},
         "config": {"eval": {"samples": 9}, "data": {"style": data, "cache": f"/tmp/{seed}"}},
     }
@@ -33,13 +37,27 @@ def zoo():
     """Three methods on two data sets with three seeds; one fails once, one runs but once."""
     kids = {"good": 0.010, "fair": 0.020, "weak": 0.030}
     runs = [
-        made(method, data, seed, kid + 0.0001 * seed)
+        record(method, data, seed, kid + 0.0001 * seed)
         for method, kid in kids.items()
         for data in ("d1", "d2")
         for seed in range(3)
     ]
-    failed = made("torn", "d1", 0, 0.0, metrics={}, state="failed", reason="loss is nan")
-    return [*runs, failed, made("torn", "d1", 1, 0.001), made("once", "d2", 0, 0.001)]
+    failed = record("torn", "d1", 0, 0.0, metrics={}, state="failed", reason="loss is nan")
+    return [*runs, failed, record("torn", "d1", 1, 0.001), record("once", "d2", 0, 0.001)]
+
+
+def faults(node):
+    """What is wrong with a record, in sentences; empty when it is sound."""
+    try:
+        records.Record.from_json(node)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def build(runs):
+    """The tables of records that are JSON."""
+    return pivot.build(map(records.Record.from_json, runs))
 
 
 def write(folder, runs):

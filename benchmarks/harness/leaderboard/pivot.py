@@ -1,0 +1,122 @@
+"""Records as tables: which of them share a row, a column or a cell."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable
+
+from benchmarks.harness.leaderboard import formats
+from benchmarks.harness.leaderboard.tables import Cell, MethodRow, MetricColumn, Table
+from benchmarks.harness.records import protocol
+from benchmarks.harness.records.record import Record
+from core.errors import UserError
+
+RANDOM = "@random-"
+"""In the name of a metric by an untrained network: it proves the harness and is never printed."""
+
+
+def rows_of(records: Iterable[Record]) -> list[MethodRow]:
+    """One row a method and set of changes; an earlier recipe of the same name has its own.
+
+    Two recipes of one name on one data set are different methods: they are never pooled.
+    """
+    methods = defaultdict(list)
+    for record in records:
+        methods[record.method, record.changes].append(record)
+    rows = []
+    for (method, changes), own in sorted(methods.items()):
+        newest = {
+            one.data_label: one.recipe for one in sorted(own, key=lambda r: r.provenance.started)
+        }
+        parts = defaultdict(list)
+        for one in own:
+            parts["" if newest[one.data_label] == one.recipe else one.recipe].append(one)
+        rows += [
+            MethodRow(method, changes, key, tuple(part)) for key, part in sorted(parts.items())
+        ]
+    return rows
+
+
+def build(records: Iterable[Record]) -> list[Table]:
+    """All tables of the records, those of nothing but sources' own training last.
+
+    Raises:
+        UserError: two records would share a column although they were measured differently.
+    """
+    groups = defaultdict(list)
+    for record in records:
+        groups[record.source, record.eval, record.task].append(record)
+    tables = [table(*key, own) for key, own in sorted(groups.items())]
+    return sorted(tables, key=lambda one: one.makes_source)
+
+
+def table(source: str, evaluation: str, task: tuple[str, ...], records: list[Record]) -> Table:
+    """The table of records with the same source, evaluation and changes in the task."""
+    columns = columns_of(records)
+    rows = tuple(rows_of(records))
+    cells = {(row.label, column): cell_of(row, column) for row in rows for column in columns}
+    return Table(source, evaluation, task, columns, rows, cells, untouched(records, columns))
+
+
+def columns_of(records: list[Record]) -> tuple[MetricColumn, ...]:
+    """Every metric on every data set; refuses two protocols in one column."""
+    seen: dict[tuple[str, str], tuple[Record, protocol.Facts]] = {}
+    for record in records:
+        for metric, facts in protocol.facts(record).items():
+            if RANDOM in metric:
+                continue
+            first, expected = seen.setdefault((record.data_label, metric), (record, facts))
+            if facts != expected:
+                raise UserError(mixed(metric, first, expected, record, facts))
+    columns = [
+        MetricColumn(
+            data=data,
+            place=formats.order(metric),
+            metric=metric,
+            better=first.metrics[metric].better,
+            protocol=protocol.identify(facts),
+        )
+        for (data, metric), (first, facts) in seen.items()
+    ]
+    return tuple(sorted(columns))
+
+
+def mixed(metric: str, a: Record, of_a: protocol.Facts, b: Record, of_b: protocol.Facts) -> str:
+    """Why two records cannot share a column."""
+    runs = [
+        f"{r.method} seed {r.seed} of {r.provenance.started} (protocol {protocol.identify(facts)})"
+        for r, facts in ((a, of_a), (b, of_b))
+    ]
+    return (
+        f"{metric} on {a.data_label}: {runs[0]} and {runs[1]} cannot share a column, because they "
+        f"differ in {', '.join(protocol.differences(of_a, of_b))}. Run the older one again, remove "
+        "its record, or leave it out with --since DATE."
+    )
+
+
+def cell_of(row: MethodRow, column: MetricColumn) -> Cell:
+    """The seeds of a row in a column."""
+    own = row.by_data.get(column.data, ())
+    finished = [record for record in own if not record.failed]
+    values = {
+        r.seed: r.metrics[column.metric].value for r in finished if column.metric in r.metrics
+    }
+    reasons = [record.left_out.get(column.metric, "") for record in finished]
+    failed = tuple(sorted(record.seed for record in own if record.failed))
+    return Cell(values, failed, next(filter(None, reasons), "not measured") if finished else "")
+
+
+def untouched(
+    records: list[Record], columns: tuple[MetricColumn, ...]
+) -> dict[MetricColumn, float]:
+    """The unadapted source's number where records hold it, mean over the records."""
+    sources = defaultdict(list)
+    for record in records:
+        for metric, measured in record.metrics.items():
+            if measured.details.source is not None:
+                sources[record.data_label, metric].append(measured.details.source)
+    by_name = {(column.data, column.metric): column for column in columns}
+    return {
+        column: statistics.fmean(sources[key]) for key, column in by_name.items() if key in sources
+    }
