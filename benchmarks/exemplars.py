@@ -78,9 +78,9 @@ def numbers(results: Tensor, photos: Tensor, shots: Tensor) -> dict[str, float]:
         return {"structure": measure.embed(grey), "colour": exemplar_retrieval.palette(images)}
 
     ours, theirs = seen(flat), seen(shots[: shape[1]])
-    found = {"distance": exemplar_retrieval.apart(measure.embed(flat).unflatten(0, shape))}
+    found = {"distance": exemplar_retrieval.mean_distance(measure.embed(flat).unflatten(0, shape))}
     for name, features in ours.items():
-        again = exemplar_retrieval.found_again(features.unflatten(0, shape), theirs[name])
+        again = exemplar_retrieval.retrieval_rate(features.unflatten(0, shape), theirs[name])
         found[f"{name}_found_again"] = again
     who = measure.identity(photos).repeat_interleave(shape[1], dim=0)
     found["identity"] = float((measure.identity(flat) * who).sum(1).mean())

@@ -26,7 +26,8 @@ from PIL import Image
 from benchmarks.harness.config import targets
 from benchmarks.harness.config.build import build
 from benchmarks.harness.evaluation import swaps
-from benchmarks.harness.evaluation.gallery import Gallery, first_of
+from benchmarks.harness.evaluation.gallery import Gallery
+from benchmarks.harness.evaluation.streams import first_of
 from benchmarks.harness.io.contact_sheet import to_uint8
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.report import thumbnails

@@ -1,122 +1,99 @@
 """LPIPS, version 0.1: a perceptual distance learnt from human judgements (arXiv:1801.03924).
 
-Unit-normalised channels of five depths of a classifier are compared, weighted per channel and
-averaged over places. As an embedding: squared Euclidean distances of its vectors are the distance.
-The weights are those of the authors' package and of torchvision, read from files.
-
-Departs from the paper in: nothing. Pictures are taken as they come: their size is part of a result.
+The network is that of the authors' package, which holds the learnt weights of its channels. The
+classifier, which the package would download, is read from torchvision's file. Pictures are taken as
+they come: their size is part of a result.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from core.errors import UserError
 
-SIDES = {"alex": 3, "vgg": 2}  # of the pooling windows, which move by 2
-# channels, kernel, stride, padding of a convolution and its rectifier; "tap" after what is compared
-Layer = tuple[int, int, int, int] | str
-ALEX: tuple[Layer, ...] = (
-    (64, 11, 4, 2), "tap", "pool", (192, 5, 1, 2), "tap", "pool",
-    (384, 3, 1, 1), "tap", (256, 3, 1, 1), "tap", (256, 3, 1, 1), "tap",
-)  # fmt: skip
-VGG: tuple[Layer, ...] = (
-    *2 * ((64, 3, 1, 1),), "tap", "pool", *2 * ((128, 3, 1, 1),), "tap", "pool",
-    *3 * ((256, 3, 1, 1),), "tap", "pool", *3 * ((512, 3, 1, 1),), "tap", "pool",
-    *3 * ((512, 3, 1, 1),), "tap",
-)  # fmt: skip
-URLS = {
+CLASSIFIERS = {
     "alex": "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
     "vgg": "https://download.pytorch.org/models/vgg16-397923af.pth",
+    "squeeze": "https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
 }
-SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
-EPS = 1e-10
+EPS = 1e-10  # added to the length of a feature, as in the package
 
 
-def layers(net: str) -> tuple[nn.ModuleList, list[int]]:
-    """Torchvision's ``features`` as far as they are used, and the indices of the taps."""
-    found: list[nn.Module] = []
-    taps: list[int] = []
-    before = 3
-    for what in ALEX if net == "alex" else VGG:
-        if what == "tap":
-            taps.append(len(found) - 1)
-        elif what == "pool":
-            found.append(nn.MaxPool2d(SIDES[net], 2))
-        elif isinstance(what, tuple):
-            channels, kernel, stride, padding = what
-            found += [nn.Conv2d(before, channels, kernel, stride, padding), nn.ReLU()]
-            before = channels
-    return nn.ModuleList(found), taps
-
-
-class LPIPS(nn.Module):
+class LPIPSNetwork(nn.Module):
     """The distance and its embedding; frozen.
 
     Args:
-        net: ``alex`` (for measuring) or ``vgg`` (for losses), as the authors advise.
-        trunk: torchvision's state dict, of which ``features.*`` are used.
-        heads: the authors' state dict, ``lin0.model.1.weight`` to ``lin4.model.1.weight``.
+        net: ``alex`` (for measuring), ``vgg`` (for losses), as the authors advise, or ``squeeze``.
+        classifier: torchvision's state dict, of which ``features.*`` are used.
+        file: what a misfit is called.
+
+    Attributes:
+        package: the authors' network, whose call gives distances [N, 1, 1, 1].
     """
 
-    shift: Tensor
-    scale: Tensor
+    package: Any
 
-    def __init__(self, net: str, trunk: Mapping[str, Tensor], heads: Mapping[str, Tensor]) -> None:
+    def __init__(self, net: str, classifier: Mapping[str, Tensor], file: str) -> None:
         super().__init__()
-        if net not in URLS:
-            raise UserError(f"LPIPS has the networks {', '.join(URLS)}, not {net!r}.")
-        self.features, self.taps = layers(net)
-        used = {
-            k.removeprefix("features."): v for k, v in trunk.items() if k.startswith("features")
-        }
-        self.features.load_state_dict(used)
-        for i in range(len(self.taps)):
-            weight = heads[f"lin{i}.model.1.weight"]
-            if (weight < 0).any():
-                raise UserError(f"LPIPS: lin{i}.model.1.weight is negative somewhere.")
-            self.register_buffer(f"root{i}", weight.sqrt())
-        self.register_buffer("shift", torch.tensor(SHIFT)[:, None, None])
-        self.register_buffer("scale", torch.tensor(SCALE)[:, None, None])
+        import lpips  # takes a second, and few runs look through it
+
+        check_net(net)
+        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+            warnings.simplefilter("ignore")  # of arguments that torchvision has renamed
+            self.package = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
+        trunk = self.package.net
+        names = {f"features.{k.partition('.')[2]}": k for k in trunk.state_dict()}  # slice3.8.bias
+        state = {name: value for name, value in classifier.items() if name.startswith("features.")}
+        shapes = {name: trunk.state_dict()[key].shape for name, key in names.items()}
+        odd = shapes.items() ^ {name: value.shape for name, value in state.items()}.items()
+        if odd:
+            raise UserError(f"{file} does not fit its network: {min(name for name, _ in odd)}.")
+        trunk.load_state_dict({names[name]: value for name, value in state.items()})
         self.eval().requires_grad_(False)
 
     def embed(self, images: Tensor) -> Tensor:
-        """Vectors [N, V] of images [N, 3, R, R] in [-1, 1]."""
-        x = (images - self.shift) / self.scale
-        parts: list[Tensor] = []
-        for i, layer in enumerate(self.features):
-            x = layer(x)
-            if i in self.taps:
-                root = getattr(self, f"root{len(parts)}")
-                unit = x / (torch.linalg.vector_norm(x, dim=1, keepdim=True) + EPS)
-                parts.append((unit * root).flatten(1) / x[0, 0].numel() ** 0.5)
+        """Vectors [N, V] of images [N, 3, R, R] in [-1, 1]; their squared distances are LPIPS."""
+        parts = []
+        depths = self.package.net(self.package.scaling_layer(images))
+        for head, x in zip(self.package.lins, depths, strict=True):
+            # The package takes the root of a sum, whose gradient is NaN where all channels are 0.
+            unit = x / (torch.linalg.vector_norm(x, dim=1, keepdim=True) + EPS)
+            parts.append((unit * head.model[-1].weight.sqrt()).flatten(1) / x[0, 0].numel() ** 0.5)
         return torch.cat(parts, 1)
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Distance [N] of images [N, 3, R, R] in [-1, 1]."""
+        """Distance [N] of images [N, 3, R, R] in [-1, 1], with a gradient everywhere."""
         return (self.embed(a) - self.embed(b)).square().sum(1)
 
 
-def load_lpips(net: str, folder: str) -> LPIPS:
-    """LPIPS with torchvision's classifier from a folder and the heads of the ``lpips`` package.
+def load_lpips(net: str, folder: str) -> LPIPSNetwork:
+    """LPIPS with torchvision's classifier from a folder.
 
     Args:
-        net: ``alex`` or ``vgg``.
+        net: ``alex``, ``vgg`` or ``squeeze``.
         folder: where the classifier's file lies, under the name that torchvision gives it.
+
+    Raises:
+        UserError: it does not, or is of another network.
     """
-    if net not in URLS:
-        raise UserError(f"LPIPS has the networks {', '.join(URLS)}, not {net!r}.")
-    trunk = Path(folder).expanduser() / URLS[net].rsplit("/", 1)[1]
-    if not trunk.is_file():
-        raise UserError(f"LPIPS needs {trunk}; it is published at {URLS[net]}.")
-    package = importlib.util.find_spec("lpips")
-    if package is None or package.origin is None:
-        raise UserError("LPIPS needs the package lpips, which holds its weights.")
-    heads = Path(package.origin).parent / "weights" / "v0.1" / f"{net}.pth"
-    read = [torch.load(path, map_location="cpu", weights_only=True) for path in (trunk, heads)]
-    return LPIPS(net, *read)
+    check_net(net)
+    path = Path(folder).expanduser() / CLASSIFIERS[net].rpartition("/")[2]
+    if not path.is_file():
+        raise UserError(
+            f"LPIPS needs {path}: `python -m benchmarks.fetch lpips-{net}` puts it into "
+            f"~/.cache/styleshift/weights (published at {CLASSIFIERS[net]})."
+        )
+    classifier = torch.load(path, map_location="cpu", weights_only=True)
+    return LPIPSNetwork(net, classifier, path.name)
+
+
+def check_net(net: str) -> None:
+    """Refuse a network that LPIPS was not learnt for."""
+    if net not in CLASSIFIERS:
+        raise UserError(f"LPIPS has the networks {', '.join(CLASSIFIERS)}, not {net!r}.")

@@ -122,7 +122,7 @@ def test_intra_cluster_distances_are_those_of_the_released_script(case, n, moved
 @pytest.mark.parametrize(("height", "width"), [(24, 31), (512, 400)])
 def test_clean_pixels_are_those_of_clean_fid(height, width):
     picture = formula.image_u8(SALT, f"resize{height}x{width}", height, width, cell=5)
-    found = resize.clean(picture, 299)
+    found = resize.clean_fid("clean")(picture)
     held(f"I.resize.{height}x{width}", "pixels", found[::11, ::11])
     held(f"I.resize.{height}x{width}", "pixels.stats", statistics(found))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmarks.harness.evaluation.extractors.inception_network import InceptionV3
+from benchmarks.harness.evaluation.extractors import inception as networks
 from benchmarks.harness.io import external_weights
 
 
@@ -34,7 +34,7 @@ def made(shapes: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
 def inception() -> dict[str, Tensor]:
     """The published layout of the Inception of 2015."""
     with torch.device("meta"):
-        shapes = InceptionV3().state_dict()
+        shapes = networks.blank().state_dict()
     return made(shapes, 2015)
 
 

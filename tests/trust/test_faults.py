@@ -17,7 +17,7 @@ from PIL import Image
 
 from benchmarks import parafaces
 from benchmarks.harness.data.pictures import File, Unreadable, read
-from benchmarks.harness.evaluation.adaptive_batches import Portions
+from benchmarks.harness.evaluation.adaptive_batches import AdaptiveBatches
 from benchmarks.harness.io import contact_sheet, locks
 from benchmarks.harness.records import record as records
 from benchmarks.harness.training import monitor
@@ -322,7 +322,7 @@ def too_large(limit):
 def test_an_evaluation_that_runs_out_of_memory_halves_its_batches_and_says_so():
     said = []
     items = torch.arange(37.0)
-    parts = list(Portions(16, said.append)(too_large(5), items))
+    parts = list(AdaptiveBatches(16, said.append).map(too_large(5), items))
     assert torch.equal(torch.cat(parts), items * 2)
     assert max(map(len, parts)) == 4
     assert said == [
@@ -333,9 +333,9 @@ def test_an_evaluation_that_runs_out_of_memory_halves_its_batches_and_says_so():
 
 def test_one_picture_that_does_not_fit_is_an_error_and_other_errors_stay():
     with pytest.raises(UserError, match="not enough memory for even one"):
-        list(Portions(4, print)(too_large(0), torch.zeros(4)))
+        list(AdaptiveBatches(4, print).map(too_large(0), torch.zeros(4)))
     with pytest.raises(RuntimeError, match="shape"):
-        list(Portions(4, print)(lambda part: part.reshape(3, 5), torch.zeros(4)))
+        list(AdaptiveBatches(4, print).map(lambda part: part.reshape(3, 5), torch.zeros(4)))
 
 
 def test_a_run_that_diverges_is_a_failed_record_with_the_last_good_picture(styleshift, tmp_path):

@@ -1,4 +1,4 @@
-"""Pictures in batches that fit: a device that runs out of memory gets smaller ones."""
+"""Pictures in batches that fit: where memory runs out, they get smaller."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from core.errors import UserError
 T = TypeVar("T")
 
 
-class Portions:
+class AdaptiveBatches:
     """Does something batch by batch; halves the batch where memory does not suffice.
 
     Args:
         size: of a batch at most, to begin with.
-        say: is told, in a sentence, when it was halved.
+        warn: is told, in a sentence, when it was halved.
     """
 
-    def __init__(self, size: int, say: Callable[[str], None]) -> None:
-        self.size, self.say = size, say
+    def __init__(self, size: int, warn: Callable[[str], None]) -> None:
+        self.size, self.warn = size, warn
 
-    def __call__(self, work: Callable[[Tensor], T], items: Tensor) -> Iterator[T]:
+    def map(self, work: Callable[[Tensor], T], items: Tensor) -> Iterator[T]:
         """What ``work`` makes of items [n, ...], in order, batch by batch.
 
         Raises:
@@ -50,7 +50,9 @@ class Portions:
         self.size = tried // 2
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        self.say(f"memory did not suffice for {tried} pictures at a time: {self.size} from now on.")
+        self.warn(
+            f"memory did not suffice for {tried} pictures at a time: {self.size} from now on."
+        )
 
 
 def out_of_memory(error: BaseException) -> bool:

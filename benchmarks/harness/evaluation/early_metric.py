@@ -1,4 +1,4 @@
-"""A metric on the way: what a sweep needs to end a run early that will not be a good one."""
+"""A metric during training: a sweep ends those runs early by it that will not be good ones."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from benchmarks.harness.evaluation.gallery import Gallery, Metric, measure
 
 
 class EarlyMetric(L.Callback):
-    """Judges the run at a few moments, on fewer pictures than at its end, and logs the number.
+    """Measures the run at a few moments, on fewer pictures than at its end, and logs the number.
 
     The run does not notice: its random streams, its weights and its modes stay what they were.
 
     Args:
         name: under which the number is logged.
         points: how often, equally far apart; the last is the run's end.
-        samples: pictures that are judged.
+        samples: pictures that are measured.
         batch_size: pictures at a time.
         seed: of their latents.
         metric: which number; it may need no photos.
@@ -33,24 +33,22 @@ class EarlyMetric(L.Callback):
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Where the step begins."""
-        self.before = self.stretch(pl_module)
+        self.before = self.passed(pl_module)
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Judge where a stretch has ended."""
-        if self.stretch(pl_module) > self.before:
-            value = self.judge(pl_module, trainer.datamodule)  # type: ignore[attr-defined]
+        if self.passed(pl_module) > self.before:
+            value = self.measure(pl_module, trainer.datamodule)  # type: ignore[attr-defined]
             seen = int(pl_module.images_seen)
             for logger in trainer.loggers:
                 logger.log_metrics({self.name: value, "kimg": seen / 1000}, step=seen)
 
-    def stretch(self, adapter: Any) -> int:
-        """How many stretches of the run are over."""
+    def passed(self, adapter: Any) -> int:
+        """How many of the moments are over."""
         return int(adapter.images_seen) * self.points // max(int(adapter.images), 1)
 
-    def judge(self, adapter: Any, domain: Any) -> float:
+    def measure(self, adapter: Any, domain: Any) -> float:
         """The metric of the adapter as it is now."""
         modes = [(module, module.training) for module in adapter.modules()]
         cuda = [adapter.device] if adapter.device.type == "cuda" else []

@@ -1,7 +1,7 @@
 """Rows that are made once: pictures, and what networks see in them, in memory or on the disk.
 
 Rows are arrays by head, all of the same number of rows, and are made in parts from any row on.
-:class:`Disk` writes parts as they come and reads them as memory-mapped files, so that neither the
+:class:`OnDisk` writes parts as they come and reads them as memory-mapped files, so that neither the
 pictures nor their features have to fit into memory, and goes on where a killed run ended.
 """
 
@@ -27,31 +27,33 @@ from core.paths import cache_folder
 S = TypeVar("S")
 T = TypeVar("T")
 Rows = dict[str, np.ndarray]
+Key = Callable[[], dict[str, Any]]
 Make = Callable[[int], Iterable[Rows]]
 """Parts of the rows from one on, in order."""
-SECONDS_BETWEEN_NOTES = 2.0
+SECONDS_BETWEEN_NOTES = 2.0  # of what a kill cannot take any more; a note waits for the disk
 META = "rows.json"
+DIGITS = 24  # of the key's checksum in the name of a folder: 96 bits never meet by chance
 
 
-class Bank(Protocol):
+class FeatureStore(Protocol):
     """Where rows are kept.
 
     Attributes:
-        streams: whether pictures are read again rather than held in memory.
+        on_disk: whether pictures are read again rather than held in memory.
     """
 
-    streams: bool
+    on_disk: bool
 
-    def rows(self, key: Callable[[], dict[str, Any]], make: Make) -> Rows:
+    def get(self, key: Key, make: Make) -> Rows:
         """The rows of a key, made if they are not there; the key is asked for if it is needed."""
 
 
-class Memory:
+class InMemory:
     """Holds everything while the run lasts."""
 
-    streams = False
+    on_disk = False
 
-    def rows(self, key: Callable[[], dict[str, Any]], make: Make) -> Rows:
+    def get(self, key: Key, make: Make) -> Rows:
         """All rows, made now."""
         parts: dict[str, list[np.ndarray]] = {}
         for part in make(0):
@@ -60,61 +62,61 @@ class Memory:
         return {head: np.concatenate(values) for head, values in parts.items()}
 
 
-class Disk:
+class OnDisk:
     """Keeps rows in a folder, for this run and others; it may be deleted at any time.
 
     Args:
         folder: where; empty for ``bank`` beside the optional files.
     """
 
-    streams = True
+    on_disk = True
 
     def __init__(self, *, folder: str) -> None:
         self.folder = Path(folder).expanduser() if folder else cache_folder() / "bank"
 
-    def rows(self, key: Callable[[], dict[str, Any]], make: Make) -> Rows:
+    def get(self, key: Key, make: Make) -> Rows:
         """Memory-mapped rows; what is missing of them is made and written first."""
         about = key()
-        place = self.folder / hashing.of_json(about)[:24]
+        place = self.folder / hashing.of_json(about)[:DIGITS]
         with alone(place):
-            meta = note(place)
+            meta = read_meta(place)
             if not meta.get("complete"):
                 meta = write(place, {**meta, "key": about}, make)
             return {head: mapped(place, head, meta) for head in meta["heads"]}
 
 
-def of(name: str) -> Bank:
-    """The bank that an evaluation asks for: ``memory``, or ``disk`` beside the optional files."""
+def of(name: str) -> FeatureStore:
+    """The store that an evaluation asks for: ``memory``, or ``disk`` beside the optional files."""
     if name not in ("memory", "disk"):
         raise UserError(f"eval.keep={name} must be memory or disk.")
-    return Disk(folder="") if name == "disk" else Memory()
+    return OnDisk(folder="") if name == "disk" else InMemory()
 
 
-def note(place: Path) -> dict[str, Any]:
-    """What is written down of a folder's rows; nothing of them where that cannot be read."""
+def read_meta(place: Path) -> dict[str, Any]:
+    """What a folder says of its rows; nothing of them where that cannot be read."""
     try:
-        meta = json.loads((place / META).read_text(encoding="utf-8"))
+        meta: dict[str, Any] = json.loads((place / META).read_text(encoding="utf-8"))
         sizes = {h: meta["rows"] * row_bytes(about) for h, about in meta["heads"].items()}
-        whole = all((place / f"{h}.rows").stat().st_size >= size for h, size in sizes.items())
+        if all((place / f"{h}.rows").stat().st_size >= size for h, size in sizes.items()):
+            return meta
     except (OSError, ValueError, KeyError, TypeError):
-        whole, meta = False, {}
-    return meta if whole else {"rows": 0, "heads": {}}
+        pass
+    return {"rows": 0, "heads": {}}
 
 
 def row_bytes(about: dict[str, Any]) -> int:
-    """Bytes of a row."""
     return int(np.dtype(about["dtype"]).itemsize * np.prod(about["shape"], dtype=np.int64))
 
 
 def write(place: Path, meta: dict[str, Any], make: Make) -> dict[str, Any]:
     """Append the rows that are missing; what was written down before a kill is kept."""
-    done, spoken = int(meta["rows"]), time.monotonic()
+    done, noted = int(meta["rows"]), time.monotonic()
     heads: dict[str, Any] = dict(meta["heads"])
     with ExitStack() as stack:
         files: dict[str, BinaryIO] = {}
 
-        def settle(complete: bool) -> dict[str, Any]:
-            for file in files.values():
+        def write_meta(complete: bool) -> dict[str, Any]:
+            for file in files.values():  # rows reach the disk before the note that counts them
                 file.flush()
                 os.fsync(file.fileno())
             now = {**meta, "rows": done, "heads": heads, "complete": complete}
@@ -131,10 +133,10 @@ def write(place: Path, meta: dict[str, Any], make: Make) -> dict[str, Any]:
                     files[head].truncate(done * row_bytes(about))
                 files[head].write(np.ascontiguousarray(values).tobytes())
             done += len(next(iter(part.values())))
-            if time.monotonic() - spoken > SECONDS_BETWEEN_NOTES:
-                settle(complete=False)
-                spoken = time.monotonic()
-        return settle(complete=True)
+            if time.monotonic() - noted > SECONDS_BETWEEN_NOTES:
+                write_meta(complete=False)
+                noted = time.monotonic()
+        return write_meta(complete=True)
 
 
 def mapped(place: Path, head: str, meta: dict[str, Any]) -> np.ndarray:
@@ -146,7 +148,7 @@ def mapped(place: Path, head: str, meta: dict[str, Any]) -> np.ndarray:
     return np.memmap(place / f"{head}.rows", about["dtype"], "c", shape=shape)
 
 
-def ahead(items: Iterable[S], work: Callable[[S], T], workers: int) -> Iterator[T]:
+def prefetch(items: Iterable[S], work: Callable[[S], T], workers: int) -> Iterator[T]:
     """What ``work`` makes of the items, in order; the next ones are made in threads meanwhile."""
     with ThreadPoolExecutor(workers) as pool:
         waiting: list[Future[T]] = []
@@ -159,12 +161,12 @@ def ahead(items: Iterable[S], work: Callable[[S], T], workers: int) -> Iterator[
 
 
 def digest(arrays: Iterable[np.ndarray]) -> str:
-    """Checksum of arrays one after the other."""
-    return hashing.of_parts(np.ascontiguousarray(values).tobytes() for values in arrays)
+    """SHA-256 of arrays one after the other."""
+    return hashing.of_parts(values.tobytes() for values in arrays)
 
 
 def state_digest(module: torch.nn.Module) -> str:
-    """Checksum of all parameters and buffers with their names."""
+    """SHA-256 of all parameters and buffers with their names."""
 
     def parts() -> Iterator[bytes | memoryview]:
         for name, value in sorted(module.state_dict().items()):

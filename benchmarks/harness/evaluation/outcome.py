@@ -87,7 +87,7 @@ def judge(
             seed=cfg.eval.seed,
             batch_size=cfg.eval.batch_size,
             progress=progress,
-            bank=feature_store.of(cfg.eval.get("keep", "memory")),
+            store=feature_store.of(cfg.eval.get("keep", "memory")),
         )
         result = measure(gallery, metrics)
         z = gallery.z()[: COLUMNS * BANDS].to(adapter.device)

@@ -121,9 +121,9 @@ def test_a_run_that_is_not_there_is_one_sentence(line, capsys):
 def test_results_that_follow_their_exemplars_are_found_again():
     rng = torch.Generator().manual_seed(0)
     styles, photos = torch.randn(5, 8, generator=rng), torch.randn(7, 1, 8, generator=rng)
-    assert exemplar_retrieval.found_again(10 * photos + 0.3 * styles, styles) == 1.0
+    assert exemplar_retrieval.retrieval_rate(10 * photos + 0.3 * styles, styles) == 1.0
     same = photos.expand(7, 5, 8)
-    assert exemplar_retrieval.found_again(same, styles) == pytest.approx(1 / 5)
-    assert exemplar_retrieval.apart(same) == 0.0
+    assert exemplar_retrieval.retrieval_rate(same, styles) == pytest.approx(1 / 5)
+    assert exemplar_retrieval.mean_distance(same) == 0.0
     two = torch.tensor([[[0.0], [2.0]]])
-    assert exemplar_retrieval.apart(two) == 4.0
+    assert exemplar_retrieval.mean_distance(two) == 4.0

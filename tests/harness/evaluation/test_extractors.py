@@ -8,12 +8,13 @@ import hashlib
 import importlib
 import warnings
 
-import cleanfid.resize
 import lpips
 import numpy as np
 import pytest
 import timm
 import torch
+import torch.nn.functional as F
+from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
@@ -27,12 +28,12 @@ from benchmarks.harness.evaluation.extractors import (
     Inception,
     MobileFaceNet,
     Untrained,
+    by_name,
+    inception,
     mobilefacenet,
-    named,
     resize,
 )
 from benchmarks.harness.evaluation.extractors.faces import FramedFaces
-from benchmarks.harness.evaluation.extractors.inception_network import InceptionV3
 from benchmarks.harness.evaluation.extractors.published import fill, read
 from benchmarks.harness.evaluation.extractors.transformers import create, loaded, self_similarity
 from benchmarks.harness.io import external_weights
@@ -55,13 +56,24 @@ def pixels(n, side, seed=0):
 
 
 @pytest.mark.parametrize("side", [64, 299, 700])
-def test_clean_and_legacy_pixels_are_those_of_clean_fid(side):
+def test_clean_pixels_are_pillow_s_of_float_channels_and_legacy_ones_torch_s(side):
     picture = pixels(1, side)[0]
-    clean = cleanfid.resize.build_resizer("clean")(picture)
-    np.testing.assert_array_equal(resize.clean(picture, 299), clean)
-    legacy = cleanfid.resize.build_resizer("legacy_pytorch")(picture)
-    ours = resize.legacy_pytorch(resize.levels(as_images(picture[None])), 299)
-    np.testing.assert_allclose(ours[0].permute(1, 2, 0), legacy, atol=1e-4)
+    planes = [Image.fromarray(plane) for plane in picture.astype(np.float32).transpose(2, 0, 1)]
+    clean = [np.asarray(plane.resize((299, 299), Image.Resampling.BICUBIC)) for plane in planes]
+    found = resize.clean_fid("clean")(picture)
+    np.testing.assert_array_equal(found, np.stack(clean, 2).clip(0, 255))
+    levels = resize.levels(as_images(picture[None]))
+    legacy = F.interpolate(levels, (299, 299), mode="bilinear", align_corners=False)
+    found = resize.clean_fid("legacy_pytorch")(picture)
+    np.testing.assert_allclose(found, legacy[0].permute(1, 2, 0), atol=1e-4)
+
+
+def test_clean_fid_does_not_silence_the_warnings_of_others():
+    resize.clean_fid.cache_clear()
+    resize.clean_fid("legacy_pytorch")
+    with pytest.warns(UserWarning, match="heard"):
+        warnings.warn("heard", stacklevel=1)
+    assert ("ignore", None, Warning, None, 0) not in warnings.filters
 
 
 @pytest.mark.parametrize("side", [64, 512])
@@ -105,7 +117,8 @@ class Program(nn.Module):
 def test_a_torchscript_inception_is_read_too_and_a_state_dict_is_preferred(cache):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = InceptionV3().eval()
+        network = inception.blank().eval()
+        network.fc = nn.Identity()
     example = torch.zeros(1, 3, 299, 299)
     cache.mkdir()
     with warnings.catch_warnings():
@@ -117,7 +130,8 @@ def test_a_torchscript_inception_is_read_too_and_a_state_dict_is_preferred(cache
     batch = as_images(pixels(1, 32))
     expected = network(scripted.prepare(batch))
     torch.testing.assert_close(scripted(batch)["features"], expected, atol=1e-5, rtol=1e-4)
-    weights.put("inception-pt", network.state_dict())
+    fc = {"fc.weight": torch.zeros(1008, 2048), "fc.bias": torch.zeros(1008)}
+    weights.put("inception-pt", network.state_dict() | fc)
     stated = Inception(weights=["inception-pt", "inception"], resize="clean")
     assert stated.name == "pt_inception-2015-12-05-6726825d:clean"
 
@@ -196,10 +210,10 @@ def test_lpips_resizes_on_bytes_and_refuses_other_weights(cache):
 
 
 def test_mobilefacenet_has_the_layout_of_the_published_file():
-    state = mobilefacenet.MobileFaceNet().state_dict()
+    state = mobilefacenet.MobileFaceNetwork().state_dict()
     rows = [f"{name} {list(value.shape)}" for name, value in sorted(state.items())]
     assert hashlib.sha256("\n".join(rows).encode()).hexdigest() == MOBILEFACENET
-    network = fill(mobilefacenet.MobileFaceNet(), weights.made(state, 1), "made")
+    network = fill(mobilefacenet.MobileFaceNetwork(), weights.made(state, 1), "made")
     seen = network(torch.rand(2, 3, 112, 96))
     assert seen.shape == (2, 128)
     assert not torch.allclose(seen[0], seen[1])
@@ -388,13 +402,13 @@ NAMED = (
 def test_every_published_network_is_chosen_by_the_name_of_its_file(cache, name):
     options = {"inception": {"resize": "clean"}, "mobilefacenet": {"finder": None}}
     with pytest.raises(UserError, match=f"benchmarks.fetch {name}.*licence: "):
-        named(name, **({"side": 256} if name.startswith("lpips") else options.get(name, {})))
+        by_name(name, **({"side": 256} if name.startswith("lpips") else options.get(name, {})))
 
 
 def test_the_shipped_and_untrained_networks_have_names_too():
     files = {name for name, file in external_weights.listed().items() if file.kind == "extractor"}
     assert files | {"arcface-irse50"} == set(NAMED.split()) | {"inception-pt"}
-    assert named("parafaces").name == "parafaces:measure"
-    assert named("random-resnet10t", seed=3).name == "random-resnet10t:3"
+    assert by_name("parafaces").name == "parafaces:measure"
+    assert by_name("random-resnet10t", seed=3).name == "random-resnet10t:3"
     with pytest.raises(UserError, match=r"no extractor 'vgg': there are inception, .*random-"):
-        named("vgg")
+        by_name("vgg")

@@ -14,6 +14,7 @@ from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.evaluation import metrics
 from benchmarks.harness.evaluation.extractors import ParaFaces, ParaFacesMaps
 from benchmarks.harness.evaluation.gallery import Gallery, measure
+from benchmarks.harness.evaluation.measure import Measure
 from benchmarks.harness.evaluation.metrics.geometry import GeometricMap
 from core.errors import UserError
 from core.networks.perception import Perception, save
@@ -229,8 +230,8 @@ def test_kid_says_which_subsets_it_could_use(weights: str) -> None:
 
 def test_a_measure_is_finite() -> None:
     with pytest.raises(ValueError, match="finite"):
-        metrics.Measure(float("nan"), "lower", 1)
-    assert partial(metrics.Measure, 1.0, "lower")(3).as_dict()["n"] == 3
+        Measure(float("nan"), "lower", 1)
+    assert partial(Measure, 1.0, "lower")(3).as_dict()["n"] == 3
 
 
 def test_a_linear_and_a_quadratic_deformation_are_learnt_from_pairs() -> None:

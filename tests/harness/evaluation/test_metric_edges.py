@@ -62,13 +62,6 @@ def test_sets_that_are_empty_or_of_other_shapes_are_refused(name, shape, sentenc
             OF_TWO_SETS[name](*sets)
 
 
-@pytest.mark.parametrize("name", OF_TWO_SETS)
-@pytest.mark.parametrize("what", ["features.npy", None, ROWS * 1j, np.array([["a", "b"]])])
-def test_what_is_no_array_of_real_numbers_is_refused(name, what):
-    assert "numbers, not" in said(lambda: OF_TWO_SETS[name](ROWS, what))
-    assert "numbers, not" in said(lambda: frechet_distance(MEAN, SIGMA, what, SIGMA))
-
-
 def sealed(rows):
     kept = rows.copy()
     kept.flags.writeable = False
@@ -80,9 +73,8 @@ def sealed(rows):
 @pytest.mark.parametrize(
     "same",
     [lambda x: x[::-1].copy()[::-1], lambda x: x[:, ::-1].copy()[:, ::-1], sealed,
-     lambda x: x.astype(">f8"), np.asfortranarray, np.ndarray.tolist, list,
-     lambda x: list(torch.tensor(x))],
-    ids=["upwards", "leftwards", "sealed", "other bytes", "columns", "lists", "rows", "tensors"],
+     lambda x: x.astype(">f8"), np.asfortranarray, np.ndarray.tolist],
+    ids=["upwards", "leftwards", "sealed", "other bytes", "columns", "lists"],
 )  # fmt: skip
 def test_numbers_are_the_same_however_an_array_holds_them(name, same):
     assert OF_TWO_SETS[name](same(ROWS), ROWS + 0.1) == OF_TWO_SETS[name](ROWS, ROWS + 0.1)
@@ -117,17 +109,17 @@ def test_a_single_sample_has_no_unbiased_kernel_distance_and_no_covariance():
 
 
 NO_NORMALS = {
-    "skew": (MEAN, SIGMA + np.triu(np.ones((4, 4)), 1), "sigma2 is not symmetric"),
+    "skew": (MEAN, SIGMA + np.triu(np.ones((4, 4)), 1), "must be symmetric"),
     "negative": (MEAN, -SIGMA, "no negative eigenvalue"),
     "indefinite": (MEAN, np.diag([1.0, 1.0, 1.0, -0.5]), "no negative eigenvalue"),
-    "narrow": (MEAN, SIGMA[:3, :3], r"mu2 and sigma2 must be .* not \[4\] and \[3, 3\]"),
-    "oblong": (MEAN, SIGMA[:3], r"not \[4\] and \[3, 4\]"),
-    "deep": (MEAN, SIGMA[None], r"not \[4\] and \[1, 4, 4\]"),
-    "a row": (MEAN[None], SIGMA, r"not \[1, 4\] and \[4, 4\]"),
-    "empty": (MEAN[:0], SIGMA[:0, :0], r"F of at least 1, not \[0\] and \[0, 0\]"),
-    "other": (MEAN[:2], SIGMA[:2, :2], "same number of features, but 4 and 2"),
-    "nan": (MEAN * np.nan, SIGMA, "mu2 and sigma2 must be finite"),
-    "infinite": (MEAN, SIGMA * np.inf, "mu2 and sigma2 must be finite"),
+    "narrow": (MEAN, SIGMA[:3, :3], r"cannot have shapes \[4\] and \[3, 3\]"),
+    "oblong": (MEAN, SIGMA[:3], r"shapes \[4\] and \[3, 4\]"),
+    "deep": (MEAN, SIGMA[None], r"shapes \[4\] and \[1, 4, 4\]"),
+    "a row": (MEAN[None], SIGMA, r"shapes \[1, 4\] and \[4, 4\]"),
+    "empty": (MEAN[:0], SIGMA[:0, :0], r"shapes \[0\] and \[0, 0\]"),
+    "other": (MEAN[:2], SIGMA[:2, :2], "same number of features, not 4 and 2"),
+    "nan": (MEAN * np.nan, SIGMA, "must be finite"),
+    "infinite": (MEAN, SIGMA * np.inf, "must be finite"),
 }
 
 

@@ -18,7 +18,7 @@ from benchmarks.harness.evaluation.metrics import (
     polynomial_mmd,
     precision_recall,
 )
-from benchmarks.harness.evaluation.metrics.distances import Spread
+from benchmarks.harness.evaluation.metrics.distances import Normal
 from tests.golden import formula
 
 SALT = "open/I"
@@ -50,7 +50,7 @@ def test_rounding_makes_no_squared_distance_negative(seed: int) -> None:
     assert frechet(a, a) >= 0
     assert frechet(a[:12], a[:12]) >= 0
     for rows in (a, a[:12]):
-        assert Spread.of(rows).distance(Spread.of(rows)) >= 0
+        assert Normal.of(rows).distance(Normal.of(rows)) >= 0
 
 
 def test_frechet_distance_of_diagonal_gaussians_is_its_closed_form() -> None:

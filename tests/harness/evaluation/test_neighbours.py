@@ -128,7 +128,7 @@ def test_rows_of_two_types_and_of_whole_numbers_are_compared_as_they_are():
 def test_no_pair_is_nearer_than_its_bound(proposed, unit):
     for rows in (cloud(0, 60, 300), clustered(0, 60, 300), cloud(0, 60, 300).abs() ** 3):
         own = Cloud(rows, neighbours.centre(rows), unit, proposed)
-        seen = neighbours.nearness(own.asking(slice(0, 60)), own, slice(0, 60))
+        seen = neighbours.nearness(own.queries(slice(0, 60)), own, slice(0, 60))
         exact = brute(rows, rows)
         assert (seen >= neighbours.limit(exact, own)).all()
         excess = seen.double() * unit**2 + exact / 2

@@ -10,18 +10,19 @@ from torchmetrics.image.kid import KernelInceptionDistance
 
 from benchmarks.harness.evaluation import metrics
 from benchmarks.harness.evaluation.extractors import ParaFacesMaps
-from benchmarks.harness.evaluation.feature_store import Memory
+from benchmarks.harness.evaluation.feature_store import InMemory
 from benchmarks.harness.evaluation.gallery import measure
 from benchmarks.harness.evaluation.metrics import (
     authenticity,
+    distances,
     frechet_distance,
     gaussian_mmd,
-    kernel,
     moments,
     polynomial_mmd,
     precision_recall,
 )
-from benchmarks.harness.evaluation.metrics.distances import Spread, kernel_distance
+from benchmarks.harness.evaluation.metrics.bootstrap import bootstrap
+from benchmarks.harness.evaluation.metrics.distances import Normal, kernel_distance
 from benchmarks.harness.evaluation.metrics.fid_infinity import intercept
 from tests.harness.evaluation.test_gallery import Folder, Tinted, World, gallery, weights  # noqa: F401
 from tests.harness.evaluation.test_metrics import FirstPixels, as_images
@@ -66,7 +67,7 @@ def test_an_interval_holds_the_true_distance_about_as_often_as_it_says():
     held = 0
     for draw in range(30):
         x, y = cloud(2 * draw, 80, 8), cloud(2 * draw + 1, 80, 8, 1.0, 0.5)
-        low, high = kernel.bootstrap(x, y, 200, generator)
+        low, high = bootstrap(x, y, 200, generator)
         held += low <= truth <= high
     assert 24 <= held <= 30
 
@@ -75,12 +76,12 @@ def test_more_pictures_make_the_interval_narrower_and_equal_ones_leave_none():
     generator = torch.Generator().manual_seed(0)
 
     def width(n):
-        low, high = kernel.bootstrap(cloud(0, n, 8), cloud(1, n, 8, 1, 0.3), 200, generator)
+        low, high = bootstrap(cloud(0, n, 8), cloud(1, n, 8, 1, 0.3), 200, generator)
         return high - low
 
     assert width(400) < 0.7 * width(60)
     one = torch.ones(20, 4)
-    low, high = kernel.bootstrap(one, 2 * one, 50, generator)
+    low, high = bootstrap(one, 2 * one, 50, generator)
     assert low == pytest.approx(high) == pytest.approx(polynomial_mmd(one, 2 * one))
 
 
@@ -90,7 +91,7 @@ def test_gaussian_distance_of_two_points_is_its_closed_form(monkeypatch):
     assert gaussian_mmd(x, y, 10) == pytest.approx(expected, rel=1e-12)
     a, b = cloud(0, 40, 6), cloud(1, 30, 6)
     whole = gaussian_mmd(a, b, 2.0)
-    monkeypatch.setattr(kernel, "CHUNK", 7)
+    monkeypatch.setattr(distances, "CHUNK", 7)
     assert gaussian_mmd(a, b, 2.0) == pytest.approx(whole, rel=1e-10)
     assert gaussian_mmd(a, a, 2.0) == pytest.approx(0, abs=1e-12)
 
@@ -119,11 +120,19 @@ class Rows:
         )
 
 
+@pytest.mark.filterwarnings("ignore:The `disp` argument:DeprecationWarning")
+def test_clean_fid_itself_finds_the_same_distance():
+    rows = Rows({"reference": cloud(0, 200, 16), "fakes": cloud(1, 180, 16, 1.2, 0.3)})
+    ours, theirs = (kind(rows)(rows.gallery()) for kind in (metrics.FD, metrics.CleanFID))
+    assert ours.value == pytest.approx(theirs.value, rel=1e-6)
+    assert (ours.n, ours.details, ours.better) == (theirs.n, theirs.details, theirs.better)
+
+
 @pytest.mark.parametrize(("n", "m"), [(60, 50), (12, 50), (12, 9), (60, 16)])
 def test_the_distance_of_few_rows_needs_no_covariance(n, m):
     x, y = cloud(0, n, 16).double(), cloud(1, m, 16, 1.2, 0.3).double()
     expected = frechet_distance(*moments(x), *moments(y))
-    assert Spread.of(x).distance(Spread.of(y)) == pytest.approx(expected, rel=1e-7)
+    assert Normal.of(x).distance(Normal.of(y)) == pytest.approx(expected, rel=1e-7)
 
 
 def test_the_extrapolated_distance_of_equal_distributions_is_nearer_to_zero():
@@ -192,7 +201,7 @@ class Alike:
     def prepare(self, images):
         return images
 
-    def alike(self, images):
+    def self_similarity(self, images):
         unit = torch.nn.functional.normalize(images.flatten(1).unflatten(1, (6, -1)), dim=2)
         return unit @ unit.mT
 
@@ -208,7 +217,7 @@ def test_structure_is_kept_by_an_unadapted_generator_and_by_no_other():
 
 def test_perceptual_metrics_do_not_depend_on_whether_maps_are_kept(weights):  # noqa: F811
     maps = ParaFacesMaps(weights=weights)
-    shown = gallery(Tinted(trained=True, tint=0.2), World(), bank=Memory())
+    shown = gallery(Tinted(trained=True, tint=0.2), World(), store=InMemory())
     found = measure(shown, {
         "intra": metrics.IntraCluster(maps, samples=20, cap=6, seed=0),
         "intra by maps": metrics.IntraClusterMaps(maps, samples=20, cap=6, seed=0),

@@ -16,7 +16,7 @@ from benchmarks.harness.evaluation.extractors import (
     Untrained,
     mobilefacenet,
 )
-from benchmarks.harness.evaluation.gallery import identity, networks
+from benchmarks.harness.evaluation.gallery import extractor_key, networks
 from benchmarks.harness.io import external_weights
 from core import hashing
 from tests.helpers import weights
@@ -51,7 +51,7 @@ def test_a_record_names_the_files_and_the_numbers_of_a_detector(tmp_path, monkey
     listed = re.sub(r"bytes: \d+", "bytes: null", external_weights.LIST.read_text())
     monkeypatch.setattr(external_weights, "LIST", tmp_path / "weights.yaml")
     external_weights.LIST.write_text(listed)
-    weights.put("mobilefacenet", mobilefacenet.MobileFaceNet().state_dict())
+    weights.put("mobilefacenet", mobilefacenet.MobileFaceNetwork().state_dict())
     names = dict(zip(detectors.MTCNN_FILES, NETWORKS, strict=True))
     for name, file in names.items():
         weights.put(name, NETWORKS[file]().state_dict())
@@ -60,7 +60,7 @@ def test_a_record_names_the_files_and_the_numbers_of_a_detector(tmp_path, monkey
         extractor = MobileFaceNet(finder=finder)
         found = networks({"identity": metrics.DetectedIdentity(extractor)})["networks"]["identity"]
         assert found.pop(extractor.name) == extractor.sha256
-        return found, identity(extractor)
+        return found, extractor_key(extractor)
 
     framed, key = seen(FramedFaces(eyes=[[0.3, 0.3], [0.7, 0.3]]))
     assert framed == {}
@@ -71,4 +71,4 @@ def test_a_record_names_the_files_and_the_numbers_of_a_detector(tmp_path, monkey
     weights.put("mtcnn-p", NETWORKS["pnet.pt"]().state_dict())
     other, other_key = seen(DetectedFaces(detector="mtcnn"))
     assert [name for name in found if found[name] != other[name]] == ["pnet.pt"]
-    assert key != other_key  # what was kept in a bank is seen anew
+    assert key != other_key  # what was kept in a store is seen anew

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.harness.data.files import File
 from benchmarks.harness.data.pictures import FRAMINGS, Picture, Sampling, Unreadable, read
-from benchmarks.harness.evaluation.feature_store import ahead
+from benchmarks.harness.evaluation.feature_store import prefetch
 from core import atomic, hashing
 from core.errors import UserError
 from core.paths import cache_folder
@@ -88,7 +88,7 @@ class Reader:
         kept: dict[str, ReadPicture] = {}
         workers = min(WORKERS, os.cpu_count() or 1)
         with warnings.catch_warnings():  # its state is one for all threads, which change it
-            for sha256, attempt in ahead(candidates, partial(self._attempt, found), workers):
+            for sha256, attempt in prefetch(candidates, partial(self._attempt, found), workers):
                 if len(kept) == limit:
                     break
                 picture = self._try(found[sha256], attempt)

@@ -1,6 +1,6 @@
 """Identity networks on real faces: IR-SE50 and MobileFaceNet, both trained with an angular margin.
 
-A network that a method was trained against must not judge it: compare with another one.
+A network that a method was trained against must not measure it: compare with another one.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ class FramedFaces:
         self.name = "framed " + " ".join(f"{number:g}" for number in points.flatten())
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The same points for all."""
         n = len(images)
         return self.eyes.expand(n, 2, 2) * images.shape[-1], torch.ones(n, dtype=torch.bool)
 
@@ -63,12 +62,12 @@ class DetectedFaces:
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Points [N, 4, 2], zeros where there is no face."""
         points = torch.zeros(len(images), 4, 2, dtype=torch.float64)
-        found = torch.zeros(len(images), dtype=torch.bool)
+        detected = torch.zeros(len(images), dtype=torch.bool)
         for i, pixels in enumerate(to_uint8(images)):
             faces = self.detector(Image.fromarray(pixels), "")
             if faces:
-                points[i], found[i] = torch.from_numpy(faces[0]), True
-        return points, found
+                points[i], detected[i] = torch.from_numpy(faces[0]), True
+        return points, detected
 
 
 class MobileFaceNet(Published):
@@ -84,23 +83,23 @@ class MobileFaceNet(Published):
         self.files = dict(getattr(finder, "files", {}))
         self.name = f"mobilefacenet:{getattr(finder, 'name', type(finder).__name__)}"
         with torch.random.fork_rng(devices=[]):
-            blank = mobilefacenet.MobileFaceNet()
+            blank = mobilefacenet.MobileFaceNetwork()
         self.network = fill(blank, read(self.path), self.path.name)
 
     def prepare(self, images: Tensor) -> Tensor:
         """Aligned faces [N, 3, 112, 96], scaled as in training; zeros where there is none."""
-        points, found = self.finder(images)
+        points, detected = self.finder(images)
         faces = torch.zeros(len(images), 3, mobilefacenet.HEIGHT, mobilefacenet.WIDTH)
-        if bool(found.any()):
-            aligned = mobilefacenet.align(images[found].float(), points[found])
-            faces[found] = aligned * (127.5 / 128)
+        if bool(detected.any()):
+            aligned = mobilefacenet.align(images[detected].float(), points[detected])
+            faces[detected] = aligned * (127.5 / 128)
         return faces
 
     def look(self, prepared: Tensor) -> dict[str, Tensor]:
         """Heads ``identity`` and ``found``; zeros have no identity."""
-        found = prepared.flatten(1).any(1)
-        seen = F.normalize(self.network.to(prepared.device)(prepared).float())
-        return {"identity": seen * found[:, None], "found": found.float()}
+        detected = prepared.flatten(1).any(1)
+        vectors = F.normalize(self.network.to(prepared.device)(prepared).float())
+        return {"identity": vectors * detected[:, None], "found": detected.float()}
 
 
 class ArcFace(Published):
@@ -110,10 +109,10 @@ class ArcFace(Published):
         super().__init__(weights="arcface-irse50")
         self.name = "arcface-irse50:ffhq"
         try:
-            made = convert.from_state_dict(read(self.path), format="ir_se50")
+            network = convert.from_state_dict(read(self.path), format="ir_se50")
         except convert.CheckpointError as error:
             raise UserError(f"{self.path.name} does not fit its network: {error}") from error
-        self.network = made.eval().requires_grad_(False)
+        self.network = network.eval().requires_grad_(False)
 
     def prepare(self, images: Tensor) -> Tensor:
         """The face [N, 3, 112, 112]."""
@@ -121,5 +120,5 @@ class ArcFace(Published):
 
     def look(self, prepared: Tensor) -> dict[str, Tensor]:
         """``identity``, and ``found``, which is 1: nothing is detected."""
-        seen = F.normalize(self.network.to(prepared.device)(prepared).float())
-        return {"identity": seen, "found": torch.ones(len(prepared), device=prepared.device)}
+        vectors = F.normalize(self.network.to(prepared.device)(prepared).float())
+        return {"identity": vectors, "found": torch.ones(len(prepared), device=prepared.device)}

@@ -1,8 +1,9 @@
 """Inception-v3 of 2015, the network of FID: its 2,048 pooled features (arXiv:1706.08500).
 
-Two published files hold the same network: a state dict (pytorch-fid's port) and a TorchScript
-program with its own resizing. A TorchScript file is run, a state dict is only read: take the former
-from its official place alone.
+Two published files hold the same network: a TorchScript program with its own resizing, and a state
+dict (pytorch-fid's port). Of the program, which clean-fid runs, only the layers are used; the state
+dict fills torchvision's network with the blocks in which clean-fid patches it. A TorchScript file
+is run, a state dict is only read: take the former from its official place alone.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.harness.evaluation.extractors import resize
-from benchmarks.harness.evaluation.extractors.inception_network import InceptionV3
 from benchmarks.harness.evaluation.extractors.published import Published, fill, read
 from benchmarks.harness.io import external_weights
 from benchmarks.harness.io.contact_sheet import to_uint8
 from core.errors import UserError
 
-SIDE, WIDTH = 299, 2048
+WIDTH = 2048
+CLASSES = 1008  # of the graph of 2015; their layer is in the file and not used
 RESIZES = ("clean", "legacy-pytorch", "legacy-tensorflow")
 
 
@@ -36,28 +37,31 @@ class Inception(Published):
     def __init__(self, *, weights: list[str], resize: str) -> None:
         if resize not in RESIZES:
             raise UserError(f"resize={resize} must be {', '.join(RESIZES)}.")
-        there = [name for name in weights if external_weights.entry(name).state == "present"]
-        super().__init__(weights=(there or list(weights))[0])
+        present = [name for name in weights if external_weights.entry(name).state == "present"]
+        super().__init__(weights=(present or list(weights))[0])
         self.resize = resize
         self.name = f"{self.path.stem}:{resize}"
-        self.network = self.shared("inception", script if scripted(self.path) else stated)
+        self.network = self.shared(
+            "inception", from_torchscript if is_torchscript(self.path) else from_state_dict
+        )
 
     def prepare(self, images: Tensor) -> Tensor:
         """Pictures [N, 3, 299, 299] as the first layer wants them, about -1 to 1."""
+        if self.resize == "legacy-tensorflow":  # (x - 128) / 128 is what the graph of 2015 does
+            return (resize.legacy_tensorflow(resize.levels(images), resize.SIDE) - 128) / 128
+        resized = resize.clean_fid(self.resize.replace("-", "_"))
+        pixels = resize.stack([resized(picture) for picture in to_uint8(images)])
         if self.resize == "clean":
-            rows = [resize.clean(picture, SIDE) for picture in to_uint8(images)]
-            return (resize.each(images, rows) - 128) / 128
-        if self.resize == "legacy-pytorch":
-            return resize.legacy_pytorch(resize.levels(images), SIDE) / 255 * 2 - 1
-        return (resize.legacy_tensorflow(resize.levels(images), SIDE) - 128) / 128
+            return (pixels - 128) / 128
+        return pixels / 255 * 2 - 1  # pytorch-fid's
 
     def look(self, prepared: Tensor) -> dict[str, Tensor]:
         """``features`` [N, 2048]."""
-        seen = self.network.to(prepared.device)(prepared)
-        return {"features": seen.reshape(len(prepared), WIDTH).float()}
+        features = self.network.to(prepared.device)(prepared)
+        return {"features": features.reshape(len(prepared), WIDTH).float()}
 
 
-def scripted(path: Path) -> bool:
+def is_torchscript(path: Path) -> bool:
     """Whether a file holds a TorchScript program rather than tensors by name."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -66,23 +70,43 @@ def scripted(path: Path) -> bool:
         return False
 
 
-def stated(path: Path) -> nn.Module:
-    """The network of a state dict."""
+def blank() -> nn.Module:
+    """The network of the state dict, untrained; with ``fc``, which is in the file.
+
+    clean-fid's own constructor of it (``fid_inception_v3``) downloads the weights.
+    """
+    from cleanfid import inception_pytorch as fid
+    from torchvision.models import inception_v3
+
+    network = inception_v3(weights=None, num_classes=CLASSES, aux_logits=False, init_weights=False)
+    network.Mixed_5b = fid.FIDInceptionA(192, pool_features=32)
+    network.Mixed_5c = fid.FIDInceptionA(256, pool_features=64)
+    network.Mixed_5d = fid.FIDInceptionA(288, pool_features=64)
+    for block, width in (("b", 128), ("c", 160), ("d", 160), ("e", 192)):
+        setattr(network, f"Mixed_6{block}", fid.FIDInceptionC(768, channels_7x7=width))
+    network.Mixed_7b = fid.FIDInceptionE_1(1280)
+    network.Mixed_7c = fid.FIDInceptionE_2(2048)
+    return network
+
+
+def from_state_dict(path: Path) -> nn.Module:
+    """The network of a state dict, up to its pooled features."""
     with torch.random.fork_rng(devices=[]):
-        return fill(InceptionV3(), read(path), path.name)
+        network = fill(blank(), read(path), path.name)
+    network.fc = nn.Identity()
+    return network
 
 
-def script(path: Path) -> nn.Module:
+def from_torchscript(path: Path) -> nn.Module:
     """The layers of a TorchScript file, without its resizing.
 
     Raises:
         UserError: it is none, or has no layers.
     """
     try:
-        whole = torch.jit.load(str(path), map_location="cpu")
-        layers = whole.layers
+        layers = torch.jit.load(str(path), map_location="cpu").layers
         with torch.no_grad():
-            width = layers(torch.zeros(1, 3, SIDE, SIDE)).numel()
+            width = layers(torch.zeros(1, 3, resize.SIDE, resize.SIDE)).numel()
     except (OSError, RuntimeError, AttributeError, ValueError) as error:
         first = str(error).partition("\n")[0]
         raise UserError(f"{path} is no TorchScript Inception ({first}).") from error

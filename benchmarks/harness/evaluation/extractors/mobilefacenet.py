@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 HEIGHT, WIDTH, EMBEDDING = 112, 96, 128
 TEMPLATE = ((30.29, 51.70), (65.53, 51.50), (48.03, 71.74), (33.55, 92.37), (62.73, 92.20))
-"""Eyes, nose and corners of the mouth in the aligned face, in steps from its first pixel."""
+"""Eyes, nose and corners of the mouth in the aligned face, in steps from its first pixel: the five
+points of MTCNN that the file was trained with."""
 KNOWN = {2: (0, 1), 4: (0, 1, 3, 4), 5: (0, 1, 2, 3, 4)}
 """Which of these are meant where so many points are given: eyes, eyes and mouth, all."""
 STAGES = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
@@ -44,7 +45,6 @@ class Convolution(nn.Module):
         self.linear = linear
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features [N, C, H, W]."""
         x = self.bn(self.conv(x))
         return x if self.linear else self.prelu(x)
 
@@ -68,12 +68,11 @@ class Bottleneck(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features [N, C, H / stride, W / stride]."""
         return x + self.conv(x) if self.skips else self.conv(x)
 
 
-class MobileFaceNet(nn.Module):
-    """Aligned faces [N, 3, 112, 96], about -1 to 1, to embeddings [N, 128]."""
+class MobileFaceNetwork(nn.Module):
+    """Aligned faces [N, 3, 112, 96], about -1 to 1, to embeddings [N, 128], not normalised."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,7 +90,6 @@ class MobileFaceNet(nn.Module):
         self.linear1 = Convolution(512, EMBEDDING, 1, linear=True)
 
     def forward(self, faces: Tensor) -> Tensor:
-        """Embeddings [N, 128], before normalisation."""
         x = self.blocks(self.dw_conv1(self.conv1(faces)))
         return self.linear1(self.linear7(self.conv2(x))).flatten(1)
 
@@ -118,8 +116,8 @@ def align(images: Tensor, points: Tensor) -> Tensor:
     first pixel is at 0.5. What lies outside of a picture repeats its edge.
     """
     template = torch.tensor([TEMPLATE[i] for i in KNOWN[points.shape[1]]]).double() + 0.5
-    there = similarity(points.double(), template)
-    scales = there[:, :, :2].det().clamp(min=0).sqrt()
+    maps = similarity(points.double(), template)
+    scales = maps[:, :, :2].det().clamp(min=0).sqrt()
     if bool((scales - scales[0]).abs().max() > EQUAL):  # what a picture becomes is its own affair
         return torch.cat([align(images[i, None], points[i, None]) for i in range(len(images))])
     scale = float(scales.median())
@@ -127,9 +125,9 @@ def align(images: Tensor, points: Tensor) -> Tensor:
         side = max(1, round(images.shape[-1] * scale))
         points = points.double() * side / images.shape[-1]
         images = F.interpolate(images, (side, side), mode="bilinear", antialias=True)
-        there = similarity(points, template)
-    bottom = torch.tensor([[0.0, 0.0, 1.0]], dtype=torch.float64).expand(len(there), 1, 3)
-    back = torch.linalg.inv(torch.cat([there, bottom], 1))[:, :2]
+        maps = similarity(points, template)
+    bottom = torch.tensor([[0.0, 0.0, 1.0]], dtype=torch.float64).expand(len(maps), 1, 3)
+    back = torch.linalg.inv(torch.cat([maps, bottom], 1))[:, :2]
     y, x = torch.meshgrid(torch.arange(HEIGHT) + 0.5, torch.arange(WIDTH) + 0.5, indexing="ij")
     at = torch.stack([x, y, torch.ones_like(x)], 2).double().view(-1, 3)
     places = at @ back.mT * 2 / images.shape[-1] - 1

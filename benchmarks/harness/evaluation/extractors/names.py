@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-from benchmarks.harness.evaluation.extractors.faces import ArcFace, MobileFaceNet
-from benchmarks.harness.evaluation.extractors.inception import Inception
-from benchmarks.harness.evaluation.extractors.lpips import LPIPS
-from benchmarks.harness.evaluation.extractors.parafaces import ParaFaces, ParaFacesMaps
-from benchmarks.harness.evaluation.extractors.transformers import CLIP, DINO, DINOv2
-from benchmarks.harness.evaluation.extractors.untrained import Untrained
+from benchmarks.harness.evaluation import extractors
 from core.errors import UserError
 
-NAMES: dict[str, Callable[..., Any]] = {
-    "inception": partial(Inception, weights=["inception-pt", "inception"]),
-    "lpips-vgg": partial(LPIPS, net="vgg"),
-    "lpips-alex": partial(LPIPS, net="alex"),
-    "lpips-squeeze": partial(LPIPS, net="squeeze"),
-    "arcface-irse50": ArcFace,
-    "mobilefacenet": MobileFaceNet,
-    "dinov2-l": partial(DINOv2, size="l"),
-    "dinov2-b": partial(DINOv2, size="b"),
-    "dinov2-s": partial(DINOv2, size="s"),
-    "dino-b8": DINO,
-    "clip-b32": partial(CLIP, size="b32"),
-    "clip-l14": partial(CLIP, size="l14"),
-    "parafaces": partial(ParaFaces, weights="measure"),
-    "parafaces-maps": partial(ParaFacesMaps, weights="measure"),
+NAMES: dict[str, tuple[str, dict[str, Any]]] = {
+    "inception": ("Inception", {"weights": ["inception-pt", "inception"]}),
+    "lpips-vgg": ("LPIPS", {"net": "vgg"}),
+    "lpips-alex": ("LPIPS", {"net": "alex"}),
+    "lpips-squeeze": ("LPIPS", {"net": "squeeze"}),
+    "arcface-irse50": ("ArcFace", {}),
+    "mobilefacenet": ("MobileFaceNet", {}),
+    "dinov2-l": ("DINOv2", {"size": "l"}),
+    "dinov2-b": ("DINOv2", {"size": "b"}),
+    "dinov2-s": ("DINOv2", {"size": "s"}),
+    "dino-b8": ("DINO", {}),
+    "clip-b32": ("CLIP", {"size": "b32"}),
+    "clip-l14": ("CLIP", {"size": "l14"}),
+    "parafaces": ("ParaFaces", {"weights": "measure"}),
+    "parafaces-maps": ("ParaFacesMaps", {"weights": "measure"}),
 }
 RANDOM = "random-"
 
@@ -44,10 +37,11 @@ def by_name(name: str, **options: Any) -> Any:
         UserError: there is none, or its file is missing.
     """
     if name.startswith(RANDOM):
-        return Untrained(architecture=name.removeprefix(RANDOM), **options)
+        return extractors.Untrained(architecture=name.removeprefix(RANDOM), **options)
     if name not in NAMES:
         choices = ", ".join(NAMES)
         raise UserError(
             f"There is no extractor {name!r}: there are {choices}, {RANDOM}ARCHITECTURE."
         )
-    return NAMES[name](**options)
+    kind, own = NAMES[name]
+    return getattr(extractors, kind)(**own, **options)

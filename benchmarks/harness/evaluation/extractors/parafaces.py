@@ -17,7 +17,7 @@ from core.networks.perception import Perception
 def network(weights: str) -> Perception:
     """The shipped network ``measure``, or one from a safetensors file of the user's own.
 
-    The shipped ``guide`` is refused: losses look through it, so it cannot judge.
+    The shipped ``guide`` is refused: losses look through it, so it cannot measure.
     """
     if weights == "guide":
         raise UserError(
@@ -28,7 +28,7 @@ def network(weights: str) -> Perception:
     return perception.read(Path(weights))
 
 
-class Known:
+class PerceptionExtractor:
     """A perception network and the checksum of its file."""
 
     def __init__(self, *, weights: str) -> None:
@@ -42,7 +42,7 @@ class Known:
         return hashing.of_file(own if self.weights == "measure" else Path(self.weights))
 
 
-class ParaFaces(Known):
+class ParaFaces(PerceptionExtractor):
     """Features, identity, landmarks and attributes of a perception network, in one pass."""
 
     def __init__(self, *, weights: str) -> None:
@@ -51,16 +51,12 @@ class ParaFaces(Known):
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
         """``features`` [N, F], ``identity`` [N, E], ``landmarks`` [N, K, 2] px, ``attributes``."""
-        seen = self.network.to(images.device)(images)
-        return {
-            "features": seen.features,
-            "identity": seen.identity,
-            "landmarks": seen.landmarks,
-            "attributes": seen.attributes,
-        }
+        heads = self.network.to(images.device)(images)
+        names = ("features", "identity", "landmarks", "attributes")
+        return {name: getattr(heads, name) for name in names}
 
 
-class ParaFacesMaps(Known):
+class ParaFacesMaps(PerceptionExtractor):
     """Vectors of a perception network whose squared distances are its perceptual distance."""
 
     def __init__(self, *, weights: str) -> None:

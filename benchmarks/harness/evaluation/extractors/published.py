@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 from weakref import WeakValueDictionary
 
 import torch
@@ -19,6 +19,7 @@ from benchmarks.harness.io import external_weights
 from core import hashing
 from core.errors import UserError
 
+N = TypeVar("N", bound=nn.Module)
 Stamp = tuple[Path, int, int]
 NETWORKS: WeakValueDictionary[tuple[str, Stamp], nn.Module] = WeakValueDictionary()
 """What is in use, by architecture and file: many metrics look through one network."""
@@ -37,8 +38,7 @@ class Published:
     network: nn.Module
 
     def __init__(self, *, weights: str) -> None:
-        """Find the file; one that is missing is refused here, before anything is run."""
-        self.path = external_weights.require(weights)
+        self.path = external_weights.require(weights)  # refuses a missing file before anything runs
         self.stamp = stamp(self.path)
         self.files: dict[str, str] = {}
 
@@ -47,11 +47,11 @@ class Published:
         """Of the weights."""
         return digest(*self.stamp)
 
-    def shared(self, architecture: str, make: Callable[[Path], nn.Module]) -> nn.Module:
+    def shared(self, architecture: str, make: Callable[[Path], N]) -> N:
         """The network that ``make`` reads from the file, once for all that look through it."""
         key = architecture, self.stamp
         network = NETWORKS.get(key) or make(self.path)
-        return NETWORKS.setdefault(key, network)
+        return cast(N, NETWORKS.setdefault(key, network))
 
     def prepare(self, images: Tensor) -> Tensor:
         """What the network takes, of images [N, 3, R, R] in [-1, 1]; on the CPU."""

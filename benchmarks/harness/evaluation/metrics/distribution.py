@@ -1,4 +1,4 @@
-"""How close the cloud of fakes is to the cloud of held-out reference pictures."""
+"""How close the set of fakes is to the set of held-out reference pictures."""
 
 from __future__ import annotations
 
@@ -7,23 +7,11 @@ from torch import Tensor
 
 from benchmarks.harness.evaluation.gallery import Extractor, Gallery
 from benchmarks.harness.evaluation.measure import Measure
-from benchmarks.harness.evaluation.metrics.distances import (
-    double,
-    frechet_distance,
-    kernel_distance,
-    moments,
-    polynomial_mmd,
-)
-from benchmarks.harness.evaluation.metrics.manifold import (
-    DensityCoverage,
-    PrecisionRecall,
-    density_coverage,
-    precision_recall,
-)
+from benchmarks.harness.evaluation.metrics import sets
+from benchmarks.harness.evaluation.metrics.bootstrap import bootstrap
+from benchmarks.harness.evaluation.metrics.distances import double, polynomial_mmd
 
-MANY = 10_000
-"""Pictures on one side from which on features stay as they are kept, and what takes the square of
-their number in double precision is left out."""
+AT_MOST = 2000  # pictures on either side that an interval is made from: its cost is their square
 
 
 class Distribution:
@@ -35,15 +23,11 @@ class Distribution:
     def __init__(self, extractor: Extractor) -> None:
         self.extractors = (extractor,)
 
-    def clouds(self, gallery: Gallery) -> tuple[Tensor, Tensor]:
+    def features(self, gallery: Gallery) -> tuple[Tensor, Tensor]:
         """Features of the reals [N, F] and of the fakes [M, F]; in float64 unless they are many."""
-        real, fake = (
-            gallery.features(stream, self.extractors[0], "features")
-            for stream in ("reference", "fakes")
+        return sets.in_float64(
+            *(gallery.features(s, self.extractors[0], "features") for s in ("reference", "fakes"))
         )
-        if max(len(real), len(fake)) > MANY:
-            return real, fake
-        return double(real), double(fake)
 
 
 class FD(Distribution):
@@ -52,9 +36,25 @@ class FD(Distribution):
     better = "lower"
 
     def __call__(self, gallery: Gallery) -> Measure:
-        """Measure the gallery."""
-        real, fake = self.clouds(gallery)
-        value = frechet_distance(*moments(real), *moments(fake))
+        real, fake = self.features(gallery)
+        value = float(sets.of(sets.FrechetDistance, real, fake).compute())
+        return Measure(value, self.better, len(fake), {"reference": len(real)})
+
+
+class CleanFID(Distribution):
+    """What clean-fid computes from the same features: a check of FD from outside.
+
+    It takes the matrix square root of a product that is not symmetric, adds 1e-6 to the variances
+    where that fails, and is wrong where a covariance is singular (fewer than 2,049 pictures).
+    """
+
+    better = "lower"
+
+    def __call__(self, gallery: Gallery) -> Measure:
+        from cleanfid.fid import fid_from_feats
+
+        real, fake = self.features(gallery)
+        value = float(fid_from_feats(fake.numpy(), real.numpy()))
         return Measure(value, self.better, len(fake), {"reference": len(real)})
 
 
@@ -73,25 +73,16 @@ class KID(Distribution):
         self.subsets, self.subset_size, self.seed = subsets, subset_size, seed
 
     def __call__(self, gallery: Gallery) -> Measure:
-        """Measure the gallery."""
-        real, fake = self.clouds(gallery)
-        size = min(self.subset_size, len(real), len(fake))
-        generator = torch.Generator().manual_seed(self.seed)
-
-        def subset(rows: Tensor) -> Tensor:
-            return rows[torch.randperm(len(rows), generator=generator)[:size]]
-
-        draws = torch.tensor(
-            [kernel_distance(subset(real), subset(fake)) for _ in range(self.subsets)],
-            dtype=torch.float64,
-        )
+        real, fake = self.features(gallery)
+        options = {"subsets": self.subsets, "subset_size": self.subset_size, "seed": self.seed}
+        draws = sets.of(sets.KernelDistance, real, fake, **options).draws()
         details = {
             "std": float(draws.std()) if self.subsets > 1 else 0.0,
             "subsets": self.subsets,
-            "subset_size": size,
+            "subset_size": min(self.subset_size, len(real), len(fake)),
             "reference": len(real),
         }
-        if max(len(real), len(fake)) <= MANY:
+        if max(len(real), len(fake)) <= sets.MANY:  # the cost is the square of their number
             details["all_samples"] = polynomial_mmd(real, fake)
             if gallery.has("sources"):
                 before = double(gallery.features("sources", self.extractors[0], "features"))
@@ -99,73 +90,98 @@ class KID(Distribution):
         return Measure(float(draws.mean()), self.better, len(fake), details)
 
 
+class KIDInterval(KID):
+    """KID with a 95 % bootstrap interval: ``low`` and ``high`` among the details.
+
+    The interval is that of ``interval_n`` pictures on the smaller side; more pictures would make it
+    narrower. It holds the pictures' chance, not that of the training: seeds do that.
+    """
+
+    def __init__(
+        self, extractor: Extractor, *, subsets: int, subset_size: int, seed: int, resamples: int
+    ) -> None:
+        super().__init__(extractor, subsets=subsets, subset_size=subset_size, seed=seed)
+        self.resamples = resamples
+
+    def __call__(self, gallery: Gallery) -> Measure:
+        measure = super().__call__(gallery)
+        generator = torch.Generator().manual_seed(self.seed)
+        real, fake = (
+            rows[torch.randperm(len(rows), generator=generator)[:AT_MOST]]
+            for rows in self.features(gallery)
+        )
+        low, high = bootstrap(real, fake, self.resamples, generator)
+        details = {"low": low, "high": high, "interval_n": min(len(real), len(fake))}
+        return Measure(measure.value, self.better, measure.n, {**measure.details, **details})
+
+
+class CMMD(Distribution):
+    """Gaussian kernel distance of unit CLIP embeddings, times 1000 as published; biased upwards.
+
+    Args:
+        extractor: with a head ``features``.
+        sigma: of the kernel; 10 as published.
+    """
+
+    better = "lower"
+
+    def __init__(self, extractor: Extractor, *, sigma: float) -> None:
+        super().__init__(extractor)
+        self.sigma = sigma
+
+    def __call__(self, gallery: Gallery) -> Measure:
+        real, fake = self.features(gallery)
+        value = float(sets.of(sets.GaussianKernelDistance, real, fake, sigma=self.sigma).compute())
+        return Measure(value, self.better, len(fake), {"reference": len(real)})
+
+
 class Manifold(Distribution):
     """A share by balls of k nearest neighbours."""
 
     better = "higher"
     share: str
+    shares: type[sets.PrecisionRecall | sets.DensityCoverage]
 
     def __init__(self, extractor: Extractor, *, k: int) -> None:
         super().__init__(extractor)
         self.k = k
 
-    def shares(self, real: Tensor, fake: Tensor) -> tuple[float, float]:
-        """All shares that come of the same count of pairs, by name."""
-        raise NotImplementedError(f"{type(self).__name__} counts nothing")
-
-    def number(self, gallery: Gallery, part: str, real: Tensor, fake: Tensor) -> float:
-        """The share itself; two metrics that need the same count let the gallery remember it."""
-        key = (type(self).shares, self.extractors[0].name, self.k, part)
-        return float(getattr(gallery.once(key, lambda: self.shares(real, fake)), self.share))
+    def value(self, gallery: Gallery, part: str, real: Tensor, fake: Tensor) -> float:
+        """The share; the gallery remembers all that come of the same counts."""
+        key = (self.shares, self.extractors[0].name, self.k, part)
+        shares = gallery.once(key, lambda: sets.of(self.shares, real, fake, k=self.k).compute())
+        return float(shares[self.share])
 
     def __call__(self, gallery: Gallery) -> Measure:
-        """Measure the gallery."""
-        real, fake = self.clouds(gallery)
+        real, fake = self.features(gallery)
         details: dict[str, float] = {"k": self.k, "reference": len(real)}
         # What two halves of the reference would score: the ceiling, which is not 1 for few samples.
         half = len(real) // 2
-        if half > self.k and len(real) <= MANY:
-            halves = real[:half], real[half:]
-            details["real_against_real"] = self.number(gallery, "halves", *halves)
-        value = self.number(gallery, "all", real, fake)
+        if half > self.k and len(real) <= sets.MANY:
+            details["real_against_real"] = self.value(gallery, "halves", real[:half], real[half:])
+        value = self.value(gallery, "all", real, fake)
         return Measure(value, self.better, len(fake), details)
 
 
-class Precise(Manifold):
-    """Improved precision and recall (arXiv:1904.06991)."""
-
-    def shares(self, real: Tensor, fake: Tensor) -> PrecisionRecall:
-        """Both of them."""
-        return precision_recall(real, fake, self.k)
-
-
-class Precision(Precise):
+class Precision(Manifold):
     """Share of fakes that lie among the reals (arXiv:1904.06991)."""
 
-    share = "precision"
+    share, shares = "precision", sets.PrecisionRecall
 
 
-class Recall(Precise):
+class Recall(Manifold):
     """Share of reals that lie among the fakes (arXiv:1904.06991)."""
 
-    share = "recall"
+    share, shares = "recall", sets.PrecisionRecall
 
 
-class Dense(Manifold):
-    """Density and coverage (arXiv:2002.09797)."""
-
-    def shares(self, real: Tensor, fake: Tensor) -> DensityCoverage:
-        """Both of them."""
-        return density_coverage(real, fake, self.k)
-
-
-class Density(Dense):
+class Density(Manifold):
     """Mean number of real balls around a fake, over k (arXiv:2002.09797); can exceed 1."""
 
-    share = "density"
+    share, shares = "density", sets.DensityCoverage
 
 
-class Coverage(Dense):
+class Coverage(Manifold):
     """Share of reals that have a fake in their ball (arXiv:2002.09797)."""
 
-    share = "coverage"
+    share, shares = "coverage", sets.DensityCoverage

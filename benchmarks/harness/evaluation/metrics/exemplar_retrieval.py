@@ -1,4 +1,4 @@
-"""How well results follow the exemplars that they were given: functions of features.
+"""How well stylised photos follow their exemplars: functions of features.
 
 A result shows a photo in the style of an exemplar. Features of results are compared with those of
 exemplars after each has lost what its set has in common, since photos and drawings differ by more
@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 SIDE = 16  # px at which colours are compared
-QUANTILES = 9
-LUMA = (0.299, 0.587, 0.114)
+QUANTILES = 9  # deciles, without the ends, which single pixels decide
+LUMA = (0.299, 0.587, 0.114)  # Rec. 601
 
 
-def apart(features: Tensor) -> float:
+def mean_distance(features: Tensor) -> float:
     """Mean squared distance between the results of one photo, features [P, K, F]; 0 if K is 1."""
     count = features.shape[1]
     if count < 2:
@@ -25,7 +25,7 @@ def apart(features: Tensor) -> float:
     return float(gaps.sum((1, 2)).mean() / (count * (count - 1)))
 
 
-def found_again(results: Tensor, exemplars: Tensor) -> float:
+def retrieval_rate(results: Tensor, exemplars: Tensor) -> float:
     """Share of results [P, K, F] whose nearest exemplar [K, F] is their own; 1 / K by chance.
 
     The mean over exemplars is taken off both sides, for each photo on its own.

@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.harness.evaluation.gallery import Extractor, Gallery
 from benchmarks.harness.evaluation.measure import Measure, TooFew
-from benchmarks.harness.evaluation.metrics.distances import Spread
+from benchmarks.harness.evaluation.metrics.distances import Normal
 from benchmarks.harness.evaluation.metrics.distribution import Distribution
 
 
@@ -46,16 +46,15 @@ class FDInfinity(Distribution):
         return sorted({round(step) for step in steps.tolist()})
 
     def __call__(self, gallery: Gallery) -> Measure:
-        """Measure the gallery."""
-        real, fake = self.clouds(gallery)
-        reference = Spread.of(real)
+        real, fake = self.features(gallery)
+        reference = Normal.of(real)
         generator = torch.Generator().manual_seed(self.seed)
         values, sizes = [], self.sizes(len(fake))
         if len(sizes) < 2:
             raise TooFew(f"a line needs two numbers of fakes, and there are only {sizes}")
         for size in sizes:
             drawn = torch.randperm(len(fake), generator=generator)[:size]
-            values.append(reference.distance(Spread.of(fake[drawn])))
+            values.append(reference.distance(Normal.of(fake[drawn])))
         at_infinity, slope = intercept(sizes, values)
         details = {"all_fakes": values[-1], "slope": slope, "points": len(sizes)}
         details |= {"least": sizes[0], "reference": len(real)}

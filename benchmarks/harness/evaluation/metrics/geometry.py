@@ -12,9 +12,9 @@ from torch import Tensor
 
 from benchmarks.harness.evaluation.measure import TooFew
 
-DIRECTIONS = 8
-"""Main directions whose products enter; more of them lowered no residual."""
-LEAST = 10
+DIRECTIONS = 8  # main directions whose products enter; more of them lowered no residual
+LEAST = 10  # pairs: every fifth is held out, and one alone is no residual
+HELD_OUT = 5
 
 
 class GeometricMap:
@@ -34,13 +34,13 @@ class GeometricMap:
         self.mean, self.scale = flat.mean(0), flat.std()
         _, _, axes = torch.linalg.svd(flat - self.mean, full_matrices=False)
         self.axes = axes[:DIRECTIONS]
-        held_out = torch.arange(len(photo)) % 5 == 0
+        held_out = torch.arange(len(photo)) % HELD_OUT == 0
         inputs = self._inputs(photo)
         moves = (target.double() - photo.double()).flatten(1)
-        known, wanted = inputs[~held_out], moves[~held_out]
+        known, displacement = inputs[~held_out], moves[~held_out]
         penalty = ridge * torch.eye(inputs.shape[1], dtype=torch.float64)
-        penalty[0, 0] = 0
-        self.weights = torch.linalg.solve(known.T @ known + penalty, known.T @ wanted)
+        penalty[0, 0] = 0  # of the constant: a shift of all landmarks costs nothing
+        self.weights = torch.linalg.solve(known.T @ known + penalty, known.T @ displacement)
         missed = self(photo[held_out]) - target[held_out].double()
         self.residual = float(missed.square().sum(2).sqrt().mean())
 

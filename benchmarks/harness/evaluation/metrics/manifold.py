@@ -1,9 +1,10 @@
 """Which fakes lie among the reals, and which reals among the fakes, by balls of nearest neighbours.
 
-Improved precision and recall (arXiv:1904.06991), density and coverage (arXiv:2002.09797). The ball
-of a point reaches to its k-th nearest neighbour in its own set, rim included; a point is no
-neighbour of itself. Departs from the papers in: nothing; every count is that of all distances by
-differences in float64, most of which are never computed (`neighbours`).
+Improved precision and recall (arXiv:1904.06991), density and coverage (arXiv:2002.09797) and
+authenticity (arXiv:2102.08921). The ball of a point reaches to its k-th nearest neighbour in its
+own set, rim included; a point is no neighbour of itself. Departs from the papers in: nothing;
+every count is that of all distances by differences in float64, most of which are never computed
+(`neighbours`).
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ from torch import Tensor
 
 from benchmarks.harness.evaluation.measure import TooFew
 from benchmarks.harness.evaluation.metrics import neighbours
-from benchmarks.harness.evaluation.metrics.distances import Array, features, same_width
+from benchmarks.harness.evaluation.metrics.distances import Array, features, pair
 from benchmarks.harness.evaluation.metrics.neighbours import Cloud
 
 
-class PrecisionRecall(NamedTuple):
+class PrecisionRecallShares(NamedTuple):
     """Share of fakes in a ball of the reals; share of reals in a ball of the fakes."""
 
     precision: float
     recall: float
 
 
-class DensityCoverage(NamedTuple):
+class DensityCoverageShares(NamedTuple):
     """Mean number of real balls around a fake over k; share of reals with a fake in their ball."""
 
     density: float
@@ -50,63 +51,79 @@ def squared_radii(x: Array, k: int) -> Tensor:
     return _squared_radii(clouds(rows)[0], neighbour(k, x=rows))
 
 
-def precision_recall(real: Array, fake: Array, k: int) -> PrecisionRecall:
+def precision_recall(real: Array, fake: Array, k: int) -> PrecisionRecallShares:
     """Improved precision and recall of fakes [M, F] against reals [N, F].
 
     Raises:
         ValueError: a set is not [N, F] with more than k rows, or not finite; k is no such number.
     """
-    real, fake = features("real", real), features("fake", fake)
-    same_width(real=real, fake=fake)
+    real, fake = pair(real=real, fake=fake)
     k = neighbour(k, real=real, fake=fake)
     b, a = clouds(real, fake)
     real_radii = _squared_radii(b, k)
     fake_radii = _squared_radii(clouds(fake)[0], k)
     precise = torch.zeros(len(a), dtype=torch.bool)
-    found = torch.zeros(len(b), dtype=torch.bool)
+    recalled = torch.zeros(len(b), dtype=torch.bool)
     real_limits, fake_limits = neighbours.limit(real_radii, b), neighbours.limit(fake_radii, a)
     for i in a.blocks:
-        asking = a.asking(i)
+        queries = a.queries(i)
         for j in b.blocks:  # a picture that lies in one ball need not be looked for in another
-            if precise[i].all() and found[j].all():
+            if precise[i].all() and recalled[j].all():
                 continue
-            seen = neighbours.nearness(asking, b, j)
+            bounds = neighbours.nearness(queries, b, j)
             limits = torch.minimum(fake_limits[i, None], real_limits[j])
-            row, column = neighbours.at_least(seen, limits)
-            near = seen[row, column]
+            row, column = neighbours.at_least(bounds, limits)
+            near = bounds[row, column]
             sought = (near >= real_limits[j][column]) & ~precise[i][row]
             r, c = row[sought], column[sought]
             inside = neighbours.within(a, i, b, j, r, c, real_radii[j][c])
             precise[r[inside] + i.start] = True
-            sought = (near >= fake_limits[i][row]) & ~found[j][column]
+            sought = (near >= fake_limits[i][row]) & ~recalled[j][column]
             r, c = row[sought], column[sought]
             inside = neighbours.within(a, i, b, j, r, c, fake_radii[i][r])
-            found[c[inside] + j.start] = True
-    return PrecisionRecall(float(precise.double().mean()), float(found.double().mean()))
+            recalled[c[inside] + j.start] = True
+    return PrecisionRecallShares(float(precise.double().mean()), float(recalled.double().mean()))
 
 
-def density_coverage(real: Array, fake: Array, k: int) -> DensityCoverage:
+def density_coverage(real: Array, fake: Array, k: int) -> DensityCoverageShares:
     """Density and coverage of fakes [M, F] against reals [N, F]; only real balls are used.
 
     Raises:
         ValueError: as :func:`precision_recall`; one fake is enough.
     """
-    real, fake = features("real", real), features("fake", fake)
-    same_width(real=real, fake=fake)
+    real, fake = pair(real=real, fake=fake)
     k = neighbour(k, real=real)
     b, a = clouds(real, fake)
     reach = _squared_radii(b, k)
     limits = neighbours.limit(reach, b)
-    found = torch.zeros(len(b), dtype=torch.bool)
+    covered = torch.zeros(len(b), dtype=torch.bool)
     count = 0
     for i in a.blocks:
-        asking = a.asking(i)
+        queries = a.queries(i)
         for j in b.blocks:
-            row, column = neighbours.at_least(neighbours.nearness(asking, b, j), limits[j])
+            row, column = neighbours.at_least(neighbours.nearness(queries, b, j), limits[j])
             inside = neighbours.within(a, i, b, j, row, column, reach[j][column])
             count += int(inside.count_nonzero())
-            found[column[inside] + j.start] = True
-    return DensityCoverage(count / (k * len(a)), float(found.double().mean()))
+            covered[column[inside] + j.start] = True
+    return DensityCoverageShares(count / (k * len(a)), float(covered.double().mean()))
+
+
+def authenticity(train: Array, fake: Array) -> float:
+    """Share of fakes [M, F] farther from their nearest training row [N, F] than it from its own.
+
+    1 where nothing is copied, 0 where everything is. Of equally near rows the first counts.
+
+    Raises:
+        ValueError: a set is not [N, F], not finite, or there are fewer than two training rows.
+    """
+    train, fake = pair(train=train, fake=fake)
+    own = squared_radii(train, 1)
+    b, a = clouds(train, fake)
+    authentic = 0
+    for i in neighbours.slices(len(a), neighbours.SEARCHED):
+        nearest, where = neighbours.closest(a, i, b)
+        authentic += int((nearest > own[where]).sum())
+    return authentic / len(fake)
 
 
 def neighbour(k: int, **sets: Tensor) -> int:

@@ -42,11 +42,11 @@ def directions(count: int) -> Tensor:
 def sliced_wasserstein(a: Tensor, b: Tensor, axes: Tensor, quantiles: int) -> float:
     """Mean over axes [A, D] of the Wasserstein-1 distance of the projections of [n, D], [m, D]."""
     at = (torch.arange(quantiles, dtype=torch.float64) + 0.5) / quantiles
-    found = []
+    differences = []
     for some in axes.split(max(1, TOGETHER // max(len(a), len(b)))):
         first, second = (quantile(cloud @ some.T, at) for cloud in (a, b))
-        found.append((first - second).abs())
-    return float(torch.cat(found, 1).mean())
+        differences.append((first - second).abs())
+    return float(torch.cat(differences, 1).mean())
 
 
 def quantile(values: Tensor, at: Tensor) -> Tensor:
@@ -78,9 +78,8 @@ class Palette:
         return lab(torch.cat(parts))
 
     def __call__(self, gallery: Gallery) -> Measure:
-        """Measure the gallery."""
         shots = self.colours(gallery, "shots")
-        apart = {
+        distances = {
             stream: sliced_wasserstein(
                 self.colours(gallery, stream), shots, self.axes, self.quantiles
             )
@@ -88,8 +87,8 @@ class Palette:
             if gallery.has(stream)
         }
         details = {
-            name: apart[stream]
+            name: distances[stream]
             for name, stream in (("held_out", "reference"), ("source", "sources"))
-            if stream in apart
+            if stream in distances
         }
-        return Measure(apart["fakes"], self.better, len(gallery.pictures("fakes")), details)
+        return Measure(distances["fakes"], self.better, len(gallery.pictures("fakes")), details)

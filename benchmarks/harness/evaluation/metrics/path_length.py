@@ -16,7 +16,7 @@ from torch import Tensor
 from benchmarks.harness.evaluation.gallery import Gallery
 from benchmarks.harness.evaluation.measure import Measure
 
-LARGEST = 256  # side at which larger pictures are compared
+LARGEST = 256  # side at which larger pictures are compared, as in the released code: VGG knows 224
 DISCARDED = 0.01  # share of the shortest and of the longest steps
 
 
@@ -61,14 +61,13 @@ class PerceptualPathLength:
             yield self.extractors[0].distance(a, b).cpu().double() / self.epsilon**2
 
     def __call__(self, gallery: Gallery) -> Measure:
-        """Measure the gallery."""
         with torch.no_grad():
-            found = torch.cat(list(self.steps(gallery)))
-        low = found.quantile(DISCARDED, interpolation="lower")
-        high = found.quantile(1 - DISCARDED, interpolation="higher")
-        kept = found[(found >= low) & (found <= high)]
-        details = {"std": float(kept.std()), "median": float(found.median())}
-        return Measure(float(kept.mean()), self.better, len(found), details)
+            speeds = torch.cat(list(self.steps(gallery)))
+        low = speeds.quantile(DISCARDED, interpolation="lower")
+        high = speeds.quantile(1 - DISCARDED, interpolation="higher")
+        kept = speeds[(speeds >= low) & (speeds <= high)]
+        details = {"std": float(kept.std()), "median": float(speeds.median())}
+        return Measure(float(kept.mean()), self.better, len(speeds), details)
 
 
 def reduced(images: Tensor) -> Tensor:

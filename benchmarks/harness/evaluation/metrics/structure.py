@@ -13,6 +13,8 @@ from torch import Tensor
 from benchmarks.harness.evaluation.gallery import Gallery
 from benchmarks.harness.evaluation.measure import Measure
 
+TOGETHER = 4  # pictures: at 224 px ViT-B/8 has 785 tokens, each compared with all others
+
 
 class StructureDistance:
     """Mean squared difference of the self-similarities of a fake and of its source's picture.
@@ -20,7 +22,7 @@ class StructureDistance:
     ``floor`` is the same against the source's picture of another latent.
 
     Args:
-        extractor: with ``prepare`` and ``alike``, such as DINO.
+        extractor: with ``prepare`` and ``self_similarity``, such as DINO.
         samples: of the first latents.
     """
 
@@ -32,20 +34,19 @@ class StructureDistance:
         self.samples = samples
 
     def __call__(self, gallery: Gallery) -> Measure:
-        """Measure the gallery."""
         streams = (gallery.images(name, self.samples) for name in ("fakes", "sources", "others"))
         own, other = [], []
         for batches in zip(*streams, strict=True):
-            for images in zip(*(batch.split(4) for batch in batches), strict=True):
-                fake, source, another = (self.alike(gallery, part) for part in images)
+            for images in zip(*(batch.split(TOGETHER) for batch in batches), strict=True):
+                fake, source, another = (self.self_similarity(gallery, part) for part in images)
                 own.append((fake - source).square().mean((1, 2)).double().cpu())
                 other.append((fake - another).square().mean((1, 2)).double().cpu())
         mine, theirs = torch.cat(own), torch.cat(other)
         details = {"std": float(mine.std()), "floor": float(theirs.mean())}
         return Measure(float(mine.mean()), self.better, len(mine), details)
 
-    def alike(self, gallery: Gallery, images: Tensor) -> Tensor:
+    def self_similarity(self, gallery: Gallery, images: Tensor) -> Tensor:
         """Self-similarity [N, T, T] of images."""
         extractor = self.extractors[0]
         with torch.no_grad():
-            return extractor.alike(extractor.prepare(images).to(gallery.adapter.device))
+            return extractor.self_similarity(extractor.prepare(images).to(gallery.adapter.device))

@@ -1,0 +1,156 @@
+"""What a gallery can show and what it may know: one table, by the names that metrics ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from benchmarks.harness.evaluation.gallery import Gallery
+
+Network = Callable[["Gallery"], Callable[[Tensor], Tensor]]
+Make = Callable[["Gallery", int, int], Iterator[Tensor]]
+NO_SOURCE = "the method has no trained source to compare with"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something that a metric may need.
+
+    Attributes:
+        why_absent: a sentence for those galleries that have it not.
+        has: whether a gallery has it.
+    """
+
+    why_absent: str
+    has: Callable[[Gallery], bool]
+
+
+@dataclass(frozen=True)
+class Stream(Fact):
+    """Pictures of one kind in a fixed order.
+
+    Attributes:
+        make: batches [N, 3, R, R] in [-1, 1] of a gallery's pictures from one on, up to so many of
+            all, or (0) all; what is not kept is made from its start.
+        size: how many there are, roughly.
+        kept: whether a network makes them, so that they are worth keeping.
+        shifts: the stream of which this one has every picture beside the one before it.
+    """
+
+    make: Make
+    size: Callable[[Gallery], int]
+    kept: bool = False
+    shifts: str = ""
+
+
+def from_latents(network: Network) -> Make:
+    """What a network makes of the gallery's latents."""
+
+    def make(gallery: Gallery, start: int, first: int) -> Iterator[Tensor]:
+        return gallery.batched(network(gallery), gallery.z()[start : first or None])
+
+    return make
+
+
+def stylised(gallery: Gallery, start: int, first: int) -> Iterator[Tensor]:
+    for photos in gallery.images("photos", first, start):
+        yield from gallery.batched(gallery.adapter.stylise, photos)
+
+
+def of_domain(name: str, *, limited: bool) -> Make:
+    """The domain's own pictures, as many as there are photos if limited; read from their start."""
+
+    def make(gallery: Gallery, start: int, first: int) -> Iterator[Tensor]:
+        return first_of(getattr(gallery.domain, name)(), gallery.photos if limited else 0)
+
+    return make
+
+
+def known(name: str) -> Callable[[Gallery], bool]:
+    """Whether the domain gives anything of this name: absence is an empty sequence."""
+
+    def has(gallery: Gallery) -> bool:
+        value: Any = getattr(gallery.domain, name, ())
+        items = value() if callable(value) else value
+        return len(items) > 0 if hasattr(items, "__len__") else any(True for _ in items)
+
+    return has
+
+
+def trained(gallery: Gallery) -> bool:
+    return bool(gallery.adapter.source.trained)
+
+
+def several(gallery: Gallery) -> bool:
+    return trained(gallery) and gallery.samples > 1
+
+
+def photographed(gallery: Gallery) -> bool:
+    return gallery.photos > 0 and known("photos")(gallery)
+
+
+def first_of(batches: Iterable[Tensor], limit: int) -> Iterator[Tensor]:
+    """Batches up to ``limit`` pictures in all; 0 for no limit."""
+    left = limit
+    for batch in batches:
+        yield batch[:left] if limit else batch
+        left -= len(batch)
+        if limit and left <= 0:
+            return
+
+
+SAMPLES, PHOTOS = attrgetter("samples"), attrgetter("photos")
+source_of_latents = from_latents(lambda gallery: gallery.adapter.source.g)
+NEEDS: dict[str, Fact] = {
+    "fakes": Stream(
+        "the method makes no pictures from latents",
+        lambda gallery: True,
+        from_latents(lambda gallery: gallery.adapter.sample),
+        SAMPLES,
+        kept=True,
+    ),
+    # The source's pictures of the same latents, and of other ones.
+    "sources": Stream(NO_SOURCE, trained, source_of_latents, SAMPLES, kept=True),
+    "others": Stream(NO_SOURCE, several, source_of_latents, SAMPLES, shifts="sources"),
+    "reference": Stream(  # held-out pictures of the domain
+        "the data have no held-out reference pictures",
+        lambda gallery: bool(gallery.domain.has_reference),
+        of_domain("reference", limited=False),
+        SAMPLES,
+    ),
+    "shots": Stream(
+        "the data have no shots",
+        lambda gallery: len(gallery.shots) > 0,
+        lambda gallery, start, first: iter(gallery.shots.split(gallery.batch_size)),
+        lambda gallery: len(gallery.shots),
+    ),
+    # Held-out people of the source domain, in the new style, and as they truly look in the domain.
+    "photos": Stream(
+        "there are no held-out photos", photographed, of_domain("photos", limited=True), PHOTOS
+    ),
+    "stylised": Stream(
+        "there are no held-out photos, or no trained source to invert them",
+        lambda gallery: trained(gallery) and photographed(gallery),
+        stylised,
+        PHOTOS,
+        kept=True,
+    ),
+    "translated": Stream(
+        "nobody knows how the held-out people look in this domain",
+        lambda gallery: gallery.photos > 0 and known("translations")(gallery),
+        of_domain("translations", limited=True),
+        PHOTOS,
+    ),
+    "landmark_pairs": Fact(
+        "the true geometric map from photos to this domain is not known", known("landmark_pairs")
+    ),
+    "translation_landmarks": Fact(
+        "the true landmarks of the held-out people are not known", known("translation_landmarks")
+    ),
+}
+STREAMS = {name: need for name, need in NEEDS.items() if isinstance(need, Stream)}
