@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,15 +16,18 @@ from core.source import Source
 from core.types import Count, Shots
 
 G, D = 0, 1
-"""The players, in the order in which ``configure_optimizers`` returns them."""
+"""Generator and discriminator, in the order in which ``configure_optimizers`` returns theirs."""
+
+Terms = dict[str, Tensor]
+"""Scalars that are summed and minimised; each is logged under its name."""
 
 
 class Adapter(L.LightningModule):
     """Turns a source generator into a generator of another domain, from K images.
 
-    A method implements four members: ``configure_optimizers`` (the players, in the order G, D),
-    ``training_step`` (manual optimisation), ``latents`` and ``render``. The last weights are the
-    result. ``images_seen`` is the clock, which a step moves on: Lightning's ``global_step`` counts
+    A method implements four members: ``configure_optimizers`` (of G, then of D), ``training_step``
+    (manual optimisation), ``latents`` and ``render``. The last weights are the result.
+    ``images_seen`` is the clock, which a step moves on: Lightning's ``global_step`` counts
     optimiser steps. The generator that is trained is called ``g``, a discriminator ``d``.
 
     Attributes:
@@ -40,8 +43,8 @@ class Adapter(L.LightningModule):
         self.automatic_optimization = False
         self.source = source
         self.seed, self.images, self.batch_size = seed, images, batch_size
-        self.losses: dict[str, Tensor] = {}
-        self.gradients: dict[str, Tensor] = {}
+        self.terms: Terms = {}
+        self.gradient_norms: dict[str, Tensor] = {}
         self._seen = 0
         self.rng = torch.Generator().manual_seed(seed)
 
@@ -53,10 +56,9 @@ class Adapter(L.LightningModule):
     @images_seen.setter
     def images_seen(self, seen: int) -> None:
         """What a step adds are the pictures of this process; the others had as many."""
-        self._seen += (int(seen) - self._seen) * distributed.world()
+        self._seen += (int(seen) - self._seen) * distributed.world_size()
 
     def start_at(self, images: int) -> None:
-        """Begin the clock of a resumed run."""
         self._seen = images
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
@@ -64,23 +66,23 @@ class Adapter(L.LightningModule):
         raise NotImplementedError(f"{type(self).__name__} has no training step.")
 
     def latents(self, z: Tensor) -> Tensor:
-        """Style rows [N, L, W] of latents [N, Z], as the judged generator wants them."""
+        """Style rows [N, L, W] of latents [N, Z], as :meth:`render` takes them."""
         raise NotImplementedError(f"{type(self).__name__} has no latents.")
 
     def render(self, ws: Tensor) -> Tensor:
-        """Images [N, 3, R, R] in [-1, 1] of styles [N, L, W], with the weights to be judged."""
+        """Images [N, 3, R, R] in [-1, 1] of styles [N, L, W], by the generator for evaluation."""
         raise NotImplementedError(f"{type(self).__name__} has no render.")
 
     def prepare(self, shots: Shots) -> None:
         """Look at all shots [K, 3, R, R] once, before the first step."""
 
-    def judged(self) -> nn.Module:
+    def eval_generator(self) -> nn.Module:
         """The generator whose weights are the result of the run: here the trained one as it is."""
-        return self.player(G)
+        return self.network(G)
 
     def export(self) -> dict[str, nn.Module]:
         """The networks that are written at the end, by name."""
-        return {"g_ema": self.judged()}
+        return {"g_ema": self.eval_generator()}
 
     def sample(self, z: Tensor) -> Tensor:
         """Images [N, 3, R, R] of latents [N, Z]: a pure function of z, with constant noise."""
@@ -96,50 +98,50 @@ class Adapter(L.LightningModule):
         return z.to(self.device)
 
     @contextmanager
-    def turn(self, player: int) -> Iterator[None]:
-        """One player's move: only its parameters want gradients; it steps at the end."""
+    def update(self, index: int) -> Iterator[None]:
+        """An optimiser step: only its parameters get gradients, and it is taken at the end."""
         optimisers: Any = self.optimizers()
-        optimiser = optimisers[player] if isinstance(optimisers, list) else optimisers
+        optimiser = optimisers[index] if isinstance(optimisers, list) else optimisers
         self.toggle_optimizer(optimiser)
         optimiser.zero_grad(set_to_none=True)
         yield
-        distributed.average(self.slopes(optimiser))
-        self.feel(f"gradient of player {player}", optimiser)
+        parameters = [p for group in optimiser.param_groups for p in group["params"]]
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        distributed.all_reduce_mean_(gradients)
+        # Left on the device, where asking would wait; a norm is finite only if all numbers are.
+        name, norm = f"gradient of optimiser {index}", torch.nn.utils.get_total_norm(gradients)
+        self.gradient_norms[name] = self.gradient_norms.get(name, 0) + norm
         optimiser.step()
         self.untoggle_optimizer(optimiser)
 
-    def feel(self, name: str, optimiser: Any) -> None:
-        """Add the gradients' norm to this step's, on the device: it is finite only if they are."""
-        norm = torch.nn.utils.get_total_norm(self.slopes(optimiser))
-        self.gradients[name] = self.gradients.get(name, 0) + norm
+    def minimise(self, index: int, losses: Iterable[Terms]) -> Terms:
+        """One optimiser step down a sum of losses; the terms by name, detached.
 
-    def slopes(self, optimiser: Any) -> list[Tensor]:
-        """The gradients that a player's move has brought."""
-        held = [p.grad for group in optimiser.param_groups for p in group["params"]]
-        return [grad for grad in held if grad is not None]
+        Losses are made one after the other, each when the graph of the one before is freed.
+        """
+        total: Terms = {}
+        with self.update(index):
+            for terms in losses:
+                self.manual_backward(torch.stack([*terms.values()]).sum())
+                for name, term in terms.items():
+                    total[name] = total.get(name, 0) + term.detach()
+        return total
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """A new step feels its own gradients."""
-        self.gradients = {}
+        self.gradient_norms = {}
 
     def trainable_count(self) -> int:
-        """How many numbers of the judged generator may move."""
-        return sum(p.numel() for p in trainable(self.player(G)))
+        """How many numbers of the network that is adapted may move."""
+        return sum(p.numel() for p in trainable(self.network(G)))
 
-    def player(self, index: int) -> nn.Module:
-        """The network that player ``index`` trains."""
+    def network(self, index: int) -> nn.Module:
         return self.g if index == G else self.d  # type: ignore[return-value]
 
-    def readings(self) -> dict[str, Tensor]:
+    def scalars(self) -> dict[str, Tensor]:
         """What the progress bar and the loggers show: the last losses and states, on the device."""
-        return dict(self.losses)
-
-    def progress(self) -> dict[str, float]:
-        """The readings as numbers; waits for the device."""
-        return {name: float(value) for name, value in self.readings().items()}
+        return dict(self.terms)
 
     def on_fit_start(self) -> None:
-        """The source never moves."""
         self.source.eval().requires_grad_(False)
 
     def state(self) -> dict[str, Any]:
@@ -152,7 +154,7 @@ class Adapter(L.LightningModule):
             "rng": self.rng.get_state(),
         }
 
-    def recall(self, state: dict[str, Any]) -> None:
+    def load_networks(self, state: dict[str, Any]) -> None:
         """Take back the networks and the clock of what :meth:`state` gave."""
         source = {f"source.{k}": v for k, v in self.source.state_dict().items()}
         self.load_state_dict(state["module"] | source)
@@ -160,7 +162,7 @@ class Adapter(L.LightningModule):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take back all of it; the trainer holds the optimisers."""
-        self.recall(state)
+        self.load_networks(state)
         for optimiser, saved in zip(self.trainer.optimizers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
         self.rng.set_state(state["rng"])

@@ -5,7 +5,8 @@ Paper: pSp (arXiv:2008.00951). The term on generated pictures, whose styles are 
 
 Departs from the paper in: a small trunk that starts from fresh weights, so it sees generated
 pictures too and their styles are a loss; the perceptual distance and the identity are those of the
-embedded guide; the average style keeps its rows near by a squared distance in units of the spread.
+embedded guide; the average style keeps its rows near by a squared distance in units of
+their standard deviation.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from adapters.base import Adapter, G
 from core.errors import UserError
 from core.inversion.refinement import equal_steps
 from core.networks.encoders import Compact
-from core.networks.encoders.compact import spread
+from core.networks.encoders.compact import w_std
 from core.networks.style_mixing import mixed_ws
 from core.source import Source
-from core.types import Guiding
+from core.types import GuideNetwork
 
 
 class Encoder(Adapter):
@@ -39,18 +40,19 @@ class Encoder(Adapter):
         warmup: share of the run.
         guide: the network that losses look through.
         loss: weights of ``perceptual``, ``pixel`` (mean square), ``identity`` (one minus cosine),
-            ``w_norm`` (mean squared distance from the average, in spreads) and ``code`` (the same
+            ``w_norm`` (mean squared distance from the average, in standard
+            deviations) and ``code`` (the same
             from the known styles of generated pictures).
         generated: generated pictures beside every batch of photos.
         mixing_prob: share of generated batches that show two latents.
         bf16: mixed precision; twice as fast where the processor has it.
-        samples: latents from which the spread of the styles is taken.
+        samples: latents from which the deviation of the styles is taken.
         steps: how the steps of refinement are found: ``probes``, ``damping``, ``pixel``.
     """
 
     paper = "arXiv:2008.00951"
     encoder: Compact
-    spread: Tensor
+    w_std: Tensor
 
     def __init__(
         self,
@@ -60,7 +62,7 @@ class Encoder(Adapter):
         optimizer: Callable[..., Optimizer],
         lr: float,
         warmup: float,
-        guide: Guiding,
+        guide: GuideNetwork,
         loss: dict[str, float],
         generated: int,
         mixing_prob: float,
@@ -77,13 +79,12 @@ class Encoder(Adapter):
             torch.manual_seed(self.seed)
             self.encoder = encoder(rows=g.num_ws, w_dim=g.w_dim, resolution=g.img_resolution)
         self.encoder.attend(g, samples=samples, seed=self.seed)
-        self.register_buffer("spread", spread(g, samples=samples, seed=self.seed))
+        self.register_buffer("w_std", w_std(g, samples=samples, seed=self.seed))
         self.optimizer, self.lr, self.warmup = optimizer, lr, warmup
         self.guide, self.loss, self.generated = guide, loss, generated
         self.mixing_prob, self.bf16, self.steps = mixing_prob, bf16, steps
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """One player: the encoder."""
         return [self.optimizer(self.encoder.parameters(), lr=self.lr)]
 
     def rate(self) -> float:
@@ -99,45 +100,44 @@ class Encoder(Adapter):
         optimiser: Any = self.optimizers()
         for group in optimiser.param_groups:
             group["lr"] = self.lr * self.rate()
-        with self.quick(), torch.no_grad():
-            made, known = self.made()
-            images = torch.cat([photos, made])
-            seen, who = self.guide.embed(images), self.guide.identity(images)
-        with self.turn(G):
-            with self.quick():
-                ws = self.encoder.styles(self.source.g, images)
-                pictures = self.render(ws).float()
-                parts = {
-                    "perceptual": (self.guide.embed(pictures) - seen).square().sum(1).mean(),
+        with self.autocast(), torch.no_grad():
+            generated, ws = self.generate()
+            images = torch.cat([photos, generated])
+            features, identity = self.guide.embed(images), self.guide.identity(images)
+        with self.update(G):
+            with self.autocast():
+                found = self.encoder.styles(self.source.g, images)
+                pictures = self.render(found).float()
+                terms = {
+                    "perceptual": (self.guide.embed(pictures) - features).square().sum(1).mean(),
                     "pixel": (pictures - images).square().mean(),
-                    "identity": 1 - (self.guide.identity(pictures) * who).sum(1).mean(),
-                    "w_norm": self.apart(ws, self.source.g.mapping.w_avg),
-                    "code": self.apart(ws[len(photos) :], known),
+                    "identity": 1 - (self.guide.identity(pictures) * identity).sum(1).mean(),
+                    "w_norm": self.w_distance(found, self.source.g.mapping.w_avg),
+                    "code": self.w_distance(found[len(photos) :], ws),
                 }
-            self.manual_backward(torch.stack([self.loss[k] * v for k, v in parts.items()]).sum())
+            self.manual_backward(torch.stack([self.loss[k] * v for k, v in terms.items()]).sum())
         self.images_seen += len(photos)
-        self.losses = {name: part.detach() for name, part in parts.items()}
+        self.terms = {name: term.detach() for name, term in terms.items()}  # without their weights
 
-    def made(self) -> tuple[Tensor, Tensor]:
+    def generate(self) -> tuple[Tensor, Tensor]:
         """Generated pictures [M, 3, R, R] and the styles [M, L, W] that they show."""
         g = self.source.g
         z, other = self.noise(self.generated), self.noise(self.generated)
         ws = mixed_ws(g.mapping, z, other, self.mixing_prob, self.rng)
         return g.synthesis(ws, noise_mode="const").float(), ws
 
-    def apart(self, ws: Tensor, others: Tensor) -> Tensor:
-        """Mean squared distance of styles, in units of their spread."""
-        return ((ws - others) / self.spread).square().mean()
+    def w_distance(self, ws: Tensor, others: Tensor) -> Tensor:
+        """Mean squared distance of styles, in units of their standard deviation."""
+        return ((ws - others) / self.w_std).square().mean()
 
-    def quick(self) -> torch.autocast:
-        """Mixed precision, where the yaml wants it."""
+    def autocast(self) -> torch.autocast:
+        """Mixed precision, where the yaml asks for it."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
-    def player(self, index: int) -> nn.Module:
-        """The encoder is all that is trained."""
+    def network(self, index: int) -> nn.Module:
         return self.encoder
 
-    def judged(self) -> nn.Module:
+    def eval_generator(self) -> nn.Module:
         """The source's generator, which makes the pictures of the codes."""
         return self.source.g
 

@@ -5,7 +5,7 @@ arXiv:2012.02780), after "Overcoming catastrophic forgetting in neural networks"
 
 Departs from the paper in: the weight of the penalty, see the yaml; the discriminator judges the
 pictures of the Fisher information in groups, as it was trained to, and all weights that train are
-held, the mapping network's too.
+kept near, the mapping network's too.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.func import functional_call, grad, vmap
 
+from adapters.adversarial import Batch
+from adapters.base import Terms
 from adapters.finetune import FineTune
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator
@@ -25,24 +27,23 @@ from core.source import Source
 from core.types import Shots
 
 
-def slopes(d: Discriminator, images: Tensor) -> Tensor:
+def image_gradients(d: Discriminator, images: Tensor) -> Tensor:
     """[N, 3, R, R]: how the log-likelihood log sigmoid(d(x)) of each picture x moves with it.
 
-    The other pictures of the group that the minibatch statistic is taken over are held.
+    The other pictures of the group that the minibatch statistic is taken over are constants.
     """
     images = images.detach().requires_grad_(True)
     likelihoods = F.logsigmoid(d(images))
     # A group is every n-th picture, so these parts hold one picture of each group.
     parts = min(d.b4.mbstd_group or len(images), len(images))
-    rows = torch.arange(len(images)).chunk(parts)
-    found = [
-        torch.autograd.grad(likelihoods[row].sum(), images, retain_graph=True)[0][row]
-        for row in rows
+    gradients = [
+        torch.autograd.grad(likelihoods[rows].sum(), images, retain_graph=True)[0][rows]
+        for rows in torch.arange(len(images)).chunk(parts)
     ]
-    return torch.cat(found)
+    return torch.cat(gradients)
 
 
-def squared_slopes(
+def fisher_diagonal(
     g: Generator, d: Discriminator, weights: Mapping[str, Tensor], z: Tensor
 ) -> dict[str, Tensor]:
     """Squares of each picture's own gradient by the weights, summed over latents z [N, Z].
@@ -55,12 +56,12 @@ def squared_slopes(
     """
     with torch.no_grad():
         pictures = g(z)
-    upstream = slopes(d, pictures)
+    upstream = image_gradients(d, pictures)
 
-    def along(weights: Mapping[str, Tensor], z: Tensor, slope: Tensor) -> Tensor:
-        return (functional_call(g, dict(weights), (z[None],))[0] * slope).sum()
+    def backpropagated(weights: Mapping[str, Tensor], z: Tensor, gradient: Tensor) -> Tensor:
+        return (functional_call(g, dict(weights), (z[None],))[0] * gradient).sum()
 
-    each = vmap(grad(along), in_dims=(None, 0, 0))(weights, z, upstream)
+    each = vmap(grad(backpropagated), in_dims=(None, 0, 0))(weights, z, upstream)
     return {name: gradient.square().sum(0) for name, gradient in each.items()}
 
 
@@ -69,7 +70,7 @@ class EWC(FineTune):
 
     Args:
         source: whose generator the information is of, by its discriminator.
-        ewc_weight: of the sum of squared ways, each times its information.
+        ewc_weight: of the sum of squared distances, each times its information.
         fisher_images: latents that the information is averaged over.
         fisher_batch: so many at a time; a multiple of the discriminator's group.
         finetune: what plain transfer takes.
@@ -90,36 +91,37 @@ class EWC(FineTune):
         super().__init__(source, **finetune)
         self.ewc_weight = ewc_weight
         self.fisher_images, self.fisher_batch = fisher_images, fisher_batch
-        numbers = sum(p.numel() for p in self.held().values())
+        numbers = sum(p.numel() for p in self.trained_weights().values())
         # Made again by ``prepare`` when a run is resumed, so it needs no place in a checkpoint.
         self.register_buffer("fisher", torch.zeros(numbers), persistent=False)
 
-    def held(self) -> dict[str, Tensor]:
-        """The generator's weights that train, by name."""
+    def trained_weights(self) -> dict[str, Tensor]:
         return {name: p for name, p in self.g.named_parameters() if p.requires_grad}
+
+    def source_weights(self) -> dict[str, Tensor]:
+        """The source's values of the weights that train."""
+        own = dict(self.source.g.named_parameters())
+        return {name: own[name].detach() for name in self.trained_weights()}
 
     def prepare(self, shots: Shots) -> None:
         """Measure the source; the shots have no part in it."""
-        anchors = self.anchors()
-        total = {name: torch.zeros_like(weight) for name, weight in anchors.items()}
+        weights = self.source_weights()
+        total = {name: torch.zeros_like(weight) for name, weight in weights.items()}
         batches = max(self.fisher_images // self.fisher_batch, 1)
         for _ in range(batches):
             z = self.noise(self.fisher_batch)
-            for name, sum_ in squared_slopes(self.source.g, self.source.d, anchors, z).items():
-                total[name] += sum_
+            for name, squares in fisher_diagonal(self.source.g, self.source.d, weights, z).items():
+                total[name] += squares
         self.fisher = flat(total) / (batches * self.fisher_batch)
 
-    def anchors(self) -> dict[str, Tensor]:
-        """The source's values of the weights that train."""
-        own = dict(self.source.g.named_parameters())
-        return {name: own[name].detach() for name in self.held()}
+    def g_terms(self, batch: Batch) -> Terms:
+        return super().g_terms(batch) | {"ewc": self.penalty()}
 
-    def penalty(self, z: Tensor, ws: Tensor, fakes: Tensor) -> Tensor:
-        """The springs' energy."""
-        way = flat(self.held()) - flat(self.anchors())
-        return self.ewc_weight * (self.fisher * way.square()).sum()
+    def penalty(self) -> Tensor:
+        """The weighted sum of squared distances from the source, each times its information."""
+        moved = flat(self.trained_weights()) - flat(self.source_weights())
+        return self.ewc_weight * (self.fisher * moved.square()).sum()
 
 
 def flat(tensors: Mapping[str, Tensor]) -> Tensor:
-    """All numbers in one row."""
     return torch.cat([tensor.flatten() for tensor in tensors.values()])

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -20,12 +21,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from adapters.base import Adapter, D, G
+from adapters.adversarial import AdversarialStep, Batch
+from adapters.base import Adapter
 from core import weights
 from core.augment import Fixed, Off
 from core.ema import EMA
 from core.freeze import all_but_highest, freeze, trainable
-from core.losses.adversarial import logistic_d, logistic_g
 from core.losses.penalties import R1, PathLength
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator
@@ -36,11 +37,11 @@ Optimise = Callable[..., Optimizer]
 M = TypeVar("M", bound=nn.Module)
 
 
-class FineTune(Adapter):
+class FineTune(Adapter, AdversarialStep):
     """Adversarial training of the source's pair on the shots.
 
-    Two seams: :meth:`ws` (which styles a fake is made of) and :meth:`penalty` (what is added to the
-    generator's loss).
+    A relative overrides what differs: the seams of :class:`adapters.adversarial.AdversarialStep`,
+    ``map_latents`` (latents to styles, wherever) or ``ws`` (the styles of a training fake).
     """
 
     paper = "arXiv:1805.01677"
@@ -78,85 +79,65 @@ class FineTune(Adapter):
         return copy.deepcopy(self.source.g)
 
     def initial_d(self) -> Discriminator:
-        """Where the discriminator starts: the source's."""
         return copy.deepcopy(self.source.d)
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """The players G and D over what the yaml leaves free."""
+        """Optimisers of G and of D, over what the yaml leaves free."""
         return [
             self.g_optimizer(trainable(self.g), lr=self.lr),
             self.d_optimizer(trainable(self.d), lr=self.lr),
         ]
 
+    def map_latents(self, g: Generator, z: Tensor) -> Tensor:
+        """Style rows [N, L, W] of latents [N, Z], by a generator's mapping network."""
+        return g.mapping(z)
+
     def ws(self, g: Generator, z: Tensor) -> Tensor:
         """Style rows [N, L, W] of a training fake: mixed at a random crossover."""
-        return mixed_ws(g.mapping, z, self.noise(len(z)), self.mixing_prob, self.rng)
+        mapping = partial(self.map_latents, g)
+        return mixed_ws(mapping, z, self.noise(len(z)), self.mixing_prob, self.rng)
 
-    def penalty(self, z: Tensor, ws: Tensor, fakes: Tensor) -> Tensor:
-        """What a relative adds to the generator's loss; nothing here."""
-        return fakes.new_zeros(())
+    def synthesise(self, ws: Tensor) -> Tensor:
+        """Training fakes [N, 3, R, R] of styles [N, L, W], with random noise maps."""
+        return self.g.synthesis(ws, noise_mode="random", generator=self.rng)
 
-    def generate(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Training fakes [N, 3, R, R] with random noise maps, and their styles [N, L, W]."""
-        ws = self.ws(self.g, z)
-        return self.g.synthesis(ws, noise_mode="random", generator=self.rng), ws
+    def fakes(self, batch: Batch) -> Tensor:
+        return self.synthesise(self.ws(self.g, self.noise(len(batch))))
+
+    def d_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        with torch.no_grad():
+            ws = self.ws(self.g, self.noise(len(batch)))
+            fakes = self.synthesise(ws)
+        self.g.mapping.track(ws[:, 0])
+        return self.d_logistic(batch.reals, fakes)
+
+    def g_penalty(self, batch: Batch) -> Tensor:
+        return self.path_length(self.g.synthesis, self.ws(self.g, self.noise(len(batch))), self.rng)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """D and its lazy R1, then G and its lazy path length, then the averages."""
-        reals, _ = batch
+        """One adversarial step on (images [N, 3, R, R], ids [N])."""
+        reals, ids = batch
         step = self.images_seen // self.batch_size
-        loss_d, real_logits = self.discriminate(reals, step)
-
-        with self.turn(G):
-            z = self.noise(len(reals))
-            fakes, ws = self.generate(z)
-            loss_g = logistic_g(self.d(self.augment(fakes)))
-            self.manual_backward(loss_g + self.penalty(z, ws, fakes))
-
-        if self.path_length.due(step):
-            with self.turn(G):
-                ws = self.ws(self.g, self.noise(self.path_length.batch(len(reals))))
-                self.manual_backward(self.path_length(self.g.synthesis, ws, self.rng))
-
-        self.augment.observe(real_logits)
-        self.ema.update(self.g, len(reals))
+        self.terms = self.adversarial_step(Batch(reals, ids, step))
         self.images_seen += len(reals)
-        self.losses = {"loss_d": loss_d, "loss_g": loss_g.detach()}
 
-    def discriminate(self, reals: Tensor, step: int) -> tuple[Tensor, Tensor]:
-        """D's move and its lazy R1; its loss and the logits [N, 1] of the reals, detached."""
-        with self.turn(D):
-            with torch.no_grad():
-                fakes, ws = self.generate(self.noise(len(reals)))
-            self.g.mapping.track(ws[:, 0])
-            real_logits = self.d(self.augment(reals))
-            loss = logistic_d(real_logits, self.d(self.augment(fakes)))
-            self.manual_backward(loss)
+    def scalars(self) -> dict[str, Tensor]:
+        return super().scalars() | {"p": self.augment.p}
 
-        if self.r1.due(step):
-            with self.turn(D):
-                self.manual_backward(self.r1(self.d, reals, self.augment))
-        return loss.detach(), real_logits.detach()
-
-    def readings(self) -> dict[str, Tensor]:
-        """The losses and the augmentation probability."""
-        return super().readings() | {"p": self.augment.p}
-
-    def judged(self) -> Generator:
-        """The averaged generator."""
-        return cast(Generator, self.ema.model)
+    def eval_generator(self) -> nn.Module:
+        return self.ema.model
 
     def export(self) -> dict[str, nn.Module]:
         """Averaged and last generator, and the discriminator: what another run can start from."""
-        return {"g_ema": self.judged(), "g": self.g, "d": self.d}
+        return {"g_ema": self.eval_generator(), "g": self.g, "d": self.d}
 
     def latents(self, z: Tensor) -> Tensor:
         """Style rows [N, L, W] by the averaged mapping network, without truncation."""
-        return self.judged().mapping(z)
+        return self.map_latents(cast(Generator, self.eval_generator()), z)
 
     def render(self, ws: Tensor) -> Tensor:
         """Images [N, 3, R, R] by the averaged generator with its constant noise."""
-        return self.judged().synthesis(ws, noise_mode="const")
+        return cast(Generator, self.eval_generator()).synthesis(ws, noise_mode="const")
 
 
 class FreezeGReleased(FineTune):

@@ -12,7 +12,7 @@ The table "paper / released code / here" is in conf/method/freezesg.yaml.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -67,4 +67,4 @@ class FreezeSGReleased(FreezeSG):
 
     def latents(self, z: Tensor) -> Tensor:
         """All rows by the trained mapping, as the public code samples."""
-        return self.judged().mapping(z)
+        return self.map_latents(cast(Generator, self.eval_generator()), z)

@@ -15,30 +15,24 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.optim import Optimizer
 
-from adapters.base import Adapter, G
+from adapters.base import Adapter, G, Terms
 from core.errors import UserError
 from core.freeze import freeze, trainable
 from core.networks.discriminator import Discriminator
-from core.networks.features import entering
+from core.networks.features import block_inputs
 from core.networks.generator import Generator
 from core.source import Source
-from core.types import Shots
+from core.types import GuideNetwork, Shots
 
 
-class Rows(Protocol):
-    """Which rows of a code the style may change."""
-
-    def of(self, count: int) -> list[int]:
-        """Numbers of the rows, of ``count`` in all."""
-
-
+@dataclass(kw_only=True)
 class StyleRows:
     """All rows from one on: what they steer is imposed on every face, colours too.
 
@@ -49,42 +43,39 @@ class StyleRows:
         row: the first.
     """
 
-    def __init__(self, *, row: int) -> None:
-        self.row = row
+    row: int
 
     def of(self, count: int) -> list[int]:
-        """Rows ``row`` to the last."""
-        return given(list(range(self.row, count)), self.row, count)
+        return existing(list(range(self.row, count)), self.row, count)
 
 
+@dataclass(kw_only=True)
 class ColourPreservingRows:
     """Few of those rows, so that a face keeps most of its own colours.
 
-    The public code names rows 9, 11, 15, 16 and 17 of 18, where :class:`From` begins at 7. For any
-    number of rows: the second and the fourth row after the first one, and the last three; of these
-    what lies at least two after the first. That gives 9, 11, 12 and 13 of 14.
+    The public code names rows 9, 11, 15, 16 and 17 of 18, where :class:`StyleRows` begins at 7. For
+    any number of rows: the second and the fourth row after the first one, and the last three; of
+    these what lies at least two after the first. That gives 9, 11, 12 and 13 of 14.
 
     Args:
-        row: where :class:`From` would begin.
+        row: where :class:`StyleRows` would begin.
     """
 
-    def __init__(self, *, row: int) -> None:
-        self.row = row
+    row: int
 
     def of(self, count: int) -> list[int]:
-        """The rows, in rising order."""
         wanted = {self.row + 2, self.row + 4, *range(count - 3, count)}
-        return given(sorted(r for r in wanted if self.row + 2 <= r < count), self.row, count)
+        return existing(sorted(r for r in wanted if self.row + 2 <= r < count), self.row, count)
 
 
-def given(rows: list[int], first: int, count: int) -> list[int]:
+def existing(rows: list[int], first: int, count: int) -> list[int]:
     """The rows, if there are any."""
     if not rows:
         raise UserError(f"method.rows.row={first} leaves no row of {count} to exchange.")
     return rows
 
 
-def exchanged(codes: Tensor, w: Tensor, rows: Sequence[int], alpha: float) -> Tensor:
+def mix_codes(codes: Tensor, w: Tensor, rows: Sequence[int], alpha: float) -> Tensor:
     """Codes [N, L, W] with random styles w [N, W] in some rows.
 
     Those rows are ``(1 - alpha) code + alpha w``: 1 imposes the whole style, 0 leaves the code.
@@ -102,10 +93,12 @@ def sides_of(resolution: int, halvings: Sequence[int]) -> list[int]:
     return sides
 
 
-def seen(d: Discriminator, images: Tensor, sides: Sequence[int]) -> dict[int, Tensor]:
+def discriminator_features(
+    d: Discriminator, images: Tensor, sides: Sequence[int]
+) -> dict[int, Tensor]:
     """Features [N, C, r, r] that the blocks of d make of images [N, 3, R, R], by side r."""
     found: dict[int, Tensor] = {}
-    for r, x in entering(d, images):
+    for r, x in block_inputs(d, images):
         if r in sides:
             found[r] = x
         if len(found) == len(set(sides)):
@@ -113,7 +106,7 @@ def seen(d: Discriminator, images: Tensor, sides: Sequence[int]) -> dict[int, Te
     return found
 
 
-def unlike(ours: Mapping[int, Tensor], theirs: Mapping[int, Tensor]) -> Tensor:
+def feature_l1(ours: Mapping[int, Tensor], theirs: Mapping[int, Tensor]) -> Tensor:
     """Mean absolute difference of features, averaged over their sides."""
     return torch.stack([F.l1_loss(ours[r], theirs[r]) for r in ours]).mean()
 
@@ -122,10 +115,10 @@ class NoIdentityTerm:
     """No loss of identity."""
 
     def __call__(self, pictures: Tensor, faces: Callable[[], Tensor]) -> Tensor:
-        """Zero."""
         return pictures.new_zeros(())
 
 
+@dataclass(kw_only=True)
 class IdentityTerm:
     """One minus the cosine of a face's identity before and after.
 
@@ -134,21 +127,14 @@ class IdentityTerm:
         network: images [N, 3, R, R] to unit vectors [N, E].
     """
 
-    def __init__(self, *, weight: float, network: Identifying) -> None:
-        self.weight, self.network = weight, network
+    weight: float
+    network: GuideNetwork
 
     def __call__(self, pictures: Tensor, faces: Callable[[], Tensor]) -> Tensor:
         """Scalar of pictures [N, 3, R, R] and of what the source shows of the same codes."""
         with torch.no_grad():
             known = self.network.identity(faces())
         return self.weight * (1 - (self.network.identity(pictures) * known).sum(1)).mean()
-
-
-class Identifying(Protocol):
-    """A network that knows people."""
-
-    def identity(self, images: Tensor) -> Tensor:
-        """Unit vectors [N, E] that say who it is."""
 
 
 class JoJoGAN(Adapter):
@@ -158,8 +144,8 @@ class JoJoGAN(Adapter):
         source: inverts the references and judges by its discriminator's features.
         lr: learning rate.
         optimizer: makes the optimiser from parameters and ``lr``.
-        alpha: strength of the style, 0 to 1, see :func:`exchanged`.
-        rows: which rows are exchanged, :class:`From` or :class:`ColourPreservingRows`.
+        alpha: strength of the style, 0 to 1, see :func:`mix_codes`.
+        rows: which rows are exchanged, :class:`StyleRows` or :class:`ColourPreservingRows`.
         halvings: features are compared at the picture's side after so many halvings.
         identity: :class:`IdentityTerm` or :class:`NoIdentityTerm`.
         run: what every method takes.
@@ -176,7 +162,7 @@ class JoJoGAN(Adapter):
         lr: float,
         optimizer: Callable[..., Optimizer],
         alpha: float,
-        rows: Rows,
+        rows: StyleRows | ColourPreservingRows,
         halvings: Sequence[int],
         identity: IdentityTerm | NoIdentityTerm,
         **run: int,
@@ -194,44 +180,47 @@ class JoJoGAN(Adapter):
         # Found again by ``prepare`` when a run is resumed, so they need no place in a checkpoint.
         self.register_buffer("codes", torch.zeros(0), persistent=False)
         for side in self.sides:
-            self.register_buffer(f"wanted{side}", torch.zeros(0), persistent=False)
+            self.register_buffer(f"features{side}", torch.zeros(0), persistent=False)
 
     def prepare(self, shots: Shots) -> None:
         """Invert the references [K, 3, R, R], and keep what the discriminator sees in them."""
         references = shots[:]
         self.codes = self.source.invert(references).detach()
         with torch.no_grad():
-            for side, features in seen(self.source.d, references, self.sides).items():
-                setattr(self, f"wanted{side}", features)
+            for side, features in discriminator_features(
+                self.source.d, references, self.sides
+            ).items():
+                setattr(self, f"features{side}", features)
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """The one player, G's synthesis network."""
         return [self.optimizer(trainable(self.g), lr=self.lr)]
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """One step; of the batch only the numbers count, since references are never mirrored."""
         _, ids = batch
-        with self.turn(G):
-            with torch.no_grad():
-                w = self.source.g.mapping.style(self.noise(len(ids)))
-            ws = exchanged(self.codes[ids], w, self.rows, self.alpha)
-            start = self.rng.get_state()
-            pictures = self.shown(self.g, ws)
-            after = self.rng.get_state()
-            wanted = {side: getattr(self, f"wanted{side}")[ids] for side in self.sides}
-            style = unlike(seen(self.source.d, pictures, self.sides), wanted)
-
-            def faces() -> Tensor:
-                self.rng.set_state(start)
-                return self.shown(self.source.g, ws)
-
-            identity = self.identity(pictures, faces)
-            self.rng.set_state(after)
-            self.manual_backward(style + identity)
+        self.terms = self.minimise(G, (self.losses(each) for each in [ids]))
         self.images_seen += len(ids)
-        self.losses = {"style": style.detach(), "identity": identity.detach()}
 
-    def shown(self, g: Generator, ws: Tensor) -> Tensor:
+    def losses(self, ids: Tensor) -> Terms:
+        """Style and identity of faces in the styles of references ids [N]."""
+        with torch.no_grad():
+            w = self.source.g.mapping.style(self.noise(len(ids)))
+        ws = mix_codes(self.codes[ids], w, self.rows, self.alpha)
+        start = self.rng.get_state()
+        pictures = self.synthesise(self.g, ws)
+        after = self.rng.get_state()
+        target = {side: getattr(self, f"features{side}")[ids] for side in self.sides}
+        style = feature_l1(discriminator_features(self.source.d, pictures, self.sides), target)
+
+        def faces() -> Tensor:
+            self.rng.set_state(start)  # the same noise maps in both pictures
+            return self.synthesise(self.source.g, ws)
+
+        identity = self.identity(pictures, faces)
+        self.rng.set_state(after)
+        return {"style": style, "identity": identity}
+
+    def synthesise(self, g: Generator, ws: Tensor) -> Tensor:
         """Pictures [N, 3, R, R] of styles [N, L, W] with random noise maps."""
         return g.synthesis(ws, noise_mode="random", generator=self.rng)
 

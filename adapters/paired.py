@@ -21,15 +21,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from adapters.base import G
+from adapters.adversarial import Batch
+from adapters.base import G, Terms
 from adapters.finetune import Scratch
 from core.freeze import trainable
-from core.losses.adversarial import logistic_g
 from core.networks.generator import Generator
-from core.networks.w_scale import widened
+from core.networks.w_scale import scale_w
 from core.source import Source
 
-LEAST = 4.0  # squared length that is left to the noise, where the normals have used up all
+LEAST_NOISE = 4.0  # squared length that is left to the noise, where the normals have used up all
 
 
 class Paired(Scratch):
@@ -75,7 +75,7 @@ class Paired(Scratch):
         self.adversarial_from, self.w_scale = adversarial_from, w_scale
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """The players G and D; the mapping network has a rate of its own."""
+        """Optimisers of G and of D; the mapping network has a rate of its own."""
         _, d = super().configure_optimizers()
         groups = [
             {"params": trainable(self.g.synthesis)},
@@ -83,43 +83,39 @@ class Paired(Scratch):
         ]
         return [self.g_optimizer(groups, lr=self.lr), d]
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """One step of regression, with a step of the adversarial game once that has begun."""
-        reals, ids = batch
-        adversarial = int(self.images_seen) >= self.adversarial_from
-        if adversarial:
-            step = self.images_seen // self.batch_size
-            loss_d, real_logits = self.discriminate(reals, step)
-            self.augment.observe(real_logits)
+    def adversarial_step(self, batch: Batch) -> Terms:
+        """Regression alone at first, then with an adversarial term."""
+        if self.images_seen >= self.adversarial_from:
+            return super().adversarial_step(batch)
+        terms = self.minimise(G, ({"distance": self.regression(b)[1]} for b in [batch]))
+        self.ema.update(self.g, len(batch))
+        return terms
 
-        with self.turn(G):
-            fakes, ws = self.generate(self.named(self.domain.normals(ids)))
-            loss = distance = self.distance(fakes, reals)
-            if adversarial:
-                loss = distance + logistic_g(self.d(self.augment(fakes)))
-            self.manual_backward(loss)
+    def g_terms(self, batch: Batch) -> Terms:
+        fakes, distance = self.regression(batch)
+        return {"distance": distance, "loss_g": self.g_logistic(fakes)}
 
+    def regression(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Fakes of the normals of the batch, and their distance from the reals."""
+        ws = self.ws(self.g, self.latents_of(self.domain.normals(batch.ids)))
+        fakes = self.synthesise(ws)
         self.g.mapping.track(ws[:, 0])
-        self.ema.update(self.g, len(reals))
-        self.images_seen += len(reals)
-        self.losses = {"distance": distance.detach()}
-        if adversarial:
-            self.losses |= {"loss_d": loss_d, "loss_g": (loss - distance).detach()}
+        return fakes, self.distance(fakes, batch.reals)
 
-    def judged(self) -> Generator:
-        """The averaged generator with the spread folded in."""
-        return widened(super().judged(), self.w_scale)
+    def eval_generator(self) -> nn.Module:
+        """The averaged generator with the scale folded in."""
+        return scale_w(cast(Generator, super().eval_generator()), self.w_scale)
 
     def export(self) -> dict[str, nn.Module]:
-        """Both generators with the spread folded in, and the discriminator."""
-        return super().export() | {"g": widened(self.g, self.w_scale)}
+        """Both generators with the scale folded in, and the discriminator."""
+        return super().export() | {"g": scale_w(self.g, self.w_scale)}
 
     @property
     def domain(self) -> Any:
         """The data of the run, which knows its pictures."""
         return cast(Any, self.trainer).datamodule
 
-    def named(self, normals: Tensor) -> Tensor:
+    def latents_of(self, normals: Tensor) -> Tensor:
         """Latents [N, Z] on the sphere whose first coordinates are the normals [N, P].
 
         The mapping network forgets a latent's length, so it must carry nothing.
@@ -129,8 +125,10 @@ class Paired(Scratch):
             raise ValueError(f"{normals.shape[1]} normals leave no room in {self.source.g.z_dim}.")
         normals = normals.to(self.device)
         noise = torch.randn(len(normals), free, generator=self.rng).to(self.device)
-        left = (self.source.g.z_dim - normals.square().sum(dim=1, keepdim=True)).clamp(min=LEAST)
-        return torch.cat([normals, F.normalize(noise) * left.sqrt()], dim=1)
+        rest = (self.source.g.z_dim - normals.square().sum(dim=1, keepdim=True)).clamp(
+            min=LEAST_NOISE
+        )
+        return torch.cat([normals, F.normalize(noise) * rest.sqrt()], dim=1)
 
     def distance(self, fakes: Tensor, reals: Tensor) -> Tensor:
         """What regression minimises: absolute differences at several sizes, and the perceptual."""

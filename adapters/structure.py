@@ -2,8 +2,8 @@
 
 Paper: "Fine-tuning StyleGAN2 for cartoon face generation" (arXiv:2106.12445), section 3.3.
 
-Departs from the paper in: the latents of the loss are its own, not those of the step's fakes, since
-it needs no pictures above the compared resolutions; the expectation is the same.
+Departs from the paper in: the second latent of a mixed picture and the noise are drawn anew for the
+loss, which needs no pictures above the compared resolutions; the expectation is the same.
 
 The table "paper / released code / here" is in conf/method/structure.yaml.
 """
@@ -11,12 +11,15 @@ The table "paper / released code / here" is in conf/method/structure.yaml.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from adapters.adversarial import Batch
+from adapters.base import Terms
 from adapters.finetune import FineTune
 from core.errors import UserError
 from core.networks.generator import Generator
@@ -24,12 +27,27 @@ from core.networks.style_mixing import mixed_ws
 from core.source import Source
 
 
-def apart(ours: Mapping[int, Tensor], theirs: Mapping[int, Tensor], at: Iterable[int]) -> Tensor:
+def multi_resolution_mse(
+    ours: Mapping[int, Tensor], theirs: Mapping[int, Tensor], at: Iterable[int]
+) -> Tensor:
     """Mean squared differences of tensors by resolution, summed over the resolutions ``at``."""
     return torch.stack([F.mse_loss(ours[r], theirs[r]) for r in at]).sum()
 
 
-class Structure(FineTune):
+class StructureLoss(FineTune):
+    """Fine-tuning whose generator pays for structure too, of the latents of its fakes."""
+
+    def g_terms(self, batch: Batch) -> Terms:
+        z = self.noise(len(batch))
+        fakes = self.synthesise(self.ws(self.g, z))
+        return {"loss_g": self.g_logistic(fakes), "structure": self.structure_term(z)}
+
+    def structure_term(self, z: Tensor) -> Tensor:
+        """Scalar of latents [N, Z]."""
+        raise NotImplementedError
+
+
+class Structure(StructureLoss):
     """Fine-tuning with a distance of low-resolution colours from the source's.
 
     Args:
@@ -59,7 +77,7 @@ class Structure(FineTune):
         self.structure_weight = structure_weight
         self.structure_resolutions = sorted(structure_resolutions)
 
-    def penalty(self, z: Tensor, ws: Tensor, fakes: Tensor) -> Tensor:
+    def structure_term(self, z: Tensor) -> Tensor:
         """The weighted distance, of styles mixed alike and with the same noise maps."""
         other, rng = self.noise(len(z)), self.rng
         start = rng.get_state()
@@ -67,16 +85,18 @@ class Structure(FineTune):
             theirs = self.colours(self.source.g, z, other)
         rng.set_state(start)
         ours = self.colours(self.g, z, other)
-        return self.structure_weight * apart(ours, theirs, self.structure_resolutions)
+        return self.structure_weight * multi_resolution_mse(
+            ours, theirs, self.structure_resolutions
+        )
 
     def colours(self, g: Generator, z: Tensor, other: Tensor) -> dict[int, Tensor]:
         """Sums of colours [N, 3, r, r] of two latents [N, Z], up to the highest compared r."""
-        ws = mixed_ws(g.mapping, z, other, self.mixing_prob, self.rng)
+        ws = mixed_ws(partial(self.map_latents, g), z, other, self.mixing_prob, self.rng)
         until = self.structure_resolutions[-1]
         return g.synthesis.trace(ws, "random", generator=self.rng, until=until).rgb
 
 
-class StructureReleased(FineTune):
+class StructureReleased(StructureLoss):
     """The structure loss of the public code: features, from a source that knows nothing.
 
     Args:
@@ -99,7 +119,7 @@ class StructureReleased(FineTune):
             torch.manual_seed(self.seed + 2)
             self.untrained = Generator(**source.g.config).requires_grad_(False)
 
-    def penalty(self, z: Tensor, ws: Tensor, fakes: Tensor) -> Tensor:
+    def structure_term(self, z: Tensor) -> Tensor:
         """A pass of each network for each level, every one with its own crossover and noise."""
         other = self.noise(len(z))
         mixed = float(torch.rand((), generator=self.rng) < self.mixing_prob)
@@ -107,12 +127,12 @@ class StructureReleased(FineTune):
         for r in self.levels:
             ours, theirs = (
                 g.synthesis.trace(
-                    mixed_ws(g.mapping, z, other, mixed, self.rng),
+                    mixed_ws(partial(self.map_latents, g), z, other, mixed, self.rng),
                     "random",
                     generator=self.rng,
                     until=r,
                 ).features
                 for g in (self.g, self.untrained)
             )
-            distances.append(apart(ours, theirs, [r]))
+            distances.append(multi_resolution_mse(ours, theirs, [r]))
         return torch.stack(distances).sum()

@@ -1,5 +1,7 @@
 """StyleGAN2 and what is done with it, in plain torch.
 
+``import core`` is cheap; the names below are imported when they are first asked for.
+
 Conventions, everywhere in the suite:
 
 - Images are float ``[N, 3, R, R]`` in ``[-1, 1]``, RGB.
@@ -8,3 +10,37 @@ Conventions, everywhere in the suite:
 - ``z`` is ``[N, Z]``, ``ws`` is ``[N, L, W]`` (W+), logits are ``[N, 1]``.
 - Randomness is passed as a ``torch.Generator``, never taken from the global one.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+PUBLIC = {
+    "ADA": "core.augment",
+    "EMA": "core.ema",
+    "Discriminator": "core.networks.discriminator",
+    "DualStyleGAN": "core.networks.dualstylegan",
+    "Generator": "core.networks.generator",
+    "Source": "core.source",
+    "UserError": "core.errors",
+    "load": "core.source",
+}
+"""Where each name comes from."""
+
+PACKAGES = ("augment", "convert", "editing", "inversion", "losses", "networks", "ops")
+
+__all__ = sorted([*PUBLIC, *PACKAGES])
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported now (PEP 562)."""
+    if name in PUBLIC:
+        return getattr(import_module(PUBLIC[name]), name)
+    if name in PACKAGES:
+        return import_module(f"core.{name}")
+    raise AttributeError(f"core has no {name!r}; it has {', '.join(__all__)}.")
+
+
+def __dir__() -> list[str]:
+    return __all__

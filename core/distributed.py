@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -20,56 +21,51 @@ from torch.overrides import TorchFunctionMode
 DRAWS: tuple[Callable[..., Any], ...] = (torch.rand, torch.randn, torch.randint)
 
 
-class State:
-    """What this process is doing: ``alike`` counts the blocks of :func:`alike` around it."""
-
-    alike = 0
+_replicated = ContextVar("replicated", default=False)
 
 
-def world() -> int:
-    """How many processes train together; 1 inside :func:`alike`."""
-    if State.alike or not dist.is_available() or not dist.is_initialized():
+def world_size() -> int:
+    """How many processes train together; 1 inside :func:`replicated`."""
+    if _replicated.get() or not dist.is_available() or not dist.is_initialized():
         return 1
     return dist.get_world_size()
 
 
 def rank() -> int:
     """Which of them this is, from 0."""
-    return dist.get_rank() if world() > 1 else 0
+    return dist.get_rank() if world_size() > 1 else 0
 
 
 @contextmanager
-def alike() -> Iterator[None]:
+def replicated() -> Iterator[None]:
     """A block that all processes go through with the same numbers: nothing is shared out.
 
     For what belongs to the step and not to its pictures: a fixed number of latents, say.
     """
-    State.alike += 1
+    before = _replicated.set(True)
     try:
         yield
     finally:
-        State.alike -= 1
+        _replicated.reset(before)
 
 
-class Mean(torch.autograd.Function):
-    """The mean over processes; the slope of everybody's loss comes back."""
+class AllReduceMean(torch.autograd.Function):
+    """The mean over processes; the gradient of everybody's loss comes back."""
 
     @staticmethod
     def forward(ctx: Any, value: Tensor) -> Tensor:
-        """Sum of the values of all processes, over their number."""
         total = value.clone()
         dist.all_reduce(total)
-        return total / world()
+        return total / world_size()
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Tensor:
-        """Each value counts in the losses of all."""
-        return Mean.forward(ctx, slope)
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return AllReduceMean.forward(ctx, gradient)
 
 
-def mean(value: Tensor) -> Tensor:
+def all_reduce_mean(value: Tensor) -> Tensor:
     """The mean of a value over all processes, which can be differentiated."""
-    return value if world() == 1 else Mean.apply(value)
+    return value if world_size() == 1 else AllReduceMean.apply(value)
 
 
 class Gather(torch.autograd.Function):
@@ -78,16 +74,15 @@ class Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:
         """[n, ...] of each of W processes to [n W, ...]."""
-        parts = [torch.empty_like(rows) for _ in range(world())]
+        parts = [torch.empty_like(rows) for _ in range(world_size())]
         dist.all_gather(parts, rows.contiguous())
         return torch.stack(parts, 1).flatten(0, 1)
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Tensor:
-        """A row counts in the losses of all."""
-        total = slope.clone()
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        total = gradient.clone()
         dist.all_reduce(total)
-        return total[rank() :: world()]
+        return total[rank() :: world_size()]
 
 
 def gather(rows: Tensor) -> Tensor:
@@ -95,31 +90,31 @@ def gather(rows: Tensor) -> Tensor:
 
     For losses of the whole batch, which every process then computes as a whole.
     """
-    return rows if world() == 1 else Gather.apply(rows)
+    return rows if world_size() == 1 else Gather.apply(rows)
 
 
 @torch.no_grad()
-def agree(tensors: Iterable[Tensor]) -> None:
+def broadcast_(tensors: Iterable[Tensor]) -> None:
     """Replace tensors by those of the first process."""
-    if world() > 1:
+    if world_size() > 1:
         for tensor in tensors:
             dist.broadcast(tensor, 0)
 
 
 @torch.no_grad()
-def average(tensors: Iterable[Tensor]) -> None:
+def all_reduce_mean_(tensors: Iterable[Tensor]) -> None:
     """Replace tensors by their means over all processes, all in one message."""
     held = list(tensors)
-    if world() == 1 or not held:
+    if world_size() == 1 or not held:
         return
     packed = torch.cat([tensor.reshape(-1) for tensor in held])
     dist.all_reduce(packed)
-    parts = (packed / world()).split([tensor.numel() for tensor in held])
+    parts = (packed / world_size()).split([tensor.numel() for tensor in held])
     for tensor, part in zip(held, parts, strict=True):
         tensor.copy_(part.view_as(tensor))
 
 
-class Rows(TorchFunctionMode):
+class ShardedRandom(TorchFunctionMode):
     """While it is entered, a draw from a given generator is this process's rows of everybody's.
 
     The first dimension is the batch; single numbers are the same in all processes.
@@ -133,11 +128,11 @@ class Rows(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         named = dict(kwargs or {})
-        if func not in DRAWS or named.get("generator") is None or world() == 1:
+        if func not in DRAWS or named.get("generator") is None or world_size() == 1:
             return func(*args, **named)
         bounds, sizes = (args[:-1], args[-1:]) if func is torch.randint else ((), args)
         size = tuple(sizes[0]) if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
         if not size:
             return func(*args, **named)
-        whole = func(*bounds, (size[0] * world(), *size[1:]), **named)
-        return whole[rank() :: world()].contiguous()
+        whole = func(*bounds, (size[0] * world_size(), *size[1:]), **named)
+        return whole[rank() :: world_size()].contiguous()

@@ -43,7 +43,7 @@ class EMA(nn.Module):
     @torch.no_grad()
     def update(self, model: nn.Module, images: int) -> None:
         """Move towards ``model`` after ``images`` more images of this process; copy buffers."""
-        images *= distributed.world()
+        images *= distributed.world_size()
         half_life = self.half_life
         if self.ramp is not None:
             half_life = min(half_life, self.ramp * self.counted())

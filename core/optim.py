@@ -66,16 +66,16 @@ class RowAdam(Optimizer):
                     self._rows(p, p.grad, group)
         return loss
 
-    def _rows(self, p: Tensor, slope: Tensor, group: dict[str, Any]) -> None:
+    def _rows(self, p: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state, (b1, b2) = self.state[p], group["betas"]
         if not state:
             state["steps"] = torch.zeros(len(p), device=p.device)
             state["mean"], state["square"] = torch.zeros_like(p), torch.zeros_like(p)
-        rows = slope.flatten(1).ne(0).any(1).nonzero()[:, 0]
-        slope = slope[rows]
+        rows = gradient.flatten(1).ne(0).any(1).nonzero()[:, 0]
+        gradient = gradient[rows]
         state["steps"][rows] += 1
-        state["mean"][rows] = b1 * state["mean"][rows] + (1 - b1) * slope
-        state["square"][rows] = b2 * state["square"][rows] + (1 - b2) * slope.square()
+        state["mean"][rows] = b1 * state["mean"][rows] + (1 - b1) * gradient
+        state["square"][rows] = b2 * state["square"][rows] + (1 - b2) * gradient.square()
         steps = state["steps"][rows].reshape(-1, *[1] * (p.ndim - 1))
         mean = state["mean"][rows] / (1 - b1**steps)
         spread = (state["square"][rows] / (1 - b2**steps)).sqrt() + group["eps"]

@@ -1,30 +1,55 @@
-"""What a person is told while a method makes something ready."""
+"""Progress that a person can read: a live bar on a terminal, a line now and then in a log."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-SECONDS_BETWEEN_LINES = 20.0
+SECONDS_BETWEEN_LINES = 20.0  # in a log, which nobody watches
+
 console = Console(stderr=True)
 
 
+class Bar:
+    """A running count out of ``total`` with a rate and some named numbers."""
+
+    def __init__(self, title: str, total: int, unit: str, progress: Progress) -> None:
+        self.title, self.total, self.unit, self.progress = title, total, unit, progress
+        self.task = progress.add_task(title, total=total, state="")
+        self.started = self.printed = time.monotonic()
+        self.first = 0
+
+    def start_at(self, done: int) -> None:
+        """Count from ``done``: a resumed run did not do the rest at this speed."""
+        self.first = done
+        self.progress.update(self.task, completed=done)
+
+    def update(self, done: int, **numbers: float) -> None:
+        """Show ``done`` and the numbers."""
+        now = time.monotonic()
+        rate = (done - self.first) / max(now - self.started, 1e-9)
+        parts = [f"{done:,}/{self.total:,} {self.unit}", f"{rate:.1f}/s"]
+        parts += [f"{name} {value:.3g}" for name, value in numbers.items()]
+        state = "  ".join(parts)
+        self.progress.update(self.task, completed=done, state=state)
+        if not console.is_terminal and now - self.printed > SECONDS_BETWEEN_LINES:
+            left = (self.total - done) / max(rate, 1e-9)
+            console.print(f"{self.title}: {state}  {left:.0f} s left", highlight=False)
+            self.printed = now
+
+
 @contextmanager
-def told(title: str, total: int) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, a line now and then in a log; call it with (done, total)."""
-    with Progress(console=console, disable=not console.is_terminal) as bar:
-        task, spoken = bar.add_task(title, total=total), time.monotonic()
-
-        def progress(done: int, of: int) -> None:
-            nonlocal spoken
-            bar.update(task, completed=done, total=of)
-            now = time.monotonic()
-            if not console.is_terminal and now - spoken > SECONDS_BETWEEN_LINES:
-                console.print(f"{title}: {done:,}/{of:,}", highlight=False)
-                spoken = now
-
-        yield progress
+def bar(title: str, total: int, unit: str) -> Iterator[Bar]:
+    """A bar that lives as long as the block."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[state]}"),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        yield Bar(title, total, unit, progress)

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from safetensors.torch import load_file
+from safetensors.torch import save as serialise
+from torch import Tensor
 
 from core import atomic, hashing
 from core.errors import UserError
 
-Progress = Callable[[int, int], None]
-VERSION = 1  # of what the files mean
+VERSION = 2  # of what the files mean
 
 
 class Stage(Protocol):
@@ -42,8 +43,8 @@ class Stage(Protocol):
         """What is kept after the last step."""
 
 
-def completed(
-    stage: Stage, path: Path, every: int, progress: Progress, name: str
+def run_or_load(
+    stage: Stage, path: Path, every: int, progress: Callable[[int], None], key: str
 ) -> dict[str, Tensor]:
     """The outcome of a stage, in full precision: from its file, or made now and written.
 
@@ -51,26 +52,25 @@ def completed(
         stage: not begun yet.
         path: of the outcome.
         every: steps between two states of an unfinished stage.
-        progress: is told how many steps of how many are done.
-        name: what :func:`named` gave, kept in the file.
+        progress: is called with the number of steps that are done.
+        key: what :func:`cache_key` gave, kept in the file.
     """
-    found = kept(path)
-    if found:
-        return found
+    if saved := load(path):
+        return saved
     unfinished = path.with_suffix(".unfinished")
-    for number in range(_resumed(stage, unfinished), stage.steps):
+    for number in range(_first_step(stage, unfinished), stage.steps):
         stage.step(number)
-        progress(number + 1, stage.steps)
+        progress(number + 1)
         if (number + 1) % every == 0 and number + 1 < stage.steps:
             buffer = io.BytesIO()
             torch.save({"step": number + 1, "stage": stage.state()}, buffer)
-            put(unfinished, buffer.getvalue())
-    keep(path, stage.outcome(), name)
+            _write(unfinished, buffer.getvalue())
+    save(path, stage.outcome(), key)
     unfinished.unlink(missing_ok=True)
-    return kept(path)
+    return load(path)  # as every later run will have it: rounded to half precision
 
 
-def kept(path: Path) -> dict[str, Tensor]:
+def load(path: Path) -> dict[str, Tensor]:
     """The tensors of a file, in full precision; none where there is no sound file."""
     try:
         return {name: tensor.float() for name, tensor in load_file(path).items()}
@@ -78,31 +78,29 @@ def kept(path: Path) -> dict[str, Tensor]:
         return {}
 
 
-def keep(path: Path, tensors: Mapping[str, Tensor], name: str) -> None:
-    """Write tensors in half precision, with the name of what they are."""
+def save(path: Path, tensors: Mapping[str, Tensor], key: str) -> None:
+    """Write tensors in half precision, with the key of what they are."""
     halved = {k: v.detach().cpu().half().contiguous().clone() for k, v in tensors.items()}
-    put(path, save(halved, metadata={"name": name}))
+    _write(path, serialise(halved, metadata={"key": key}))
 
 
-def name_in(path: Path) -> str:
-    """The name that a file was kept under; empty where there is no sound file."""
+def key_of(path: Path) -> str:
+    """The key that a file was saved under; empty where there is no sound file."""
     try:
         with safe_open(path, framework="pt") as file:
-            return (file.metadata() or {}).get("name", "")
+            return (file.metadata() or {}).get("key", "")
     except (OSError, SafetensorError):
         return ""
 
 
-def put(path: Path, data: bytes) -> None:
-    """Write a file, or say in one sentence that it cannot be written."""
+def _write(path: Path, data: bytes) -> None:
     try:
         atomic.write(path, data)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}.") from error
 
 
-def _resumed(stage: Stage, unfinished: Path) -> int:
-    """The step to begin with."""
+def _first_step(stage: Stage, unfinished: Path) -> int:
     if not unfinished.is_file():
         return 0
     try:
@@ -113,23 +111,33 @@ def _resumed(stage: Stage, unfinished: Path) -> int:
     return saved["step"]
 
 
-def named(**determining: Any) -> str:
+def cache_key(**determining: Any) -> str:
     """A file name's part that changes with anything that determines a stage."""
-    return hashing.of_json([VERSION, described(determining)])[:20]
+    return hashing.of_json([VERSION, canonical(determining)])[:20]
 
 
-def described(thing: Any) -> Any:
-    """Numbers and texts that an object is made of: as JSON has them, the same in every process."""
+def canonical(thing: Any) -> Any:
+    """What an object is determined by, as JSON has it, the same in every process.
+
+    Plain values are themselves, a partial its function and keywords, a dataclass its fields; any
+    other object says it in ``config``.
+
+    Raises:
+        TypeError: an object does not say it.
+    """
     if thing is None or isinstance(thing, bool | int | float | str):
         return thing
     if isinstance(thing, Mapping):
-        return {str(key): described(value) for key, value in thing.items()}
-    if isinstance(thing, partial):
-        return [described(thing.func), described(thing.keywords)]
+        return {str(key): canonical(value) for key, value in thing.items()}
     if isinstance(thing, Sequence):
-        return [described(value) for value in thing]
+        return [canonical(value) for value in thing]
+    if isinstance(thing, partial):
+        return [canonical(thing.func), canonical(thing.keywords)]
     if isinstance(thing, type) or (callable(thing) and hasattr(thing, "__qualname__")):
         return thing.__qualname__
-    own = {key: value for key, value in vars(thing).items() if not key.startswith("_")}
-    inside = {k: v for k, v in own.items() if not isinstance(v, Tensor | nn.Module | None)}
-    return [type(thing).__qualname__, described(inside)]
+    name = type(thing).__qualname__
+    if is_dataclass(thing):
+        return [name, {f.name: canonical(getattr(thing, f.name)) for f in fields(thing)}]
+    if not hasattr(thing, "config"):
+        raise TypeError(f"{name} has no config that says what it is determined by.")
+    return [name, canonical(thing.config)]

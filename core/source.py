@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -89,8 +88,7 @@ def load(
         box: what its pictures show of FFHQ's square; see `Source`.
         licence: of the weights.
     """
-    path = Path(weights)
-    path = path if path.is_absolute() else ROOT / path
+    path = ROOT / weights
     if not path.is_file():
         raise UserError(f"The source's weights are not at {path}.")
     actual = hashing.of_file(path)
@@ -100,17 +98,8 @@ def load(
     g, d, raw = networks["g_ema"], networks["d"], networks["g"]
     if g.img_resolution != resolution:
         raise UserError(f"{path.name} makes {g.img_resolution} px pictures, not {resolution} px.")
-    return Source(
-        g,
-        d,
-        raw,
-        name=name,
-        invert=invert,
-        trained=True,
-        sha256=actual,
-        box=box,
-        licence=licence,
-    )
+    facts = {"name": name, "sha256": actual, "box": box, "licence": licence}
+    return Source(g, d, raw, invert=invert, trained=True, **facts)  # type: ignore[arg-type]
 
 
 def random_source(

@@ -28,11 +28,14 @@ class Shots(Protocol):
         """Images [<= size, 3, R, R], one part after the other."""
 
 
-class Guiding(Protocol):
-    """A network that losses look through."""
+class GuideNetwork(Protocol):
+    """A network that losses look through; never the one that measures."""
 
     def embed(self, images: Tensor) -> Tensor:
-        """Vectors [N, V] whose squared distances are perceptual."""
+        """Vectors [N, V] of images [N, 3, R, R] whose squared distances are perceptual."""
 
     def identity(self, images: Tensor) -> Tensor:
         """Unit vectors [N, E] that say who it is."""
+
+    def stages(self, images: Tensor) -> list[Tensor]:
+        """Features [N, C, r, r] of images [N, 3, R, R], fine to coarse."""

@@ -14,23 +14,19 @@ from torch import nn
 
 from core import atomic
 from core.errors import UserError
-from core.networks.discriminator import Discriminator
-from core.networks.dualstylegan import DualStyleGAN
-from core.networks.encoders.compact import Compact, CompactZPlus
-from core.networks.exemplars import Exemplars
-from core.networks.generator import Generator
-from core.networks.style_sampler import StyleSampler
+
+# Imported for their registration: a file may name the networks of `core` whatever else is loaded.
+from core.networks import (  # noqa: F401
+    discriminator,
+    dualstylegan,
+    encoders,
+    exemplars,
+    generator,
+    style_sampler,
+)
+from core.networks.registry import NETWORKS
 
 FORMAT = "styleshift-1"
-CLASSES: dict[str, type[nn.Module]] = {
-    "Generator": Generator,
-    "Discriminator": Discriminator,
-    "Compact": Compact,
-    "CompactZPlus": CompactZPlus,
-    "DualStyleGAN": DualStyleGAN,
-    "Exemplars": Exemplars,
-    "StyleSampler": StyleSampler,
-}
 LARGEST = 2**14  # number in a configuration: layers, channels, pixels
 
 
@@ -59,14 +55,13 @@ def write(
 
 
 def read(
-    path: Path, classes: Mapping[str, type[nn.Module]] = CLASSES
+    path: Path, classes: Mapping[str, type[nn.Module]] = NETWORKS
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The networks of a file by name, every tensor used and none missing, and its notes.
 
     Args:
         path: of the file.
-        classes: that it may name; encoders are built by timm from what the file says, so a file
-            of unknown origin should not name them.
+        classes: that it may name; for a file of unknown origin `registry.self_contained()`.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -99,7 +94,6 @@ def read(
 def _plans(
     text: str, path: Path, classes: Mapping[str, type[nn.Module]]
 ) -> dict[str, tuple[type[nn.Module], dict[str, Any]]]:
-    """Class and configuration of each network, from the metadata."""
     try:
         plans = {
             str(name): (classes[how["class"]], dict(how["config"]))

@@ -65,8 +65,9 @@ def imported(path):
 
 def names_of(tree):
     found = set()
-    typing = {inner for node in ast.walk(tree) if isinstance(node, ast.If)
-              and ast.unparse(node.test) == "TYPE_CHECKING" for inner in ast.walk(node)}  # fmt: skip
+    blocks = [node for node in ast.walk(tree) if isinstance(node, ast.If)]
+    blocks = [node for node in blocks if ast.unparse(node.test) == "TYPE_CHECKING"]
+    typing = {inner for node in blocks for inner in ast.walk(node)}
     for node in set(ast.walk(tree)) - typing:  # what only a checker of types reads
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}

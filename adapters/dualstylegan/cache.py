@@ -7,10 +7,8 @@ runs of a seed. Both are kept on disk under names that change with whatever dete
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,11 +19,9 @@ from core import hashing, resumable
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.generator import Generator
 from core.paths import ROOT, cache_folder
+from core.progress import bar
 from core.source import Source
 from core.types import Shots
-
-Told = Callable[[str, int], AbstractContextManager[resumable.Progress]]
-"""Given what is done and in how many steps: what takes (done, total)."""
 
 
 class PretrainingCache:
@@ -36,7 +32,7 @@ class PretrainingCache:
         cache: folder of what was made.
         save_every: steps between two states of an unfinished stage.
         transfer: makes stage II.
-        tuning: makes the game that tunes a generator for destylisation.
+        tuning: makes the training that tunes a generator for destylisation.
         destylise: pictures to codes.
         batch_size: pictures side by side.
     """
@@ -56,18 +52,19 @@ class PretrainingCache:
         self.save_every, self.transfer, self.tuning = save_every, transfer, tuning
         self.destylise, self.batch_size = destylise, batch_size
 
-    def path(self, source: Source, dual: DualStyleGAN, told: Told) -> dict[str, Tensor]:
+    def structure_transfer(self, source: Source, dual: DualStyleGAN) -> dict[str, Tensor]:
         """Stage II, of a fresh extrinsic path: tensors ``g.*`` and ``d.*``."""
-        name = self.path_name(source, dual)
-        if resumable.name_in(self.pretrained) == name:
-            return resumable.kept(self.pretrained)
+        key = self.structure_transfer_key(source, dual)
+        if resumable.key_of(self.pretrained) == key:
+            return resumable.load(self.pretrained)
         stage = self.transfer(source, dual, self.destylise.encode, self.destylise.guide)
-        with told(f"structure transfer on {source.name}, once for all targets", stage.steps) as bar:
-            return resumable.completed(stage, self.file(name), self.save_every, bar, name)
+        return self.run_or_load(
+            stage, key, f"structure transfer on {source.name}, once for all targets"
+        )
 
-    def path_name(self, source: Source, dual: DualStyleGAN) -> str:
-        """What stage II of this source and these numbers is called."""
-        return resumable.named(
+    def structure_transfer_key(self, source: Source, dual: DualStyleGAN) -> str:
+        """What determines stage II of this source and these numbers."""
+        return resumable.cache_key(
             source=source.sha256,
             arch=dual.config,
             guide=self.destylise.guide,
@@ -75,54 +72,55 @@ class PretrainingCache:
             transfer=self.transfer,
         )
 
-    def codes(self, source: Source, shots: Shots, seed: int, told: Told) -> Codes:
+    def exemplar_codes(self, source: Source, shots: Shots, seed: int) -> Codes:
         """Codes of shots [K, 3, R, R], which are read in parts; each is kept for itself."""
-        hashes = [fingerprint(shot) for shot in shots]
-        tuned = resumable.named(
+        hashes = [picture_hash(shot) for shot in shots]
+        tuned = resumable.cache_key(
             source=source.sha256,
             arch=source.g.config,
             shots=hashes,
             seed=seed,
             tuning=self.tuning,
         )
-        names = [
-            resumable.named(picture=each, tuned=tuned, destylise=self.destylise) for each in hashes
+        keys = [
+            resumable.cache_key(picture=each, tuned=tuned, destylise=self.destylise)
+            for each in hashes
         ]
-        left = [i for i, name in enumerate(names) if not resumable.kept(self.file(name))]
-        if left:
-            g = self.tuned(source, shots, seed, tuned, told)
-            with told("destylising the shots", len(left)) as bar:
-                for ids in parts(left, self.batch_size):
-                    found = self.destylise(source.g, g, shots[ids].to(g.mapping.w_avg.device))
-                    for i, *codes in zip(ids, *found, strict=True):
-                        tensors = dict(zip(Codes._fields, codes, strict=True))
-                        resumable.keep(self.file(names[i]), tensors, names[i])
-                    bar(left.index(ids[-1]) + 1, len(left))
-        kept = [resumable.kept(self.file(name)) for name in names]
+        missing = [i for i, key in enumerate(keys) if not resumable.load(self.path_of(key))]
         device = source.g.mapping.w_avg.device
-        return Codes(*(torch.stack([k[f] for k in kept]).to(device) for f in Codes._fields))
+        if missing:
+            g = self.tuned_generator(source, shots, seed, tuned)
+            with bar("destylising the shots", len(missing), "shots") as shown:
+                for at in range(0, len(missing), self.batch_size):
+                    ids = missing[at : at + self.batch_size]
+                    codes = self.destylise(source.g, g, shots[ids].to(device))
+                    for i, *own in zip(ids, *codes, strict=True):
+                        tensors = dict(zip(Codes._fields, own, strict=True))
+                        resumable.save(self.path_of(keys[i]), tensors, keys[i])
+                    shown.update(at + len(ids))
+        saved = [resumable.load(self.path_of(key)) for key in keys]
+        return Codes(*(torch.stack([k[f] for k in saved]).to(device) for f in Codes._fields))
 
-    def tuned(self, source: Source, shots: Shots, seed: int, name: str, told: Told) -> Generator:
+    def tuned_generator(self, source: Source, shots: Shots, seed: int, key: str) -> Generator:
         """The source's generator after a little training on the shots."""
         stage = self.tuning(source, shots, seed=seed)
-        with told("tuning a generator for destylisation", stage.steps) as bar:
-            found = resumable.completed(stage, self.file(name), self.save_every, bar, name)
         g = copy.deepcopy(source.g)
-        g.load_state_dict(found)
+        g.load_state_dict(self.run_or_load(stage, key, "tuning a generator for destylisation"))
         return g
 
-    def file(self, name: str) -> Path:
-        """Where what has this name lies."""
-        return self.folder / f"{name}.safetensors"
+    def run_or_load(self, stage: resumable.Stage, key: str, title: str) -> dict[str, Tensor]:
+        """The outcome of a stage, with a bar."""
+        with bar(title, stage.steps, "steps") as shown:
+            return resumable.run_or_load(
+                stage, self.path_of(key), self.save_every, shown.update, key
+            )
+
+    def path_of(self, key: str) -> Path:
+        """Where what has this key lies."""
+        return self.folder / f"{key}.safetensors"
 
 
-def fingerprint(picture: Tensor) -> str:
-    """Of a picture [3, R, R], in the 8 bits that it would be saved in."""
-    grey: Any = (picture * 127.5 + 128).clamp(0, 255).byte().cpu().numpy()
-    return hashing.of_bytes(grey.tobytes())
-
-
-def parts(items: list[int], size: int) -> Iterator[list[int]]:
-    """Pieces of at most ``size``."""
-    for at in range(0, len(items), size):
-        yield items[at : at + size]
+def picture_hash(picture: Tensor) -> str:
+    """SHA-256 of a picture [3, R, R], in the 8 bits that it would be saved in."""
+    pixels = (picture * 127.5 + 128).clamp(0, 255).byte().cpu()
+    return hashing.of_bytes(pixels.numpy().tobytes())

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import torch
@@ -21,9 +22,9 @@ from core.inversion.noise_maps import ConstantNoise, Noise
 from core.inversion.z_plus import ZPlus
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.generator import Generator, rows_mapped
-from core.types import Guiding
+from core.types import GuideNetwork
 
-RAMP, FALL = 0.05, 0.25  # shares of the steps
+RAMP, FALL = 0.05, 0.25  # shares of the steps, as in StyleGAN2's projector (arXiv:1912.04958, D)
 
 
 class Embed(Protocol):
@@ -53,6 +54,7 @@ def row_deviation(codes: Tensor) -> Tensor:
     return codes.std(dim=1).mean(dim=1)
 
 
+@dataclass(frozen=True, kw_only=True)
 class ReEncode:
     """Embeds a face by the encoder, after truncation: as published.
 
@@ -61,8 +63,8 @@ class ReEncode:
         towards: styles that truncation leads to: ``average`` or ``zero``.
     """
 
-    def __init__(self, *, psi: float, towards: str) -> None:
-        self.psi, self.towards = psi, towards
+    psi: float
+    towards: str
 
     def __call__(
         self, encode: ZPlus, g: Generator, codes: Tensor, maps: dict[str, Tensor]
@@ -74,16 +76,17 @@ class ReEncode:
         return encode(g, g.synthesis.trace(ws, noise=maps).image)
 
 
+@dataclass(frozen=True)
 class KeepCode:
     """The optimised code is the embedding: for encoders that lose more than they put right."""
 
     def __call__(
         self, encode: ZPlus, g: Generator, codes: Tensor, maps: dict[str, Tensor]
     ) -> Tensor:
-        """The codes."""
         return codes
 
 
+@dataclass(frozen=True, kw_only=True)
 class Destylise:
     """The three steps for a batch of pictures; no picture's result depends on the others.
 
@@ -102,31 +105,22 @@ class Destylise:
         colour_from: first row that stays the extrinsic code's.
     """
 
-    def __init__(
-        self,
-        *,
-        encode: ZPlus,
-        refine_steps: int,
-        embed: Embed,
-        guide: Guiding,
-        noise: Noise,
-        code_steps: int,
-        lr: float,
-        perceptual: float,
-        identity: float,
-        deviation: float,
-        colour_from: int,
-    ) -> None:
-        self.encode, self.refine_steps, self.embed = encode, refine_steps, embed
-        self.guide, self.noise = guide, noise
-        self.steps, self.lr = code_steps, lr
-        self.perceptual, self.identity, self.deviation = perceptual, identity, deviation
-        self.colour_from = colour_from
+    encode: ZPlus
+    refine_steps: int
+    embed: Embed
+    guide: GuideNetwork
+    noise: Noise
+    code_steps: int
+    lr: float
+    perceptual: float
+    identity: float
+    deviation: float
+    colour_from: int
 
     def __call__(self, g: Generator, tuned: Generator, pictures: Tensor) -> Codes:
         """Codes of pictures [N, 3, R, R]; ``tuned`` is g after a little training on the style."""
         extrinsic = self.extrinsic(g, pictures)
-        found, maps = self.optimised(tuned, pictures, extrinsic, self.steps, self.noise)
+        found, maps = self.optimise_codes(tuned, pictures, extrinsic, self.code_steps, self.noise)
         with torch.no_grad():
             codes = self.recoloured(found, extrinsic)
             embedded = self.embed(self.encode, g, codes, maps)
@@ -135,23 +129,23 @@ class Destylise:
     def extrinsic(self, g: Generator, pictures: Tensor) -> Tensor:
         """Codes [N, L, Z] that g shows as the pictures, as far as it can."""
         start = self.encode(g, pictures)
-        return self.optimised(g, pictures, start, self.refine_steps, ConstantNoise())[0]
+        return self.optimise_codes(g, pictures, start, self.refine_steps, ConstantNoise())[0]
 
     def recoloured(self, codes: Tensor, extrinsic: Tensor) -> Tensor:
         """Codes whose colour rows are the extrinsic ones."""
         return torch.cat([codes[:, : self.colour_from], extrinsic[:, self.colour_from :]], dim=1)
 
     @torch.enable_grad()
-    def optimised(
+    def optimise_codes(
         self, g: Generator, pictures: Tensor, start: Tensor, steps: int, noise: Noise
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Codes [N, L, Z] and noise maps with which g shows the pictures."""
         with torch.no_grad():
-            wanted, who = self.guide.embed(pictures), self.guide.identity(pictures)
+            features, identity = self.guide.embed(pictures), self.guide.identity(pictures)
         codes = start.clone().requires_grad_(True)
-        alike = noise.maps(g.synthesis, 1)  # whatever stands beside a picture
+        first = noise.maps(g.synthesis, 1)  # the same for all, whatever stands beside a picture
         maps = {
-            name: drawn.detach().repeat(len(pictures), 1, 1, 1) for name, drawn in alike.items()
+            name: drawn.detach().repeat(len(pictures), 1, 1, 1) for name, drawn in first.items()
         }
         for drawn in maps.values():
             drawn.requires_grad_(True)
@@ -159,8 +153,8 @@ class Destylise:
         for step in range(steps):
             adam.param_groups[0]["lr"] = rate(step, steps, self.lr)
             shown = g.synthesis.trace(rows_mapped(g, codes), noise=maps).image
-            near = (self.guide.embed(shown) - wanted).square().sum(1)
-            other = 1 - (self.guide.identity(shown) * who).sum(1)
+            near = (self.guide.embed(shown) - features).square().sum(1)
+            other = 1 - (self.guide.identity(shown) * identity).sum(1)
             cost = self.perceptual * near + self.identity * other + noise.penalty(maps)
             adam.zero_grad()
             (cost + self.deviation * row_deviation(codes)).sum().backward()
@@ -176,7 +170,7 @@ def truncated(g: Generator, ws: Tensor, psi: float, towards: str) -> Tensor:
 
 
 @torch.enable_grad()
-def unseen(
+def embed_new_exemplar(
     g: DualStyleGAN,
     picture: Tensor,
     destylise: Destylise,
@@ -195,8 +189,8 @@ def unseen(
         cost: of a result and the picture, [1, 3, R, R] each.
         lr: of ``structure`` and ``colour`` rows.
     """
-    wanted, steps = picture[None], destylise.steps
-    face = destylise.extrinsic(g.generator, wanted)
+    target, steps = picture[None], destylise.code_steps
+    face = destylise.extrinsic(g.generator, target)
     cut = g.structure_rows
     structure, colour = (x.clone().requires_grad_(True) for x in (face[:, :cut], face[:, cut:]))
     groups = [
@@ -207,6 +201,6 @@ def unseen(
     for _ in range(steps):
         styles = rows_mapped(g.generator, torch.cat([structure, colour], dim=1))
         adam.zero_grad()
-        cost(g.synthesis(ws, styles, g.weights(1.0, 1.0)), wanted).backward()
+        cost(g.synthesis(ws, styles, g.weights(1.0, 1.0)), target).backward()
         adam.step()
     return rows_mapped(g.generator, torch.cat([structure, colour], dim=1)).detach()

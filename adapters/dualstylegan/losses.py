@@ -9,23 +9,17 @@ Departs from the paper in: see the yaml of the method.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from core.losses.contextual import contextual, matching
-from core.types import Guiding
+from core.types import GuideNetwork
 
 
-class Looking(Guiding, Protocol):
-    """A network that losses look through at several depths."""
-
-    def stages(self, images: Tensor) -> list[Tensor]:
-        """Features [N, C, r, r], fine to coarse."""
-
-
+@dataclass(kw_only=True)
 class StyleLoss:
     """Weighted terms between a result, its exemplar and its face.
 
@@ -37,17 +31,11 @@ class StyleLoss:
         matching_stages: the depths whose averages are compared.
     """
 
-    def __init__(
-        self,
-        *,
-        guide: Looking,
-        weights: Mapping[str, float],
-        bandwidth: float,
-        contextual_stage: int,
-        matching_stages: Sequence[int],
-    ) -> None:
-        self.guide, self.weights, self.bandwidth = guide, dict(weights), bandwidth
-        self.contextual_stage, self.matching_stages = contextual_stage, list(matching_stages)
+    guide: GuideNetwork
+    weights: Mapping[str, float]
+    bandwidth: float
+    contextual_stage: int
+    matching_stages: Sequence[int]
 
     def terms(self, made: Tensor, exemplars: Tensor) -> dict[str, Tensor]:
         """What is shared with the exemplars wherever it is: images [N, 3, R, R] both."""
@@ -92,6 +80,7 @@ class StyleLoss:
         return near + contextual(ours, theirs, self.bandwidth)
 
 
+@dataclass(kw_only=True)
 class NormPenalty:
     """The lengths of some tensors, summed: what keeps residual blocks small.
 
@@ -100,8 +89,8 @@ class NormPenalty:
         patterns: of the parameters' names.
     """
 
-    def __init__(self, *, weight: float, patterns: Iterable[str]) -> None:
-        self.weight, self.patterns = weight, list(patterns)
+    weight: float
+    patterns: Iterable[str]
 
     def __call__(self, network: nn.Module) -> Tensor:
         """Scalar."""

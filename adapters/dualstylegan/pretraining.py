@@ -1,4 +1,4 @@
-"""Short adversarial games around a source: what DualStyleGAN needs before it sees its target.
+"""Short adversarial trainings around a source: what DualStyleGAN needs before it sees its target.
 
 ``StyleTuning`` shows the source's pair a style for a short while, so that its generator can paint
 pictures of that style and still means the same by its latents. ``StructureTransfer`` is stage II of
@@ -11,81 +11,41 @@ Departs from the paper in: see the yaml of the method.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from adapters.adversarial import AdversarialStep, Batch
+from adapters.base import Terms
+from core.augment import Off
 from core.ema import EMA
 from core.inversion.z_plus import ZPlus
-from core.losses.adversarial import logistic_d, logistic_g
-from core.losses.penalties import R1
+from core.losses.penalties import R1, NoPathLength
 from core.networks.discriminator import Discriminator
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.generator import Generator, rows_mapped
 from core.networks.style_mixing import crossed, mixed_ws
 from core.source import Source
-from core.types import Guiding, Shots
+from core.types import GuideNetwork, Shots
 
-Optimise = Callable[..., Optimizer]
-Average = Callable[[nn.Module], EMA]
-Paint = Callable[[slice], Tensor]
-Cost = Callable[[Tensor, slice], Tensor]
 AT_ONCE = 8
 """Pictures of a batch that are held side by side; over those of more, gradients are summed."""
 
 
-def unchanged(images: Tensor) -> Tensor:
-    """No augmentation."""
-    return images
-
-
-def parts(n: int) -> list[slice]:
-    """A batch of n, so many pictures at once."""
-    return [slice(at, min(at + AT_ONCE, n)) for at in range(0, n, AT_ONCE)]
-
-
-def shares(cost: Callable[[slice], Tensor], n: int) -> Iterator[Tensor]:
-    """What the parts of a batch of n add to the mean of a cost, each made when it is asked for."""
-    for part in parts(n):
-        yield cost(part) * ((part.stop - part.start) / n)
-
-
-class Player:
-    """A network's parameters and the optimiser that moves them."""
-
-    def __init__(self, parameters: Sequence[nn.Parameter], optimise: Optimise, lr: float) -> None:
-        for parameter in parameters:
-            parameter.requires_grad_(True)
-        self.parameters, self.optimiser = parameters, optimise(parameters, lr=lr)
-
-    def move(self, losses: Iterable[Tensor]) -> None:
-        """One step down the sum of losses, one held at a time; other networks get no gradients.
-
-        They may share the graph that their styles come from.
-        """
-        for loss in losses:
-            slopes = torch.autograd.grad(
-                loss, self.parameters, allow_unused=True, retain_graph=True
-            )
-            del loss  # with all that its graph holds, before the next is made
-            for parameter, slope in zip(self.parameters, slopes, strict=True):
-                if slope is not None:
-                    parameter.grad = slope if parameter.grad is None else parameter.grad + slope
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
-
-
-class Game:
-    """What both games share: a discriminator that trains, a random stream, an average.
+class Pretraining(AdversarialStep):
+    """A generator and a discriminator with a random stream of their own, outside any trainer.
 
     Args:
-        device: where the networks are.
+        g: is trained, of it ``trained``.
+        trained: parameters that move.
+        d: is trained.
         seed: of the random stream.
         batch_size: pictures at a time.
-        lr: of both players.
+        lr: of both.
         g_optimizer: makes G's optimiser.
         d_optimizer: makes D's.
         r1: the lazy penalty of D.
@@ -94,124 +54,133 @@ class Game:
 
     def __init__(
         self,
-        device: torch.device,
+        g: nn.Module,
+        trained: Sequence[nn.Parameter],
+        d: Discriminator,
         *,
         seed: int,
         batch_size: int,
         lr: float,
-        g_optimizer: Optimise,
-        d_optimizer: Optimise,
+        g_optimizer: Callable[..., Optimizer],
+        d_optimizer: Callable[..., Optimizer],
         r1: R1,
-        ema: Average,
+        ema: Callable[[nn.Module], EMA],
     ) -> None:
-        self.device, self.batch_size, self.lr = device, batch_size, lr
-        self.g_optimizer, self.d_optimizer = g_optimizer, d_optimizer
-        self.r1, self.average = r1, ema
+        self.device, self.batch_size = next(d.parameters()).device, batch_size
+        self.g, self.d, self.ema = g, d, ema(g)
+        self.r1, self.path_length, self.augment = r1, NoPathLength(every=float("inf")), Off()
         self.rng = torch.Generator().manual_seed(seed)
-        self.networks: dict[str, nn.Module] = {}
-        self.players: dict[str, Player] = {}
+        self.trained = [list(trained), list(d.parameters())]  # by G and D
+        for parameter in (*self.trained[0], *self.trained[1]):
+            parameter.requires_grad_(True)
+        makers = (g_optimizer, d_optimizer)
+        self.optimisers = [make(p, lr=lr) for make, p in zip(makers, self.trained, strict=True)]
 
-    def begin(self, g: nn.Module, trained: Sequence[nn.Parameter], d: Discriminator) -> None:
-        """Lay out networks and players."""
-        self.networks = {"g": g, "d": d, "ema": self.average(g)}
-        self.players = {
-            "g": Player(trained, self.g_optimizer, self.lr),
-            "d": Player(list(d.parameters()), self.d_optimizer, self.lr),
-        }
+    def minimise(self, index: int, losses: Iterable[Terms]) -> Terms:
+        """One step down the sum of losses; parts may share the graph that their styles come from.
 
-    def play(self, reals: Tensor, number: int, weight: float, paint: Paint, cost: Cost) -> None:
-        """A move of each; fakes are painted once, or for each where they are too many at once.
-
-        Args:
-            reals: what D should believe, [N, 3, R, R].
-            number: of the step.
-            weight: of D's loss; its lazy penalty is left alone.
-            paint: makes the fakes of a part of the batch.
-            cost: what G pays for these on average, given the part too.
+        Gradients are asked for by name, so that the other network gets none.
         """
-        n, d, ema = len(reals), self.networks["d"], cast(EMA, self.networks["ema"])
-        held = [paint(part) for part in parts(n)] if n <= AT_ONCE else []
-        with torch.no_grad():
-            fakes = held[0].detach() if held else torch.cat([paint(part) for part in parts(n)])
+        parameters, optimiser = self.trained[index], self.optimisers[index]
+        for terms in losses:
+            gradients = torch.autograd.grad(
+                torch.stack([*terms.values()]).sum(),
+                parameters,
+                allow_unused=True,
+                retain_graph=True,
+            )
+            del terms  # with all that its graph holds, before the next is made
+            for p, gradient in zip(parameters, gradients, strict=True):
+                if gradient is not None:
+                    p.grad = gradient if p.grad is None else p.grad + gradient
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        return {}
 
-        def believed(part: slice) -> Tensor:
-            return weight * logistic_d(d(reals[part]), d(fakes[part]))
+    def parts(self, batch: Batch) -> Iterable[Batch]:
+        n = len(batch)
+        if n <= AT_ONCE:
+            return [batch]
+        return [batch.part(slice(at, at + AT_ONCE)) for at in range(0, n, AT_ONCE)]
 
-        def improved(part: slice) -> Tensor:
-            return cost(held.pop() if held else paint(part), part)
+    def draw(self, batch: Batch) -> Batch:
+        """With fakes, where they are few enough to be held for D and G."""
+        few = len(batch) <= AT_ONCE and batch.fakes is None
+        return replace(batch, fakes=self.synthesise(*batch.styles)) if few else batch
 
-        self.players["d"].move(shares(believed, n))
-        if self.r1.due(number):
-            penalties = shares(lambda part: self.r1(d, reals[part], unchanged), n)
-            self.players["d"].move(penalties)
-        self.players["g"].move(shares(improved, n))
-        ema.update(self.networks["g"], self.batch_size)
+    def fakes(self, batch: Batch) -> Tensor:
+        return self.synthesise(*batch.styles) if batch.fakes is None else batch.fakes
+
+    def synthesise(self, *styles: Tensor) -> Tensor:
+        """Training fakes [N, 3, R, R] of styles."""
+        raise NotImplementedError
 
     def noise(self, n: int, width: int) -> Tensor:
-        """Latents [n, width]."""
         return torch.randn(n, width, generator=self.rng).to(self.device)
 
+    def networks(self) -> dict[str, nn.Module]:
+        return {"g": self.g, "d": self.d, "ema": self.ema}
+
     def state(self) -> dict[str, Any]:
-        """Networks, optimisers and the random stream."""
         return {
-            "networks": {k: v.state_dict() for k, v in self.networks.items()},
-            "optimisers": {k: v.optimiser.state_dict() for k, v in self.players.items()},
+            "networks": {k: v.state_dict() for k, v in self.networks().items()},
+            "optimisers": [o.state_dict() for o in self.optimisers],
             "rng": self.rng.get_state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take them back."""
-        for name, network in self.networks.items():
+        for name, network in self.networks().items():
             network.load_state_dict(state["networks"][name])
-        for name, player in self.players.items():
-            player.optimiser.load_state_dict(state["optimisers"][name])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
         self.rng.set_state(state["rng"])
 
 
-class StyleTuning(Game):
+class StyleTuning(Pretraining):
     """Plain fine-tuning of the whole pair on the shots, for few steps.
 
     Args:
         source: the pair.
         shots: [K, 3, R, R], drawn at random and mirrored by a coin.
-        tuning_steps: of the game.
+        tuning_steps: how many.
         mixing_prob: share of fakes of two latents.
-        game: see :class:`Game`.
+        training: see :class:`Pretraining`.
     """
 
+    g: Generator
+
     def __init__(
-        self, source: Source, shots: Shots, *, tuning_steps: int, mixing_prob: float, **game: Any
+        self,
+        source: Source,
+        shots: Shots,
+        *,
+        tuning_steps: int,
+        mixing_prob: float,
+        **training: Any,
     ) -> None:
-        super().__init__(source.g.mapping.w_avg.device, **game)
+        g = copy.deepcopy(source.g)
+        super().__init__(g, list(g.parameters()), copy.deepcopy(source.d), **training)
         self.shots, self.steps, self.mixing_prob = shots, tuning_steps, mixing_prob
-        self.g: Generator = copy.deepcopy(source.g)
-        self.begin(self.g, list(self.g.parameters()), copy.deepcopy(source.d))
 
     def step(self, number: int) -> None:
-        """One move of each."""
-        ids = torch.randint(len(self.shots), (self.batch_size,), generator=self.rng)
-        coins = torch.rand(self.batch_size, generator=self.rng) < 0.5
+        n = self.batch_size
+        ids = torch.randint(len(self.shots), (n,), generator=self.rng)
+        coins = torch.rand(n, generator=self.rng) < 0.5
         reals = self.shots[ids]
         reals[coins] = reals[coins].flip(-1)
-        reals = reals.to(self.device)
-        z, other = (self.noise(self.batch_size, self.g.z_dim) for _ in range(2))
+        z, other = (self.noise(n, self.g.z_dim) for _ in range(2))
         ws = mixed_ws(self.g.mapping, z, other, self.mixing_prob, self.rng)
+        self.adversarial_step(self.draw(Batch(reals.to(self.device), ids, number, styles=(ws,))))
 
-        def paint(part: slice) -> Tensor:
-            return self.g.synthesis(ws[part], noise_mode="random", generator=self.rng)
-
-        def cost(fakes: Tensor, part: slice) -> Tensor:
-            return logistic_g(self.networks["d"](fakes))
-
-        self.play(reals, number, 1.0, paint, cost)
+    def synthesise(self, *styles: Tensor) -> Tensor:
+        (ws,) = styles
+        return self.g.synthesis(ws, noise_mode="random", generator=self.rng)
 
     def outcome(self) -> dict[str, Tensor]:
-        """The averaged generator."""
-        ema: Any = self.networks["ema"]
-        return ema.model.state_dict()
+        return self.ema.model.state_dict()
 
 
-class StructureTransfer(Game):
+class StructureTransfer(Pretraining):
     """The extrinsic path learns on the source to take over the structure of another face.
 
     Args:
@@ -226,15 +195,17 @@ class StructureTransfer(Game):
         adversarial: weight of the adversarial losses.
         perceptual: weight of the perceptual distance from the target.
         pixel: weight of the mean absolute difference.
-        game: see :class:`Game`.
+        training: see :class:`Pretraining`.
     """
+
+    g: DualStyleGAN
 
     def __init__(
         self,
         source: Source,
         dual: DualStyleGAN,
         encode: ZPlus,
-        guide: Guiding,
+        guide: GuideNetwork,
         *,
         layers: Sequence[int],
         phase_steps: int,
@@ -243,45 +214,49 @@ class StructureTransfer(Game):
         adversarial: float,
         perceptual: float,
         pixel: float,
-        **game: Any,
+        **training: Any,
     ) -> None:
-        super().__init__(source.g.mapping.w_avg.device, **game)
-        self.source, self.dual, self.encode, self.guide = source, dual, encode, guide
+        super().__init__(dual, dual.extrinsic(), copy.deepcopy(source.d), **training)
+        self.source, self.encode, self.guide = source, encode, guide
         counts = [phase_steps] * (len(layers) - 1) + [last_steps]
-        self.plan = [row for row, n in zip(layers, counts, strict=True) for _ in range(n)]
-        self.steps, self.encoded_every = len(self.plan), encoded_every
+        self.rows = [row for row, n in zip(layers, counts, strict=True) for _ in range(n)]
+        self.steps, self.encoded_every = len(self.rows), encoded_every
         self.adversarial, self.perceptual, self.pixel = adversarial, perceptual, pixel
-        self.begin(dual, dual.extrinsic(), copy.deepcopy(source.d))
-
-    def step(self, number: int) -> None:
-        """One move of each, at the row that the plan says."""
-        ws, ex_ws, target = self.draw(number)
-
-        def paint(part: slice) -> Tensor:
-            return self.dual.synthesis(ws[part], ex_ws[part], self.dual.weights(1.0, 1.0))
-
-        def cost(fakes: Tensor, part: slice) -> Tensor:
-            wanted = target[part]
-            near = (self.guide.embed(fakes) - self.guide.embed(wanted)).square().sum(1).mean()
-            loss = self.adversarial * logistic_g(self.networks["d"](fakes)) + self.perceptual * near
-            return loss + self.pixel * (fakes - wanted).abs().mean()
-
-        self.play(target, number, self.adversarial, paint, cost)
 
     @torch.no_grad()
-    def draw(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Intrinsic and extrinsic styles [N, L, W], and the picture they should give."""
-        g = self.source.g
-        ws, other = (g.mapping(self.noise(self.batch_size, g.z_dim)) for _ in range(2))
-        target = g.synthesis(crossed(ws, other, self.plan[number]))
+    def sample(self, number: int) -> Batch:
+        """Intrinsic and extrinsic styles [N, L, W], and the pictures that they should give."""
+        g, n = self.source.g, self.batch_size
+        ws, other = (g.mapping(self.noise(n, g.z_dim)) for _ in range(2))
+        target = g.synthesis(crossed(ws, other, self.rows[number]))
         if number % self.encoded_every == 0 and self.encode.encoders:
             other = rows_mapped(g, self.encode(g, g.synthesis(other)))
-        return ws, other, target
+        return Batch(target, torch.arange(n), number, styles=(ws, other))
+
+    def step(self, number: int) -> None:
+        """One step at the row that is planned for it."""
+        self.adversarial_step(self.draw(self.sample(number)))
+
+    def synthesise(self, *styles: Tensor) -> Tensor:
+        ws, ex_ws = styles
+        return self.g.synthesis(ws, ex_ws, self.g.weights(1.0, 1.0))
+
+    def d_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Weighted as G's adversarial term; R1 is not."""
+        loss, real_logits = super().d_loss(batch)
+        return self.adversarial * loss, real_logits
+
+    def g_terms(self, batch: Batch) -> Terms:
+        fakes, target = self.fakes(batch), batch.reals
+        near = (self.guide.embed(fakes) - self.guide.embed(target)).square().sum(1).mean()
+        return {
+            "adversarial": self.adversarial * self.g_logistic(fakes),
+            "perceptual": self.perceptual * near,
+            "pixel": self.pixel * (fakes - target).abs().mean(),
+        }
 
     def outcome(self) -> dict[str, Tensor]:
-        """The averaged extrinsic path, and the discriminator."""
-        ema: Any = self.networks["ema"]
-        path = {k: v for k, v in ema.model.state_dict().items() if not k.startswith("generator.")}
-        return {f"g.{k}": v for k, v in path.items()} | {
-            f"d.{k}": v for k, v in self.networks["d"].state_dict().items()
-        }
+        """The averaged extrinsic path ``g.*``, and the discriminator ``d.*``."""
+        average = cast(nn.Module, self.ema.model).state_dict()
+        path = {f"g.{k}": v for k, v in average.items() if not k.startswith("generator.")}
+        return path | {f"d.{k}": v for k, v in self.d.state_dict().items()}

@@ -69,7 +69,6 @@ class Fixed(nn.Module):
         return value
 
     def forward(self, images: Tensor) -> Tensor:
-        """Augmented images [N, 3, R, R]."""
         p = self.probability()
         return self.pipeline(images, Chance(len(images), p, self.generator)) if p > 0 else images
 
@@ -81,7 +80,6 @@ class Fixed(nn.Module):
         return self.generator.get_state()
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Continues the stream where it was saved."""
         self.generator.set_state(state.cpu())
 
 

@@ -19,7 +19,6 @@ class Chance:
         self.n, self.p, self.generator = n, p, generator
 
     def coin(self, multiplier: float) -> Tensor:
-        """Boolean [N]: where an entry is applied."""
         return self.uniform() < multiplier * self.p
 
     def rotation_coin(self, multiplier: float, *, second: bool) -> Tensor:
@@ -61,7 +60,6 @@ class Percentile:
         self.quantile = torch.full([n], quantile, dtype=DOUBLE)
 
     def coin(self, multiplier: float) -> Tensor:
-        """Boolean [N]: everywhere."""
         return torch.ones(self.n, dtype=torch.bool)
 
     def rotation_coin(self, multiplier: float, *, second: bool) -> Tensor:
@@ -69,19 +67,15 @@ class Percentile:
         return torch.full([self.n], not second)
 
     def uniform(self) -> Tensor:
-        """[N]: the quantile."""
         return self.quantile
 
     def normal(self) -> Tensor:
-        """[N]."""
         return torch.erfinv(2 * self.quantile - 1)
 
     def half_normal(self) -> Tensor:
-        """[N]."""
         return torch.erfinv(self.quantile)
 
     def field(self, images: Tensor) -> Tensor:
-        """The given noise."""
         return self.noise.to(images)
 
 

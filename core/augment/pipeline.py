@@ -76,7 +76,6 @@ class Pipeline:
         self.multipliers = multipliers(pipeline)
 
     def __call__(self, images: Tensor, draws: Draws) -> Tensor:
-        """Augmented images, differentiable twice."""
         if images.ndim != 4 or images.shape[1] not in (1, 3):
             raise ValueError(f"images must be [N, 3, H, W] or [N, 1, H, W], got {images.shape}")
         with full_precision(images):

@@ -130,7 +130,6 @@ def filter_bank() -> Tensor:
 
 
 def _convolved(x: Tensor, taps: Tensor) -> Tensor:
-    """Full convolution [n + k - 1]."""
     return F.conv1d(x[None, None], taps.flip(0)[None, None], padding=len(taps) - 1)[0, 0]
 
 
@@ -175,5 +174,4 @@ def pixels(share: Tensor, size: int) -> Tensor:
 
 
 def octaves(exponent: Tensor) -> Tensor:
-    """Factors 2 ** exponent."""
     return (exponent * math.log(2)).exp()

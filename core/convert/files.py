@@ -8,28 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from core import atomic, weights
 from core.convert import nvidia_file, rosinality_file, tensorflow_file
 from core.convert.checkpoint_file import opened
 from core.convert.format import CheckpointError
 from core.errors import UserError
-from core.networks.discriminator import Discriminator
 from core.networks.dualstylegan import DualStyleGAN
-from core.networks.exemplars import Exemplars
-from core.networks.generator import Generator
-from core.networks.style_sampler import StyleSampler
+from core.networks.registry import self_contained
 
 OURS, THEIRS = ".safetensors", (".pt", ".pth")
-CLASSES: dict[str, type[nn.Module]] = {
-    "Generator": Generator,
-    "Discriminator": Discriminator,
-    "DualStyleGAN": DualStyleGAN,
-    "Exemplars": Exemplars,
-    "StyleSampler": StyleSampler,
-}
-"""What our files may name here; encoders are built by a library from what a file says."""
 
 
 class Networks(dict[str, Any]):
@@ -97,7 +85,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _ours(path: Path) -> Networks:
-    networks, notes = weights.read(path, CLASSES)
+    networks, notes = weights.read(path, self_contained())
     return Networks(networks, "safetensors", notes)
 
 

@@ -7,6 +7,7 @@ maps as further variables. An encoder answers in one forward pass and is refined
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol, cast
 
@@ -17,10 +18,11 @@ from torch import Tensor
 from core import atomic, weights
 from core.errors import UserError
 from core.inversion.noise_maps import Noise
-from core.inversion.refinement import LatentRefinement, Perceptual
+from core.inversion.refinement import LatentRefinement
 from core.networks.encoders.compact import Compact, same_average
 from core.networks.generator import Generator
 from core.paths import ROOT
+from core.types import GuideNetwork
 
 Invert = Callable[[Generator, Tensor], Tensor]
 
@@ -39,11 +41,9 @@ class W:
     """One style for all layers: what random samples have (arXiv:1912.04958)."""
 
     def free(self, ws: Tensor) -> Tensor:
-        """The mean row [N, 1, W]."""
         return ws.mean(dim=1, keepdim=True)
 
     def rows(self, free: Tensor, count: int) -> Tensor:
-        """The style, repeated."""
         return free.expand(-1, count, -1)
 
 
@@ -51,11 +51,9 @@ class WPlus:
     """A style for every layer, which shows more pictures than W (arXiv:1904.03189)."""
 
     def free(self, ws: Tensor) -> Tensor:
-        """All rows."""
         return ws
 
     def rows(self, free: Tensor, count: int) -> Tensor:
-        """Themselves."""
         return free
 
 
@@ -66,6 +64,7 @@ class Projection(NamedTuple):
     noise: dict[str, Tensor]
 
 
+@dataclass(kw_only=True)
 class Projector:
     """Optimises styles so that the generator shows the photo (arXiv:1904.03189, arXiv:1912.04958).
 
@@ -88,24 +87,16 @@ class Projector:
         seed: of the random samples.
     """
 
-    def __init__(
-        self,
-        *,
-        perceptual: Perceptual,
-        space: Space,
-        noise: Noise,
-        steps: int,
-        lr: float,
-        pixel: float,
-        prior_weight: float,
-        candidates: int,
-        batch_size: int,
-        seed: int,
-    ) -> None:
-        self.perceptual, self.space, self.noise = perceptual, space, noise
-        self.steps, self.lr = steps, lr
-        self.pixel, self.prior_weight = pixel, prior_weight
-        self.candidates, self.batch_size, self.seed = candidates, batch_size, seed
+    perceptual: GuideNetwork
+    space: Space
+    noise: Noise
+    steps: int
+    lr: float
+    pixel: float
+    prior_weight: float
+    candidates: int
+    batch_size: int
+    seed: int
 
     def __call__(self, g: Generator, photos: Tensor) -> Tensor:
         """Style rows [N, L, W] of photos [N, 3, R, R]."""

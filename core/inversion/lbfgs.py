@@ -1,6 +1,6 @@
 """L-BFGS for many small problems side by side (Nocedal 1980, Mathematics of Computation 35).
 
-Every problem of a batch has a history, a step length and a verdict of its own, so that none depends
+Every problem of a batch has a history, a step length and an end of its own, so that none depends
 on its neighbours; the functions and gradients of all are evaluated together.
 
 Departs from the paper in: the line search only shortens steps that do not descend enough.
@@ -38,29 +38,28 @@ def minimise(
     best = start.detach()
     if steps < 1:
         return best
-    value, slope = _evaluated(losses, best)
+    value, gradient = _evaluated(losses, best)
     moves = best.new_zeros(history, *best.shape)
     turns = torch.zeros_like(moves)
     length = torch.ones_like(value)
     for _ in range(steps - 1):
-        direction = -_newton(slope, moves, turns, first_step)
+        direction = -_two_loops(gradient, moves, turns, first_step)
         tried = best + length[:, None] * direction
-        new_value, new_slope = _evaluated(losses, tried)
-        promised = length * (slope * direction).sum(1)
+        new_value, new_gradient = _evaluated(losses, tried)
+        promised = length * (gradient * direction).sum(1)
         good = new_value <= value + ENOUGH * promised  # False where the value is no number
-        move, turn = tried - best, new_slope - slope
+        move, turn = tried - best, new_gradient - gradient
         learnt = (good & ((move * turn).sum(1) > FLAT))[:, None]
         moves = torch.where(learnt, torch.cat([moves[1:], move[None]]), moves)
         turns = torch.where(learnt, torch.cat([turns[1:], turn[None]]), turns)
         best = torch.where(good[:, None], tried, best)
-        slope = torch.where(good[:, None], new_slope, slope)
+        gradient = torch.where(good[:, None], new_gradient, gradient)
         value = torch.where(good, new_value, value)
         length = torch.where(good, torch.ones_like(length), SHORTER * length)
     return best
 
 
 def _evaluated(losses: Callable[[Tensor], Tensor], points: Tensor) -> tuple[Tensor, Tensor]:
-    """Values [N] and gradients [N, D]."""
     with torch.enable_grad():
         points = points.detach().requires_grad_(True)
         values = losses(points)
@@ -68,17 +67,17 @@ def _evaluated(losses: Callable[[Tensor], Tensor], points: Tensor) -> tuple[Tens
     return values.detach(), slopes
 
 
-def _newton(slope: Tensor, moves: Tensor, turns: Tensor, first_step: float) -> Tensor:
+def _two_loops(gradient: Tensor, moves: Tensor, turns: Tensor, first_step: float) -> Tensor:
     """The inverse Hessian of the history [M, N, D] times the gradient [N, D]: two loops."""
     curvature = (moves * turns).sum(2)
     known = curvature > FLAT
     rho = torch.where(known, 1 / curvature.clamp(min=FLAT), 0.0)
-    q, alphas = slope, torch.zeros_like(rho)
+    q, alphas = gradient, torch.zeros_like(rho)
     for i in reversed(range(len(moves))):
         alphas[i] = rho[i] * (moves[i] * q).sum(1)
         q = q - alphas[i][:, None] * turns[i]
     scale = curvature[-1] / turns[-1].square().sum(1).clamp(min=FLAT)
-    scale = torch.where(known[-1], scale, first_step / slope.norm(dim=1).clamp(min=FLAT))
+    scale = torch.where(known[-1], scale, first_step / gradient.norm(dim=1).clamp(min=FLAT))
     q = q * scale[:, None]
     for i in range(len(moves)):
         beta = rho[i] * (turns[i] * q).sum(1)

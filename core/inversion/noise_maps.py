@@ -10,6 +10,7 @@ Departs from the paper in: every picture of a batch has maps and a penalty of it
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -56,21 +57,21 @@ class Noise(Protocol):
         """What is done to maps after every step."""
 
 
+@dataclass(frozen=True)
 class ConstantNoise:
     """The generator's own constant maps; nothing is optimised."""
 
     def maps(self, synthesis: Synthesis, n: int) -> dict[str, Tensor]:
-        """No maps."""
         return {}
 
     def penalty(self, maps: Mapping[str, Tensor]) -> Tensor | float:
-        """Nothing."""
         return 0.0
 
     def after_step(self, maps: Mapping[str, Tensor]) -> None:
-        """Nothing to keep in shape."""
+        pass
 
 
+@dataclass(frozen=True, kw_only=True)
 class RegularisedNoise:
     """Maps drawn from a seed, optimised beside the styles.
 
@@ -79,8 +80,8 @@ class RegularisedNoise:
         seed: of the maps before the first step.
     """
 
-    def __init__(self, *, weight: float, seed: int) -> None:
-        self.weight, self.seed = weight, seed
+    weight: float
+    seed: int
 
     def maps(self, synthesis: Synthesis, n: int) -> dict[str, Tensor]:
         """Fresh maps [n, 1, r, r] by layer."""
@@ -97,5 +98,4 @@ class RegularisedNoise:
         return self.weight * autocorrelation(maps)
 
     def after_step(self, maps: Mapping[str, Tensor]) -> None:
-        """Zero mean and unit deviation."""
         renormalise(maps)

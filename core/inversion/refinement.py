@@ -8,24 +8,18 @@ about a tenth of Adam's steps.
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from core.inversion.lbfgs import minimise
 from core.networks.generator import Generator
-
-
-class Perceptual(Protocol):
-    """A perceptual distance: squared Euclidean distances of vectors."""
-
-    def embed(self, images: Tensor) -> Tensor:
-        """Vectors [N, V] of images [N, 3, R, R]."""
+from core.types import GuideNetwork
 
 
 def equal_steps(
-    g: Generator, perceptual: Perceptual, *, probes: int, damping: float, pixel: float, seed: int
+    g: Generator, perceptual: GuideNetwork, *, probes: int, damping: float, pixel: float, seed: int
 ) -> Tensor:
     """Matrices [L, W, W]: for each row, steps that change the picture equally.
 
@@ -50,8 +44,8 @@ def equal_steps(
             weight = (pixel / pictures[0].numel()) ** 0.5
             seen = torch.cat([perceptual.embed(pictures), weight * pictures.flatten(1)], 1)
             probe = torch.randn(seen.shape, generator=rng).to(seen)
-            (slope,) = torch.autograd.grad((seen * probe).sum(), ws)
-        total += torch.einsum("nla,nlb->lab", slope, slope).cpu()
+            (gradient,) = torch.autograd.grad((seen * probe).sum(), ws)
+        total += torch.einsum("nla,nlb->lab", gradient, gradient).cpu()
     values, vectors = torch.linalg.eigh(total / (-(-probes // BATCH) * BATCH))
     largest = values[:, -1:].clamp(min=torch.finfo(values.dtype).tiny)
     scale = (values.clamp(min=0) + damping * largest).rsqrt()
@@ -61,6 +55,7 @@ def equal_steps(
 BATCH = 16
 
 
+@dataclass(kw_only=True)
 class LatentRefinement:
     """Improves style rows so that the generator shows the photos.
 
@@ -77,20 +72,13 @@ class LatentRefinement:
         batch_size: photos side by side.
     """
 
-    def __init__(
-        self,
-        *,
-        perceptual: Perceptual,
-        steps: int,
-        pixel: float,
-        prior_weight: float,
-        history: int,
-        first_step: float,
-        batch_size: int,
-    ) -> None:
-        self.perceptual, self.steps = perceptual, steps
-        self.pixel, self.prior_weight = pixel, prior_weight
-        self.history, self.first_step, self.batch_size = history, first_step, batch_size
+    perceptual: GuideNetwork
+    steps: int
+    pixel: float
+    prior_weight: float
+    history: int
+    first_step: float
+    batch_size: int
 
     def __call__(self, g: Generator, photos: Tensor, ws: Tensor, along: Tensor) -> Tensor:
         """Rows [N, L, W] that are better than ws for photos [N, 3, R, R].

@@ -26,9 +26,10 @@ class ZPlus:
     def __init__(self, *, encoder: str, candidates: int, seed: int) -> None:
         path = ROOT / encoder
         found = weights.read(path)[0].values() if path.is_file() else ()
-        self.sha256 = hashing.of_file(path) if path.is_file() else ""
+        sha256 = hashing.of_file(path) if path.is_file() else ""
         self.encoders = [cast(CompactZPlus, e.eval().requires_grad_(False)) for e in found]
         self.candidates, self.seed = candidates, seed
+        self.config = {"encoder": sha256, "candidates": candidates, "seed": seed}
 
     @torch.no_grad()
     def __call__(self, g: Generator, pictures: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ def contextual(x: Tensor, y: Tensor, bandwidth: float) -> Tensor:
 
     0 for equal ones. Every feature of y looks for the one of x that prefers it to all others.
     """
-    centre = distributed.mean(y.mean(dim=(0, 2, 3), keepdim=True))
+    centre = distributed.all_reduce_mean(y.mean(dim=(0, 2, 3), keepdim=True))
     ours = F.normalize((x - centre).flatten(2), dim=1)  # [N, C, P]
     theirs = F.normalize((y - centre).flatten(2), dim=1)
     apart = 1 - ours.mT @ theirs  # [N, P of x, P of y]

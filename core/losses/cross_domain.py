@@ -13,6 +13,7 @@ Departs from the paper in: nothing known in :class:`Consistency`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -48,6 +49,7 @@ def divergence(p: Tensor, q: Tensor) -> Tensor:
     return p.exp() * (p - q)
 
 
+@dataclass(kw_only=True)
 class Consistency:
     """The paper's: KL(target || source), summed over samples and over all maps but the first.
 
@@ -55,13 +57,12 @@ class Consistency:
         weight: lambda.
     """
 
-    def __init__(self, *, weight: float) -> None:
-        self.weight = weight
+    weight: float
 
     def __call__(
         self, ours: Sequence[Tensor], theirs: Sequence[Tensor], rng: torch.Generator
     ) -> Tensor:
-        """Scalar of the maps [N, C, r, r] of target and source, as `features.recorded` has them.
+        """Scalar of the maps [N, C, r, r] of target and source, as `record_activations` has them.
 
         The first map, of the constant at 4 px, is left out. Nothing is drawn.
         """
@@ -72,6 +73,7 @@ class Consistency:
         return self.weight * torch.stack(terms).sum()
 
 
+@dataclass(kw_only=True)
 class ConsistencyReleased:
     """The public code's: KL(source || target), in one map for each sample, mean of all terms.
 
@@ -81,8 +83,7 @@ class ConsistencyReleased:
         weight: lambda.
     """
 
-    def __init__(self, *, weight: float) -> None:
-        self.weight = weight
+    weight: float
 
     def __call__(
         self, ours: Sequence[Tensor], theirs: Sequence[Tensor], rng: torch.Generator

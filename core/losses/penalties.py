@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -19,11 +20,12 @@ from core import distributed
 Images = Callable[[Tensor], Tensor]
 
 
+@dataclass(frozen=True, kw_only=True)
 class R1:
     """gamma / 2 times the mean squared norm of D's gradient at the reals, times ``every``."""
 
-    def __init__(self, *, gamma: float, every: int) -> None:
-        self.gamma, self.every = gamma, every
+    gamma: float
+    every: int
 
     def due(self, step: int) -> bool:
         """Whether the penalty is paid at this step."""
@@ -33,9 +35,9 @@ class R1:
         """Scalar; reals [N, 3, R, R] are differentiated before they are augmented."""
         with torch.autocast(reals.device.type, enabled=False):
             reals = reals.detach().to(dtype_of(reals)).requires_grad_(True)
-            (slope,) = torch.autograd.grad(d(augment(reals)).sum(), reals, create_graph=True)
+            (gradient,) = torch.autograd.grad(d(augment(reals)).sum(), reals, create_graph=True)
             # Sum, not mean, over pixels: gamma is tuned for it.
-            return slope.square().sum((1, 2, 3)).mean() * (self.gamma / 2 * self.every)
+            return gradient.square().sum((1, 2, 3)).mean() * (self.gamma / 2 * self.every)
 
 
 class PathLength(nn.Module):
@@ -76,7 +78,7 @@ class PathLength(nn.Module):
     def of(self, lengths: Tensor) -> Tensor:
         """Mean squared distance of lengths [N] from their running mean, which moves first."""
         # The new mean keeps its gradient, as in the published code.
-        mean = self.mean + self.decay * (distributed.mean(lengths.mean()) - self.mean)
+        mean = self.mean + self.decay * (distributed.all_reduce_mean(lengths.mean()) - self.mean)
         self.mean.copy_(mean.detach())
         return (lengths - mean).square().mean()
 
@@ -84,8 +86,8 @@ class PathLength(nn.Module):
 def path_lengths(images: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
     """[N]: how far images [N, 3, R, R] move along noise of unit energy per step of ws [N, L, W]."""
     noise = noise / math.sqrt(images.shape[2] * images.shape[3])
-    (slope,) = torch.autograd.grad((images * noise).sum(), ws, create_graph=True)
-    return slope.square().sum(2).mean(1).sqrt()
+    (gradient,) = torch.autograd.grad((images * noise).sum(), ws, create_graph=True)
+    return gradient.square().sum(2).mean(1).sqrt()
 
 
 def dtype_of(x: Tensor) -> torch.dtype:
@@ -93,20 +95,17 @@ def dtype_of(x: Tensor) -> torch.dtype:
     return torch.promote_types(x.dtype, torch.float32)
 
 
+@dataclass(frozen=True, kw_only=True)
 class NoPathLength:
     """No path length regularisation; never due."""
 
-    def __init__(self, *, every: float) -> None:
-        self.every = every
+    every: float
 
     def due(self, step: int) -> bool:
-        """Never."""
         return False
 
     def batch(self, n: int) -> int:
-        """No pictures."""
         return 0
 
     def __call__(self, synthesis: Images, ws: Tensor, generator: torch.Generator) -> Tensor:
-        """Zero."""
         return ws.new_zeros(())

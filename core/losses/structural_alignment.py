@@ -12,11 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-BLOCKED = 64  # side from which on maps are compared block by block
-BLOCKS = 4  # a side
+from core import distributed
+
+BLOCKED = 64  # side from which on maps are compared block by block, as in the public code
+BLOCKS = 4  # a side: blocks of 16 px at 64 px, of 32 px at 128 px
 
 
-def compressed(ws: Tensor, codes: Tensor, strengths: Sequence[float]) -> Tensor:
+def project_latents(ws: Tensor, codes: Tensor, strengths: Sequence[float]) -> Tensor:
     """Styles [N, L, W] drawn towards what the references' codes [K, L, W] span, row by row.
 
     A row becomes ``(1 - s) w + s p``: p is its projection, as long as w; one strength a row.
@@ -37,7 +39,7 @@ def windows(maps: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cat(quarters), maps[..., edge : edge + half, edge : edge + half]
 
 
-def related(maps: Tensor) -> Tensor:
+def self_similarity(maps: Tensor) -> Tensor:
     """Products [N, P, P] of the features of any two positions of maps [N, C, h, w]."""
     features = maps.flatten(2)
     return features.mT @ features
@@ -51,7 +53,10 @@ def self_correlation(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor
     terms = []
     for mine, other in zip(ours, theirs, strict=True):
         pooled = [windows(F.avg_pool2d(F.normalize(x, dim=1), 2)) for x in (mine, other)]
-        terms += [F.smooth_l1_loss(related(a), related(b)) for a, b in zip(*pooled, strict=True)]
+        terms += [
+            F.smooth_l1_loss(self_similarity(a), self_similarity(b))
+            for a, b in zip(*pooled, strict=True)
+        ]
     return torch.stack(terms).sum()
 
 
@@ -63,16 +68,17 @@ def blocks(maps: Tensor) -> Tensor:
     return cut.permute(0, 2, 4, 1, 3, 5).reshape(n, count**2, c, -1)
 
 
-def disturbance(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
+def disturbance_correlation(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
     """Scalar: how much relations between the places of different pictures have changed.
 
-    A sum over maps [N, C, h, w] and over the pairs of a batch of mean differences, by positions.
+    A sum over maps [N, C, h, w] and over the pairs of a batch, that of all processes, of mean
+    differences by positions. The public code divides it by six, its steps between two such losses.
     """
     total = ours[0].new_zeros(())
     for mine, other in zip(ours, theirs, strict=True):
-        a, b = (blocks(F.normalize(x, dim=1)) for x in (mine, other))
+        a, b = (blocks(distributed.gather(F.normalize(x, dim=1))) for x in (mine, other))
         for j in range(len(a) - 1):
             now, before = ((x[j].mT @ x[j + 1 :]).softmax(-1) for x in (a, b))
-            apart = (now - before).abs().flatten(1).mean(1)
-            total = total + apart.sum() * a.shape[-1]
+            change = (now - before).abs().flatten(1).mean(1)
+            total = total + change.sum() * a.shape[-1]
     return total

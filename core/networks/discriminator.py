@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from core.networks.generator import checked_channels, resolutions
 from core.networks.layers import Blur, Conv, Linear, Skip, full_precision
+from core.networks.registry import network
 
 SQRT_HALF = math.sqrt(0.5)
 
@@ -71,13 +72,13 @@ class Epilogue(nn.Module):
         self.out = Linear(channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits [N, 1]."""
         with full_precision(x):
             x = x.to(self.conv.weight.dtype)
             x = self.conv(minibatch_deviation(x, self.mbstd_group))
             return self.out(self.fc(x.flatten(1)))
 
 
+@network
 class Discriminator(nn.Module):
     """Blocks and epilogue; ``Discriminator(**d.config)`` has the same architecture as d."""
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from core.networks.generator import Generator, Trace
 from core.networks.layers import Conv, Linear, normalise
+from core.networks.registry import network
 
 EPS = 1e-5
 SMALL = 0.01  # of fresh residual convolutions, and of what is off the diagonal of fresh colours
@@ -89,6 +90,7 @@ def colour_transform(w_dim: int) -> Linear:
     return layer
 
 
+@network
 class DualStyleGAN(nn.Module):
     """A generator and its extrinsic path; ``DualStyleGAN(**g.config)`` has the same architecture.
 
@@ -226,14 +228,12 @@ class DualStyleGAN(nn.Module):
         return [structure] * self.structure_rows + [colour] * rest
 
     def _checked(self, weights: Weights) -> list[float]:
-        """One number a row."""
         listed = weights.tolist() if isinstance(weights, Tensor) else [float(w) for w in weights]
         if len(listed) != self.num_ws:
             raise ValueError(f"weights must be {self.num_ws} numbers, one a row, not {len(listed)}")
         return listed
 
     def _rows(self, ex_ws: Tensor, n: int) -> Tensor:
-        """Extrinsic styles [n, L, W]."""
         rows = ex_ws[:, None].expand(-1, self.num_ws, -1) if ex_ws.ndim == 2 else ex_ws
         if rows.shape[1:] != (self.num_ws, self.w_dim) or len(rows) not in (1, n):
             raise ValueError(

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.networks.registry import network
+
 SIDE = 8  # px of the thumbnails by which pictures are recognised
 
 
@@ -16,6 +18,7 @@ def thumbnails(pictures: Tensor) -> Tensor:
     return F.adaptive_avg_pool2d(pictures, SIDE)
 
 
+@network
 class Exemplars(nn.Module):
     """Z+ codes of K pictures; it has as many as it was last given.
 

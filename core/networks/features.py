@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from core.networks.discriminator import Discriminator
 
 
-def entering(d: Discriminator, images: Tensor) -> Iterator[tuple[int, Tensor]]:
+def block_inputs(d: Discriminator, images: Tensor) -> Iterator[tuple[int, Tensor]]:
     """Each resolution r of d, from the highest to 4, with the features [N, C, r, r] that enter it.
 
     Nothing is computed beyond what was asked for. Images are [N, 3, R, R].
@@ -26,7 +26,7 @@ def entering(d: Discriminator, images: Tensor) -> Iterator[tuple[int, Tensor]]:
 
 
 @contextmanager
-def recorded(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+def record_activations(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
     """What some layers of a network give, by name, in the order in which they give it.
 
     The mapping fills during a pass, while the context lasts. Layers of a generator's synthesis are

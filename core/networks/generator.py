@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from core import distributed
 from core.networks.layers import Linear, SynthesisLayer, ToRGB, full_precision, normalise
+from core.networks.registry import network
 from core.ops import setup_filter, upsample2d
 
 LR_MULTIPLIER = 0.01  # of the mapping network
@@ -93,7 +94,9 @@ class Mapping(nn.Module):
     @torch.no_grad()
     def track(self, w: Tensor) -> None:
         """Moves the average style towards the mean of w [N, W] or [N, L, W]."""
-        mean = distributed.mean(w.detach().reshape(-1, self.w_dim).mean(dim=0).to(self.w_avg.dtype))
+        mean = distributed.all_reduce_mean(
+            w.detach().reshape(-1, self.w_dim).mean(dim=0).to(self.w_avg.dtype)
+        )
         self.w_avg.copy_(mean.lerp(self.w_avg, W_AVG_DECAY))
 
 
@@ -211,7 +214,6 @@ class Synthesis(nn.Module):
         return names[1:]
 
     def _upsampled(self, rgb: Tensor) -> Tensor:
-        """Colours twice as large, never rounded."""
         with full_precision(rgb):
             return upsample2d(rgb, self.taps)
 
@@ -223,7 +225,6 @@ class Synthesis(nn.Module):
         given: MappingABC[str, Tensor],
         generator: torch.Generator | None,
     ) -> list[Tensor | None]:
-        """Noise maps of the block's layers."""
         maps: list[Tensor | None] = []
         for k in (1,) if r == 4 else (0, 1):
             layer = getattr(getattr(self, f"b{r}"), f"conv{k}")
@@ -255,6 +256,7 @@ class Synthesis(nn.Module):
             raise ValueError(f"no layer takes noise under the names {unknown}")
 
 
+@network
 class Generator(nn.Module):
     """Mapping and synthesis; ``Generator(**g.config)`` has the same architecture as g."""
 

@@ -39,7 +39,6 @@ def full_precision(x: Tensor) -> Iterator[None]:
 
 
 def clamped(x: Tensor, clamp: float | None) -> Tensor:
-    """What is within +-clamp; unchanged without one."""
     return x if clamp is None else x.clamp(-clamp, clamp)
 
 
@@ -64,7 +63,6 @@ class Linear(nn.Module):
         self.bias_gain = gain * lr_multiplier
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features [N, O]."""
         with full_precision(x):
             x = x.to(self.weight.dtype)
             y = torch.addmm(
@@ -129,7 +127,6 @@ class Blur(nn.Module):
         self.padding = padding
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images smaller by 3 - 2 padding."""
         if kernels(x):
             return upfirdn2d(x, self.taps, padding=self.padding)
         channels = x.shape[1]

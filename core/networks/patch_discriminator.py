@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from core.errors import UserError
 from core.networks.discriminator import Discriminator
-from core.networks.features import entering, recorded
+from core.networks.features import block_inputs, record_activations
 from core.networks.layers import SLOPE, Conv, full_precision
 
 SQRT2 = math.sqrt(2)
@@ -37,7 +37,6 @@ class Tap(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Of the convolution."""
         return f"b{self.block}.{self.layer}"
 
 
@@ -100,15 +99,15 @@ class PatchHeads(nn.Module):
         No block is computed beyond the last of them.
         """
         names = {self.taps[i].name for i in chosen}
-        with recorded(d, sorted(names)) as found:
-            for _ in entering(d, images):
+        with record_activations(d, sorted(names)) as found:
+            for _ in block_inputs(d, images):
                 if len(found) == len(names):
                     break
         return self.maps(found, chosen)
 
     def beside(self, d: Discriminator, images: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The discriminator's own logits [N, 1], and the maps at all taps, in one pass."""
-        with recorded(d, [tap.name for tap in self.taps]) as found:
+        with record_activations(d, [tap.name for tap in self.taps]) as found:
             logits = d(images)
         return logits, self.maps(found, range(len(self.taps)))
 
@@ -128,7 +127,6 @@ class Head(nn.Module):
         self.weight_gain = 1 / math.sqrt(channels * 9)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits [N, 1, r, r]."""
         with full_precision(x):
             x = x.to(self.weight.dtype)
             return F.conv2d(x, self.weight * self.weight_gain, self.bias, padding=1)
@@ -138,7 +136,6 @@ class ActivatedHead(Head):
     """The public code's head: its logits pass a leaky rectifier, so negative ones are dwarfed."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits [N, 1, r, r]."""
         return F.leaky_relu(super().forward(x), SLOPE) * SQRT2
 
 

@@ -215,6 +215,7 @@ class Guide:
     """What the shipped network that serves losses sees; read when first used."""
 
     def __init__(self) -> None:
+        self.config = {"network": "guide"}
         self.network: Perception | None = None
 
     def __call__(self, pictures: Tensor, photos: Tensor) -> Tensor:

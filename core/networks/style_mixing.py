@@ -3,19 +3,23 @@
 Departs from the paper in: one crossover for the whole batch, as in the published code.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from core.networks.generator import Mapping
-
 
 def mixed_ws(
-    mapping: Mapping, z1: Tensor, z2: Tensor, prob: float, generator: torch.Generator
+    mapping: Callable[[Tensor], Tensor],
+    z1: Tensor,
+    z2: Tensor,
+    prob: float,
+    generator: torch.Generator,
 ) -> Tensor:
     """Styles [N, L, W]: z1's, with probability ``prob`` z2's from a random row (1..L-1) on."""
     ws = mapping(z1)
     draw = torch.rand((), generator=generator, device=generator.device)
-    crossover = torch.randint(1, mapping.num_ws, (), generator=generator, device=generator.device)
+    crossover = torch.randint(1, ws.shape[1], (), generator=generator, device=generator.device)
     if draw.item() >= prob:
         return ws
     return crossed(ws, mapping(z2), int(crossover))

@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.networks.registry import network
+
 NOISE = 128
 BATCH = 128
 DECAY = 1e-5
@@ -35,11 +37,11 @@ class CodeSampler(nn.Module):
         self.lin_out = nn.Linear(NOISE, out_features, bias=False)
 
     def forward(self, noise: Tensor) -> Tensor:
-        """Codes [N, O]."""
         x = F.relu(self.bn1(self.lin1(noise)))
         return self.lin_out(F.relu(self.bn2(self.lin2(x))))
 
 
+@network
 class StyleSampler(nn.Module):
     """Noise to Z+ codes whose structure and colour are drawn apart.
 

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from core import hashing
 from core.networks.dualstylegan import DualStyleGAN
-from core.networks.encoders.compact import spread
+from core.networks.encoders.compact import w_std
 from core.networks.exemplars import Exemplars
 from core.networks.generator import Generator, rows_mapped
 from core.networks.style_sampler import NOISE, StyleSampler, learn
@@ -58,7 +58,7 @@ class StyleSampling:
         lr: first learning rate.
         halve: rounds after which it is halved.
         seed: of all that is random here.
-        samples: latents from which the spread of styles is taken.
+        samples: latents from which the deviation of styles is taken.
         optimizer: makes the optimiser of the exemplars' codes.
     """
 
@@ -79,9 +79,8 @@ class StyleSampling:
         self.optimizer = optimizer
         self.made: dict[str, StyleSampler] = {}  # one at most, by the codes that it has learnt
 
-    def spread(self, g: Generator) -> Tensor:
-        """Standard deviation [W] of a generator's styles."""
-        return spread(g, samples=self.samples, seed=self.seed)
+    def w_std(self, g: Generator) -> Tensor:
+        return w_std(g, samples=self.samples, seed=self.seed)
 
     def sampler(self, exemplars: Exemplars, device: torch.device) -> StyleSampler:
         """The network that draws codes like those of the exemplars.
@@ -92,17 +91,17 @@ class StyleSampling:
         name = hashing.of_bytes(codes.numpy().tobytes())
         given = [network for network in self.made.values() if network.given]
         if given or name not in self.made:
-            self.made = {name: given[0] if given else self._learnt(exemplars, codes)}
+            self.made = {name: given[0] if given else self._trained(exemplars, codes)}
             self.made[name].given = False
         return self.made[name].to(device)
 
-    def drawn(self, z: Tensor, exemplars: Exemplars, device: torch.device) -> Tensor:
+    def sample(self, z: Tensor, exemplars: Exemplars, device: torch.device) -> Tensor:
         """Codes [N, L, Z] of random styles, the same for the same latents z [N, Z]."""
         rng = torch.Generator().manual_seed(self.seed)
         turns = torch.randn(2, z.shape[1], NOISE, generator=rng).to(z) / z.shape[1] ** 0.5
         return self.sampler(exemplars, device)(z @ turns[0], z @ turns[1])
 
-    def _learnt(self, exemplars: Exemplars, codes: Tensor) -> StyleSampler:
+    def _trained(self, exemplars: Exemplars, codes: Tensor) -> StyleSampler:
         config = {k: v for k, v in exemplars.config.items() if k != "count"}
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
@@ -121,21 +120,20 @@ class Styles:
     Args:
         g: shows faces in them.
         exemplars: the shots as codes.
-        maker: draws styles like theirs.
-        unknown: finds the style of a picture [3, R, R] that is no exemplar.
+        sampling: draws styles like theirs.
+        embed: finds the style of a picture [3, R, R] that is no exemplar.
     """
 
     def __init__(
         self,
         g: DualStyleGAN,
         exemplars: Exemplars,
-        maker: StyleSampling,
-        unknown: Callable[[DualStyleGAN, Tensor], Tensor],
+        sampling: StyleSampling,
+        embed: Callable[[DualStyleGAN, Tensor], Tensor],
     ) -> None:
-        self.g, self.exemplars, self.maker, self.unknown = g, exemplars, maker, unknown
+        self.g, self.exemplars, self.sampling, self.embed = g, exemplars, sampling, embed
 
     def __len__(self) -> int:
-        """How many exemplars there are."""
         return len(self.exemplars)
 
     @property
@@ -144,36 +142,33 @@ class Styles:
         return self.g.generator.mapping.w_avg.expand(1, self.g.num_ws, -1)
 
     def all(self) -> Tensor:
-        """Styles [K, L, W] of the exemplars."""
         return rows_mapped(self.g.generator, self.exemplars.extrinsic.detach())
 
-    def of(self, which: int) -> Tensor:
-        """An exemplar's style."""
+    def exemplar(self, which: int) -> Tensor:
         codes = self.exemplars.extrinsic.detach()[which : which + 1]
         return rows_mapped(self.g.generator, codes)
 
     def mean(self) -> Tensor:
-        """The style half-way between all exemplars."""
         return self.all().mean(dim=0, keepdim=True)
 
-    def like(self, picture: Tensor) -> Tensor:
+    def style_of(self, picture: Tensor) -> Tensor:
         """The style of a picture [3, R, R]: an exemplar's, or of one never seen."""
         which, gap = self.exemplars.nearest(picture)
-        return self.of(which) if gap < SAME else self.unknown(self.g, picture)
+        return self.exemplar(which) if gap < SAME else self.embed(self.g, picture)
 
-    def drawn(self, z: Tensor) -> Tensor:
+    def sample(self, z: Tensor) -> Tensor:
         """Random styles [N, L, W], the same for the same latents z [N, Z]."""
-        codes = self.maker.drawn(z, self.exemplars, self.exemplars.structure.device)
+        codes = self.sampling.sample(z, self.exemplars, self.exemplars.structure.device)
         return rows_mapped(self.g.generator, codes)
 
-    def on(self, ws: Tensor, style: Tensor, strength: StyleStrength) -> Tensor:
+    def apply(self, ws: Tensor, style: Tensor, strength: StyleStrength) -> Tensor:
         """Images [N, 3, R, R] of faces ws [N, L, W] in styles [1 or N, L, W]."""
         return strength(self.g, ws, style.expand(len(ws), -1, -1))
 
-    def remembered(self, which: int, strength: StyleStrength) -> Tensor:
+    def reconstruct(self, which: int, strength: StyleStrength) -> Tensor:
         """Image [1, 3, R, R] of an exemplar: its own face in its own style."""
         face = self.exemplars.intrinsic[which : which + 1]
-        return self.on(rows_mapped(self.g.generator, face), self.of(which), strength)
+        return self.apply(rows_mapped(self.g.generator, face), self.exemplar(which), strength)
 
 
 def mixed(styles: Sequence[Tensor]) -> Tensor:

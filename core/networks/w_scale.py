@@ -10,7 +10,7 @@ from core.networks.generator import Generator
 
 
 @torch.no_grad()
-def widened(g: Generator, factor: float) -> Generator:
+def scale_w(g: Generator, factor: float) -> Generator:
     """A copy that shows at styles w what ``g`` shows at ``average + factor (w - average)``.
 
     The factor is folded into the affine layers, so that the mapping network, its average and the

@@ -39,7 +39,6 @@ def choose(name: str) -> None:
 
 
 def active(device: torch.device) -> Active:
-    """What runs on a device."""
     if _chosen == "torch":
         return Active("torch", "chosen by name")
     if _chosen == "triton":
@@ -76,7 +75,6 @@ def interpreted() -> bool:
 
 
 def _able(device: torch.device) -> str:
-    """How a chosen kernel can run on the device."""
     if interpreted():
         return "in Triton's interpreter"
     if device.type != "cuda":

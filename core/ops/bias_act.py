@@ -81,7 +81,6 @@ def bias_act(
 
 
 def _affine(x: Tensor, b: Tensor | None, gain: float) -> Tensor:
-    """``gain * (x + b)`` in one pass over x."""
     if b is None:
         return x if gain == 1 else x * gain
     return x + b if gain == 1 else torch.add(b * gain, x, alpha=gain)

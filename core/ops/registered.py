@@ -17,7 +17,6 @@ Sizes = list[int]
 
 
 def extent(size: int, taps: int, up: int, down: int, before: int, after: int) -> int:
-    """Samples that come out along one dimension."""
     return (size * up + before + after - taps) // down + 1
 
 

@@ -185,7 +185,6 @@ def _pair(factor: Factor, name: str) -> tuple[int, int]:
 
 
 def _padding(padding: Factor) -> tuple[int, int, int, int]:
-    """(x before, x after, y before, y after)."""
     values = [padding] * 4 if isinstance(padding, int) else [int(p) for p in padding]
     if len(values) == 2:
         values = [values[0], values[0], values[1], values[1]]
@@ -195,7 +194,6 @@ def _padding(padding: Factor) -> tuple[int, int, int, int]:
 
 
 def _size(f: Tensor | None) -> tuple[int, int]:
-    """(width, height) of a filter."""
     if f is None:
         return 1, 1
     return f.shape[-1], f.shape[0]

@@ -2,11 +2,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from adapters.adversarial import Batch
 from benchmarks.harness.config.build import build
 from core.errors import UserError
 from core.losses.cross_domain import Consistency, ConsistencyReleased, log_likeness, others
 from core.networks.discriminator import Discriminator
-from core.networks.features import recorded
+from core.networks.features import record_activations
 from core.networks.patch_discriminator import ActivatedHead, Head, PatchHeads, tapped, taps
 
 
@@ -21,6 +22,10 @@ def made(composed, *words, shots=3):
     adapter = build(cfg.method, source)
     adapter.prepare(torch.zeros(shots, 3, 64, 64))
     return adapter
+
+
+def batch(step=0):
+    return Batch(torch.zeros(4, 3, 64, 64), torch.arange(4), step)
 
 
 def narrow(resolution, channels=3):
@@ -101,23 +106,23 @@ def test_only_the_target_is_pulled(kind):
 def test_a_trainee_that_is_the_source_pays_nothing(composed):
     adapter = made(composed, "method=cdc")
     for _ in range(4):  # with and without mixing, with noise
-        assert abs(adapter.wanted(4, 0)[1].item()) < 1e-4
+        assert abs(adapter.g_terms(batch())["distance"].item()) < 1e-4
     with torch.no_grad():
         adapter.g.synthesis.b16.conv0.weight.add_(0.5)
-    assert adapter.wanted(4, 0)[1].item() > 1e-2
+    assert adapter.g_terms(batch())["distance"].item() > 1e-2
 
 
 def test_the_released_networks_see_noise_of_their_own(composed):
     adapter = made(composed, "method=cdc_released")
-    assert adapter.wanted(4, 0)[1].item() > 1e-3
+    assert adapter.g_terms(batch())["distance"].item() > 1e-3
 
 
 def test_the_free_fakes_are_those_of_plain_transfer(composed):
     adapter = made(composed, "method=cdc")
     start = adapter.rng.get_state()
-    fakes, ours, theirs = adapter.beside_source(4)
+    fakes, ours, theirs = adapter.paired_features(4)
     adapter.rng.set_state(start)
-    expected, _ = adapter.generate(adapter.noise(4))
+    expected = adapter.fakes(batch())
     assert torch.equal(fakes, expected)
     assert [m.shape for m in ours] == [m.shape for m in theirs]
 
@@ -125,7 +130,7 @@ def test_the_free_fakes_are_those_of_plain_transfer(composed):
 def test_a_pass_is_recorded_layer_by_layer_and_no_longer(composed):
     g = build(composed("method=cdc").source).g
     names = g.synthesis.noise_names
-    with recorded(g.synthesis, names) as found:
+    with record_activations(g.synthesis, names) as found:
         trace = g.synthesis.trace(g.mapping(torch.randn(2, 16)))
     assert list(found) == names
     assert [m.shape[-1] for m in found.values()] == [4, 8, 8, 16, 16, 32, 32, 64, 64]
@@ -174,7 +179,7 @@ def test_a_patch_teaches_what_lies_before_its_tap():
 def test_a_tap_of_a_block_is_its_branch_before_the_join():
     d = narrow(32)
     x = torch.randn(2, 3, 32, 32)
-    with recorded(d, ["b32.conv1"]) as seen:
+    with record_activations(d, ["b32.conv1"]) as seen:
         d(x)
     (found,) = tapped(seen, taps(d, [16])[:1])
     entered = d.b32.fromrgb(x)
@@ -189,7 +194,7 @@ def test_one_pass_gives_the_logits_of_pictures_and_of_patches():
     assert torch.equal(logits, d(x))
     for i, found in enumerate(maps):
         assert torch.equal(found, heads(d, x, [i])[0])
-    with recorded(d, ["b32.conv0"]) as beyond:
+    with record_activations(d, ["b32.conv0"]) as beyond:
         heads(d, x, [2])  # the branch of the first block, so that no other is computed
     assert heads.taps[2] == (64, "conv1", 32)
     assert not beyond
@@ -221,7 +226,7 @@ def test_anchor_fakes_are_of_the_anchors_and_never_mixed(composed):
                 p.zero_()
     assert adapter.anchors.shape == (3, 16)
     pictures = adapter.g(adapter.anchors, noise_mode="none")
-    shown = adapter.near_anchors(16).flatten(1)
+    shown = adapter.anchor_fakes(16).flatten(1)
     nearest = (shown[:, None] - pictures.flatten(1)).norm(dim=2).min(1)
     assert nearest.values.max() < 1e-3
     assert set(nearest.indices.tolist()) == {0, 1, 2}
@@ -240,22 +245,29 @@ def judged_by(names):
 
 def test_both_branches_judge_every_step_and_have_r1(composed):
     adapter, reals = made(composed, "method=cdc"), torch.randn(4, 3, 64, 64)
+    ids = torch.arange(4)
     for step in (0, 1):
-        names = touched(adapter, adapter.verdict(reals, step)[0])
+        names = touched(adapter, adapter.d_loss(Batch(reals, ids, step))[0])
         assert judged_by(names) == (True, True)
         assert {n.split(".")[2] for n in names if n.startswith("heads.")} == {"0", "1", "2", "3"}
-        assert judged_by(touched(adapter, adapter.roughness(reals, step))) == (True, True)
+        assert judged_by(touched(adapter, adapter.d_penalty(Batch(reals, ids, step)))) == (
+            True,
+            True,
+        )
 
 
 def test_the_released_branches_take_turns(composed):
     adapter, reals = made(composed, "method=cdc_released"), torch.randn(4, 3, 64, 64)
     assert len(adapter.heads.taps) == 1
-    turns = [judged_by(touched(adapter, adapter.verdict(reals, step)[0])) for step in range(5)]
+    ids = torch.arange(4)
+    turns = [
+        judged_by(touched(adapter, adapter.d_loss(Batch(reals, ids, step))[0])) for step in range(5)
+    ]
     assert turns == [(True, False), *[(False, True)] * 3, (True, False)]
     due = [step for step in range(160) if adapter.r1.due(step)]
     assert len(due) == 10
-    assert all(adapter.of_image(step) for step in due)  # so patches are never regularised
-    assert judged_by(touched(adapter, adapter.roughness(reals, 0))) == (True, False)
+    assert all(adapter.is_image_step(step) for step in due)  # so patches are never regularised
+    assert judged_by(touched(adapter, adapter.d_penalty(Batch(reals, ids, 0)))) == (True, False)
 
 
 def test_the_released_training_starts_from_the_last_weights(composed):
@@ -265,4 +277,4 @@ def test_the_released_training_starts_from_the_last_weights(composed):
         source.raw.synthesis.b4.const.add_(1)
     adapter = build(cfg.method, source)
     assert torch.equal(adapter.g.synthesis.b4.const, source.raw.synthesis.b4.const)
-    assert torch.equal(adapter.judged().synthesis.b4.const, source.g.synthesis.b4.const)
+    assert torch.equal(adapter.eval_generator().synthesis.b4.const, source.g.synthesis.b4.const)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from adapters.adversarial import Batch
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.validation import flat
 from benchmarks.harness.data.domains.base import LazyShots
@@ -114,37 +115,44 @@ def test_a_mirrored_shot_is_turned_back(adapter):
 
 def test_no_style_is_the_sources_picture_and_a_mean_style_is_the_default(adapter):
     ws = adapter.source.g.mapping(torch.randn(2, 16))
-    nothing = adapter.styles.on(ws, adapter.styles.of(0), StyleStrength(0.0, 0.0, 0.0, 1.0))
+    nothing = adapter.styles.apply(
+        ws, adapter.styles.exemplar(0), StyleStrength(0.0, 0.0, 0.0, 1.0)
+    )
     assert torch.equal(nothing, adapter.source.g.synthesis(ws))
-    mean = torch.cat([adapter.styles.of(k) for k in range(SHOTS)]).mean(0, keepdim=True)
-    unnamed = adapter.styles.on(ws, mean, adapter.unnamed_strength)
+    mean = torch.cat([adapter.styles.exemplar(k) for k in range(SHOTS)]).mean(0, keepdim=True)
+    unnamed = adapter.styles.apply(ws, mean, adapter.unnamed_strength)
     torch.testing.assert_close(adapter.render(ws), unnamed)
     both = torch.cat([ws, mean.expand(2, -1, -1)], dim=1)
-    torch.testing.assert_close(adapter.render(both), adapter.styles.on(ws, mean, adapter.strength))
+    torch.testing.assert_close(
+        adapter.render(both), adapter.styles.apply(ws, mean, adapter.strength)
+    )
 
 
 def test_with_preserved_colours_the_styles_colours_do_nothing(adapter):
     ws = adapter.source.g.mapping(torch.randn(2, 16))
-    one, other = adapter.styles.of(0), adapter.styles.of(0).clone()
+    apply = adapter.styles.apply
+    one, other = adapter.styles.exemplar(0), adapter.styles.exemplar(0).clone()
     other[:, adapter.g.structure_rows :] += 1
     keep = StyleStrength(1.0, 1.0, 1.0, 1.0)
-    assert torch.equal(adapter.styles.on(ws, one, keep), adapter.styles.on(ws, other, keep))
+    assert torch.equal(apply(ws, one, keep), apply(ws, other, keep))
     take = StyleStrength(1.0, 1.0, 0.0, 1.0)
-    assert not torch.equal(adapter.styles.on(ws, one, take), adapter.styles.on(ws, other, take))
+    assert not torch.equal(
+        adapter.styles.apply(ws, one, take), adapter.styles.apply(ws, other, take)
+    )
 
 
 def test_preserved_colours_are_the_photos_own_however_the_face_is_truncated(adapter):
-    ws, style = adapter.source.g.mapping(torch.randn(2, 16)), adapter.styles.of(0)
-    g, psi = adapter.judged(), 0.5
+    ws, style = adapter.source.g.mapping(torch.randn(2, 16)), adapter.styles.exemplar(0)
+    g, psi = adapter.eval_generator(), 0.5
     average, cut = g.generator.mapping.w_avg, g.structure_rows
     rows = torch.cat([style.expand(2, -1, -1)[:, :cut], ws[:, cut:]], dim=1)
     wanted = g.synthesis(average + psi * (ws - average), rows, g.weights(1.0, 1.0))
-    found = adapter.styles.on(ws, style, StyleStrength(1.0, 1.0, 1.0, psi))
+    found = adapter.styles.apply(ws, style, StyleStrength(1.0, 1.0, 1.0, psi))
     torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
 
 
 def test_styles_are_mixed_in_equal_parts(adapter):
-    a, b = adapter.styles.of(0), adapter.styles.of(1)
+    a, b = adapter.styles.exemplar(0), adapter.styles.exemplar(1)
     assert torch.equal(mixed([a]), a)
     torch.testing.assert_close(mixed([a, b]), (a + b) / 2)
     torch.testing.assert_close(mixed([a, a, b]), (2 * a + b) / 3)
@@ -153,24 +161,24 @@ def test_styles_are_mixed_in_equal_parts(adapter):
 def test_an_exemplar_is_remembered_with_its_own_face(adapter):
     whole = StyleStrength(1.0, 1.0, 0.0, 1.0)
     ws = rows_mapped(adapter.source.g, adapter.exemplars.intrinsic[1:2])
-    shown = adapter.styles.remembered(1, whole)
-    assert torch.equal(shown, adapter.styles.on(ws, adapter.styles.of(1), whole))
+    shown = adapter.styles.reconstruct(1, whole)
+    assert torch.equal(shown, adapter.styles.apply(ws, adapter.styles.exemplar(1), whole))
     assert len(adapter.styles) == SHOTS
 
 
 def test_random_styles_are_those_of_the_sampler_that_was_read_with_the_codes(adapter, composed):
     cfg = composed("method=dualstylegan", "method.styles.sampler_steps=2")
     other, z = build(cfg.method, build(cfg.source)), torch.randn(2, 16)
-    drawn, networks = adapter.styles.drawn(z), adapter.export()
+    drawn, networks = adapter.styles.sample(z), adapter.export()
     with torch.no_grad():
         networks["sampler"].colour.lin_out.weight.add_(1)  # as only the file knows it
     for name, network in other.export().items():
         network.load_state_dict(networks[name].state_dict())
-    assert torch.equal(other.styles.drawn(z), adapter.styles.drawn(z))
-    assert not torch.allclose(other.styles.drawn(z), drawn)
+    assert torch.equal(other.styles.sample(z), adapter.styles.sample(z))
+    assert not torch.allclose(other.styles.sample(z), drawn)
     with torch.no_grad():
         other.exemplars.colour.add_(1)  # as training would
-    assert not torch.equal(other.styles.drawn(z), adapter.styles.drawn(z))
+    assert not torch.equal(other.styles.sample(z), adapter.styles.sample(z))
 
 
 def test_the_result_of_a_run_is_read_back_without_making_anything(adapter, composed, tmp_path):
@@ -198,23 +206,23 @@ def test_the_structure_transform_is_averaged_too(adapter):
 
 def test_faces_and_results_of_a_step_share_their_styles(adapter):
     ids = torch.tensor([0, 1, 2, 0])
-    ws, ex_ws = adapter.stages[0].draw(ids, paired=True)
+    ws, ex_ws = adapter.draw(Batch(pictures(4), ids, step=adapter.paired_every - 1)).styles
     cut = adapter.recoloured_from
     codes = rows_mapped(adapter.source.g, adapter.exemplars.intrinsic[ids])
     torch.testing.assert_close(ws[:, :cut], codes[:, :cut])
     assert not torch.allclose(ws[:, cut:], codes[:, cut:])
     styles = rows_mapped(adapter.source.g, adapter.exemplars.extrinsic[ids])
-    spread = ((ex_ws - styles) / adapter.spread).std()
+    spread = ((ex_ws - styles) / adapter.w_std).std()
     assert 0.08 < spread < 0.12
 
 
 def test_a_picture_names_its_own_style_and_a_new_one_gets_one(adapter):
     shots = pictures()
-    assert torch.equal(adapter.styles.like(shots[1]), adapter.styles.of(1))
+    assert torch.equal(adapter.styles.style_of(shots[1]), adapter.styles.exemplar(1))
     new = pictures(1, seed=8)[0]
-    style = adapter.styles.like(new)
+    style = adapter.styles.style_of(new)
     assert style.shape == (1, adapter.g.num_ws, 16)
-    assert all(not torch.equal(style, adapter.styles.of(k)) for k in range(SHOTS))
+    assert all(not torch.equal(style, adapter.styles.exemplar(k)) for k in range(SHOTS))
 
 
 def test_exemplars_take_a_state_of_any_number_of_pictures():

@@ -29,7 +29,7 @@ def left(adapter):
     g = adapter.source.g
     ws = g.mapping(torch.randn(32, g.z_dim, generator=torch.Generator().manual_seed(9)))
     adapter.encoder.eval()
-    found = adapter.apart(adapter.encoder.styles(g, g.synthesis(ws)), ws).item()
+    found = adapter.w_distance(adapter.encoder.styles(g, g.synthesis(ws)), ws).item()
     adapter.encoder.train()
     return found
 

@@ -8,10 +8,10 @@ from adapters.jojogan import (
     ColourPreservingRows,
     IdentityTerm,
     StyleRows,
-    exchanged,
-    seen,
+    discriminator_features,
+    feature_l1,
+    mix_codes,
     sides_of,
-    unlike,
 )
 from benchmarks.harness.config.build import build
 from core.errors import UserError
@@ -77,7 +77,7 @@ def test_alpha_is_the_strength_of_the_style():
     codes, w, rows = torch.randn(2, 10, 4), torch.randn(2, 4), [3, 5]
     rest = [i for i in range(10) if i not in rows]
     for alpha in (0.0, 0.25, 1.0):
-        mixed = exchanged(codes, w, rows, alpha)
+        mixed = mix_codes(codes, w, rows, alpha)
         assert torch.equal(mixed[:, rest], codes[:, rest])
         torch.testing.assert_close(
             mixed[:, rows], torch.lerp(codes[:, rows], w[:, None].expand(-1, 2, -1), alpha)
@@ -92,7 +92,7 @@ def test_features_are_compared_at_shares_of_the_pictures_side():
 def test_the_features_are_those_that_the_discriminator_computes(composed):
     d = build(composed("method=jojogan").source).d
     images = torch.randn(2, 3, 64, 64)
-    found, everything = seen(d, images, [32, 8]), d.features(images)[1]
+    found, everything = discriminator_features(d, images, [32, 8]), d.features(images)[1]
     assert sorted(found) == [8, 32]
     assert all(torch.equal(found[r], everything[r]) for r in found)
 
@@ -100,8 +100,8 @@ def test_the_features_are_those_that_the_discriminator_computes(composed):
 def test_the_distance_is_a_mean_over_sides_of_mean_differences():
     ours = {8: torch.zeros(2, 3, 8, 8), 4: torch.zeros(2, 5, 4, 4)}
     theirs = {8: torch.full((2, 3, 8, 8), -1.0), 4: torch.full((2, 5, 4, 4), 3.0)}
-    assert unlike(ours, theirs).item() == 2
-    assert unlike(ours, ours).item() == 0
+    assert feature_l1(ours, theirs).item() == 2
+    assert feature_l1(ours, ours).item() == 0
 
 
 def test_identity_is_one_minus_the_cosine():
@@ -131,7 +131,7 @@ def trained(adapter, steps, batch=4):
 def test_an_untrained_network_keeps_identity_and_draws_nothing_for_it(composed):
     plain = made(composed, "method=jojogan_released", "method.rows.row=5")
     known = made(composed, "method=jojogan", "method.halvings=[1,3,4,5]")
-    first, second = trained(plain, 1).losses, trained(known, 1).losses
+    first, second = trained(plain, 1).terms, trained(known, 1).terms
     assert second["identity"].item() == pytest.approx(0, abs=1e-5)  # same codes, same noise
     assert first["style"].item() == second["style"].item() > 0
     assert torch.equal(plain.rng.get_state(), known.rng.get_state())
@@ -157,9 +157,9 @@ def test_each_reference_has_its_own_code_and_features(composed):
     adapter = made(composed, "method=jojogan", shots=3)
     assert adapter.codes.shape == (3, 10, 16)
     assert not torch.equal(adapter.codes[0], adapter.codes[1])
-    shown = [getattr(adapter, f"wanted{side}") for side in adapter.sides]
+    shown = [getattr(adapter, f"features{side}") for side in adapter.sides]
     assert [tuple(x.shape[::2]) for x in shown] == [(3, s) for s in adapter.sides]
-    assert not any(key.startswith(("codes", "wanted")) for key in adapter.state_dict())
+    assert not any(key.startswith(("codes", "features")) for key in adapter.state_dict())
 
 
 def test_the_mapping_network_is_not_counted(composed):

@@ -21,7 +21,7 @@ def paired(composed):
 def test_a_named_latent_begins_with_its_normals_and_has_the_usual_length(paired):
     adapter, _ = paired()
     normals = torch.rand(50, 3, generator=torch.Generator().manual_seed(1)) * 2 - 1
-    z = adapter.named(normals)
+    z = adapter.latents_of(normals)
     assert torch.equal(z[:, :3], normals)
     assert torch.allclose(z.square().mean(dim=1), torch.ones(50), atol=1e-5)
 
@@ -29,7 +29,7 @@ def test_a_named_latent_begins_with_its_normals_and_has_the_usual_length(paired)
 def test_normals_longer_than_the_latent_are_refused(paired):
     adapter, _ = paired()
     with pytest.raises(ValueError, match="leave no room"):
-        adapter.named(torch.randn(2, adapter.source.g.z_dim))
+        adapter.latents_of(torch.randn(2, adapter.source.g.z_dim))
 
 
 def test_the_distance_of_a_picture_from_itself_is_nothing(paired):
@@ -73,6 +73,6 @@ def test_the_regression_tells_pictures_apart_by_their_numbers(paired):
     build(cfg.machine.trainer, callbacks=[], logger=False).fit(adapter, datamodule=data)
     adapter.eval()
     with torch.no_grad():
-        black, white = adapter.sample(adapter.named(data.two.known)).mean(dim=(1, 2, 3))
+        black, white = adapter.sample(adapter.latents_of(data.two.known)).mean(dim=(1, 2, 3))
     assert float(black) < -0.3 < 0.3 < float(white)
     assert all(torch.equal(a, b) for a, b in zip(d_before, adapter.d.parameters(), strict=True))

@@ -1,4 +1,4 @@
-"""The games before DualStyleGAN's training: in parts that a small device holds, and resumed."""
+"""What trains before DualStyleGAN: in parts that a small device holds, and resumed."""
 
 import copy
 
@@ -16,7 +16,7 @@ BATCH, SHOTS = 4, 3
 
 @pytest.fixture
 def begun(composed, tmp_path):
-    """Begins a game by name, with steps of plain gradient descent unless Adam is asked for."""
+    """Begins a training by name, with steps of plain gradient descent unless Adam is asked for."""
     words = [f"method.pretraining.{name}.batch_size={BATCH}" for name in ("transfer", "tuning")]
     cfg = composed("method=dualstylegan", "source.mbstd_group=1", *words)
     for key, value in flat(cfg).items():
@@ -28,7 +28,7 @@ def begun(composed, tmp_path):
     shots = torch.rand(SHOTS, 3, source.resolution, source.resolution, generator=rng) * 2 - 1
 
     def begin(name, optimiser=torch.optim.SGD):
-        how = {f"{player}_optimizer": optimiser for player in "gd"} if optimiser else {}
+        how = {f"{network}_optimizer": optimiser for network in "gd"} if optimiser else {}
         if name == "tuning":
             return pretraining.tuning(source, shots, seed=0, **how)
         dual = DualStyleGAN.untrained(source.g, res_index=4)
@@ -38,17 +38,17 @@ def begun(composed, tmp_path):
     return begin
 
 
-def moved(game, before):
+def moved(training, before):
     """How far every parameter has gone."""
     return {
         f"{name}.{key}": value - before[name][key]
         for name in ("g", "d")
-        for key, value in game.networks[name].named_parameters()
+        for key, value in getattr(training, name).named_parameters()
     }
 
 
-def started(game):
-    return {name: dict(copy.deepcopy(game.networks[name]).named_parameters()) for name in "gd"}
+def started(training):
+    return {name: dict(copy.deepcopy(getattr(training, name)).named_parameters()) for name in "gd"}
 
 
 def test_a_batch_in_parts_moves_everybody_as_the_whole_batch_does(begun, monkeypatch):
@@ -56,7 +56,7 @@ def test_a_batch_in_parts_moves_everybody_as_the_whole_batch_does(begun, monkeyp
     start = started(whole)
     whole.step(0)
     seen = []
-    split.networks["d"].register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    split.d.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
     monkeypatch.setattr(pretraining, "AT_ONCE", 3)
     split.step(0)
     assert set(seen) == {3, 1}
@@ -68,17 +68,17 @@ def test_a_batch_in_parts_moves_everybody_as_the_whole_batch_does(begun, monkeyp
 
 def test_parts_may_share_what_their_styles_come_from(begun, monkeypatch):
     monkeypatch.setattr(pretraining, "AT_ONCE", 3)
-    game = begun("tuning")
-    start = started(game)
-    game.step(0)
-    way = moved(game, start)
+    training = begun("tuning")
+    start = started(training)
+    training.step(0)
+    way = moved(training, start)
     assert way["g.mapping.fc0.weight"].abs().max() > 0
     assert way["g.synthesis.b4.const"].abs().max() > 0
     assert all(each.isfinite().all() for each in way.values())
 
 
 @pytest.mark.parametrize("name", ["tuning", "transfer"])
-def test_a_game_goes_on_from_its_state_as_if_it_had_not_ended(begun, name):
+def test_a_training_goes_on_from_its_state_as_if_it_had_not_ended(begun, name):
     whole, killed, resumed = (begun(name, optimiser=None) for _ in range(3))
     for number in range(3):
         whole.step(number)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from adapters.structure import apart
+from adapters.structure import multi_resolution_mse
 from benchmarks.harness.config.build import build
 from core.errors import UserError
 
@@ -17,8 +17,7 @@ def made(composed, *words):
 
 
 def energy(adapter):
-    z = adapter.noise(4)
-    return adapter.penalty(z, adapter.g.mapping(z), torch.zeros(()))
+    return adapter.structure_term(adapter.noise(4))
 
 
 def test_a_trainee_that_is_the_source_pays_nothing(composed):
@@ -59,8 +58,8 @@ def test_the_weight_multiplies_the_loss(composed):
 def test_distances_add_up_over_resolutions():
     ours = {4: torch.zeros(2, 3, 4, 4), 8: torch.zeros(2, 3, 8, 8)}
     theirs = {4: torch.full((2, 3, 4, 4), 2.0), 8: torch.full((2, 3, 8, 8), 3.0)}
-    assert apart(ours, theirs, [4]).item() == 4
-    assert apart(ours, theirs, [4, 8]).item() == 13
+    assert multi_resolution_mse(ours, theirs, [4]).item() == 4
+    assert multi_resolution_mse(ours, theirs, [4, 8]).item() == 13
 
 
 @pytest.mark.parametrize(

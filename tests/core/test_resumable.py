@@ -1,5 +1,6 @@
 """Stages are done once, continued after a kill, and their names say all that determines them."""
 
+from dataclasses import dataclass
 from functools import partial
 
 import pytest
@@ -34,52 +35,64 @@ class Walk:
         return {"place": self.place}
 
 
-def silent(done, total):
+def silent(done):
     pass
 
 
 def test_a_killed_stage_goes_on_and_ends_where_it_would_have_ended(tmp_path):
-    whole = resumable.completed(Walk(), tmp_path / "whole", 3, silent, "walk")
+    whole = resumable.run_or_load(Walk(), tmp_path / "whole", 3, silent, "walk")
     killed = Walk()
     killed.ends_at = 7
     with pytest.raises(KeyboardInterrupt):
-        resumable.completed(killed, tmp_path / "killed", 3, silent, "walk")
+        resumable.run_or_load(killed, tmp_path / "killed", 3, silent, "walk")
     again = Walk()
-    resumed = resumable.completed(again, tmp_path / "killed", 3, silent, "walk")
+    resumed = resumable.run_or_load(again, tmp_path / "killed", 3, silent, "walk")
     assert again.done == 4  # from step 6 on, the last that was written
     assert torch.equal(resumed["place"], whole["place"])
     assert not list(tmp_path.glob("*.unfinished"))
 
 
 def test_a_finished_stage_is_not_done_again(tmp_path):
-    first = resumable.completed(Walk(), tmp_path / "walk", 3, silent, "a walk")
+    first = resumable.run_or_load(Walk(), tmp_path / "walk", 3, silent, "a walk")
     second = Walk()
     assert torch.equal(
-        resumable.completed(second, tmp_path / "walk", 3, silent, "a walk")["place"], first["place"]
+        resumable.run_or_load(second, tmp_path / "walk", 3, silent, "a walk")["place"],
+        first["place"],
     )
     assert second.done == 0
-    assert resumable.name_in(tmp_path / "walk") == "a walk"
+    assert resumable.key_of(tmp_path / "walk") == "a walk"
 
 
 @pytest.mark.parametrize("name", ["walk.unfinished", "walk"])
 def test_a_damaged_file_means_to_begin_anew(tmp_path, name):
     (tmp_path / name).write_bytes(b"\0" * 1000)
     stage = Walk()
-    resumable.completed(stage, tmp_path / "walk", 3, silent, "walk")
+    resumable.run_or_load(stage, tmp_path / "walk", 3, silent, "walk")
     assert stage.done == stage.steps
 
 
+@dataclass(frozen=True)
 class Numbers:
-    def __init__(self, value, network=None) -> None:
-        self.value, self.network, self._seen = value, network, object()
+    value: object
 
 
-def test_a_name_changes_with_every_number_and_with_nothing_else():
-    def name(value, network=None, lr=0.1):
-        return resumable.named(part=Numbers(value, network), make=partial(Numbers, value=lr))
+class Encoder:
+    def __init__(self, sha256):
+        self.config, self._network = {"sha256": sha256}, object()
 
-    assert name(1) == name(1) == name(1, torch.nn.Linear(2, 2))
-    assert len({name(1), name(2), name([1, 2]), name(1, lr=0.2)}) == 4
+
+def test_a_key_changes_with_every_number_and_with_nothing_else():
+    def key(value, sha256="a", lr=0.1):
+        make = partial(Numbers, value=lr)
+        return resumable.cache_key(part=Numbers(value), encode=Encoder(sha256), make=make)
+
+    assert key(1) == key(1)
+    assert len({key(1), key(2), key([1, 2]), key(1, lr=0.2), key(1, "b")}) == 5
+
+
+def test_an_object_that_does_not_say_what_it_is_determined_by_has_no_key():
+    with pytest.raises(TypeError, match="Walk has no config"):
+        resumable.cache_key(part=Walk())
 
 
 def test_rows_that_come_by_turns_move_as_if_each_had_an_adam_of_its_own():

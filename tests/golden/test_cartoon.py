@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from adapters.structure import apart
+from adapters.structure import multi_resolution_mse
 from core.convert import FORMATS
 from core.editing import sefa
 from core.networks import layer_swap
@@ -68,7 +68,7 @@ def test_the_structure_loss_of_features_and_its_gradient_norms(levels, double):
     ours, theirs = (
         g.synthesis.trace(g.mapping(z1), "none", until=at[-1]).features for g in (target, source)
     )
-    loss = apart(ours, theirs, at)
+    loss = multi_resolution_mse(ours, theirs, at)
     check(case, "loss", loss, double)
     for name, features in (("source", theirs[at[-1]]), ("target", ours[at[-1]])):
         check(case, f"feat_{name}", shown(case, name, features), double)

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from adapters.jojogan import ColourPreservingRows, StyleRows, exchanged, seen, sides_of, unlike
+from adapters.jojogan import (
+    ColourPreservingRows,
+    StyleRows,
+    discriminator_features,
+    feature_l1,
+    mix_codes,
+    sides_of,
+)
 from core.networks.generator import Mapping
 from tests.golden import formula
 from tests.golden.cases import CASES, FOLDER, JOJO, ROSINALITY_256, check, cut, network, statistics
@@ -52,7 +59,7 @@ def test_codes_exchange_the_rows_of_the_public_code(case, double):
     kind = ColourPreservingRows if recipe["preserve_colour"] else StyleRows
     rows = kind(row=7).of(count)
     codes = tensor(formula.normal("open/F", f"latents{count}", [2, count, 512]), double)
-    mixed = exchanged(codes, styles(double), rows, recipe["alpha"])
+    mixed = mix_codes(codes, styles(double), rows, recipe["alpha"])
     check(case, "mixed", mixed, double)
     check(case, "swapped", np.array(rows), double)
 
@@ -67,10 +74,13 @@ def test_the_loss_of_discriminator_features_and_its_gradient(double):
         for key, cell in (("target", 16), ("fake", 8))
     )
     sides = sides_of(256, [1, 3, 4, 5])
-    ours, theirs = seen(d, fake.requires_grad_(), sides), seen(d, target, sides)
-    loss = unlike(ours, theirs)
+    ours, theirs = (
+        discriminator_features(d, fake.requires_grad_(), sides),
+        discriminator_features(d, target, sides),
+    )
+    loss = feature_l1(ours, theirs)
     check(case, "loss", loss, double)
-    each = torch.stack([unlike({r: ours[r]}, theirs) for r in sides])
+    each = torch.stack([feature_l1({r: ours[r]}, theirs) for r in sides])
     check(case, "per_layer", each, double)
     (slope,) = torch.autograd.grad(loss, fake)
     check(case, "image_grad_norm", slope.double().norm(), double, 1e-4)

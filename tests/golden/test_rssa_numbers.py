@@ -33,7 +33,7 @@ def test_styles_are_drawn_towards_the_span_of_the_codes(count, double):
     codes = torch.cat([normal(f"code{i}", [1, 14, 512], double) for i in CODES[count]])
     w = normal("w", [3, 512], double)[:, None].repeat(1, 14, 1)
     for key, ws in (("w", w), ("wplus", normal("wp", [2, 14, 512], double))):
-        found = structural_alignment.compressed(ws, codes, STRENGTHS)
+        found = structural_alignment.project_latents(ws, codes, STRENGTHS)
         check(f"E.rssa_projection.{count}", key, found, double)
 
 
@@ -47,12 +47,17 @@ def test_the_self_correlation_of_the_maps_at_64_px(double):
 @PRECISIONS
 def test_the_disturbance_correlation_whole_and_in_blocks(double):
     ours, theirs = maps("E.rssa_disturbance", "dis", double)
-    small = structural_alignment.disturbance(ours[:2], theirs[:2])
+    small = structural_alignment.disturbance_correlation(ours[:2], theirs[:2])
     check("E.rssa_disturbance", "sum_small", small, double)
-    check("E.rssa_disturbance", "sum_all", structural_alignment.disturbance(ours, theirs), double)
+    check(
+        "E.rssa_disturbance",
+        "sum_all",
+        structural_alignment.disturbance_correlation(ours, theirs),
+        double,
+    )
 
 
 def test_equal_maps_lose_nothing():
     ours, _ = maps("E.rssa_self", "self", True)
     assert structural_alignment.self_correlation(ours, ours) == 0
-    assert structural_alignment.disturbance(ours, ours) == 0
+    assert structural_alignment.disturbance_correlation(ours, ours) == 0

@@ -15,7 +15,6 @@ from benchmarks.harness.records.run_id import WEIGHTS
 from core import atomic
 from core.networks.dualstylegan import DualStyleGAN
 from core.paths import ROOT
-from core.progress import told
 
 LIMIT = 8 * 2**20  # bytes of a shipped stage II
 ENCODER = ("method=encoder_zplus", "data=parafaces_photo", "eval=smoke", "existing=replace")
@@ -30,8 +29,8 @@ def make(words: Sequence[str]) -> list[str]:
     source = build(cfg.source)
     cache = build(cfg.method, source).pretraining
     dual = DualStyleGAN.untrained(source.g, res_index=cfg.method.res_index)
-    cache.path(source, dual, told)
-    trained = cache.file(cache.path_name(source, dual))
+    cache.structure_transfer(source, dual)
+    trained = cache.path_of(cache.structure_transfer_key(source, dual))
     if not trained.is_file():
         return [*lines, f"{cache.pretrained} is shipped already."]
     data = trained.read_bytes()

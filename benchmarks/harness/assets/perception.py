@@ -27,12 +27,12 @@ from benchmarks.harness.assets.accuracy import accuracy, means
 from benchmarks.harness.assets.augmentation import FaceAugmentation
 from benchmarks.harness.assets.faces import Faces, rendered
 from benchmarks.harness.config.files import Config, resolved, with_words
-from benchmarks.harness.io.progress import bar
 from benchmarks.harness.records.provenance import environment
 from core import atomic, hashing
 from core.errors import UserError
 from core.networks.perception import Perception, read, save
 from core.paths import CONF, ROOT
+from core.progress import bar
 
 MAX_GRADIENT_NORM = 5.0  # so that one odd batch does not move the network far
 

@@ -14,7 +14,7 @@ from benchmarks.harness.evaluation import feature_store
 from benchmarks.harness.evaluation.gallery import Gallery, Metric, Result, measure
 from benchmarks.harness.evaluation.measure import NotFinite
 from benchmarks.harness.io import contact_sheet
-from benchmarks.harness.io.progress import bar
+from core.progress import bar
 
 COLUMNS, BANDS = 10, 3  # of the contact sheet
 COMPARED = 1000  # pictures at most, to see whether they differ at all

@@ -39,7 +39,7 @@ def recall(adapter: Any, folder: Path) -> dict[str, Any]:
 
 def apply(swap: Swap, adapter: Any) -> dict[str, nn.Module]:
     """Swap layers of the adapter's evaluated generator; what can be written of it, by name."""
-    generator = adapter.judged()
+    generator = adapter.eval_generator()
     if not isinstance(generator, Generator):
         raise UserError(f"{type(adapter).__name__} has no generator whose layers can be swapped.")
     install(swap(adapter.source.g, generator), generator)

@@ -11,9 +11,9 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
 from benchmarks.harness.io.external_weights import OptionalFile
-from benchmarks.harness.io.progress import bar, console
 from core import atomic, hashing
 from core.errors import UserError
+from core.progress import bar, console
 
 BLOCK = 1 << 20  # bytes
 TIMEOUT = 30  # seconds without a byte

@@ -79,7 +79,7 @@ def evaluate_run(cfg: Config, run: RunId) -> Numbers:
 def of_styles(run: RunId, adapter: Any, domain: Any, photos: Tensor, shots: Tensor) -> Numbers:
     """Of a method whose exemplars are styles: photos in each, the strengths, the faces behind."""
     styles, ws = adapter.styles, adapter.source.invert(photos)
-    rows = [styles.of(k) for k in range(len(shots))]
+    rows = [styles.exemplar(k) for k in range(len(shots))]
     results = in_styles(styles, ws, rows, adapter.strength)
     title = f"{run.title}: photos, then each in the styles above"
     save_table(run.folder / "matrix.png", title, shots, photos, results)
@@ -153,7 +153,7 @@ def destylised(adapter: Any, domain: Any) -> tuple[dict[str, float], list[Tensor
     """
     g = adapter.source.g
     shots = domain.shots.to(adapter.device)
-    faces = g.synthesis(adapter.judged().mapping(adapter.exemplars.intrinsic))
+    faces = g.synthesis(adapter.eval_generator().mapping(adapter.exemplars.intrinsic))
     inverted = g.synthesis(adapter.source.invert(shots))
     pictures = [shots, inverted, faces]
     if not getattr(domain, "style", ""):

@@ -78,19 +78,19 @@ def named_styles(
     named = []
     for word in words:
         if word == RANDOM:
-            rows = styles.drawn(torch.randn(1, styles.g.z_dim, generator=rng))
-            picture = styles.on(styles.average_face, rows, whole)
+            rows = styles.sample(torch.randn(1, styles.g.z_dim, generator=rng))
+            picture = styles.apply(styles.average_face, rows, whole)
         elif re.fullmatch(r"[+-]?\d{1,9}", word):
             shot, count = int(word), len(styles)
             if not 0 <= shot < count:
                 raise UserError(
                     f"--style {shot}: the styles of this run are numbered 0 to {count - 1}."
                 )
-            rows, picture = styles.of(shot), styles.remembered(shot, whole)
+            rows, picture = styles.exemplar(shot), styles.reconstruct(shot, whole)
         else:
             picture = read_picture(word, framing, generator.resolution)
             progress(f"Finding the style of {word}.")
-            rows = styles.like(picture[0])
+            rows = styles.style_of(picture[0])
         named.append(NamedStyle(word, rows, picture.clamp(-1, 1)))
     return named
 
@@ -115,6 +115,6 @@ def with_style(
     style = mixed([each.rows for each in styles]) if styles else adapter.styles.mean()
 
     def stylise(photos: Tensor) -> Tensor:
-        return adapter.styles.on(generator.source.invert(photos), style, strength)
+        return adapter.styles.apply(generator.source.invert(photos), style, strength)
 
     return replace(generator, stylise=stylise)

@@ -67,7 +67,7 @@ class BareGenerator(nn.Module):
             )
         self.source, self.g = source, g
 
-    def judged(self) -> Generator:
+    def eval_generator(self) -> Generator:
         return self.g
 
     def stylise(self, photos: Tensor) -> Tensor:

@@ -16,13 +16,13 @@ TILE = 96
 
 def in_styles(styles: Styles, ws: Tensor, rows: list[Tensor], strength: StyleStrength) -> Tensor:
     """Faces ws [P, L, W] in each of K styles [1, L, W]: images [P, K, 3, R, R]."""
-    return torch.stack([styles.on(ws, each, strength) for each in rows], dim=1).clamp(-1, 1)
+    return torch.stack([styles.apply(ws, each, strength) for each in rows], dim=1).clamp(-1, 1)
 
 
 def in_strengths(styles: Styles, ws: Tensor, style: Tensor, strength: StyleStrength) -> Tensor:
     """Faces ws [P, L, W] in one style, its structure weighing 0 to 1: [P, STRENGTHS, 3, R, R]."""
     strengths = [strength._replace(structure=float(w)) for w in torch.linspace(0, 1, STRENGTHS)]
-    return torch.stack([styles.on(ws, style, each) for each in strengths], dim=1).clamp(-1, 1)
+    return torch.stack([styles.apply(ws, style, each) for each in strengths], dim=1).clamp(-1, 1)
 
 
 def table(title: str, heads: Tensor, photos: Tensor, results: Tensor, tile: int) -> Image.Image:

@@ -11,12 +11,12 @@ from typing import Any
 import lightning as L
 import torch
 
-from benchmarks.harness.io.progress import console
 from benchmarks.harness.io.signals import Signals
 from benchmarks.harness.training import seeds
 from benchmarks.harness.training.monitor import TrainingMonitor
 from core import atomic, distributed, hashing
 from core.errors import UserError
+from core.progress import console
 
 MAGIC = b"styleshift checkpoint 1 "
 KEPT = 2
@@ -157,7 +157,7 @@ class Checkpoints(L.Callback):
         # All processes hold the same; none goes on, or leaves, before the first one wrote it.
         exists = distributed.rank() > 0 or self.write(pl_module)
         written = torch.tensor(float(exists), device=pl_module.device)
-        distributed.agree([written])
+        distributed.broadcast_([written])
         if written:
             self.saved = pl_module.images_seen
 

@@ -13,9 +13,9 @@ from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from benchmarks.harness.io import contact_sheet
-from benchmarks.harness.io.progress import console
 from core import atomic
 from core.errors import UserError
+from core.progress import console
 
 PICTURES = ("made", "all", "none")
 

@@ -95,4 +95,4 @@ class Training:
         self.adapter = self.new_adapter()
         self.inputs.prepare(self.adapter, self.device)
         if state:
-            self.adapter.recall(state["adapter"])
+            self.adapter.load_networks(state["adapter"])

@@ -16,9 +16,9 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
-from benchmarks.harness.io.progress import bar, console
 from benchmarks.harness.training.curves import TrainingCurves
 from core import distributed
+from core.progress import bar, console
 
 CHANCE = 2 * math.log(2)  # the logistic loss of a discriminator that says 0 to everything
 COLLAPSED, DEAD = 0.01, 1e-4
@@ -73,7 +73,9 @@ class AsyncScalars:
         scalars = [torch.as_tensor(v).detach().float().reshape(()) for v in numbers.values()]
         away = next((s.device for s in scalars if s.device.type != "cpu"), torch.device("cpu"))
         packed = torch.stack([s.to(away, non_blocking=True) for s in scalars])
-        distributed.average([packed])  # so that all processes see the same, and the same fault
+        distributed.all_reduce_mean_(
+            [packed]
+        )  # so that all processes see the same, and the same fault
         event = None
         if away.type == "cuda":
             host = torch.empty(packed.shape, pin_memory=True)
@@ -136,7 +138,7 @@ class TrainingMonitor(L.Callback):
         self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Begin to copy the step's numbers; look at those that have arrived."""
-        numbers = {**pl_module.gradients, **pl_module.readings()}
+        numbers = {**pl_module.gradient_norms, **pl_module.scalars()}
         self.scalars.send(pl_module.images_seen, numbers)
         self.inspect(wait=False)
 
@@ -150,7 +152,7 @@ class TrainingMonitor(L.Callback):
             for name, value in numbers.items():
                 if not math.isfinite(value):
                     raise Diverged(images, f"{name} is {value} after {images:,} images.")
-            shown = {k: v for k, v in numbers.items() if k not in self.module.gradients}
+            shown = {k: v for k, v in numbers.items() if k not in self.module.gradient_norms}
             self.bar.update(images, **shown)
             self.curves.add(images, shown)
             self.check_collapse(images, shown.get("loss_d", math.nan))

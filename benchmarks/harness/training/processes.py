@@ -27,11 +27,12 @@ from typing import Any, NoReturn
 from lightning.pytorch.utilities import rank_zero_only
 from torch import distributed as dist
 
-from benchmarks.harness.io import progress, terminal
+from benchmarks.harness.io import terminal
 from benchmarks.harness.io.signals import ANEW, Signals, Stopped
 from benchmarks.harness.training import strategy as ddp
 from benchmarks.harness.training.loop import Training
 from benchmarks.harness.training.monitor import Diverged
+from core import progress
 from core.errors import UserError
 
 START = "forkserver"  # one process imports everything once, and is never used itself

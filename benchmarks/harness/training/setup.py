@@ -11,10 +11,10 @@ from typing import Any
 import lightning as L
 import torch
 
-from benchmarks.harness.io.progress import bar
 from benchmarks.harness.training import seeds
 from core import ops
 from core.allocator import keep_freed_memory
+from core.progress import bar
 
 
 @dataclass(frozen=True)

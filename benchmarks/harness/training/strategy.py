@@ -12,7 +12,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch import nn
 
 from core import distributed
-from core.distributed import Rows
+from core.distributed import ShardedRandom
 from core.errors import UserError
 
 
@@ -62,11 +62,11 @@ class MultiOptimizerDDP(DDPStrategy):
     def configure_ddp(self) -> None:
         """The model stays as it is; what was prepared may differ in its last bits on GPUs."""
         assert self.model is not None
-        distributed.agree([*self.model.parameters(), *self.model.buffers()])
+        distributed.broadcast_([*self.model.parameters(), *self.model.buffers()])
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
         """One step on this process's rows."""
-        with Rows():
+        with ShardedRandom():
             return super().training_step(*args, **kwargs)
 
 

@@ -19,8 +19,10 @@ from torch import Tensor, nn
 
 from core.errors import UserError
 from core.networks.generator import Generator
+from core.networks.registry import library_network
 
 
+@library_network
 class Compact(nn.Module):
     """Photos [N, 3, R, R] to rows in W+, as offsets from the average style.
 
@@ -110,7 +112,7 @@ class Compact(nn.Module):
     def attend(self, g: Generator, *, samples: int, seed: int) -> None:
         """Learn the average and the spread of a generator's styles."""
         self.average.copy_(g.mapping.w_avg)
-        self.spread.copy_(spread(g, samples=samples, seed=seed))
+        self.spread.copy_(w_std(g, samples=samples, seed=seed))
 
     def check(self, g: Generator) -> None:
         """Refuse a generator that the encoder was not trained for."""
@@ -121,6 +123,7 @@ class Compact(nn.Module):
             )
 
 
+@library_network
 class CompactZPlus(Compact):
     """The same network with latents [N, L, Z] as codes: every row passes the mapping network.
 
@@ -149,7 +152,7 @@ def same_average(average: Tensor, g: Generator) -> bool:
 
 
 @torch.no_grad()
-def spread(g: Generator, *, samples: int, seed: int) -> Tensor:
+def w_std(g: Generator, *, samples: int, seed: int) -> Tensor:
     """Standard deviation [W] of the styles of latents drawn from a seed."""
     rng = torch.Generator().manual_seed(seed)
     z = torch.randn(samples, g.z_dim, generator=rng)

@@ -31,7 +31,6 @@ class Attention(nn.Module):
         self.fc2 = nn.Conv2d(channels // REDUCTION, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features [N, C, H, W]."""
         squeezed = x.mean((2, 3), keepdim=True)
         return x * self.fc2(F.relu(self.fc1(squeezed))).sigmoid()
 
@@ -69,7 +68,6 @@ def stem(in_channels: int) -> nn.Sequential:
 
 
 def trunk() -> nn.Sequential:
-    """The 24 units."""
     units, before = [], 64
     for channels, count in STAGES:
         for i in range(count):

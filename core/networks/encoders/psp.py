@@ -38,7 +38,6 @@ class RowHead(nn.Module):
         self.linear = Linear(WIDTH, w_dim)
 
     def forward(self, features: Tensor) -> Tensor:
-        """The row [N, W]."""
         return self.linear(self.convs(features).flatten(1))
 
 

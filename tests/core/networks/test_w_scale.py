@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from core.networks.generator import Generator
-from core.networks.w_scale import widened
+from core.networks.w_scale import scale_w
 
 CHANNELS = {4: 8, 8: 8, 16: 4}
 
@@ -22,15 +22,15 @@ def g():
 def test_a_widened_generator_shows_what_its_model_shows_farther_out(g, factor):
     z = torch.randn(3, 8, dtype=torch.float64)
     there = g.synthesis(g.mapping(z, truncation_psi=factor))
-    torch.testing.assert_close(widened(g, factor)(z), there, atol=1e-10, rtol=1e-10)
+    torch.testing.assert_close(scale_w(g, factor)(z), there, atol=1e-10, rtol=1e-10)
 
 
 def test_the_model_itself_is_left_alone(g):
     before = {k: v.clone() for k, v in g.state_dict().items()}
-    widened(g, 2.0)
+    scale_w(g, 2.0)
     assert all(torch.equal(v, before[k]) for k, v in g.state_dict().items())
 
 
 def test_the_average_face_stays(g):
     average = g.mapping.w_avg.expand(1, g.num_ws, -1)
-    torch.testing.assert_close(widened(g, 1.7).synthesis(average), g.synthesis(average))
+    torch.testing.assert_close(scale_w(g, 1.7).synthesis(average), g.synthesis(average))

@@ -28,8 +28,8 @@ def test_stage_two_is_shipped_and_from_then_on_found(call, tmp_path):
     assert f"{shipped.stat().st_size:,} bytes" in said
     (made,) = cache.iterdir()
     assert shipped.read_bytes() == made.read_bytes()
-    assert resumable.name_in(shipped) == made.stem
-    assert {name[:2] for name in resumable.kept(shipped)} == {"g.", "d."}
+    assert resumable.key_of(shipped) == made.stem
+    assert {name[:2] for name in resumable.load(shipped)} == {"g.", "d."}
     made.unlink()
     assert "is shipped already" in call()
     assert not list(cache.iterdir())

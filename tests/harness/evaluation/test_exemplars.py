@@ -25,12 +25,12 @@ def test_a_matrix_has_a_row_for_each_photo_and_a_strip_begins_without_structure(
     codes = torch.randn(shape, generator=rng)
     adapter.exemplars.fill(codes, codes.flip(0), torch.rand(SHOTS, 3, 8, 8, generator=rng))
     styles, ws = adapter.styles, adapter.source.g.mapping(torch.randn(2, 16, generator=rng))
-    rows = [styles.of(k) for k in range(SHOTS)]
+    rows = [styles.exemplar(k) for k in range(SHOTS)]
     with torch.no_grad():
         matrix = in_styles(styles, ws, rows, adapter.strength)
         strengths = in_strengths(styles, ws, rows[1], adapter.strength)
-        one = styles.on(ws[1:], rows[2], adapter.strength).clamp(-1, 1)
-        none = styles.on(ws, rows[1], adapter.strength._replace(structure=0.0)).clamp(-1, 1)
+        one = styles.apply(ws[1:], rows[2], adapter.strength).clamp(-1, 1)
+        none = styles.apply(ws, rows[1], adapter.strength._replace(structure=0.0)).clamp(-1, 1)
     assert matrix.shape == (2, SHOTS, 3, SIDE, SIDE)
     torch.testing.assert_close(matrix[1, 2], one[0], atol=1e-5, rtol=1e-4)
     assert strengths.shape == (2, STRENGTHS, 3, SIDE, SIDE)

@@ -59,7 +59,7 @@ def finished(composed, tmp_path):
         adapter = build(cfg.method, given)
         adapter.prepare(domain.shots)
         with torch.no_grad():
-            for parameter in adapter.judged().parameters():
+            for parameter in adapter.eval_generator().parameters():
                 parameter += 0.05 * torch.randn_like(parameter)
         plain = ids.unaddressed(ids.spell_infinity(OmegaConf.to_container(cfg, resolve=True)))
         record = pages.record(method, data, 0, 0.1, source=source, config=plain) | changed

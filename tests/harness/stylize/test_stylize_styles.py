@@ -54,7 +54,7 @@ def adapter(cfg, shots):
     codes = torch.randn(2, SHOTS, made.g.num_ws, made.g.z_dim, generator=rng)
     made.exemplars.fill(*codes, thumbnails(as_images(pixels)))
     with torch.no_grad():
-        for parameter in made.judged().residuals.parameters():
+        for parameter in made.eval_generator().residuals.parameters():
             parameter.mul_(1.5)
     return made.eval()
 
@@ -96,17 +96,17 @@ def faces(adapter, shots):
 
 def drawn(adapter, ws, style, **changes):
     with torch.no_grad():
-        return to_uint8(adapter.styles.on(ws, style, adapter.strength._replace(**changes)))[0]
+        return to_uint8(adapter.styles.apply(ws, style, adapter.strength._replace(**changes)))[0]
 
 
 def test_a_number_picks_the_style_of_a_shot_in_the_dose_that_is_asked(
     shown, adapter, faces, tmp_path
 ):
-    ws, two = faces(picture(tmp_path / "in" / "a.png")), adapter.styles.of(2)
+    ws, two = faces(picture(tmp_path / "in" / "a.png")), adapter.styles.exemplar(2)
     found = shown("--style", 2, "--structure", 0.75, "--color", 1)
     assert near(found, drawn(adapter, ws, two, structure=0.75))
     assert not near(found, drawn(adapter, ws, two))
-    assert not near(found, drawn(adapter, ws, adapter.styles.of(1), structure=0.75))
+    assert not near(found, drawn(adapter, ws, adapter.styles.exemplar(1), structure=0.75))
     kept = shown("--style", 2, "--preserve-colour")
     assert near(kept, drawn(adapter, ws, two, preserve=1.0))
     with torch.no_grad():
@@ -116,7 +116,7 @@ def test_a_number_picks_the_style_of_a_shot_in_the_dose_that_is_asked(
 
 def test_several_styles_are_mixed(shown, adapter, faces, tmp_path):
     ws = faces(picture(tmp_path / "in" / "a.png"))
-    one, two = adapter.styles.of(1), adapter.styles.of(2)
+    one, two = adapter.styles.exemplar(1), adapter.styles.exemplar(2)
     found = shown("--style", 1, "--style", 2, "--style", 2)
     assert near(found, drawn(adapter, ws, mixed([one, two, two])))
 
@@ -136,7 +136,7 @@ def test_a_picture_gives_its_style_and_that_of_a_shot_is_recognised(
     assert near(shown("--style", shots / "1.png"), shown("--style", 1))
     new = as_images(picture(tmp_path / "new.png", seed=40)[None])
     ws = faces(picture(tmp_path / "in" / "a.png"))
-    wanted = drawn(adapter, ws, adapter.styles.like(new[0]))
+    wanted = drawn(adapter, ws, adapter.styles.style_of(new[0]))
     assert near(shown("--style", tmp_path / "new.png"), wanted)
 
 
@@ -158,16 +158,16 @@ def test_a_matrix_shows_photos_by_styles_and_doses_from_none_to_all(
     assert [len(top), *map(len, rows)] == [3, 3, 3]
     whole = adapter.strength._replace(structure=1.0, colour=1.0)
     with torch.no_grad():
-        remembered = to_uint8(adapter.styles.remembered(0, whole))[0]
+        remembered = to_uint8(adapter.styles.reconstruct(0, whole))[0]
     assert near(np.asarray(top[2]), remembered)
     for row, photo in zip(rows, pixels, strict=True):
         assert near(np.asarray(row[0]), photo)
         for tile, which in zip(row[1:], (2, 0), strict=True):
-            wanted = drawn(adapter, faces(photo), adapter.styles.of(which))
+            wanted = drawn(adapter, faces(photo), adapter.styles.exemplar(which))
             assert near(np.asarray(tile), wanted)
     ((_, *strengths),) = cut(tmp_path / "to" / "strengths.png")
     first, last = np.asarray(strengths[1][1]), np.asarray(strengths[1][-1])
-    two = adapter.styles.of(2)
+    two = adapter.styles.exemplar(2)
     assert near(first, drawn(adapter, faces(pixels[1]), two, structure=0.0))
     assert near(last, drawn(adapter, faces(pixels[1]), two))
     assert sorted(p.name for p in (tmp_path / "to").iterdir()) == ["matrix.png", "strengths.png"]

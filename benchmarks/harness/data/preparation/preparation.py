@@ -21,9 +21,9 @@ from benchmarks.harness.data.preparation import shot_lists
 from benchmarks.harness.data.preparation.archive import Archive, put
 from benchmarks.harness.data.preparation.shot_lists import ShotLists
 from benchmarks.harness.data.preparation.survey import Survey
-from benchmarks.harness.io.progress import bar
 from core import hashing
 from core.errors import UserError
+from core.progress import bar
 
 MD5 = re.compile(rb"(?<![0-9a-fA-F])[0-9a-f]{32}(?![0-9a-fA-F])")
 OTHERS = "-reference"

@@ -1,0 +1,1 @@
+"""Directions in style space that change one thing about a picture, found without training."""

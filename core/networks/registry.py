@@ -1,0 +1,44 @@
+"""The network classes that a weights file may name: none but those that say so themselves.
+
+A file says which networks it holds, so it decides what is built. It may only choose among classes
+that were registered where they are defined, which is when their module is imported; it cannot have
+a module imported.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from torch import nn
+
+M = TypeVar("M", bound=type[nn.Module])
+
+NETWORKS: dict[str, type[nn.Module]] = {}
+"""All of them, by name."""
+
+LIBRARY_BUILT: set[str] = set()
+"""Those whose layers a library builds from what their configuration says (timm's trunks)."""
+
+
+def network(kind: M) -> M:
+    """Class decorator: ``kind(**network.config)`` has the same architecture, whoever wrote it.
+
+    Raises:
+        TypeError: another class has this name.
+    """
+    known = NETWORKS.setdefault(kind.__name__, kind)
+    if known is not kind and known.__module__ != kind.__module__:
+        raise TypeError(f"{known.__module__} and {kind.__module__} both name {kind.__name__}.")
+    NETWORKS[kind.__name__] = kind
+    return kind
+
+
+def library_network(kind: M) -> M:
+    """The same for a class whose layers a library builds: not for files of unknown origin."""
+    LIBRARY_BUILT.add(kind.__name__)
+    return network(kind)
+
+
+def self_contained() -> dict[str, type[nn.Module]]:
+    """Those that a file of unknown origin may name."""
+    return {name: kind for name, kind in NETWORKS.items() if name not in LIBRARY_BUILT}
