@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.harness.config.cli import command
 from benchmarks.harness.io import locks
 from benchmarks.harness.leaderboard import csv_json, html, latex, markdown, readme
 from benchmarks.harness.leaderboard.selection import Content, Selection, gather
@@ -54,14 +55,15 @@ def printed(content: Content, form: str) -> str:
     return writers[form](grids, contests, figures)
 
 
-def command(words: list[str]) -> None:
-    """One call."""
+@command()
+def main(words: list[str]) -> int:
+    """Write the tables that are asked for."""
     asked = arguments(words)
     if asked.readme:
         path = asked.folder / "README.md"
         put(path, readme.text(asked.folder))
         print(path)
-        return
+        return 0
     content = gather(
         Selection(
             folder=asked.folder,
@@ -81,6 +83,7 @@ def command(words: list[str]) -> None:
         put(asked.to, text)
     else:
         sys.stdout.write(text)
+    return 0
 
 
 def put(path: Path, text: str) -> None:
@@ -89,17 +92,6 @@ def put(path: Path, text: str) -> None:
         locks.put(path, text.encode())
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}.") from error
-
-
-def main() -> None:
-    """The command line; what the user can mend is said in one sentence."""
-    try:
-        command(sys.argv[1:])
-    except UserError as error:
-        print(f"styleshift: {error}", file=sys.stderr)
-        sys.exit(2)
-    except BrokenPipeError:
-        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -6,17 +6,18 @@ One HTML file that needs no server, no network and nothing beside it.
 from __future__ import annotations
 
 import argparse
-import sys
 import webbrowser
 from pathlib import Path
 
+from benchmarks.harness.config.cli import command
 from benchmarks.harness.io import locks
 from benchmarks.harness.report.page import render
 from core.errors import UserError
 
 
-def command(words: list[str]) -> Path:
-    """One call; where the page lies."""
+@command()
+def main(words: list[str]) -> int:
+    """Write the page, and say where it lies."""
     parser = argparse.ArgumentParser("python -m benchmarks.report", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("results"), help="of the results")
     parser.add_argument("--to", type=Path, metavar="FILE", help="instead of report/index.html")
@@ -34,16 +35,7 @@ def command(words: list[str]) -> Path:
     print(f"{path} ({len(page.encode()) / 1e6:.1f} MB)")
     if asked.open:
         webbrowser.open(path.resolve().as_uri())
-    return path
-
-
-def main() -> None:
-    """The command line; what the user can mend is said in one sentence."""
-    try:
-        command(sys.argv[1:])
-    except UserError as error:
-        print(f"styleshift: {error}", file=sys.stderr)
-        sys.exit(2)
+    return 0
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from benchmarks.harness.config import help_page
 from benchmarks.harness.config.cli import command, status_of
 from benchmarks.harness.config.compose import Composition, compose, composition
 from benchmarks.harness.io.signals import Signals
+from core.errors import UserError
 from core.paths import CONF
 
 FAILED = 3  # exit status of a run that diverged
@@ -45,6 +46,8 @@ def main(words: list[str]) -> int:
     job = compose(asked.words)
     if asked.cfg:
         part = OmegaConf.select(job.cfg, asked.package) if asked.package else job.cfg
+        if not isinstance(part, DictConfig):
+            raise UserError(f"There is no group {asked.package!r} to show.")
         print(OmegaConf.to_yaml(part, resolve=asked.resolve), end="")
         return 0
     return conduct(job, many=False)
@@ -64,7 +67,10 @@ def multirun(words: list[str]) -> int:
     compose([word for word in words if word.lstrip("+~").startswith("hydra")])  # checks its node
     os.environ["HYDRA_FULL_ERROR"] = "1"  # what is wrong is for our frame to say
     sys.argv[1:] = ["--multirun", *words]
-    hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
+    try:
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
+    except SystemExit as leaving:  # of a task in this process, which has said why
+        return int(leaving.code or 0)
     return 0
 
 

@@ -1,88 +1,153 @@
+"""Who may import whom: the rooms, the wings of the harness, the commands; and who reads words."""
+
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from core.paths import ROOT
 
-FORBIDDEN = {
-    "core": {"adapters", "benchmarks", "lightning", "hydra", "omegaconf", "wandb"},
-    "adapters": {"benchmarks", "hydra", "omegaconf", "wandb"},
-    "benchmarks": {"adapters", "tests"},
+ROOMS = {
+    "core": {"core"},
+    "adapters": {"adapters", "core"},
+    "benchmarks/parafaces": {"core", "benchmarks.parafaces"},
+    "benchmarks/harness": {"core", "benchmarks.harness", "benchmarks.parafaces"},
 }
+"""What of ours a room may import; adapters are named by configurations and imported by nobody."""
+
+BELOW_PARAFACES = {"core.atomic", "core.errors", "core.hashing", "core.paths"}
+"""Of core, what people are drawn with: no network."""
+
+WINGS = (
+    "io",
+    "records",
+    "config",
+    "data",
+    "alignment",
+    "evaluation",
+    "training",
+    "leaderboard",
+    "stylize",
+    "report",
+    "export",
+    "speed",
+    "assets",
+    "sweep",
+    "experiment",
+)
+"""Of the harness, from the lowest up: each imports itself and those before it."""
+
+CONFIGURATION = {"hydra", "omegaconf"}
+FOREIGN = {
+    "core": {"lightning", "wandb", *CONFIGURATION},
+    "adapters": {"wandb", *CONFIGURATION},
+    "benchmarks": {"tests"},
+}
+COMMANDS = sorted(ROOT.glob("benchmarks/[a-z]*.py"))
 
 
-def imported(path: Path) -> set[str]:
-    names = set()
+def files(room):
+    return sorted((ROOT / room).rglob("*.py"))
+
+
+def module(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module(path) for room in ("core", "adapters", "benchmarks") for path in files(room)}
+
+
+def imported(path):
+    """Modules that a file imports, at its top or later."""
+    found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module.split(".")[0])
-    return names
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path} imports relatively"
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else node.module for name in inner}
+    return found
 
 
-@pytest.mark.parametrize("package", FORBIDDEN)
-def test_imports_point_down_only(package):
-    files = list((ROOT / package).rglob("*.py"))
-    assert files
-    for path in files:
-        assert not imported(path) & FORBIDDEN[package], path
+def tops(path):
+    return {name.split(".")[0] for name in imported(path)}
 
 
-def test_hydra_is_imported_by_commands_and_the_wing_that_reads_configuration():
-    allowed = {ROOT / "benchmarks", ROOT / "benchmarks/harness/config"}
-    users = {p for p in (ROOT / "benchmarks").rglob("*.py") if "hydra" in imported(p)}
-    assert {path.parent for path in users} <= allowed | {ROOT / "benchmarks/harness/sweep"}
+def inside(name, rooms):
+    return any(f"{name}.".startswith(f"{room}.") for room in rooms)
 
 
-COMMANDS = sorted(path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py"))
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_import_what_lies_below_them(room):
+    for path in files(room):
+        ours = {name for name in imported(path) if name in MODULES}
+        assert all(inside(name, ROOMS[room]) for name in ours), path
 
 
-def modules(path: Path) -> set[str]:
-    """Dotted names of what a file imports, as modules or from them."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return names
+def test_people_are_drawn_without_networks():
+    for path in files("benchmarks/parafaces"):
+        core = {name for name in imported(path) if inside(name, ["core"])}
+        assert core <= BELOW_PARAFACES, path
 
 
-def test_nothing_imports_a_command():
-    commands = {f"benchmarks.{name}" for name in COMMANDS}
-    for package in FORBIDDEN:
-        for path in (ROOT / package).rglob("*.py"):
-            own = f"benchmarks.{path.stem}"  # Hydra's launchers want the task by its name
-            assert not (modules(path) & commands) - {own}, path
+@pytest.mark.parametrize("room", FOREIGN)
+def test_libraries_stay_where_they_belong(room):
+    for path in files(room):
+        assert not tops(path) & FOREIGN[room], path
 
 
-HEAVY_HELP = {"doctor", "leaderboard", "prepare", "report"}
-"""Commands that import at once what they work with."""
-HEAVY = ("torch", "lightning", "timm", "matplotlib", "numba", "scipy", "torchvision")
+def test_configuration_is_read_by_its_wing_and_by_commands():
+    allowed = {*files("benchmarks/harness/config"), *COMMANDS}
+    users = {
+        p for p in files("benchmarks") if {n.split(".")[0] for n in imported(p)} & CONFIGURATION
+    }
+    assert users <= allowed, users - allowed
 
 
-def loaded(code: str) -> set[str]:
-    """Which heavy libraries a process has imported when it has run ``code``."""
-    words = [sys.executable, "-c", f"{code}\nprint('\\n', *sys.modules)"]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
-    return set(done.stdout.splitlines()[-1].split()) & set(HEAVY)
+def wing(name):
+    return name.split(".")[2]
 
 
-def test_a_commands_help_imports_nothing_heavy():
-    code = f"""
-import contextlib, importlib, sys
-for name in {sorted(set(COMMANDS) - HEAVY_HELP)}:
-    with contextlib.suppress(SystemExit):
-        importlib.import_module(f"benchmarks.{{name}}").main(["--help"])
-"""
-    assert not loaded(code)
+def test_wings_import_down_only():
+    upward = []
+    for path in files("benchmarks/harness"):
+        if module(path) == "benchmarks.harness":
+            continue
+        own = WINGS.index(wing(module(path)))
+        names = {n for n in imported(path) if n in MODULES and inside(n, ["benchmarks.harness"])}
+        above = [n for n in names if n.count(".") > 1 and WINGS.index(wing(n)) > own]
+        upward += [f"{module(path)} imports {name}" for name in above]
+    assert not upward, "\n".join(upward)
 
 
-def test_faces_are_rendered_without_torch():
-    render = "render(parameters(np.arange(1), np.zeros(1, int)), 'photo', 32)"
-    code = "import sys\nimport numpy as np\nfrom benchmarks.parafaces import parameters, render\n"
-    assert not loaded(code + render) & {"torch", "lightning"}
+def test_no_module_is_imported_in_a_circle():
+    paths = {module(p): p for room in ("core", "adapters", "benchmarks") for p in files(room)}
+    edges = {name: (imported(path) & MODULES) - {name} for name, path in paths.items()}
+    while free := [name for name, below in edges.items() if not below & edges.keys()]:
+        for name in free:
+            del edges[name]
+    assert not edges, f"{sorted(edges)} wait for one another"
+
+
+def test_no_command_imports_another_and_nothing_imports_a_command():
+    commands = {module(path) for path in COMMANDS} - {"benchmarks"}
+    for path in files("benchmarks"):
+        itself = {"benchmarks.run"} if path == ROOT / "benchmarks" / "run.py" else set()
+        assert not imported(path) & commands - itself, path
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path.stem)
+def test_a_command_is_framed(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    framed = [node for node in tree.body if isinstance(node, ast.FunctionDef) and any(
+        isinstance(d, ast.Call) and getattr(d.func, "id", "") == "command"
+        for d in node.decorator_list)]  # fmt: skip
+    assert [node.name for node in framed] == ["main"]
+    assert not any(isinstance(node, ast.ClassDef) for node in tree.body)
+
+
+def test_the_search_sees_imports_within_functions():
+    path = Path(__file__).parent / "helpers" / "weights.py"
+    assert "torch" in tops(path)

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from benchmarks.harness.io import locks
 from benchmarks.parafaces.march import CHANNELS
 from benchmarks.parafaces.parameters import TABLE, parameters
 from benchmarks.parafaces.picture import Progress, Rendering, check, fill, layout
 from benchmarks.parafaces.truth import LANDMARKS
+from core import atomic
 from core.errors import UserError
 
 # Raise when any picture changes, so that what older code has rendered is not taken for it.
@@ -124,7 +124,7 @@ def _as_written(place: Path, names: tuple[str, ...], stamps: tuple[tuple[int, ..
         return json.loads((place / SUMS).read_text(encoding="utf-8")) == actual
     except FileNotFoundError:
         with suppress(OSError):
-            locks.put(place / SUMS, json.dumps(actual).encode())
+            atomic.write(place / SUMS, json.dumps(actual).encode())
         return True
     except (OSError, ValueError):
         return False
@@ -185,6 +185,6 @@ def _move(work: Path, place: Path) -> None:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
         else:
-            locks.settle(place.parent)
+            atomic.settle(place.parent)
             return
     raise OSError(errno.EBUSY, "another process keeps writing there")

@@ -50,5 +50,5 @@ def write(folder, runs):
 
 
 def printed(capsys, folder, *words):
-    leaderboard.command(["--folder", str(folder), *words])
+    leaderboard.main.run(["--folder", str(folder), *words])
     return capsys.readouterr().out

@@ -25,6 +25,7 @@ EXCEPT = {
     ROOT / "core" / "convert" / "machine.py": {"pickletools"},
     ROOT / "tests/helpers/checkpoints.py": {"pickle"},
     ROOT / "tests/helpers/hostile.py": {"pickle", "pickle.loads"},
+    ROOT / "tests/test_docs.py": {"exec", "compile"},  # the examples of our own pages
 }
 CALLS = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "yaml.load",
          "yaml.unsafe_load", "torch.hub.load", "subprocess.getoutput",
@@ -107,6 +108,8 @@ def test_every_yaml_names_only_what_it_may(composed, group):
         "torch.ops.load_library", "torch", "core", "core..weights", "core.no_such_thing",
         "corex.source.load", "adapters.finetune", "core.source.load.__globals__", 5,
         "hydra.utils.instantiate", "lightning.pytorch.cli.LightningCLI",
+        "torch.optim.SGD", "torch.nn.Linear", "lightning.LightningModule", "timm.create_model",
+        "lightning.pytorch.callbacks.ModelCheckpoint",
     ],
 )  # fmt: skip
 def test_a_foreign_target_is_refused_wherever_it_stands(target):
@@ -115,7 +118,7 @@ def test_a_foreign_target_is_refused_wherever_it_stands(target):
             targets.check(place)
 
 
-@pytest.mark.parametrize("target", ["torch.optim.Adam", "lightning.Trainer", "core.source.load"])
+@pytest.mark.parametrize("target", [*targets.FOREIGN, "core.source.load"])
 def test_targets_of_the_project_and_its_libraries_are_taken(target):
     targets.check({"_target_": target})
 
@@ -127,6 +130,33 @@ def test_a_foreign_target_is_not_called_from_the_command_line(styleshift, tmp_pa
     assert "method.ema.then._target_=os.makedirs is refused" in said
     assert not (tmp_path / "called").exists()
     assert styleshift("+method.ema._args_=[1]")[0] == 2
+
+
+@pytest.mark.parametrize("many", [(), ("-m",)])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "+hydra.callbacks.x={{_target_:os.makedirs,name:{called}}}",
+        "hydra.launcher._target_=os.makedirs",
+        "hydra.sweeper._target_=os.makedirs",
+        "+hydra.job_logging.handlers.x={{class:os.makedirs,name:{called}}}",
+        "hydra.searchpath=['file://{called}']",
+    ],
+)
+def test_nothing_of_hydras_own_node_is_called(styleshift, tmp_path, word, many):
+    word = word.format(called=tmp_path / "called")
+    status, said = styleshift(word, *many)
+    assert status == 2
+    assert "is refused: " in said
+    assert "hydra." in said
+    assert not (tmp_path / "called").exists()
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("option", ["--experimental-rerun=x", "--config-dir=x", "-cp=x"])
+def test_options_of_hydra_that_read_other_files_are_unknown(styleshift, option):
+    with pytest.raises(SystemExit, match="2"):
+        styleshift(option)
 
 
 def test_a_zip_whose_names_point_outside_writes_nothing_there(styleshift, root, tmp_path):

@@ -17,13 +17,13 @@ from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
-from omegaconf import OmegaConf
 from PIL import Image
 
 from benchmarks.harness.alignment.landmarks import faces
 from benchmarks.harness.alignment.landmarks_file import LandmarksFile
 from benchmarks.harness.alignment.mtcnn import MTCNN
 from benchmarks.harness.alignment.mtcnn_networks import load
+from benchmarks.harness.config import files
 from benchmarks.harness.io import external_weights
 from core.errors import UserError
 from core.paths import CONF
@@ -150,7 +150,7 @@ def detector(name: str, landmarks: str | Path = "") -> Detector:
             f"{', '.join(DETECTORS)}."
         )
     try:
-        return DETECTORS[name](OmegaConf.load(NUMBERS))
+        return DETECTORS[name](files.load(NUMBERS))
     except (RuntimeError, OSError) as fault:  # of a package, about its model
         reason = str(fault).rstrip(".")
         raise UserError(f"The detector {name} cannot be used: {reason}.") from fault
@@ -158,10 +158,9 @@ def detector(name: str, landmarks: str | Path = "") -> Detector:
 
 def traces(name: str) -> dict[str, str]:
     """For a record: checksums of the files that a detector looks through, and of its numbers."""
-    files = [external_weights.entry(file) for file in FILES.get(name, ())]
-    found = {file.file: external_weights.sha256(file.path) for file in files}
-    content = OmegaConf.to_container(OmegaConf.load(NUMBERS))
-    assert isinstance(content, dict)
+    entries = [external_weights.entry(file) for file in FILES.get(name, ())]
+    found = {file.file: external_weights.sha256(file.path) for file in entries}
+    content = files.plain(NUMBERS)
     if name in content:
         numbers = json.dumps(content[name], sort_keys=True)
         found[f"{NUMBERS.name}: {name}"] = hashlib.sha256(numbers.encode()).hexdigest()

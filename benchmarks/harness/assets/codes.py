@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig
 from torch import Tensor
 
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.compose import compose
+from benchmarks.harness.config.files import Config
 from benchmarks.harness.io import contact_sheet
 from core.errors import UserError
 from core.inversion.inverter import save_codes
@@ -23,7 +23,7 @@ def make(words: Sequence[str]) -> list[str]:
     return [write_codes(compose(words).cfg)]
 
 
-def write_codes(cfg: DictConfig) -> str:
+def write_codes(cfg: Config) -> str:
     """Invert the test people of the data; a sentence on the file and its error.
 
     Raises:

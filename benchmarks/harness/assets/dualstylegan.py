@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig
 
 from benchmarks.harness.assets import encoder
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.compose import compose, preferring
+from benchmarks.harness.config.files import Config
 from benchmarks.harness.records.run_id import WEIGHTS
 from core import atomic
 from core.networks.dualstylegan import DualStyleGAN
@@ -41,7 +41,7 @@ def make(words: Sequence[str]) -> list[str]:
     return [*lines, f"{cache.pretrained} ({len(data):,} bytes)"]
 
 
-def make_encoder(cfg: DictConfig, source: str) -> list[str]:
+def make_encoder(cfg: Config, source: str) -> list[str]:
     """Train and ship the encoder into Z+, where there is none."""
     asset = ROOT / cfg.method.pretraining.destylise.encode.encoder
     if asset.is_file():

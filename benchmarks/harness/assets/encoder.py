@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig
 from torch import Tensor
 
 from benchmarks.harness.assets import codes
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.compose import compose, preferring
+from benchmarks.harness.config.files import Config
 from benchmarks.harness.records import record as records
 from benchmarks.harness.records.run_id import WEIGHTS
 from core import atomic, hashing, weights
@@ -69,7 +69,7 @@ def ship(trained: Path, asset: Path, limit: int) -> list[str]:
     return [f"{asset} has {size:,} bytes" + (f", more than {limit:,}." if size > limit else ".")]
 
 
-def measure(cfg: DictConfig, run: str, asset: Path) -> dict[str, Any]:
+def measure(cfg: Config, run: str, asset: Path) -> dict[str, Any]:
     """The record of an encoder as it was shipped."""
     source, domain = build(cfg.source), build(cfg.data)
     photos = torch.cat(list(domain.photos()))[: cfg.eval.photos]

@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
 from benchmarks import parafaces
 from benchmarks.harness.assets.accuracy import accuracy, means
 from benchmarks.harness.assets.augmentation import FaceAugmentation
 from benchmarks.harness.assets.faces import Faces, rendered
+from benchmarks.harness.config.files import Config, resolved, with_words
 from benchmarks.harness.io.progress import bar
 from benchmarks.harness.records import record
 from core import atomic, hashing
@@ -44,9 +44,7 @@ def make(words: Sequence[str]) -> list[str]:
         UserError: there is no such network, or the record cannot be written.
         OmegaConfBaseException: there is no such option.
     """
-    cfg: Any = OmegaConf.load(CONF / "perception.yaml")
-    OmegaConf.set_struct(cfg, True)
-    cfg = OmegaConf.merge(cfg, OmegaConf.from_dotlist(list(words)))
+    cfg = with_words(CONF / "perception.yaml", words)
     path, report = train_and_measure(build_network(cfg), cfg)
     try:
         atomic.write(path, (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
@@ -55,11 +53,11 @@ def make(words: Sequence[str]) -> list[str]:
     return [json.dumps(report["means"], indent=2), f"record: {path}"]
 
 
-def build_network(cfg: DictConfig) -> Perception:
+def build_network(cfg: Config) -> Perception:
     """The untrained network ``cfg.which``, drawn from its own seed."""
     if cfg.which not in cfg.networks:
         raise UserError(f"which={cfg.which} is not one of {', '.join(map(str, cfg.networks))}.")
-    chosen: Any = OmegaConf.to_container(cfg.networks[cfg.which], resolve=True)
+    chosen = resolved(cfg.networks[cfg.which])
     with torch.random.fork_rng():
         torch.manual_seed(cfg.seed[cfg.which])
         return Perception(
@@ -71,14 +69,14 @@ def build_network(cfg: DictConfig) -> Perception:
         )
 
 
-def train_and_measure(network: Perception, cfg: DictConfig) -> tuple[Path, dict[str, Any]]:
+def train_and_measure(network: Perception, cfg: Config) -> tuple[Path, dict[str, Any]]:
     """Train and ship a network; path and content of its record."""
     provenance, begun = record.provenance("cpu"), time.monotonic()
     faces = render_people(cfg, cfg.people, "rendering people")
     held_out = render_people(cfg, cfg.held_out, "rendering held-out people")
     rendering_ended = time.monotonic()
-    recipe: Any = OmegaConf.to_container(cfg.training, resolve=True)
-    strengths: Any = OmegaConf.to_container(cfg.nuisance, resolve=True)
+    recipe = resolved(cfg.training)
+    strengths = resolved(cfg.nuisance)
     augment = FaceAugmentation(**strengths)
     train(network, faces, Recipe(**recipe), augment, cfg.seed[cfg.which])
     cost = {
@@ -94,12 +92,12 @@ def train_and_measure(network: Perception, cfg: DictConfig) -> tuple[Path, dict[
         "held_out": {"people": cfg.held_out.count, "pictures": len(held_out)},
         "cost": cost,
         "provenance": provenance,
-        "config": OmegaConf.to_container(cfg, resolve=True),
+        "config": resolved(cfg),
     }
     return ROOT / cfg.records / f"{cfg.which}.json", report
 
 
-def render_people(cfg: DictConfig, people: Any, title: str) -> Faces:
+def render_people(cfg: Config, people: Any, title: str) -> Faces:
     """The people of a range in all domains, rendered or taken from the cache, behind a bar."""
     total = people.count * people.pictures * len(cfg.domains)
     with bar(title, total, "pictures") as shown:

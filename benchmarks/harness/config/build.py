@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from hydra.utils import instantiate
-from omegaconf import DictConfig
 
 from benchmarks.harness.config import targets
+from benchmarks.harness.config.files import Config
 
 
-def build(node: DictConfig, *args: Any, **late: Any) -> Any:
+def build(node: Config, *args: Any, **late: Any) -> Any:
     """The object that a yaml node describes; late parts are given to its partial."""
     targets.check(node)
     made = instantiate(node, _convert_="object")

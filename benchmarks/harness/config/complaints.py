@@ -7,8 +7,8 @@ import re
 from typing import Any
 
 from hydra.errors import InstantiationException
-from omegaconf import OmegaConf
 
+from benchmarks.harness.config.files import plain
 from benchmarks.harness.config.validation import GROUPS, choices_of
 from core.errors import UserError
 from core.paths import CONF
@@ -65,11 +65,6 @@ def known() -> list[str]:
     for group, paths in files.items():
         names |= {f"{group}.{key}" for path in paths for key in keys(plain(path))}
     return sorted(names)
-
-
-def plain(path: Any) -> Any:
-    """A yaml file as it stands."""
-    return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
 
 
 def keys(node: Any, prefix: str = "") -> list[str]:

@@ -12,9 +12,8 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from benchmarks.harness.config.compose import Composition, compose
+from benchmarks.harness.config.files import plain
 from core.paths import CONF
 
 EXCHANGED = ("method", "data")
@@ -74,7 +73,7 @@ def unfit(group: str, choice: str, words: Sequence[str]) -> str:
 @cache
 def purposes() -> Any:
     """What choices are for that make no row of a table, by group."""
-    return OmegaConf.to_container(OmegaConf.load(CONF / "purposes.yaml"))
+    return plain(CONF / "purposes.yaml")
 
 
 @cache
@@ -83,7 +82,7 @@ def node_of(group: str, name: str) -> dict[str, Any] | None:
     path = CONF / group / f"{name}.yaml"
     if not path.is_file():
         return None
-    own: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    own = plain(path)
     bases = own.pop("defaults", [SELF])
     if bases[-1] != SELF or not all(isinstance(base, str) for base in bases):
         return None

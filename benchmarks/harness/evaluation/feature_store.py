@@ -11,8 +11,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
@@ -147,18 +146,6 @@ def mapped(place: Path, head: str, meta: dict[str, Any]) -> np.ndarray:
     if 0 in shape:
         return np.empty(shape, about["dtype"])
     return np.memmap(place / f"{head}.rows", about["dtype"], "c", shape=shape)
-
-
-def ahead(items: Iterable[S], work: Callable[[S], T], workers: int) -> Iterator[T]:
-    """What ``work`` makes of the items, in order; the next ones are made in threads meanwhile."""
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: list[Future[T]] = []
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > workers:
-                yield waiting.pop(0).result()
-        while waiting:
-            yield waiting.pop(0).result()
 
 
 def digest(arrays: Iterable[np.ndarray]) -> str:

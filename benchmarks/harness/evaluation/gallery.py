@@ -28,12 +28,12 @@ from benchmarks.harness.evaluation.feature_store import (
     Bank,
     Memory,
     Rows,
-    ahead,
     digest,
     state_digest,
 )
 from benchmarks.harness.evaluation.measure import Measure, TooFew
 from benchmarks.harness.io.contact_sheet import to_uint8
+from benchmarks.harness.io.prefetch import prefetch
 from core.types import Shots
 
 T = TypeVar("T")
@@ -244,7 +244,7 @@ class Gallery:
         look = extractor.look if prepare else extractor
         batches = self.images(stream, first, start)
         workers = min(WORKERS, os.cpu_count() or 1)
-        for ready in ahead(batches, prepare, workers) if prepare else batches:
+        for ready in prefetch(batches, prepare, workers) if prepare else batches:
             for seen in self._portions(look, ready):
                 yield {name: values.cpu().numpy() for name, values in seen.items()}
             self._advance(len(ready), stream)

@@ -1,1 +1,1 @@
-"""A finished run as a folder that can be uploaded to the Hugging Face Hub."""
+"""A finished run as a folder that can be uploaded to the Hugging Face Hub: weights and a card."""

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from omegaconf import OmegaConf
+import yaml
 
 from core.errors import UserError
 from core.paths import CONF
@@ -129,6 +129,5 @@ def without() -> dict[str, str]:
 
 
 def _content() -> dict[str, Any]:
-    content = OmegaConf.to_container(OmegaConf.load(LIST))
-    assert isinstance(content, dict)
-    return {str(key): value for key, value in content.items()}
+    content: dict[str, Any] = yaml.safe_load(LIST.read_text(encoding="utf-8"))
+    return content

@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 LEVEL = 0.95
 RESAMPLES = 10_000
@@ -62,6 +61,8 @@ def bootstrap(values: np.ndarray) -> tuple[float, float]:
 def student(values: np.ndarray) -> tuple[float, float]:
     """Student's interval of the mean of values [n], n at least 2."""
     n = len(values)
+    from scipy import stats  # a second and a half, which plain tables do not pay
+
     half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * values.std(ddof=1) / math.sqrt(n))
     return float(values.mean()) - half, float(values.mean()) + half
 
@@ -80,6 +81,8 @@ def paired(a: Mapping[int, float], b: Mapping[int, float], better: str) -> Diffe
 
 def ranks(scores: Sequence[float], better: str) -> list[float]:
     """Rank of each score, 1 for the best; ties share the mean of their places."""
+    from scipy import stats
+
     signed = np.array(scores) * (1 if better == "lower" else -1)
     return [float(rank) for rank in stats.rankdata(signed)]
 
@@ -96,6 +99,8 @@ def critical_difference(methods: int, data_sets: int) -> float:
     """Nemenyi's: mean ranks that are closer than this do not differ at the 5 % level."""
     if methods < 2 or data_sets < 2:
         return math.inf
+    from scipy import stats
+
     q = float(stats.studentized_range.ppf(LEVEL, methods, np.inf)) / math.sqrt(2)
     return q * math.sqrt(methods * (methods + 1) / (6 * data_sets))
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import DictConfig
 from PIL import Image
 
 from benchmarks.harness.config.build import build
+from benchmarks.harness.config.files import Config
 from benchmarks.harness.config.recorded import configuration, rebuilding
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.evaluation.gallery import Gallery, first_of
@@ -79,7 +79,7 @@ class StripMaker:
         put(self.path(record, thumbnails.name(record)), strip)
         return len(strip)
 
-    def load_adapter(self, cfg: DictConfig, record: dict[str, Any], scene: Scene) -> Any:
+    def load_adapter(self, cfg: Config, record: dict[str, Any], scene: Scene) -> Any:
         """The adapter with the networks of its run."""
         seeds.everything(cfg.seed, deterministic=True)
         adapter = build(cfg.method, scene.source)  # never prepared: the weights say all
@@ -93,7 +93,7 @@ class StripMaker:
 class Scene:
     """Source and data that several runs share, and the pictures that belong to no method."""
 
-    cfg: DictConfig
+    cfg: Config
 
     @cached_property
     def source(self) -> Any:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig
 from torch import Tensor
 
 from benchmarks import parafaces
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.compose import compose, preferring
+from benchmarks.harness.config.files import Config
 from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.evaluation.metrics import exemplar_retrieval
@@ -58,7 +58,7 @@ def evaluate(words: Sequence[str]) -> tuple[Numbers, Path, Path]:
 
 
 @torch.no_grad()
-def evaluate_run(cfg: DictConfig, run: RunId) -> Numbers:
+def evaluate_run(cfg: Config, run: RunId) -> Numbers:
     """Numbers of a finished run; its pictures are written into its folder."""
     if not (run.folder / WEIGHTS).is_file():
         raise UserError(f"There is no finished run in {run.folder}; benchmarks.run makes it.")

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
-from benchmarks.harness.config import recorded
+from benchmarks.harness.config import files, recorded
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.compose import compose
+from benchmarks.harness.config.files import Config
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.stylize.find_run import FinishedRun
 from benchmarks.harness.training import seeds
@@ -128,27 +128,27 @@ def load_generator(
     return StylisedGenerator(run.name, adapter.source, adapter, adapter.stylise, notes)
 
 
-def own_swaps(run: FinishedRun, cfg: DictConfig) -> list[Swap]:
+def own_swaps(run: FinishedRun, cfg: Config) -> list[Swap]:
     """What makes a record's row of the whole run's weights; its own weights need nothing more."""
     whole = run.weights.parent.name == run.record.get("of")
     return [build(cfg.swap)] if whole and cfg.swap.resolution else []
 
 
-def set_inversion(cfg: DictConfig, refine: int, seed: int, name: str) -> None:
+def set_inversion(cfg: Config, refine: int, seed: int, name: str) -> None:
     """Have photos inverted by the encoder and as much refinement as asked, not from memory.
 
     A source that has no encoder inverts as its configuration says.
     """
-    if OmegaConf.select(cfg, PROJECTION_SEED) is not None:
-        OmegaConf.update(cfg, PROJECTION_SEED, seed)
-    if OmegaConf.select(cfg, REFINEMENT) is not None:
-        OmegaConf.update(cfg, REFINEMENT, refine)
-        OmegaConf.update(cfg, "source.invert", cfg.source.invert.invert, merge=False)
+    if files.has(cfg, PROJECTION_SEED):
+        files.put(cfg, PROJECTION_SEED, seed)
+    if files.has(cfg, REFINEMENT):
+        files.put(cfg, REFINEMENT, refine)
+        files.put(cfg, "source.invert", cfg.source.invert.invert)
     elif refine:
         raise UserError(f"The source of {name} has no encoder whose styles could be refined.")
 
 
-def load_adapter(cfg: DictConfig, run: FinishedRun) -> Any:
+def load_adapter(cfg: Config, run: FinishedRun) -> Any:
     """The adapter of a run with its weights, or the plain generator of weights without a record."""
     source = build(cfg.source)
     if not source.trained:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from benchmarks import doctor
-from benchmarks.harness.io import external_weights
+from benchmarks.harness.io import external_weights, machine
 
 
 @pytest.fixture
@@ -48,9 +48,12 @@ def test_a_file_that_is_there_is_present_or_damaged_by_its_length(empty):
     assert known.licence not in "\n".join(doctor.described(known))
 
 
-def test_versions_and_devices_are_those_of_this_process():
-    assert torch.__version__.startswith(doctor.versions()["torch"])
-    assert f"{torch.get_num_threads()} threads" in doctor.devices()["cpu"]
+def test_versions_and_devices_are_those_that_torch_says():
+    assert torch.__version__.startswith(machine.versions()["torch"])
+    found = machine.devices()
+    assert machine.vector_unit() in torch.backends.cpu.get_cpu_capability()
+    assert f"{machine.cores()} cores" in found["cpu"]
+    assert any(name.startswith("cuda:") for name in found) == torch.cuda.is_available()
 
 
 def test_the_command_prints_everything_once(empty):

@@ -183,22 +183,20 @@ def test_a_page_of_more_than_120_records_stays_below_10_megabytes(tmp_path):
     assert len(text.encode()) < 10e6
 
 
-def test_without_records_one_sentence_says_so(tmp_path, capsys, monkeypatch):
+def test_without_records_one_sentence_says_so(tmp_path, capsys):
     with pytest.raises(UserError, match="There are no records"):
-        report.command(["--folder", str(tmp_path)])
-    monkeypatch.setattr("sys.argv", ["report", "--folder", str(tmp_path)])
-    with pytest.raises(SystemExit) as leaving:
-        report.main()
-    assert leaving.value.code == 2
+        report.main.run(["--folder", str(tmp_path)])
+    assert report.main(["--folder", str(tmp_path)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_page_goes_where_it_is_wanted_and_opens(folder, tmp_path, monkeypatch):
     opened = []
     monkeypatch.setattr("webbrowser.open", opened.append)
-    path = report.command(["--folder", str(folder), "--to", str(tmp_path / "a b" / "x.html")])
+    path = tmp_path / "a b" / "x.html"
+    assert report.main(["--folder", str(folder), "--to", str(path)]) == 0
     assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
-    report.command(["--folder", str(folder), "--to", str(path), "--open"])
+    report.main(["--folder", str(folder), "--to", str(path), "--open"])
     assert opened == [path.resolve().as_uri()]
 
 

@@ -15,10 +15,15 @@ def browser():
         yield browser
 
 
+def made(folder):
+    assert report.main(["--folder", str(folder)]) == 0
+    return folder / "report" / "index.html"
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     folder = pages.write(tmp_path_factory.mktemp("results"), pages.zoo())
-    return report.command(["--folder", str(folder)]).as_uri()
+    return made(folder).as_uri()
 
 
 @pytest.fixture
@@ -141,7 +146,7 @@ def test_the_comparison_begins_with_pictures_and_never_with_a_method_and_itself(
     for strip in folder.rglob("*.webp"):
         if pages.DATA[0] in strip.name:
             strip.unlink()
-    page.get(report.command(["--folder", str(folder)]).as_uri())
+    page.get(made(folder).as_uri())
     assert script(page, "document.querySelector('#compare-data').value") == "1"
     assert texts(page, "#wipe .ends span") == ["source", "good"]
     choose(page, "#compare-data", "0")
@@ -200,7 +205,7 @@ def test_what_comes_from_records_and_file_names_never_runs(browser, tmp_path):
     failed = pages.made(evil, evil, 1, 0, state="failed", reason=evil, metrics={})
     folder = pages.write(tmp_path, [run, failed, pages.made("good", evil, 2, 0.01)], pictures=False)
     (folder / "tiles").mkdir()
-    browser.get(report.command(["--folder", str(folder)]).as_uri())
+    browser.get(made(folder).as_uri())
     assert script(browser, "window.hacked") is None
     assert script(browser, "document.querySelectorAll('img').length") == 0
     assert script(browser, "document.scripts.length") == 2

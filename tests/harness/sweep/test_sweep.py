@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import sweep as command
 from benchmarks.harness.config.compose import compose
 from benchmarks.harness.config.grid import Grid
 from benchmarks.harness.config.validation import choices_of
 from benchmarks.harness.io.locks import alone
 from benchmarks.harness.records import record as records
-from benchmarks.harness.sweep import display, runner
+from benchmarks.harness.sweep import display, loop, runner
 from benchmarks.harness.sweep.plan import Job, Plan, plan
 from benchmarks.harness.sweep.status import Clock, State
 from core.errors import UserError
@@ -108,7 +107,7 @@ def started(jobs, slots=1, again=False, report=lambda job, status: None):
 @pytest.fixture
 def _standin(monkeypatch):
     monkeypatch.setattr(runner, "RUN", STANDIN)
-    monkeypatch.setattr(command, "LOOK_S", 0.01)
+    monkeypatch.setattr(loop, "LOOK_S", 0.01)
 
 
 def states(done):
@@ -119,7 +118,7 @@ def states(done):
 def test_a_sweep_goes_on_after_a_cell_without_a_record_and_says_what_it_said(tmp_path):
     jobs = [job(tmp_path, "a", fate="refuse"), job(tmp_path, "b")]
     done = started(jobs)
-    assert command.loop(Plan(jobs), done, None) == 0
+    assert loop.loop(Plan(jobs), done, None) == 0
     assert states(done) == {"a": State.BROKEN, "b": State.FINISHED}
     assert done.status["a"].reason == "this cannot be run."
 
@@ -136,7 +135,7 @@ def test_what_is_swapped_waits_for_its_training_and_is_blocked_without_it(tmp_pa
         order.append((cell.name, status.state))
 
     done = started(jobs, slots=5, report=report)
-    command.loop(Plan(jobs), done, None)
+    loop.loop(Plan(jobs), done, None)
     running = [name for name, state in order if state is State.RUNNING]
     assert [name for name in running if name.startswith("a")] == ["a", "a8", "a16"]
     for earlier, later in (("a", "a8"), ("a8", "a16")):
@@ -155,7 +154,7 @@ def test_failed_cells_are_shown_and_repeated_only_when_asked(tmp_path):
     assert done.over()
     assert done.status["a"].reason == "loss_g is nan."
     again = started([cell], again=True)
-    assert command.loop(Plan([cell]), again, None) == 0
+    assert loop.loop(Plan([cell]), again, None) == 0
     assert states(again) == {"a": State.FINISHED}
     assert records.read(cell.published).get("state") != "failed"
 
@@ -168,7 +167,7 @@ def test_a_cell_that_a_plain_run_is_at_is_left_to_it(tmp_path):
         done.step()
         assert done.status["a"].state is State.ELSEWHERE
         assert done.status["b"].state is State.RUNNING
-    assert command.loop(Plan(jobs), done, None) == 0
+    assert loop.loop(Plan(jobs), done, None) == 0
     assert set(states(done).values()) == {State.FINISHED}
 
 
@@ -178,7 +177,7 @@ def begin(jobs, slots):
     if not pid:
         status = 1
         try:
-            status = command.loop(Plan(jobs), started(jobs, slots), None)
+            status = loop.loop(Plan(jobs), started(jobs, slots), None)
         finally:
             os._exit(status)
     return pid
@@ -224,7 +223,7 @@ def test_every_cell_ends_with_one_record_however_often_the_sweep_is_killed(tmp_p
         kill(pid, rng)
     assert len(list(tmp_path.glob("runs/*.json"))) < cells  # each kill met work to be done
     done = started(jobs, 2)
-    assert command.loop(Plan(jobs), done, None) == 0
+    assert loop.loop(Plan(jobs), done, None) == 0
     assert len(list(tmp_path.glob("runs/*.json"))) == cells
     for cell in jobs:
         assert records.read(cell.published) == json.loads(TEMPLATE.read_text())
@@ -274,10 +273,10 @@ def test_the_grid_shows_a_mark_for_every_seed_and_escapes_what_is_named(tmp_path
     done = started(planned.jobs)
     done.status[planned.jobs[0].name].state = State.FINISHED
     done.set(planned.jobs[-1], State.BROKEN, "\x1b[31m[red]why")
-    with command.console.capture() as shown:
-        command.console.print(display.picture(planned, done, command.console))
+    with loop.console.capture() as shown:
+        loop.console.print(display.picture(planned, done, loop.console))
     said = shown.get()
-    marks = "✓·" if (command.console.encoding or "").startswith("utf") else "+."
+    marks = "✓·" if (loop.console.encoding or "").startswith("utf") else "+."
     assert marks in said
     assert "popart" in said
     assert "\x1b[31m" not in said

@@ -14,8 +14,8 @@ import numpy as np
 
 from benchmarks.harness.data.files import File
 from benchmarks.harness.data.pictures import FRAMINGS, Picture, Sampling, Unreadable, read
-from benchmarks.harness.evaluation.feature_store import ahead
 from benchmarks.harness.io import external_weights
+from benchmarks.harness.io.prefetch import prefetch
 from core.errors import UserError
 
 NAMED = 3  # of the files that are told of
@@ -78,7 +78,7 @@ class Reader:
         kept: dict[bytes, Shown] = {}
         workers = min(WORKERS, os.cpu_count() or 1)
         with warnings.catch_warnings():  # its state is one for all threads, which change it
-            for sha256, attempt in ahead(wanted, partial(self._attempt, found), workers):
+            for sha256, attempt in prefetch(wanted, partial(self._attempt, found), workers):
                 if len(kept) == limit:
                     break
                 picture = self._tried(found[sha256], attempt)

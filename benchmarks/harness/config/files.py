@@ -1,0 +1,48 @@
+"""Yaml files of the project, read as OmegaConf reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from omegaconf import DictConfig, OmegaConf
+
+Config: TypeAlias = DictConfig
+"""A part of a configuration that is still to be built."""
+
+
+def load(path: Path) -> Any:
+    """A file as an object whose values are attributes."""
+    return OmegaConf.load(path)
+
+
+def plain(path: Path) -> Any:
+    """A file as dictionaries and lists, interpolations still in it."""
+    return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+
+
+def with_words(path: Path, words: Sequence[str]) -> Any:
+    """A file with the values that words ``key=value`` give to options which are there.
+
+    Raises:
+        OmegaConfBaseException: there is no such option.
+    """
+    cfg = OmegaConf.load(path)
+    OmegaConf.set_struct(cfg, True)
+    return OmegaConf.merge(cfg, OmegaConf.from_dotlist(list(words)))
+
+
+def resolved(cfg: Config) -> Any:
+    """A configuration as dictionaries and lists."""
+    return OmegaConf.to_container(cfg, resolve=True)
+
+
+def has(cfg: Config, key: str) -> bool:
+    """Whether an option is there and not null."""
+    return OmegaConf.select(cfg, key) is not None
+
+
+def put(cfg: Config, key: str, value: Any) -> None:
+    """Give an option another value, all of it."""
+    OmegaConf.update(cfg, key, value, merge=False)

@@ -1,0 +1,64 @@
+"""What this machine has, said without importing torch unless there is a GPU to ask about."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+
+PACKAGES = ("torch", "torchvision", "triton", "lightning", "timm", "hydra-core", "safetensors")
+MISSING = "not installed"
+DRIVER = Path("/proc/driver/nvidia/version")  # of Linux; elsewhere torch has to be asked
+FLAGS = Path("/proc/cpuinfo")
+
+
+def versions() -> dict[str, str]:
+    """Version of Python and of the packages that matter."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = MISSING
+    return found
+
+
+def devices() -> dict[str, str]:
+    """What a run can be placed on, and the operators that it then has."""
+    vectors = f", {vector_unit()}" if vector_unit() else ""
+    found = {"cpu": f"{platform.processor() or platform.machine()}{vectors}, {cores()} cores"}
+    if not may_have_gpu():
+        return found | {
+            "cuda": "no driver",
+            "operators": "torch (the kernels are for CUDA devices)",
+        }
+    import torch  # two seconds, paid only where it is the one that knows
+
+    from core import ops
+
+    for index in range(torch.cuda.device_count()):
+        about = torch.cuda.get_device_properties(index)
+        found[f"cuda:{index}"] = f"{about.name}, {about.total_memory / 2**30:.0f} GiB"
+    if not torch.cuda.is_available():
+        built = torch.version.cuda
+        found["cuda"] = f"no device; torch is built for CUDA {built}" if built else "not in torch"
+    active = ops.active(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    return found | {"operators": f"{active.name} ({active.reason})"}
+
+
+def may_have_gpu() -> bool:
+    """Whether a driver is there that torch could find a device by."""
+    return DRIVER.exists() or platform.system() != "Linux"
+
+
+def cores() -> int:
+    """Those that this process may use, where the system says it."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def vector_unit() -> str:
+    """The widest vectors of the CPU that torch has code for, or nothing."""
+    flags = FLAGS.read_text(encoding="utf-8") if FLAGS.exists() else ""
+    widest = (name for name, flag in (("AVX512", "avx512f"), ("AVX2", "avx2")) if flag in flags)
+    return next(widest, "")
