@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.config.cli import command
-from benchmarks.harness.io import locks
 from benchmarks.harness.leaderboard import csv_json, html, latex, markdown, readme
 from benchmarks.harness.leaderboard.selection import Content, Selection, gather
+from core import atomic
 from core.errors import UserError
 
 FORMATS = ("markdown", "latex", "csv", "json", "html")
@@ -89,7 +89,7 @@ def main(words: list[str]) -> int:
 def put(path: Path, text: str) -> None:
     """Write a file at once."""
     try:
-        locks.put(path, text.encode())
+        atomic.write(path, text.encode())
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}.") from error
 

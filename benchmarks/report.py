@@ -10,8 +10,8 @@ import webbrowser
 from pathlib import Path
 
 from benchmarks.harness.config.cli import command
-from benchmarks.harness.io import locks
 from benchmarks.harness.report.page import render
+from core import atomic
 from core.errors import UserError
 
 
@@ -29,7 +29,7 @@ def main(words: list[str]) -> int:
     path = asked.to or asked.folder / "report" / "index.html"
     page = render(asked.folder, local=not asked.public)
     try:
-        locks.put(path, page.encode())
+        atomic.write(path, page.encode())
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}.") from error
     print(f"{path} ({len(page.encode()) / 1e6:.1f} MB)")

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
+
+PART = ".part"  # how the name of an unfinished file ends, here and in .gitignore
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a file at once: beside, down to the disk, then moved into place.
+    """Write a file at once; see :func:`writing`."""
+    with writing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which takes its place when the block ends well, and goes if not.
 
     A kill or a loss of power at any moment leaves the old file or the new one, never half of one.
     The number of the process stands in the name of the part, so that two that write the same file
@@ -18,18 +29,34 @@ def write(path: Path, data: bytes) -> None:
         OSError: where it cannot be written; what was there is still there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = path.with_name(f"{path.name}.{os.getpid()}{PART}")
     try:
         with part.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError:
+            os.fsync(file.fileno())  # before the rename: else a loss of power may leave it empty
+        place(part, path)
+    finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
-        raise
+
+
+def place(part: Path, path: Path) -> None:
+    """Move a finished file or folder to its place, and take its name down to the disk."""
+    part.replace(path)
     settle(path.parent)
+
+
+def reserve(file: BinaryIO, size: int) -> None:
+    """Take a file's room on the disk now, where the system can.
+
+    A disk that fills up while the file is mapped would end the process without a word (SIGBUS).
+
+    Raises:
+        OSError: there is no room.
+    """
+    if hasattr(os, "posix_fallocate"):  # neither macOS nor Windows has it
+        os.posix_fallocate(file.fileno(), 0, max(size, 1))
 
 
 def settle(folder: Path) -> None:

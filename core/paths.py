@@ -1,8 +1,13 @@
-"""Where the project lies: the one place that counts parent folders."""
+"""Where the project lies, the one place that counts parent folders; and where its caches lie."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+from platformdirs import user_cache_dir
+
+from core.errors import UserError
 
 ROOT = Path(__file__).parent.parent
 """Folder of ``conf``, ``results`` and the packages; relative paths in yaml start here."""
@@ -12,3 +17,22 @@ ASSETS = ROOT / "core" / "assets"
 
 CONF = ROOT / "conf"
 """Every number of every experiment."""
+
+
+def cache_folder(named: str = "") -> Path:
+    """Folder of what can be downloaded or computed again.
+
+    Args:
+        named: by a yaml or a command line; empty for ``$STYLESHIFT_CACHE`` or, without that, the
+            system's place, on Linux ``~/.cache/styleshift``.
+
+    Raises:
+        UserError: it begins with ``~``, and there is no such home.
+    """
+    folder = named or os.environ.get("STYLESHIFT_CACHE") or user_cache_dir("styleshift", False)
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError as error:
+        raise UserError(
+            f"machine.cache={folder}: there is no home folder; machine.cache=FOLDER names a place."
+        ) from error

@@ -6,10 +6,7 @@ its state beside it every so often.
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from core import atomic, hashing
 from core.errors import UserError
 
 Progress = Callable[[int, int], None]
@@ -96,12 +94,9 @@ def name_in(path: Path) -> str:
 
 
 def put(path: Path, data: bytes) -> None:
-    """Write a file, moved into place when it is whole."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    """Write a file, or say in one sentence that it cannot be written."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
-        part.replace(path)
+        atomic.write(path, data)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}.") from error
 
@@ -120,8 +115,7 @@ def _resumed(stage: Stage, unfinished: Path) -> int:
 
 def named(**determining: Any) -> str:
     """A file name's part that changes with anything that determines a stage."""
-    text = json.dumps([VERSION, described(determining)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
+    return hashing.of_json([VERSION, described(determining)])[:20]
 
 
 def described(thing: Any) -> Any:

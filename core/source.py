@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from core import hashing
 from core.errors import UserError
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator
@@ -93,7 +93,7 @@ def load(
     path = path if path.is_absolute() else ROOT / path
     if not path.is_file():
         raise UserError(f"The source's weights are not at {path}.")
-    actual = hashlib.sha256(path.read_bytes()).hexdigest()
+    actual = hashing.of_file(path)
     if sha256 not in ("", actual):
         raise UserError(f"{path} has sha256 {actual}, expected {sha256}.")
     networks, _ = read(path)

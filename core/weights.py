@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
+from core import atomic
 from core.errors import UserError
 from core.networks.discriminator import Discriminator
 from core.networks.dualstylegan import DualStyleGAN
@@ -53,17 +52,9 @@ def write(
             value = value.detach().cpu().to(dtype or value.dtype)
             tensors[f"{name}.{key}"] = value.contiguous().clone()
     meta = {"format": FORMAT, "networks": json.dumps(built), **notes}
-    part = path.with_suffix(".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(save(tensors, metadata=meta))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        atomic.write(path, save(tensors, metadata=meta))
     except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
         raise UserError(f"Weights cannot be written to {path}: {error.strerror}.") from error
 
 

@@ -60,12 +60,16 @@ MODULES = {module(path) for room in ("core", "adapters", "benchmarks") for path 
 
 def imported(path):
     """Modules that a file imports, at its top or later."""
+    return names_of(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def names_of(tree):
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path} imports relatively"
+            assert not node.level, "a relative import"
             inner = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= {name if name in MODULES else node.module for name in inner}
     return found
@@ -151,3 +155,15 @@ def test_a_command_is_framed(path):
 def test_the_search_sees_imports_within_functions():
     path = Path(__file__).parent / "helpers" / "weights.py"
     assert "torch" in tops(path)
+
+
+POSIX = {"fcntl", "grp", "pwd", "resource", "termios"}
+
+
+def test_everything_can_be_imported_on_windows():
+    """What only POSIX has is imported where it is used, or in a ``try``."""
+    for room in FOREIGN:
+        for path in files(room):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            tree.body = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
+            assert not {name.split(".")[0] for name in names_of(tree)} & POSIX, path

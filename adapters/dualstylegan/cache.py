@@ -7,7 +7,6 @@ runs of a seed. Both are kept on disk under names that change with whatever dete
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -18,10 +17,10 @@ from torch import Tensor
 
 from adapters.dualstylegan.destylisation import Codes, Destylise
 from adapters.dualstylegan.pretraining import StructureTransfer, StyleTuning
-from core import resumable
+from core import hashing, resumable
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.generator import Generator
-from core.paths import ROOT
+from core.paths import ROOT, cache_folder
 from core.source import Source
 from core.types import Shots
 
@@ -53,7 +52,7 @@ class PretrainingCache:
         destylise: Destylise,
         batch_size: int,
     ) -> None:
-        self.pretrained, self.folder = ROOT / pretrained, Path(cache).expanduser() / "dualstylegan"
+        self.pretrained, self.folder = ROOT / pretrained, cache_folder(cache) / "dualstylegan"
         self.save_every, self.transfer, self.tuning = save_every, transfer, tuning
         self.destylise, self.batch_size = destylise, batch_size
 
@@ -120,7 +119,7 @@ class PretrainingCache:
 def fingerprint(picture: Tensor) -> str:
     """Of a picture [3, R, R], in the 8 bits that it would be saved in."""
     grey: Any = (picture * 127.5 + 128).clamp(0, 255).byte().cpu().numpy()
-    return hashlib.sha256(grey.tobytes()).hexdigest()
+    return hashing.of_bytes(grey.tobytes())
 
 
 def parts(items: list[int], size: int) -> Iterator[list[int]]:

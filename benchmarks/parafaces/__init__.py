@@ -1,6 +1,8 @@
 """ParaFaces: parametric heads, ray-marched, in several styles, with their truth.
 
-People are integers. The ranges below never meet, so that nobody who is trained on is tested on.
+What it is and may be used for stands in README.md. It knows no network: benchmarks read pictures
+and truth from here, and nothing here reads from them. People are integers; the ranges below never
+meet, so that nobody who is trained on is tested on.
 """
 
 from benchmarks.parafaces.cache import RENDER_VERSION, cached

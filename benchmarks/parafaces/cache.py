@@ -1,9 +1,7 @@
 """Rendered pictures on disk, keyed by what defines them and moved into place at once."""
 
 import errno
-import hashlib
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -19,16 +17,16 @@ from benchmarks.parafaces.march import CHANNELS
 from benchmarks.parafaces.parameters import TABLE, parameters
 from benchmarks.parafaces.picture import Progress, Rendering, check, fill, layout
 from benchmarks.parafaces.truth import LANDMARKS
-from core import atomic
+from core import atomic, hashing
 from core.errors import UserError
 
-# Raise when any picture changes, so that what older code has rendered is not taken for it.
 RENDER_VERSION = 1
+"""Raise when any picture changes, so that what older code has rendered is not taken for it."""
 
 SUMS = "sha256.json"
 WORK = ".rendering-"
-STALE_SECONDS = 24 * 3600
-ATTEMPTS = 3
+STALE_SECONDS = 24 * 3600  # the folder of a process that was killed, not of one that renders
+ATTEMPTS = 3  # to take a place that other processes take at the same time
 
 
 def cache_key(
@@ -39,14 +37,14 @@ def cache_key(
         "version": RENDER_VERSION,
         "domain": domain,
         "pictures_each": pictures_each,
-        "people": hashlib.sha256(np.asarray(people, np.int64).tobytes()).hexdigest(),
+        "people": hashing.of_bytes(np.asarray(people, np.int64).tobytes()),
         "resolution": resolution,
         "supersample": supersample,
         "table": repr(TABLE),
         "landmarks": LANDMARKS,
         "channels": CHANNELS,
     }
-    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:20]
+    return hashing.of_json(what)[:20]
 
 
 def cached(
@@ -83,7 +81,7 @@ def cached(
         for array in vars(result).values():
             array.flush()
         del result, array
-        (work / SUMS).write_text(json.dumps(_sums(work, shapes)), encoding="utf-8")
+        atomic.write(work / SUMS, json.dumps(_sums(work, shapes)).encode())
         _move(work, place)
     found = _opened(place, shapes)
     if found is None:
@@ -132,21 +130,14 @@ def _as_written(place: Path, names: tuple[str, ...], stamps: tuple[tuple[int, ..
 
 def _sums(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """Checksums of the files, by name."""
-    sums = {}
-    for name in names:
-        with (folder / f"{name}.npy").open("rb") as file:
-            sums[name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return sums
+    return {name: hashing.of_file(folder / f"{name}.npy") for name in names}
 
 
 def _array(path: Path, shape: tuple[int, ...], kind: type) -> np.ndarray:
-    """A new file mapped as an array; its room on the disk is taken now.
-
-    Without that, a disk that fills up later would end the process without a word (SIGBUS).
-    """
+    """A new file mapped as an array; its room on the disk is taken now."""
     array = open_memmap(path, "w+", kind, shape)
     with path.open("r+b") as file:
-        os.posix_fallocate(file.fileno(), 0, max(path.stat().st_size, 1))
+        atomic.reserve(file, path.stat().st_size)
     return array
 
 
@@ -180,11 +171,10 @@ def _move(work: Path, place: Path) -> None:
         if place.exists():
             shutil.rmtree(place, ignore_errors=True)
         try:
-            os.replace(work, place)
+            atomic.place(work, place)
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
         else:
-            atomic.settle(place.parent)
             return
     raise OSError(errno.EBUSY, "another process keeps writing there")

@@ -27,6 +27,9 @@ C024, C030, C035, C040, C055, C060, C070, C090 = (
     F(0.9),
 )
 TWO = F(2)
+# The skull is an ellipsoid, jaw, nose and brow are bones (capsules of varying radius), cheeks and
+# muzzle further ellipsoids; all are joined with fillets, and the sockets of the eyes are cut out.
+# What differs from person to person comes with `h`; numbers that stand here are the same for all.
 NECK_Y, NECK_Z = F(-1.25), F(-0.30)  # where head and body turn against each other
 
 # The cache of compiled code looks at the file of the outermost function only: after a change here,

@@ -20,9 +20,9 @@ DEPTH, NX, NY, NZ, PX, PY, PZ, PART, AO, SHADE, FRINGE = range(len(CHANNELS))
 NOTHING, SKIN, HAIR, CLOTH, GLASSES = range(5)
 BLOCK = 8  # samples a side of a cone
 NEAR, FAR = F(DISTANCE - 1.6), F(DISTANCE + 1.8)
-STEPS = 56
-HIT = F(0.0015)
-RELAX = F(0.92)
+STEPS = 56  # of a ray, after which it has found nothing
+HIT = F(0.0015)  # a sample of the largest picture (512 a side) is 0.005 wide at the head
+RELAX = F(0.92)  # of a distance is walked: those of ellipsoids are estimates and may be too long
 DELTA, LIFT = F(0.006), F(0.02)  # of the normals; of shadow rays above the surface
 CAMERA = F(DISTANCE)
 # Taps of the occlusion along the normal, and of the shadow towards the light: distances, weights.
@@ -37,7 +37,7 @@ compiled: Any = numba.njit(fastmath=True, error_model="numpy", cache=True, nogil
 
 
 @compiled
-def apart(h: Any, p: NDArray[np.float32], n: int, out: NDArray[np.float32]) -> None:
+def part_distances(h: Any, p: NDArray[np.float32], n: int, out: NDArray[np.float32]) -> None:
     """Distances [n * 4] to skin, hair, clothes and glasses of points p [3, n].
 
     Flat and interleaved, or the loop is not turned into vector instructions and takes ten times as
@@ -97,7 +97,7 @@ def walk(
             p[0, i] = h.origin_x + ways[0, k] * t[k]
             p[1, i] = h.origin_y + ways[1, k] * t[k]
             p[2, i] = h.origin_z + ways[2, k] * t[k]
-        apart(h, p, count, d)
+        part_distances(h, p, count, d)
         kept = 0
         for i in range(count):
             k = live[i]
@@ -152,7 +152,7 @@ def band(
 
 
 @compiled
-def landed(
+def keep_hits(
     ways: NDArray[np.float32], t: NDArray[np.float32], place: NDArray[np.int64], n: int
 ) -> int:
     """Move the rays that found a surface to the front; their number."""
@@ -189,7 +189,7 @@ def trace(h: Any, g: NDArray[np.float32]) -> None:
     for top in range(0, size, rows):
         count = band(h, size, top, rows, start, ways, t, place)
         walk(h, ways, t, count, 0.0, HIT, STEPS, work)
-        survey(h, ways, t, place, landed(ways, t, place, count), p, d, g)
+        survey(h, ways, t, place, keep_hits(ways, t, place, count), p, d, g)
 
 
 @compiled
@@ -235,7 +235,7 @@ def survey(
             if kind < probes:
                 dx, dy, dz = probe(h, kind, normal, i)
             p[0, i], p[1, i], p[2, i] = at[0, i] + dx, at[1, i] + dy, at[2, i] + dz
-        apart(h, p, n, d)
+        part_distances(h, p, n, d)
         for i in range(n):
             room = nearest(d, i)
             if kind < 4:

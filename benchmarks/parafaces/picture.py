@@ -13,7 +13,7 @@ from benchmarks.parafaces.kernels import compiled
 from benchmarks.parafaces.march import BLOCK, CHANNELS, DEPTH, trace
 from benchmarks.parafaces.paint import LAYERS, paint
 from benchmarks.parafaces.parameters import Array
-from benchmarks.parafaces.shading import settle
+from benchmarks.parafaces.shading import downsample
 from benchmarks.parafaces.shape import shapes
 from benchmarks.parafaces.styles import DOMAINS, STYLES
 from benchmarks.parafaces.truth import LANDMARKS, landmark_truth, locate
@@ -108,7 +108,7 @@ def fill(
             trace(h, g)
             paint(h, g, layers)
             style.draw(h, g, layers, colours)
-            settle(
+            downsample(
                 colours,
                 layers,
                 g[DEPTH],

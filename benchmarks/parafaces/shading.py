@@ -1,4 +1,9 @@
-"""Light: the photographic look, the background, and the step from samples to pixels."""
+"""Light: the photographic look, the background, and the step from samples to pixels.
+
+Light adds up linearly; `tone` makes display values of it, the power of 1 / 2.2 that screens expect.
+Where a style asks how light a colour is, it weighs red, green and blue by 0.30, 0.59 and 0.11
+(ITU-R BT.601).
+"""
 
 from math import cos, exp, sin, sqrt
 from typing import Any
@@ -68,7 +73,7 @@ def band(
 
 @declared("f8(f8)")
 def tone(x: float) -> float:
-    """Linear light to display value: a soft shoulder, then gamma."""
+    """Linear light to display value: a soft shoulder, for highlights keep a shape, then gamma."""
     x = max(x, 0.0)
     if x > 0.60:
         x = 0.60 + 0.40 * (1 - exp(-(x - 0.60) / 0.40))
@@ -152,7 +157,7 @@ def photograph(
 
 
 @small
-def settle(
+def downsample(
     samples: NDArray[np.float32],
     a: NDArray[np.float32],
     depth: NDArray[np.float32],

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.parafaces.parameters import INDEX, Array
 
-DISTANCE = 7.5  # camera to head, in head units: a portrait lens
+DISTANCE = 7.5  # camera to head, in head units: three quarters of a metre, as portraits are taken
 VIEW = 2.58  # height of the picture at the head
 EYES_X, EYES_Y = 0.5, 0.478  # where the middle of the eyes falls, as in FFHQ's alignment
 

@@ -2,7 +2,7 @@
 
 ``load`` and ``save`` are for files, ``from_state_dict`` and ``to_state_dict`` for what is in them.
 This package alone knows foreign names (``states.FORMATS``), and opening a file never executes
-anything in it (``machine``).
+anything in it (``restricted_unpickler``).
 """
 
 from core.convert.files import Networks, load, save

@@ -10,11 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from core import weights
+from core import atomic, weights
 from core.convert import nvidia_file, rosinality_file, tensorflow_file
-from core.convert.container import opened
+from core.convert.checkpoint_file import opened
 from core.convert.format import CheckpointError
-from core.convert.taking import Taker
 from core.errors import UserError
 from core.networks.discriminator import Discriminator
 from core.networks.dualstylegan import DualStyleGAN
@@ -82,11 +81,9 @@ def save(path: str | os.PathLike[str], networks: Mapping[str, Any]) -> list[str]
             "other formats are not written."
         )
     tree, lost = rosinality_file.tree_of(networks)
-    part = path.with_suffix(".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(tree, part)
-        part.replace(path)
+        with atomic.writing(path) as file:
+            torch.save(tree, file)
     except (OSError, RuntimeError) as error:
         raise CheckpointError(f"{path} cannot be written ({error}).") from error
     return lost
@@ -106,14 +103,13 @@ def _ours(path: Path) -> Networks:
 
 def _foreign(path: Path) -> Networks:
     with opened(path) as file:
-        taker = Taker(file.size)
         if file.kind != "pickle":
-            networks, notes = rosinality_file.read(file.tree, taker)
+            networks, notes = rosinality_file.read(file.tree, file.tensors)
             dual = any(isinstance(network, DualStyleGAN) for network in networks.values())
             author = "DualStyleGAN" if dual else "rosinality"
             return Networks(networks, f"{author}, {file.kind}", notes)
         if isinstance(file.tree, tuple):
-            networks, notes = tensorflow_file.read(file.tree, taker)
+            networks, notes = tensorflow_file.read(file.tree, file.tensors)
             return Networks(networks, "NVIDIA, TensorFlow pickle", notes)
-        networks, notes = nvidia_file.read(file.tree, taker)
+        networks, notes = nvidia_file.read(file.tree, file.tensors)
         return Networks(networks, "NVIDIA, PyTorch pickle", notes)

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import torch
+
 from core.errors import UserError
 from core.networks.discriminator import Discriminator
 from core.networks.dualstylegan import DualStyleGAN
@@ -16,7 +18,7 @@ from core.networks.generator import Generator, resolutions
 Shapes = Mapping[str, tuple[int, ...]]
 Table = dict[str, str]  # foreign name to ours
 Network = Generator | Discriminator | PyramidEncoder | IRSE50 | DualStyleGAN
-LARGEST = 1024  # number in a name: the resolution of the largest network
+LARGEST = 1024  # number in a name: the resolution of the largest published network
 
 
 class CheckpointError(UserError):
@@ -26,6 +28,21 @@ class CheckpointError(UserError):
 def unchanged(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     """The foreign shape of an entry that has ours."""
     return shape
+
+
+def own_names(network: type[Network]) -> Callable[[dict[str, Any]], Table]:
+    """The table of a format whose names are ours."""
+
+    def names(config: dict[str, Any]) -> Table:
+        with torch.device("meta"):
+            return {name: name for name in network(**config).state_dict()}
+
+    return names
+
+
+def no_filters(config: dict[str, Any]) -> dict[str, float]:
+    """Nothing is resampled."""
+    return {}
 
 
 def never(name: str) -> bool:
@@ -39,7 +56,7 @@ class Format(NamedTuple):
     network: type[Network]
     architecture: Callable[[Shapes], dict[str, Any]]
     names: Callable[[dict[str, Any]], Table]
-    filters: Callable[[dict[str, Any]], dict[str, float]]  # name to sum of its taps
+    filters: Callable[[dict[str, Any]], dict[str, float]] = no_filters  # name to sum of its taps
     foreign_shape: Callable[[str, tuple[int, ...]], tuple[int, ...]] = unchanged
     optional: Callable[[str], bool] = never  # entries that keep their first value where absent
 
@@ -57,13 +74,13 @@ def shape_of(shapes: Shapes, name: str, axes: int) -> tuple[int, ...]:
 
 def greatest(shapes: Shapes, pattern: str) -> int:
     """The greatest number in entries that begin like this, whole or not; -1 without any."""
-    found = [match for match in (re.match(pattern, name) for name in shapes) if match]
-    for match in found:
+    matches = [match for match in (re.match(pattern, name) for name in shapes) if match]
+    for match in matches:
         if int(match[1]) > LARGEST:
             raise CheckpointError(
                 f"The architecture cannot be read: entry {match.string!r} belongs to no layer."
             )
-    return max((int(match[1]) for match in found), default=-1)
+    return max((int(match[1]) for match in matches), default=-1)
 
 
 def doubled(steps: int) -> int:

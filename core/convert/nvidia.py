@@ -1,19 +1,15 @@
-"""Names of stylegan2-ada-pytorch, which are ours; its filters are buffers of every layer."""
+"""Names of stylegan2-ada-pytorch (training/networks.py): ours, and a filter in every layer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
-
-import torch
 
 from core.convert.format import (
     CheckpointError,
     Format,
-    Network,
     Shapes,
-    Table,
     greatest,
+    own_names,
     shape_of,
     sizes,
 )
@@ -21,11 +17,15 @@ from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator, resolutions
 
 
-def _nvidia_g(shapes: Shapes) -> dict[str, Any]:
+def _refuse_labels(shapes: Shapes) -> None:
     if "mapping.embed.weight" in shapes:
         raise CheckpointError(
             "Entry 'mapping.embed.weight': networks with labels are not supported."
         )
+
+
+def _nvidia_g(shapes: Shapes) -> dict[str, Any]:
+    _refuse_labels(shapes)
     top = greatest(shapes, r"synthesis\.b(\d+)\.")
     layers = greatest(shapes, r"mapping\.fc(\d+)\.") + 1
     (w_dim,) = shape_of(shapes, "mapping.w_avg", 1)
@@ -41,10 +41,7 @@ def _nvidia_g(shapes: Shapes) -> dict[str, Any]:
 
 
 def _nvidia_d(shapes: Shapes) -> dict[str, Any]:
-    if "mapping.embed.weight" in shapes:
-        raise CheckpointError(
-            "Entry 'mapping.embed.weight': networks with labels are not supported."
-        )
+    _refuse_labels(shapes)
     top = greatest(shapes, r"b(\d+)\.")
     channels = {r: shape_of(shapes, f"b{r}.conv0.weight", 4)[0] for r in sizes(top)[1:]}
     return {
@@ -52,14 +49,6 @@ def _nvidia_d(shapes: Shapes) -> dict[str, Any]:
         "img_channels": shape_of(shapes, f"b{top}.fromrgb.weight", 4)[1],
         "channels": {4: shape_of(shapes, "b4.conv.weight", 4)[0], **channels},
     }
-
-
-def _own_names(network: type[Network]) -> Callable[[dict[str, Any]], Table]:
-    def names(config: dict[str, Any]) -> Table:
-        with torch.device("meta"):
-            return {name: name for name in network(**config).state_dict()}
-
-    return names
 
 
 def _nvidia_g_filters(config: dict[str, Any]) -> dict[str, float]:
@@ -76,5 +65,5 @@ def _nvidia_d_filters(config: dict[str, Any]) -> dict[str, float]:
     return {f"{owner}.resample_filter": 1.0 for owner in owners}
 
 
-NVIDIA_G = Format(Generator, _nvidia_g, _own_names(Generator), _nvidia_g_filters)
-NVIDIA_D = Format(Discriminator, _nvidia_d, _own_names(Discriminator), _nvidia_d_filters)
+NVIDIA_G = Format(Generator, _nvidia_g, own_names(Generator), _nvidia_g_filters)
+NVIDIA_D = Format(Discriminator, _nvidia_d, own_names(Discriminator), _nvidia_d_filters)

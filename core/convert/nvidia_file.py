@@ -13,46 +13,46 @@ from typing import Any
 
 from torch import Tensor
 
+from core.convert.foreign_names import PersistentModule
 from core.convert.format import CheckpointError, Network
-from core.convert.stand_ins import Persistent
 from core.convert.states import from_state_dict
-from core.convert.taking import Taker
+from core.convert.tensor_reader import TensorReader
 from core.networks.generator import LR_MULTIPLIER
 
 PARTS = {"G_ema": "g_ema", "G": "g", "D": "d"}
-GROUP = 4  # of the minibatch deviation, where nothing is said
+GROUP = 4  # training/networks.py: mbstd_group_size of DiscriminatorEpilogue
 MISSING = object()
 
-Found = tuple[dict[str, Network], dict[str, str]]
+Contents = tuple[dict[str, Network], dict[str, str]]
 
 
-def read(tree: Any, taker: Taker) -> Found:
+def read(tree: Any, tensors: TensorReader) -> Contents:
     """Networks and notes of a file's tree."""
     parts = {part: tree.get(part) for part in PARTS} if isinstance(tree, dict) else {}
-    found = {part: module for part, module in parts.items() if module is not None}
-    if not found:
+    present = {part: module for part, module in parts.items() if module is not None}
+    if not present:
         raise CheckpointError("it holds none of G, D and G_ema")
     networks: dict[str, Network] = {}
-    for part, module in found.items():
-        if not isinstance(module, Persistent):
+    for part, module in present.items():
+        if not isinstance(module, PersistentModule):
             raise CheckpointError(f"its {part} is no network")
-        networks[PARTS[part]] = _network(module, taker.module(module), part)
+        networks[PARTS[part]] = _network(module, tensors.module(module), part)
     return networks, {}
 
 
-def _network(module: Persistent, state: dict[str, Tensor], part: str) -> Network:
+def _network(module: PersistentModule, state: dict[str, Tensor], part: str) -> Network:
     if any(name.startswith("synthesis.L") for name in state):
         raise CheckpointError(f"its {part} is a network of StyleGAN3; only StyleGAN2's are read")
     if part != "D":
         first = ("synthesis", "b4", "conv1")
         _expect(module, ("mapping", "fc0"), "bias_gain", LR_MULTIPLIER)
         _expect(module, first, "activation", "lrelu")
-        clamp = _clamp(_told(module, first, "conv_clamp", ("synthesis_kwargs", "conv_clamp")))
+        clamp = _clamp(_setting(module, first, "conv_clamp", ("synthesis_kwargs", "conv_clamp")))
         return from_state_dict(state, format="nvidia_g", conv_clamp=clamp)
     last = ("b4", "conv")
     _expect(module, last, "activation", "lrelu")
-    clamp = _clamp(_told(module, last, "conv_clamp", ("conv_clamp",)))
-    group = _told(module, ("b4", "mbstd"), "group_size", ("epilogue_kwargs", "mbstd_group_size"))
+    clamp = _clamp(_setting(module, last, "conv_clamp", ("conv_clamp",)))
+    group = _setting(module, ("b4", "mbstd"), "group_size", ("epilogue_kwargs", "mbstd_group_size"))
     if group is MISSING:
         group = GROUP
     if group is not None and (not isinstance(group, int) or not 1 <= group <= 4096):
@@ -60,7 +60,9 @@ def _network(module: Persistent, state: dict[str, Tensor], part: str) -> Network
     return from_state_dict(state, format="nvidia_d", conv_clamp=clamp, mbstd_group=group)
 
 
-def _told(module: Persistent, path: tuple[str, ...], name: str, kwargs: tuple[str, ...]) -> Any:
+def _setting(
+    module: PersistentModule, path: tuple[str, ...], name: str, kwargs: tuple[str, ...]
+) -> Any:
     """An attribute of a layer, else an argument of the network's constructor, else MISSING."""
     value = _layer(module, path).get(name, MISSING)
     if value is not MISSING:
@@ -71,24 +73,29 @@ def _told(module: Persistent, path: tuple[str, ...], name: str, kwargs: tuple[st
     return node
 
 
-def _layer(module: Persistent, path: tuple[str, ...]) -> dict[Any, Any]:
+def _layer(module: PersistentModule, path: tuple[str, ...]) -> dict[Any, Any]:
     """Attributes of a layer, none where there is no such layer."""
     for name in path:
         child = module.state.get("_modules", {}).get(name)
-        if not isinstance(child, Persistent):
+        if not isinstance(child, PersistentModule):
             return {}
         module = child
     return module.state
 
 
-def _expect(module: Persistent, path: tuple[str, ...], name: str, wanted: Any) -> None:
+def _expect(
+    module: PersistentModule, path: tuple[str, ...], name: str, expected: str | float
+) -> None:
     """Refuse a layer that computes something else than ours."""
-    value = _layer(module, path).get(name, wanted)
-    near = isinstance(value, int | float) and math.isclose(value, wanted, rel_tol=1e-6)
-    if value != wanted and not (isinstance(wanted, float) and near):
-        said = repr(value)[:40] if isinstance(value, str | int | float) else "of another kind"
+    value = _layer(module, path).get(name, expected)
+    if isinstance(value, int | float) and isinstance(expected, float):
+        same = math.isclose(value, expected, rel_tol=1e-6)  # written as a float32, or not
+    else:
+        same = value == expected
+    if not same:
+        shown = repr(value)[:40] if isinstance(value, str | int | float) else "of another kind"
         raise CheckpointError(
-            f"its layer {'.'.join(path)} has {name} {said}; only {wanted!r} is known"
+            f"its layer {'.'.join(path)} has {name} {shown}; only {expected!r} is known"
         )
 
 

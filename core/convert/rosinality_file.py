@@ -19,7 +19,7 @@ from core.convert.dualstylegan import PREFIX
 from core.convert.format import CheckpointError, Network
 from core.convert.rosinality import ROSINALITY_G
 from core.convert.states import from_state_dict, to_state_dict
-from core.convert.taking import Taker
+from core.convert.tensor_reader import TensorReader
 from core.networks.discriminator import Discriminator
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.generator import Generator, channel_table
@@ -30,38 +30,38 @@ WRITTEN = {
     Discriminator: "rosinality_d",
     DualStyleGAN: "dualstylegan",
 }
-STYLES = 4096  # what rosinality averages over when it truncates
-GROUP = 4  # of its minibatch deviation
+STYLES = 4096  # generate.py: what rosinality averages over when it truncates
+GROUP = 4  # model.py: of its minibatch deviation
 
-Found = tuple[dict[str, Network], dict[str, str]]
+Contents = tuple[dict[str, Network], dict[str, str]]
 
 
-def read(tree: Any, taker: Taker) -> Found:
+def read(tree: Any, tensors: TensorReader) -> Contents:
     """Networks and notes of a file's tree; a bare state dict is told by its names."""
     if not isinstance(tree, dict):
         raise CheckpointError("it holds no state dicts")
     parts = {part: tree[part] for part in PARTS if tree.get(part) is not None}
     average = tree.get("latent_avg")
     if not parts:
-        parts, average = {_bare(tree): tree}, None
+        parts, average = {_part_of(tree): tree}, None
     networks: dict[str, Network] = {}
     notes: dict[str, str] = {}
     for part, entries in parts.items():
-        state = taker.state(entries, part)
+        state = tensors.state_dict(entries, part)
         format = _format(part, state)
-        drawn = _drawn(state) if format == "rosinality_g" else {}
-        if drawn:
-            notes["noise"] = f"{len(drawn)} noise maps are missing and were drawn with seed 0"
-        networks[part] = from_state_dict({**state, **drawn}, format=format)
+        noise = _missing_noise(state) if format == "rosinality_g" else {}
+        if noise:
+            notes["noise"] = f"{len(noise)} noise maps are missing and were drawn with seed 0"
+        networks[part] = from_state_dict({**state, **noise}, format=format)
     generators = [g for network in networks.values() for g in _generators(network)]
     if average is not None:
-        given = taker.tensor(average, "latent_avg")
+        w_avg = tensors.tensor(average, "latent_avg")
         for g in generators:
-            _give(g, given)
+            _set_average(g, w_avg)
     elif generators:
         notes["w_avg"] = f"the average style was missing and is the mean of {STYLES}, seed 0"
         for g in generators:
-            _estimate(g)
+            _estimate_average(g)
     return networks, notes
 
 
@@ -74,7 +74,7 @@ def tree_of(networks: Mapping[str, Network]) -> tuple[dict[str, Any], list[str]]
             lost.append(f"{part}: rosinality's files have no place for it")
             continue
         tree[part] = to_state_dict(network, format=WRITTEN[type(network)])
-        lost += [f"{part}: {sentence}" for sentence in _lost(network)]
+        lost += [f"{part}: {sentence}" for sentence in _inexpressible(network)]
     if not tree:
         raise CheckpointError("There is no g_ema, g or d, which is what rosinality's files hold.")
     for part in ("g_ema", "g"):
@@ -97,7 +97,7 @@ def _generators(network: Network) -> list[Generator]:
     return [inside] if isinstance(inside, Generator) else []
 
 
-def _lost(network: Network) -> list[str]:
+def _inexpressible(network: Network) -> list[str]:
     config, lost = network.config, []
     if config.get("conv_clamp") is not None:
         lost.append(f"rosinality's layers do not clamp at {config['conv_clamp']}")
@@ -111,36 +111,37 @@ def _lost(network: Network) -> list[str]:
     return lost
 
 
-def _bare(tree: dict[Any, Any]) -> str:
-    names = {str(name).removeprefix("module.") for name in tree}
+def _part_of(tree: dict[str, Any]) -> str:
+    """Which network a bare state dict is of."""
+    names = {name.removeprefix("module.") for name in tree}
     if names & {"conv1.conv.weight", f"{PREFIX}conv1.conv.weight"}:
         return "g_ema"
     if "final_conv.0.weight" in names:
         return "d"
-    found = ", ".join(repr(str(name)[:40]) for name in list(tree)[:4]) or "nothing"
-    raise CheckpointError(f"it holds none of g_ema, g and d (found {found})")
+    first = ", ".join(repr(name[:40]) for name in list(tree)[:4]) or "nothing"
+    raise CheckpointError(f"it holds none of g_ema, g and d (but {first})")
 
 
-def _drawn(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Noise maps that are missing."""
+def _missing_noise(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Noise maps that a state dict lacks; const noise of a file is part of its pictures."""
     config = ROSINALITY_G.architecture({name: tuple(v.shape) for name, v in state.items()})
     rng = torch.Generator().manual_seed(0)
-    drawn = {}
+    noise = {}
     for name, ours in ROSINALITY_G.names(config).items():
         if name.startswith("noises.") and name not in state:
             side = int(ours.split(".")[1].removeprefix("b"))
-            drawn[name] = torch.randn((1, 1, side, side), generator=rng)
-    return drawn
+            noise[name] = torch.randn((1, 1, side, side), generator=rng)
+    return noise
 
 
 @torch.no_grad()
-def _estimate(g: Generator) -> None:
+def _estimate_average(g: Generator) -> None:
     z = torch.randn((STYLES, g.z_dim), generator=torch.Generator().manual_seed(0))
     total = torch.stack([g.mapping.style(part).double().sum(0) for part in z.split(256)]).sum(0)
     g.mapping.w_avg.copy_(total / STYLES)
 
 
-def _give(g: Generator, average: Tensor) -> None:
+def _set_average(g: Generator, average: Tensor) -> None:
     if average.numel() != g.w_dim or not average.is_floating_point():
         raise CheckpointError(f"entry 'latent_avg' has {average.numel()} numbers, not {g.w_dim}")
     g.mapping.w_avg.copy_(average.flatten())

@@ -16,15 +16,13 @@ import torch
 from torch import Tensor
 
 from core.convert.dualstylegan import DUALSTYLEGAN
-from core.convert.e4e import E4E
+from core.convert.encoders import E4E, IR_SE50, PSP
 from core.convert.format import CheckpointError, Format, Network
-from core.convert.ir_se50 import IR_SE50
 from core.convert.nvidia import NVIDIA_D, NVIDIA_G
-from core.convert.psp import PSP
 from core.convert.rosinality import ROSINALITY_D, ROSINALITY_G
 from core.ops import setup_filter
 
-TAPS = (1, 3, 3, 1)
+TAPS = (1, 3, 3, 1)  # of every filter in StyleGAN2 (arXiv:1912.04958), official and not
 FORMATS = {
     "nvidia_g": NVIDIA_G,
     "nvidia_d": NVIDIA_D,
@@ -45,13 +43,13 @@ def from_state_dict(
     ``arch`` adds what shapes do not tell, and must agree with what they do. ``latent_avg`` [W] is
     the average style, which rosinality's files keep beside the state dict.
     """
-    kind = _kind(format)
+    foreign = _format(format)
     entries = {name: torch.as_tensor(value) for name, value in state.items()}
-    config = kind.architecture({name: tuple(value.shape) for name, value in entries.items()})
+    config = foreign.architecture({name: tuple(value.shape) for name, value in entries.items()})
     with torch.device("meta"):  # takes no memory, whatever the shapes say
-        plan = _built(kind.network, config, arch, format)
-    filled = _matched(entries, kind, plan, format)
-    network = _built(kind.network, config, arch, format)
+        plan = _build(foreign.network, config, arch, format)
+    filled = _match(entries, foreign, plan, format)
+    network = _build(foreign.network, config, arch, format)
     own = network.state_dict()
     if latent_avg is not None:
         name = next((key for key in own if key.endswith("mapping.w_avg")), "")
@@ -62,11 +60,11 @@ def from_state_dict(
     return network
 
 
-def _matched(
-    entries: dict[str, Tensor], kind: Format, plan: Network, format: str
+def _match(
+    entries: dict[str, Tensor], foreign: Format, plan: Network, format: str
 ) -> dict[str, Tensor]:
     """Entries under our names; each is there, used, well shaped and of the right type."""
-    names, filters = kind.names(plan.config), kind.filters(plan.config)
+    names, filters = foreign.names(plan.config), foreign.filters(plan.config)
     own = plan.state_dict()
     _check_filters(entries, filters, format)
     for name in sorted(set(entries) - set(names) - set(filters)):
@@ -74,17 +72,17 @@ def _matched(
     filled = {}
     for name, ours in names.items():
         if name not in entries:
-            if kind.optional(name):
+            if foreign.optional(name):
                 continue
             raise CheckpointError(f"{format}: entry {name!r} is missing.")
-        found, shape = entries[name], kind.foreign_shape(name, tuple(own[ours].shape))
-        if tuple(found.shape) != shape:
+        value, shape = entries[name], foreign.foreign_shape(name, tuple(own[ours].shape))
+        if tuple(value.shape) != shape:
             raise CheckpointError(
-                f"{format}: entry {name!r} has shape {tuple(found.shape)}, not {shape}."
+                f"{format}: entry {name!r} has shape {tuple(value.shape)}, not {shape}."
             )
-        if found.is_floating_point() != own[ours].is_floating_point():
-            raise CheckpointError(f"{format}: entry {name!r} has numbers of type {found.dtype}.")
-        filled[ours] = found.reshape(own[ours].shape)
+        if value.is_floating_point() != own[ours].is_floating_point():
+            raise CheckpointError(f"{format}: entry {name!r} has numbers of type {value.dtype}.")
+        filled[ours] = value.reshape(own[ours].shape)
     return filled
 
 
@@ -93,35 +91,36 @@ def to_state_dict(module: Network, *, format: str) -> dict[str, Tensor]:
 
     Rosinality's generators have no average style: store ``module.mapping.w_avg`` beside it.
     """
-    kind = _kind(format)
-    if not isinstance(module, kind.network):
+    foreign = _format(format)
+    if not isinstance(module, foreign.network):
         raise CheckpointError(
-            f"{format} is the format of a {kind.network.__name__}, not a {type(module).__name__}."
+            f"{format} is the format of a {foreign.network.__name__}, "
+            f"not a {type(module).__name__}."
         )
     own = module.state_dict()
     state = {}
-    for name, ours in kind.names(module.config).items():
+    for name, ours in foreign.names(module.config).items():
         value = own[ours].detach().cpu()
-        state[name] = value.reshape(kind.foreign_shape(name, tuple(value.shape))).clone()
-    for name, total in kind.filters(module.config).items():
+        state[name] = value.reshape(foreign.foreign_shape(name, tuple(value.shape))).clone()
+    for name, total in foreign.filters(module.config).items():
         state[name] = setup_filter(TAPS) * total
     return state
 
 
-def _kind(format: str) -> Format:
+def _format(format: str) -> Format:
     if format not in FORMATS:
         raise CheckpointError(f"Unknown format {format!r}; known are {', '.join(FORMATS)}.")
     return FORMATS[format]
 
 
-def _built(
+def _build(
     network: type[Network], config: dict[str, Any], arch: dict[str, Any], format: str
 ) -> Network:
     for key, value in arch.items():
-        said = {int(r): int(c) for r, c in value.items()} if key == "channels" else value
-        if key in config and config[key] != said:
+        expected = {int(r): int(c) for r, c in value.items()} if key == "channels" else value
+        if key in config and config[key] != expected:
             raise CheckpointError(
-                f"{format}: the shapes say {key} = {config[key]}, the caller says {said}."
+                f"{format}: the shapes say {key} = {config[key]}, the caller says {expected}."
             )
     try:
         return network(**{**config, **arch})
@@ -132,9 +131,9 @@ def _built(
 
 def _check_filters(entries: dict[str, Tensor], filters: dict[str, float], format: str) -> None:
     for name, total in filters.items():
-        wanted = setup_filter(TAPS) * total
-        found = entries.get(name, wanted)
-        if found.shape != wanted.shape or not torch.allclose(found.float(), wanted, atol=1e-6):
+        usual = setup_filter(TAPS) * total
+        value = entries.get(name, usual)
+        if value.shape != usual.shape or not torch.allclose(value.float(), usual, atol=1e-6):
             raise CheckpointError(f"{format}: entry {name!r} is not the filter 1, 3, 3, 1.")
 
 

@@ -16,14 +16,13 @@ import torch
 from torch import Tensor
 
 from core.convert.format import CheckpointError, Network
-from core.convert.stand_ins import Bag
+from core.convert.restricted_unpickler import StandIn
 from core.convert.states import from_state_dict
-from core.convert.taking import DEEPEST, Taker
+from core.convert.tensor_reader import TensorReader
 
 PARTS = ("g", "d", "g_ema")
 GROUP = 4  # of config-e and config-f, which leave it to TensorFlow's default
 UNUSED = ("lod",)  # level of detail, of progressive growing
-LONGEST = 200
 PIECES = {
     "weight": "weight",
     "bias": "bias",
@@ -35,49 +34,52 @@ G_LAYERS = {"Conv0_up": "conv0", "Conv1": "conv1", "Conv": "conv1", "ToRGB": "to
 D_LAYERS = {"FromRGB": "fromrgb", "Conv0": "conv0", "Conv1_down": "conv1", "Skip": "skip"}
 D_LAST = {"4x4/Conv": "b4.conv", "4x4/Dense0": "b4.fc", "Output": "b4.out"}
 
-Found = tuple[dict[str, Network], dict[str, str]]
+Contents = tuple[dict[str, Network], dict[str, str]]
 
 
-def read(tree: Any, taker: Taker) -> Found:
+def read(tree: Any, tensors: TensorReader) -> Contents:
     """Networks and notes of a file's tree."""
-    if not isinstance(tree, tuple) or len(tree) != 3 or not all(isinstance(n, Bag) for n in tree):
+    if (
+        not isinstance(tree, tuple)
+        or len(tree) != 3
+        or not all(isinstance(n, StandIn) for n in tree)
+    ):
         raise CheckpointError("it is no tuple of G, D and the average of G")
     networks: dict[str, Network] = {}
-    for part, bag in zip(PARTS, tree, strict=True):
-        variables = _variables(bag, taker)
+    for part, network in zip(PARTS, tree, strict=True):
+        variables = _variables(network, tensors)
         if part == "d":
-            arch = {"mbstd_group": _group(bag)}
+            arch = {"mbstd_group": _group(network)}
             networks[part] = from_state_dict(_renamed(variables, _d), format="nvidia_d", **arch)
         else:
             networks[part] = from_state_dict(_renamed(variables, _g), format="nvidia_g")
     return {part: networks[part] for part in ("g_ema", "g", "d")}, {}
 
 
-def _variables(bag: Bag, taker: Taker, prefix: str = "", depth: int = 0) -> dict[str, Tensor]:
+def _variables(network: StandIn, tensors: TensorReader, prefix: str = "") -> dict[str, Tensor]:
     """Arrays of a network and of its components, by ``component/name``."""
-    state = bag.state if isinstance(bag.state, dict) else {}
-    own, components = state.get("variables"), state.get("components", {})
-    if not isinstance(own, list) or not isinstance(components, dict) or depth > DEEPEST:
+    tensors.enter(prefix, "/")
+    state = network.state if isinstance(network.state, dict) else {}
+    pairs, components = state.get("variables"), state.get("components", {})
+    if not isinstance(pairs, list) or not isinstance(components, dict):
         raise CheckpointError("a network has no variables")
-    found = {}
-    for pair in own:
+    variables = {}
+    for pair in pairs:
         if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], str):
             raise CheckpointError("a network's variables are no pairs of name and array")
         name, value = prefix + pair[0], pair[1]
-        if len(name) > LONGEST:
-            raise CheckpointError("a variable's name is too long")
         if name.rpartition("/")[2] not in UNUSED:
             scalar = isinstance(value, float)  # how numpy writes an array without axes
-            found[name] = torch.tensor(value) if scalar else taker.tensor(value, name)
+            variables[name] = torch.tensor(value) if scalar else tensors.tensor(value, name)
     for name, part in components.items():
-        if not isinstance(name, str) or not isinstance(part, Bag):
+        if not isinstance(part, StandIn):
             raise CheckpointError("a network's components cannot be read")
-        found |= _variables(part, taker, f"{prefix}{name}/", depth + 1)
-    return found
+        variables |= _variables(part, tensors, f"{prefix}{name}/")
+    return variables
 
 
-def _group(bag: Bag) -> int | None:
-    kwargs = bag.state.get("static_kwargs", {})
+def _group(network: StandIn) -> int | None:
+    kwargs = network.state.get("static_kwargs", {})
     group = kwargs.get("mbstd_group_size", GROUP) if isinstance(kwargs, dict) else GROUP
     if group is not None and (not isinstance(group, int) or not 1 <= group <= 4096):
         raise CheckpointError("its D has a minibatch deviation that cannot be")
@@ -114,7 +116,7 @@ def _g(name: str, value: Tensor) -> tuple[str, Tensor]:
         if piece == "mod_bias":
             value = value + 1
         return f"synthesis.b{side}.{G_LAYERS[layer]}.{PIECES[piece]}", value
-    raise CheckpointError(f"variable {name!r} belongs to no layer")
+    raise CheckpointError(f"variable {name[:80]!r} belongs to no layer")
 
 
 def _d(name: str, value: Tensor) -> tuple[str, Tensor]:
@@ -126,7 +128,7 @@ def _d(name: str, value: Tensor) -> tuple[str, Tensor]:
         found = re.fullmatch(r"([0-9]{1,4})x\1/([A-Za-z01_]+)", layer)
         if found and found[2] in D_LAYERS:
             return f"b{found[1]}.{D_LAYERS[found[2]]}.{piece}", _oriented(piece, value)
-    raise CheckpointError(f"variable {name!r} belongs to no layer")
+    raise CheckpointError(f"variable {name[:80]!r} belongs to no layer")
 
 
 def _oriented(piece: str, value: Tensor) -> Tensor:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, cast
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
-from core import weights
+from core import atomic, weights
 from core.errors import UserError
 from core.inversion.noise_maps import Noise
 from core.inversion.refinement import LatentRefinement, Perceptual
@@ -234,4 +234,5 @@ def thumbnails(photos: Tensor) -> Tensor:
 def save_codes(path: Path, photos: Tensor, ws: Tensor, g: Generator) -> None:
     """Write what :class:`CachedInversion` reads: photos [N, 3, R, R] and their rows [N, L, W]."""
     known = {"thumbnails": thumbnails(photos), "ws": ws.half(), "average": g.mapping.w_avg}
-    save_file({name: value.detach().cpu().contiguous() for name, value in known.items()}, path)
+    tensors = {name: value.detach().cpu().contiguous() for name, value in known.items()}
+    atomic.write(path, save(tensors))

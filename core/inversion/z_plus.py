@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import cast
 
 import torch
 from torch import Tensor
 
-from core import weights
+from core import hashing, weights
 from core.inversion.inverter import thumbnails
 from core.networks.encoders.compact import CompactZPlus
 from core.networks.generator import Generator
@@ -27,7 +26,7 @@ class ZPlus:
     def __init__(self, *, encoder: str, candidates: int, seed: int) -> None:
         path = ROOT / encoder
         found = weights.read(path)[0].values() if path.is_file() else ()
-        self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        self.sha256 = hashing.of_file(path) if path.is_file() else ""
         self.encoders = [cast(CompactZPlus, e.eval().requires_grad_(False)) for e in found]
         self.candidates, self.seed = candidates, seed
 

@@ -21,9 +21,10 @@ import timm
 import torch
 import torch.nn.functional as F
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialised
 from torch import Tensor, nn
 
+from core import atomic
 from core.errors import UserError
 from core.paths import ASSETS
 
@@ -184,10 +185,8 @@ def save(network: Perception, path: Path, facts: dict[str, str]) -> None:
         name: value.detach().cpu().contiguous().to(torch.float16 if value.ndim > 1 else value.dtype)
         for name, value in network.state_dict().items()
     }
-    part = path.with_suffix(".part")
-    part.parent.mkdir(parents=True, exist_ok=True)
-    save_file(state, part, {"config": json.dumps(network.config), **facts})
-    part.replace(path)
+    meta = {"config": json.dumps(network.config), **facts}
+    atomic.write(path, serialised(state, metadata=meta))
 
 
 def read(path: Path) -> Perception:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from core import hashing
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.encoders.compact import spread
 from core.networks.exemplars import Exemplars
@@ -89,7 +89,7 @@ class StyleSampling:
         A state that it has been given since, it has learnt from the exemplars that came with it.
         """
         codes = exemplars.extrinsic.detach().cpu()
-        name = hashlib.sha256(codes.numpy().tobytes()).hexdigest()
+        name = hashing.of_bytes(codes.numpy().tobytes())
         given = [network for network in self.made.values() if network.given]
         if given or name not in self.made:
             self.made = {name: given[0] if given else self._learnt(exemplars, codes)}

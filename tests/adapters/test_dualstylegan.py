@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.validation import flat
-from benchmarks.harness.data.domains.base import Streamed
+from benchmarks.harness.data.domains.base import LazyShots
 from benchmarks.harness.data.pictures import as_images
 from core.networks.exemplars import Exemplars
 from core.networks.generator import rows_mapped
@@ -65,7 +65,7 @@ def test_what_is_made_once_is_not_made_again(alone, tmp_path):
 def test_shots_are_streamed_and_never_held_together(alone, tmp_path):
     asked = []
 
-    class Watched(Streamed):
+    class Watched(LazyShots):
         def __getitem__(self, which):
             images = super().__getitem__(which)
             asked.append(len(images))

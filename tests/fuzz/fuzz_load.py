@@ -6,7 +6,7 @@
 Further arguments are libFuzzer's; a folder keeps the corpus there. It begins with one small file of
 each format, written on the spot. Whatever is neither success nor a ``CheckpointError``, a pause of
 twenty seconds or two gigabytes of memory, ends it and leaves the file: make a test of it in
-``tests/core/test_convert_hostile.py``.
+``tests/core/convert/test_convert_hostile.py``.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from pathlib import Path
 import atheris
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-with atheris.instrument_imports(include=["core.convert", "pickletools", "zipfile"]):
-    import pickletools  # noqa: F401
+with atheris.instrument_imports(include=["core.convert", "pickle", "zipfile"]):
     import zipfile  # noqa: F401
 
     from core import weights

@@ -81,8 +81,8 @@ def rosinality(path, tree, *, old=False):
     return path
 
 
-class Played:
-    """A persistent module."""
+class Persistent:
+    """A persistent module, which reduces as NVIDIA's do."""
 
     def __init__(self, class_name, state):
         self.meta = {
@@ -129,22 +129,22 @@ def module(entries, attributes, path="", *, frozen=False, kwargs=()):
         **attributes.get(path.rstrip("."), {}),
     }
     if path == "b4.":
-        state["_modules"]["mbstd"] = Played("MinibatchStdLayer", attributes["b4.mbstd"])
+        state["_modules"]["mbstd"] = Persistent("MinibatchStdLayer", attributes["b4.mbstd"])
     if path.endswith("skip."):
         state["_parameters"]["bias"] = None
-    return Played("SynthesisLayer", state)
+    return Persistent("SynthesisLayer", state)
 
 
 EMPTY = {"training": False, "_parameters": {}, "_buffers": {}, "_modules": {}}
 
 
-def nvidia_tree(g, d, *, told="layers", frozen=()):
-    """What a snapshot of stylegan2-ada-pytorch holds; ``told`` says where the clamp is written."""
+def nvidia_tree(g, d, *, written_in="layers", frozen=()):
+    """What a snapshot of stylegan2-ada-pytorch holds; ``written_in`` says where its clamp is."""
     clamp, group = g.config["conv_clamp"], d.config["mbstd_group"]
-    layer = {"conv_clamp": clamp, "activation": "lrelu"} if told == "layers" else {}
-    spread = {"group_size": group, "num_channels": 1} if told == "layers" else {}
+    layer = {"conv_clamp": clamp, "activation": "lrelu"} if written_in == "layers" else {}
+    mbstd = {"group_size": group, "num_channels": 1} if written_in == "layers" else {}
     g_attributes = {"synthesis.b4.conv1": layer, "mapping.fc0": {"bias_gain": 0.01}}
-    d_attributes = {"b4.conv": layer, "b4.mbstd": {**EMPTY, **spread}}
+    d_attributes = {"b4.conv": layer, "b4.mbstd": {**EMPTY, **mbstd}}
     easy = sys.modules["dnnlib.util"].EasyDict
     g_kwargs = easy(z_dim=g.z_dim, synthesis_kwargs=easy(conv_clamp=clamp))
     d_kwargs = easy(conv_clamp=clamp, epilogue_kwargs=easy(mbstd_group_size=group))
@@ -158,7 +158,7 @@ def nvidia_tree(g, d, *, told="layers", frozen=()):
     return {
         "training_set_kwargs": {"class_name": "training.dataset.ImageFolderDataset", "xflip": True},
         **parts,
-        "augment_pipe": Played("AugmentPipe", augment),
+        "augment_pipe": Persistent("AugmentPipe", augment),
     }
 
 
@@ -206,8 +206,8 @@ def tensorflow_tree(g, d):
     mapping, synthesis, critic = variables(g, d)
 
     def network(own, kwargs=(), **components):
-        made = sys.modules["dnnlib.tflib.network"].Network()
-        made.__dict__ |= {
+        network = sys.modules["dnnlib.tflib.network"].Network()
+        network.__dict__ |= {
             "version": 4,
             "name": "G",
             "static_kwargs": sys.modules["dnnlib.util"].EasyDict(kwargs),
@@ -216,7 +216,7 @@ def tensorflow_tree(g, d):
             "build_func_name": "G_main",
             "variables": [(k, v.detach().numpy().copy()[()]) for k, v in own.items()],
         }
-        return made
+        return network
 
     def whole():
         own = {"lod": torch.tensor(0.0), "dlatent_avg": g.mapping.w_avg}

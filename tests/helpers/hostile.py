@@ -6,6 +6,7 @@ import io
 import pickle
 import struct
 import zipfile
+from functools import cache
 
 import torch
 
@@ -125,6 +126,42 @@ def tensor(kept, shape, strides, offset=0):
     )
 
 
+def entries(**values):
+    """A dictionary of instructions by name."""
+    return b"}(" + b"".join(text(name) + value for name, value in values.items()) + b"u"
+
+
+def tensorflow_network(variables=b"]", components=b"}"):
+    """A network of TensorFlow's StyleGAN2."""
+    attributes = entries(variables=variables, components=components)
+    return named("dnnlib.tflib.network", "Network") + b")\x81" + attributes + b"b"
+
+
+def nvidia_module(modules=b"}"):
+    """A module of stylegan2-ada-pytorch."""
+    persistent = named("torch_utils.persistence", "_reconstruct_persistent_obj")
+    return called(persistent, entries(state=entries(_modules=modules)))
+
+
+def array(shape, data=b""):
+    """A float array of numpy."""
+    kind = called(named("numpy", "dtype"), text("f4"))
+    blank = called(
+        named("numpy.core.multiarray", "_reconstruct"), named("numpy", "ndarray"), b")", b"C\x01b"
+    )
+    axes = b"(" + b"".join(map(whole_number, shape)) + b"t"
+    return blank + b"(K\x01" + axes + kind + b"\x89C" + bytes([len(data)]) + data + b"tb"
+
+
+def nested(around, width=10, depth=15):
+    """Something that holds ten times something that holds ten times ..., in a kilobyte."""
+    body = around() + b"q\x00"
+    for level in range(depth):
+        inside = {str(i): b"h" + bytes([level]) for i in range(width)}
+        body += around(entries(**inside)) + b"q" + bytes([level + 1])
+    return body
+
+
 def state(entries):
     """A file's tree {"g": entries}, which are given as name and instructions."""
     body = b"".join(text(name) + value for name, value in entries)
@@ -145,6 +182,17 @@ def zipped(members, compression=zipfile.ZIP_STORED):
     return file.getvalue()
 
 
+def payloads_in_payloads(depth=1000):
+    """Torch's file in a file in a file ..."""
+    body = b"N"
+    for _ in range(depth):
+        inner = MAGIC + SYSTEM + whole(body, 2)
+        raw = b"B" + struct.pack("<I", len(inner)) + inner
+        body = called(named("torch.storage", "_load_from_bytes"), raw)
+    return whole(body)
+
+
+@cache
 def claims():
     """Files that claim more than they hold, by what they claim."""
     huge, large = 2**60, 2**31 - 1
@@ -199,13 +247,23 @@ def claims():
             zipfile.ZIP_DEFLATED,
         ),
         "zip of something else": zipped({"notes.txt": b"hello"}),
+        "memo slot of 2**28": b"\x80\x02Nr" + struct.pack("<I", 2**28) + STOP,
+        "empty tensor of 2**80": legacy(
+            state([("a", tensor(storage(4), (0, 2**40, 2**40), (1, 1, 1)))]), ["0"], one
+        ),
+        "empty array of 2**80": whole(
+            tensorflow_network(b"](" + text("a") + array((0, 2**40, 2**40)) + b"\x86e") * 3
+            + b"\x87"
+        ),
     }
 
 
+@cache
 def efforts():
     """Small files that would take Python's own machine, or a careless one, very long."""
     deep = b"\x80\x02)" + b"\x85" * 100_000
     doubling = b"\x80\x02)" + b"q\x00h\x00\x86" * 60
+    one_storage = legacy(storage(1), ["0"], struct.pack("<q", 1) + bytes(4))
     colliding = b"".join(
         whole_number((2**61 - 1) * (i % 3) + (i << 25)) + b"N" for i in range(10**5)
     )
@@ -220,15 +278,23 @@ def efforts():
         + STOP,
         "tuples doubled sixty times as a key": b"\x80\x02}" + doubling[2:] + b"Ns.",
         "a list in itself": b"\x80\x02]q\x00h\x00a.",
-        "a million steps": b"\x80\x02" + b"N0" * 500_000 + b"N.",
+        "a million steps": b"\x80\x02](" + b"N" * 10**6 + b"e.",
         "marks and nothing else": b"\x80\x02" + b"(" * 10**5,
         "keys that collide": b"\x80\x02}(" + colliding + b"u.",
         "a key of a megabyte": b"\x80\x02}" + text("x" * 10**6) + b"Ns.",
-        "payloads in great number": b"\x80\x02B"
-        + struct.pack("<I", 1000)
-        + bytes(1000)
-        + b"q\x000"
-        + called(named("torch.storage", "_load_from_bytes"), b"h\x00") * 1000,
+        "payloads in great number": b"\x80\x02(B"
+        + struct.pack("<I", len(one_storage))
+        + one_storage
+        + b"q\x00"
+        + called(named("torch.storage", "_load_from_bytes"), b"h\x00") * 20_000
+        + b"t.",
+        "networks that share their components": whole(
+            nested(lambda inside=b"}": tensorflow_network(components=inside)) + b"h\x0fh\x0f\x87"
+        ),
+        "modules that share their modules": whole(
+            nested(nvidia_module) + b"}" + text("G") + b"h\x0fs"
+        ),
+        "payloads in payloads": payloads_in_payloads(),
         "an end that is missing": b"\x80\x02}",
         "a million names in one line": b"\x80\x02c" + b"x" * 10**6,
     }

@@ -12,11 +12,14 @@ from pathlib import Path
 folder, template, published, seconds, fate, existing = sys.argv[1:]
 place = Path(folder)
 place.mkdir(parents=True, exist_ok=True)
-descriptor = os.open(place, os.O_RDONLY)
-try:
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-except BlockingIOError:
-    sys.exit(75)  # as locks.Busy has it
+while True:  # as locks.alone does it, without the packages that would make this slow to start
+    descriptor = os.open(place / ".lock", os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(75)  # as locks.Busy has it
+    if os.fstat(descriptor).st_nlink:  # else who had it before took the file away
+        break
 if existing == "existing=skip" and Path(published).exists():
     sys.exit(0)
 with (place / "begun").open("a") as file:

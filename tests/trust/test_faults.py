@@ -16,7 +16,6 @@ import torch
 from PIL import Image
 
 from benchmarks import parafaces
-from benchmarks.harness.data.domains.parafaces import home
 from benchmarks.harness.data.pictures import File, Unreadable, read
 from benchmarks.harness.evaluation.adaptive_batches import Portions
 from benchmarks.harness.evaluation.evaluate import identical_images
@@ -27,7 +26,7 @@ from benchmarks.harness.training import monitor
 from benchmarks.harness.training.checkpoint import Checkpoints
 from benchmarks.harness.training.monitor import TrainingMonitor
 from core.errors import UserError
-from core.paths import ROOT
+from core.paths import ROOT, cache_folder
 
 NOWHERE = Path("/sys/styleshift")  # nobody may write there, not even root
 FULL = 100_000  # bytes that a file may have on a disk that is nearly full
@@ -270,9 +269,9 @@ def test_a_cache_that_cannot_be_written_is_named_with_the_option(tmp_path, place
 
 def test_a_home_that_is_missing_is_said(monkeypatch):
     with pytest.raises(UserError, match=r"machine\.cache=FOLDER"):
-        home("~nobody-of-this-name/cache")
+        cache_folder("~nobody-of-this-name/cache")
     monkeypatch.delenv("HOME")
-    assert home("~/cache") == Path(pwd.getpwuid(os.getuid()).pw_dir) / "cache"
+    assert cache_folder("~/cache") == Path(pwd.getpwuid(os.getuid()).pw_dir) / "cache"
 
 
 def test_a_run_does_not_need_its_pictures_once_they_are_read(

@@ -7,10 +7,8 @@ which pictures had none.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import inspect
-import json
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +23,7 @@ from benchmarks.harness.alignment.mtcnn import MTCNN
 from benchmarks.harness.alignment.mtcnn_networks import load
 from benchmarks.harness.config import files
 from benchmarks.harness.io import external_weights
+from core import hashing
 from core.errors import UserError
 from core.paths import CONF
 
@@ -40,7 +39,7 @@ class Detector(Protocol):
     name: str
 
     def __call__(self, image: Image.Image, file: str) -> list[np.ndarray]:
-        """Points [4, 2] of every face in an upright RGB picture, as `points.four` gives them."""
+        """Points [4, 2] of every face in an upright RGB picture; see `landmarks.four_points`."""
 
 
 class Dlib:
@@ -50,14 +49,14 @@ class Dlib:
 
     def __init__(self, model: Path) -> None:
         dlib: Any = installed("dlib", "dlib")
-        self.found = dlib.get_frontal_face_detector()
-        self.placed = dlib.shape_predictor(str(model))
+        self.detect = dlib.get_frontal_face_detector()
+        self.predict = dlib.shape_predictor(str(model))
 
     def __call__(self, image: Image.Image, file: str) -> list[np.ndarray]:
         """Faces in dlib's order, the picture enlarged once."""
         del file
         pixels = np.asarray(image)
-        shapes = (self.placed(pixels, box) for box in self.found(pixels, 1))
+        shapes = (self.predict(pixels, box) for box in self.detect(pixels, 1))
         return faces([(p.x, p.y) for p in shape.parts()] for shape in shapes)
 
 
@@ -76,7 +75,6 @@ class MediaPipe:
         self.landmarker = vision.FaceLandmarker.create_from_options(options)
 
     def __call__(self, image: Image.Image, file: str) -> list[np.ndarray]:
-        """Faces in MediaPipe's order."""
         del file
         shown = self.package.Image(
             image_format=self.package.ImageFormat.SRGB, data=np.asarray(image)
@@ -98,20 +96,19 @@ class FaceAlignment:
         self.network = package.FaceAlignment(package.LandmarksType.TWO_D, device="cpu", **plain)
 
     def __call__(self, image: Image.Image, file: str) -> list[np.ndarray]:
-        """Faces in the order of its detector."""
         del file
         return faces(self.network.get_landmarks_from_image(np.asarray(image)) or ())
 
 
 def _mtcnn(numbers: Any) -> Detector:
-    wanted = [external_weights.entry(name) for name in MTCNN_FILES]
-    lacking = next((file for file in wanted if file.state != "present"), None)
-    if lacking:
+    files = [external_weights.entry(name) for name in MTCNN_FILES]
+    missing = next((file for file in files if file.state != "present"), None)
+    if missing:
         raise UserError(
             f"MTCNN's weights are not in {external_weights.folder()} "
-            f"({lacking.file} is {lacking.state}): "
+            f"({missing.file} is {missing.state}): "
             f"`python -m benchmarks.fetch {' '.join(MTCNN_FILES)}` brings them "
-            f"({lacking.licence} licence)."
+            f"({missing.licence} licence)."
         )
     return MTCNN(load(external_weights.folder()), **numbers.mtcnn)
 
@@ -159,11 +156,10 @@ def detector(name: str, landmarks: str | Path = "") -> Detector:
 def traces(name: str) -> dict[str, str]:
     """For a record: checksums of the files that a detector looks through, and of its numbers."""
     entries = [external_weights.entry(file) for file in FILES.get(name, ())]
-    found = {file.file: external_weights.sha256(file.path) for file in entries}
+    found = {file.file: hashing.of_file(file.path) for file in entries}
     content = files.plain(NUMBERS)
     if name in content:
-        numbers = json.dumps(content[name], sort_keys=True)
-        found[f"{NUMBERS.name}: {name}"] = hashlib.sha256(numbers.encode()).hexdigest()
+        found[f"{NUMBERS.name}: {name}"] = hashing.of_json(content[name])
     return found
 
 

@@ -16,9 +16,9 @@ from benchmarks.harness.alignment import Detector, Quad, align, detector
 from benchmarks.harness.data.pictures import SENTENCES, File, Unreadable, frame, upright
 from core.errors import UserError
 
-SQUARE = 0.02  # share by which sides may differ
+SQUARE = 0.02  # share by which sides may differ: some cropping tools are a pixel off
 SMALLEST = 16  # pixels; in fewer there is no face
-SHOWN = 256  # pixels of the photograph in a strip, at least
+SHOWN = 256  # pixels of the photograph in a strip, at least: people see more than a 64 px network
 FINER = 4  # times as finely as needed is a face sampled, as FFHQ's were
 
 
@@ -58,16 +58,13 @@ class Cut(NamedTuple):
 class Framing(Protocol):
     """Chooses the square in an upright RGB picture; ``name`` is what errors call it."""
 
+    def __call__(self, image: Image.Image, name: str) -> Cut: ...
+
+
+class CentralSquare:
+    """The central square, whatever it shows."""
+
     def __call__(self, image: Image.Image, name: str) -> Cut:
-        """The square."""
-
-
-class Central:
-    """The central square."""
-
-    def __call__(self, image: Image.Image, name: str) -> Cut:
-        """The middle."""
-
         def notes(side: int) -> list[str]:
             return [SENTENCES[c].format(resolution=side) for c in frame(image, side, "crop")[1]]
 
@@ -85,7 +82,6 @@ class Aligned:
         self.find = find
 
     def __call__(self, image: Image.Image, name: str) -> Cut:
-        """The largest face."""
         found = self.find(image, name)
         if not found:
             raise NoFace(f"{name}: no face found.")
@@ -110,7 +106,7 @@ def within(image: Image.Image, points: np.ndarray) -> bool:
     return bool((middle >= 0).all() and (middle <= image.size).all())
 
 
-class Usual:
+class AutoFraming:
     """Square pictures are taken as aligned; in others MTCNN looks for the face.
 
     Args:
@@ -119,15 +115,14 @@ class Usual:
 
     def __init__(self, otherwise: str) -> None:
         self.otherwise = otherwise
-        self.central = Central()
+        self.central = CentralSquare()
 
     @cached_property
     def aligned(self) -> Aligned:
-        """Made when first needed, as its weights may be missing and not be missed."""
+        """Made when first needed: who has only square pictures needs no weights."""
         return Aligned(detector(self.otherwise))
 
     def __call__(self, image: Image.Image, name: str) -> Cut:
-        """One or the other."""
         if abs(image.width - image.height) <= SQUARE * max(image.size):
             return self.central(image, name)
         try:
@@ -175,8 +170,8 @@ def framing(align: str, landmarks: str | Path) -> Framing:
         UserError: there is none, or it lacks something.
     """
     if align == "auto":
-        return Usual("mtcnn")
-    return Central() if align == "none" else Aligned(detector(align, landmarks))
+        return AutoFraming("mtcnn")
+    return CentralSquare() if align == "none" else Aligned(detector(align, landmarks))
 
 
 def photo(file: File, framed: Framing, resolution: int) -> Photo:

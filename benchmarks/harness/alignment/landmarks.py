@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 NAMED = ("eye_left", "eye_right", "mouth_left", "mouth_right")
-EYES_68 = (range(36, 42), range(42, 48))
+EYES_68 = (range(36, 42), range(42, 48))  # iBUG 300-W's numbers, from 0
 MOUTH_68 = (48, 54)
 EYES_MESH = ((33, 160, 158, 133, 153, 144), (362, 385, 387, 263, 373, 380))
 MOUTH_MESH = (61, 291)
 """Of the MediaPipe mesh: the points nearest to those of the 68-point scheme."""
 
 
-def four(found: Any) -> np.ndarray:
+def four_points(found: Any) -> np.ndarray:
     """The four points of a face.
 
     Args:
@@ -51,7 +51,7 @@ def faces(found: Iterable[Any]) -> list[np.ndarray]:
     sound = []
     for points in found:
         with suppress(ValueError):
-            sound.append(four(points))
+            sound.append(four_points(points))
     return sound
 
 

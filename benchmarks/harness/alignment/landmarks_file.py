@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.harness.alignment.landmarks import four
+from benchmarks.harness.alignment.landmarks import four_points
 from core.errors import UserError
 
 LIMIT = 1 << 31  # bytes; FFHQ's has 267 million
@@ -35,7 +35,7 @@ class LandmarksFile:
         file = "beginning"
         try:
             for file, found in _listed(_content(place)):
-                self.faces.setdefault(file, []).append(four(found))
+                self.faces.setdefault(file, []).append(four_points(found))
         except ValueError as fault:
             if isinstance(fault, UserError):
                 raise

@@ -16,11 +16,14 @@ from PIL import Image
 from torch import Tensor
 
 from benchmarks.harness.alignment.landmarks import faces
-from benchmarks.harness.alignment.mtcnn_networks import ONet, PNet, RNet, Seen
+from benchmarks.harness.alignment.mtcnn_networks import ONet, PNet, RNet, WindowOutputs
 
-CELL, STRIDE = 12, 2  # of the first network
+CELL, STRIDE = 12, 2  # of the first network: side of its windows, and from one to the next
 MIDDLE = 127.5  # grey, which the networks see as 0
-PORTION = 512  # windows at once
+PORTION = 512  # windows at once, to bound memory where a picture is full of faces
+# Overlaps that the published code allows: within a scale of the pyramid, between scales and after
+# the second network, and after the third, where it is a share of the smaller window.
+OVERLAP_SCALE, OVERLAP, OVERLAP_LAST = 0.5, 0.7, 0.7
 
 
 class MTCNN:
@@ -78,18 +81,18 @@ class MTCNN:
         image = (pixels - MIDDLE) / 128
         found = [self._candidates(first, small, scale) for small, scale in self._pyramid(image)]
         boxes = torch.cat([torch.zeros(0, 9), *found])
-        boxes = boxes[suppressed(boxes, 0.7, of_smaller=False)]
-        boxes = squared(moved(boxes[:, :5], boxes[:, 5:]))
-        boxes, seen = self._confirmed(second, image, boxes, 24, self.thresholds[1])
-        keep = suppressed(boxes, 0.7, of_smaller=False)
-        boxes = squared(moved(boxes[keep], seen.shift[keep]))
-        boxes, seen = self._confirmed(third, image, boxes, 48, self.thresholds[2])
-        x, y = seen.points.view(-1, 2, 5).unbind(1)
+        boxes = boxes[non_maximum_suppression(boxes, OVERLAP, of_smaller=False)]
+        boxes = make_square(shift_boxes(boxes[:, :5], boxes[:, 5:]))
+        boxes, outputs = self._refined(second, image, boxes, 24, self.thresholds[1])
+        keep = non_maximum_suppression(boxes, OVERLAP, of_smaller=False)
+        boxes = make_square(shift_boxes(boxes[keep], outputs.shift[keep]))
+        boxes, outputs = self._refined(third, image, boxes, 48, self.thresholds[2])
+        x, y = outputs.points.view(-1, 2, 5).unbind(1)
         left, top = boxes[:, None, 0], boxes[:, None, 1]
         wide, high = sides(boxes).T[..., None]
         points = torch.stack([left + wide * x, top + high * y], 2)
-        boxes = moved(boxes, seen.shift)
-        keep = suppressed(boxes, 0.7, of_smaller=True)
+        boxes = shift_boxes(boxes, outputs.shift)
+        keep = non_maximum_suppression(boxes, OVERLAP_LAST, of_smaller=True)
         return boxes[keep], points[keep]
 
     def _pyramid(self, image: Tensor) -> Iterator[tuple[Tensor, float]]:
@@ -102,27 +105,27 @@ class MTCNN:
 
     def _candidates(self, network: PNet, image: Tensor, scale: float) -> Tensor:
         """Boxes and their shifts [n, 5 + 4] in the whole picture that may be faces."""
-        seen = network(image[None])
-        row, column = (seen.face[0] >= self.thresholds[0]).nonzero().T
+        outputs = network(image[None])
+        row, column = (outputs.face[0] >= self.thresholds[0]).nonzero().T
         corner = torch.stack([column, row], 1) * STRIDE
         edges = torch.cat([corner, corner + CELL], 1) / scale
-        sure, shift = seen.face[0, row, column][:, None], seen.shift[0, row, column]
+        sure, shift = outputs.face[0, row, column][:, None], outputs.shift[0, row, column]
         boxes = torch.cat([edges, sure, shift], 1)
-        return boxes[suppressed(boxes, 0.5, of_smaller=False)]
+        return boxes[non_maximum_suppression(boxes, OVERLAP_SCALE, of_smaller=False)]
 
-    def _confirmed(
+    def _refined(
         self, network: RNet | ONet, image: Tensor, boxes: Tensor, side: int, least: float
-    ) -> tuple[Tensor, Seen]:
+    ) -> tuple[Tensor, WindowOutputs]:
         """The boxes [n, 5] that a closer look confirms, and what it saw in them."""
         looks = [
-            network(torch.stack([window(image, box, side) for box in part]))
+            network(torch.stack([crop_window(image, box, side) for box in part]))
             for part in boxes.split(PORTION)
             if len(part)
         ] or [network(image.new_zeros(0, 3, side, side))]
-        seen = Seen(*(torch.cat(values) for values in zip(*looks, strict=True)))
-        sure = seen.face >= least
-        boxes = torch.cat([boxes[sure, :4], seen.face[sure, None]], 1)
-        return boxes, Seen(*(values[sure] for values in seen))
+        outputs = WindowOutputs(*(torch.cat(values) for values in zip(*looks, strict=True)))
+        sure = outputs.face >= least
+        boxes = torch.cat([boxes[sure, :4], outputs.face[sure, None]], 1)
+        return boxes, WindowOutputs(*(values[sure] for values in outputs))
 
 
 def sides(boxes: Tensor) -> Tensor:
@@ -130,19 +133,19 @@ def sides(boxes: Tensor) -> Tensor:
     return boxes[:, 2:4] - boxes[:, :2]
 
 
-def moved(boxes: Tensor, shift: Tensor) -> Tensor:
+def shift_boxes(boxes: Tensor, shift: Tensor) -> Tensor:
     """Boxes [n, 5] with their edges moved by shares [n, 4] of their sides."""
     return torch.cat([boxes[:, :4] + shift * sides(boxes).repeat(1, 2), boxes[:, 4:]], 1)
 
 
-def squared(boxes: Tensor) -> Tensor:
+def make_square(boxes: Tensor) -> Tensor:
     """Boxes [n, 5] made square about their centres, as long as the longer side."""
     middle = (boxes[:, :2] + boxes[:, 2:4]) / 2
     half = sides(boxes).amax(1, keepdim=True) / 2
     return torch.cat([middle - half, middle + half, boxes[:, 4:]], 1)
 
 
-def suppressed(boxes: Tensor, limit: float, *, of_smaller: bool) -> Tensor:
+def non_maximum_suppression(boxes: Tensor, limit: float, *, of_smaller: bool) -> Tensor:
     """Which boxes [n, 5 or more] stay, the surest first, when those that overlap a surer one go.
 
     The overlap is a share of the union of both or, with ``of_smaller``, of the smaller one.
@@ -164,7 +167,7 @@ def suppressed(boxes: Tensor, limit: float, *, of_smaller: bool) -> Tensor:
     return torch.stack(kept) if kept else order
 
 
-def window(image: Tensor, box: Tensor, side: int) -> Tensor:
+def crop_window(image: Tensor, box: Tensor, side: int) -> Tensor:
     """What a box [5] holds of an image [3, H, W], grey outside it, as [3, side, side]."""
     left, top, right, bottom = (int(edge) for edge in box[:4].round())
     right, bottom = max(right, left + 1), max(bottom, top + 1)

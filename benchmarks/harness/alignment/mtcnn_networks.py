@@ -12,13 +12,12 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.convert.container import opened
+from core.convert.checkpoint_file import opened
 from core.convert.format import CheckpointError
-from core.convert.taking import Taker
 from core.errors import UserError
 
 
-class Seen(NamedTuple):
+class WindowOutputs(NamedTuple):
     """What a network says of each window.
 
     Attributes:
@@ -42,13 +41,13 @@ class PNet(nn.Module):
         self.conv3, self.prelu3 = nn.Conv2d(16, 32, 3), nn.PReLU(32)
         self.conv4_1, self.conv4_2 = nn.Conv2d(32, 2, 1), nn.Conv2d(32, 4, 1)
 
-    def forward(self, images: Tensor) -> Seen:
+    def forward(self, images: Tensor) -> WindowOutputs:
         """Maps face [N, h, w] and shift [N, h, w, 4] of images in about [-1, 1]."""
         x = F.max_pool2d(self.prelu1(self.conv1(images)), 2, 2, ceil_mode=True)
         x = self.prelu3(self.conv3(self.prelu2(self.conv2(x))))
         face = self.conv4_1(x).softmax(1)[:, 1]
         shift = self.conv4_2(x).permute(0, 2, 3, 1)
-        return Seen(face, shift, shift[..., :0])
+        return WindowOutputs(face, shift, shift[..., :0])
 
 
 class RNet(nn.Module):
@@ -62,13 +61,13 @@ class RNet(nn.Module):
         self.dense4, self.prelu4 = nn.Linear(576, 128), nn.PReLU(128)
         self.dense5_1, self.dense5_2 = nn.Linear(128, 2), nn.Linear(128, 4)
 
-    def forward(self, images: Tensor) -> Seen:
+    def forward(self, images: Tensor) -> WindowOutputs:
         """Face [N] and shift [N, 4] of windows [N, 3, 24, 24]."""
         x = F.max_pool2d(self.prelu1(self.conv1(images)), 3, 2, ceil_mode=True)
         x = F.max_pool2d(self.prelu2(self.conv2(x)), 3, 2, ceil_mode=True)
         x = self.prelu4(self.dense4(_columns_first(self.prelu3(self.conv3(x)))))
         shift = self.dense5_2(x)
-        return Seen(self.dense5_1(x).softmax(1)[:, 1], shift, shift[:, :0])
+        return WindowOutputs(self.dense5_1(x).softmax(1)[:, 1], shift, shift[:, :0])
 
 
 class ONet(nn.Module):
@@ -84,13 +83,13 @@ class ONet(nn.Module):
         self.dense6_1, self.dense6_2 = nn.Linear(256, 2), nn.Linear(256, 4)
         self.dense6_3 = nn.Linear(256, 10)
 
-    def forward(self, images: Tensor) -> Seen:
+    def forward(self, images: Tensor) -> WindowOutputs:
         """Face [N], shift [N, 4] and points [N, 10] of windows [N, 3, 48, 48]."""
         x = F.max_pool2d(self.prelu1(self.conv1(images)), 3, 2, ceil_mode=True)
         x = F.max_pool2d(self.prelu2(self.conv2(x)), 3, 2, ceil_mode=True)
         x = F.max_pool2d(self.prelu3(self.conv3(x)), 2, 2, ceil_mode=True)
         x = self.prelu5(self.dense5(_columns_first(self.prelu4(self.conv4(x)))))
-        return Seen(self.dense6_1(x).softmax(1)[:, 1], self.dense6_2(x), self.dense6_3(x))
+        return WindowOutputs(self.dense6_1(x).softmax(1)[:, 1], self.dense6_2(x), self.dense6_3(x))
 
 
 NETWORKS: dict[str, type[PNet | RNet | ONet]] = {"pnet.pt": PNet, "rnet.pt": RNet, "onet.pt": ONet}
@@ -109,8 +108,8 @@ def load(folder: Path) -> tuple[PNet, RNet, ONet]:
 def _loaded(path: Path) -> nn.Module:
     network = NETWORKS[path.name]()
     try:
-        with opened(path) as found:
-            state = Taker(found.size).state(found.tree, path.stem)
+        with opened(path) as file:
+            state = file.tensors.state_dict(file.tree, path.stem)
         network.load_state_dict(state)
     except (CheckpointError, RuntimeError) as fault:
         reason = " ".join(str(fault).split())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from benchmarks import parafaces
 from benchmarks.harness.data.pictures import as_images
+from core.paths import cache_folder
 
 Progress = Callable[[int, int], None]
 
@@ -72,7 +72,7 @@ def rendered(
             people=people,
             pictures_each=pictures,
             resolution=resolution,
-            folder=Path(cache).expanduser(),
+            folder=cache_folder(cache),
             progress=lambda done, _: progress(i * len(person) + done, total),
         )
 

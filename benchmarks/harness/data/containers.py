@@ -15,10 +15,11 @@ import re
 import stat
 import zipfile
 import zlib
+from abc import ABC, abstractmethod
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -28,8 +29,8 @@ from core.errors import UserError
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".jfif")
 FOREIGN = (".avif", ".heic", ".heif", ".tif", ".tiff")
 """Endings of pictures that are not read: named with what is broken, never passed over."""
-MAX_BYTES = 1 << 29
-MAX_PICTURES = 10_000_000
+MAX_BYTES = 1 << 29  # of a picture, more than any camera writes; beyond it a file is a bomb
+MAX_PICTURES = 10_000_000  # in an LMDB, whose length is only claimed; FFHQ has 70,000
 INDEX = "dataset.json"
 NOTES = "styleshift"
 """Key of ``dataset.json`` under which `benchmarks.prepare` keeps what NVIDIA's layout lacks."""
@@ -56,44 +57,41 @@ class Origin(NamedTuple):
     name: str
 
 
-class Container(Protocol):
+class Container(ABC):
     """Something that holds picture files under names of its own."""
 
+    @abstractmethod
     def pictures(self) -> list[str]:
         """The names of its pictures, sorted."""
 
+    @abstractmethod
     def read(self, member: str) -> bytes:
         """The bytes of a picture."""
 
     def origin(self, member: str) -> Origin | tuple[()]:
         """Of which file it was made, where that is known."""
+        return ()
 
 
-class Folder:
+class Folder(Container):
     """A folder with all below it; hidden files are skipped."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def pictures(self) -> list[str]:
-        """Paths with slashes."""
         return _pictures(self.path, _walk(self.path))
 
     def read(self, member: str) -> bytes:
-        """The bytes of a regular file."""
         path = self.path / member
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise OSError("it is not a regular file")
-        _refuse_beyond(status.st_size)
+        _check_size(status.st_size)
         return path.read_bytes()
 
-    def origin(self, member: str) -> tuple[()]:
-        """Files of a folder are what they are."""
-        return ()
 
-
-class Zip:
+class Zip(Container):
     """A zip; the names in it are never used as places on the disk."""
 
     def __init__(self, path: Path) -> None:
@@ -104,17 +102,14 @@ class Zip:
             raise UserError(f"The zip {path} cannot be opened ({fault}).") from fault
 
     def pictures(self) -> list[str]:
-        """Names as they stand in the zip."""
         names = [info.filename for info in self.archive.infolist() if not info.is_dir()]
         return _pictures(self.path, names)
 
     def read(self, member: str) -> bytes:
-        """The bytes of an entry."""
-        _refuse_beyond(self.archive.getinfo(member).file_size)
+        _check_size(self.archive.getinfo(member).file_size)
         return self.archive.read(member)
 
     def origin(self, member: str) -> Origin | tuple[()]:
-        """What ``dataset.json`` says of it."""
         return self._origins.get(member, ())
 
     @cached_property
@@ -141,7 +136,7 @@ class Zip:
         return found
 
 
-class Lmdb:
+class Lmdb(Container):
     """A database as rosinality's ``prepare_data.py`` writes it; of its sizes the largest is read.
 
     The package ``lmdb`` trusts the file, so only open one that you made or got from a good place.
@@ -172,16 +167,12 @@ class Lmdb:
         """The value under a key; an absent one is empty."""
         return self._get(member)
 
-    def origin(self, member: str) -> tuple[()]:
-        """Nobody wrote down of what it was made."""
-        return ()
-
     def _get(self, key: str) -> bytes:
         with self.environment.begin() as transaction:
             return bytes(transaction.get(key.encode()) or b"")
 
 
-class Render:
+class Render(Container):
     """Pixels uint8 [n, R, R, 3] in a .npy file, as ParaFaces keep them in the cache."""
 
     def __init__(self, path: Path) -> None:
@@ -194,7 +185,6 @@ class Render:
             raise UserError(f"{path} is no array of pictures: it must be uint8 [n, R, R, 3].")
 
     def pictures(self) -> list[str]:
-        """Their places in the array."""
         return [f"{index:08}" for index in range(len(self.pixels))]
 
     def read(self, member: str) -> bytes:
@@ -202,10 +192,6 @@ class Render:
         buffer = BytesIO()
         Image.fromarray(np.asarray(self.pixels[int(member)])).save(buffer, "BMP")
         return buffer.getvalue()
-
-    def origin(self, member: str) -> tuple[()]:
-        """It was made of no file."""
-        return ()
 
 
 def _pictures(place: Path, members: list[str]) -> list[str]:
@@ -234,6 +220,6 @@ def _visible(member: str) -> bool:
     return not any(part.startswith(".") or part == "__MACOSX" for part in parts)
 
 
-def _refuse_beyond(size: int) -> None:
+def _check_size(size: int) -> None:
     if size > MAX_BYTES:
         raise OSError(f"it has {size} bytes, more than a picture can need")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import zipfile
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from benchmarks.harness.data.containers import (
     Unreadable,
     Zip,
 )
+from core import hashing
 from core.errors import UserError
 
 
@@ -45,7 +45,7 @@ class File:
     def sha256(self) -> str:
         """Hex checksum of the file, or of that of which it was made."""
         origin = self._origin
-        return origin.sha256 if origin else hashlib.sha256(self.read()).hexdigest()
+        return origin.sha256 if origin else hashing.of_bytes(self.read())
 
     def read(self) -> bytes:
         """The file's bytes."""

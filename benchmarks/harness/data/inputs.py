@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.harness.data.pictures import File, files
+from benchmarks.harness.data.files import File, files
 from core.errors import UserError
 
 ENDING, STRIP = ".png", "-strip.png"
@@ -54,19 +54,19 @@ def listed(words: Iterable[str]) -> tuple[dict[Path, tuple[File, str]], list[str
     Returns:
         Files by where they lie, and a sentence for every word that names no picture.
     """
-    found: dict[Path, tuple[File, str]] = {}
-    wrong: list[str] = []
+    pictures: dict[Path, tuple[File, str]] = {}
+    errors: list[str] = []
     for word in words:
         path = Path(os.path.expanduser(word))
         try:
-            for file, name in _meant(path):
-                found.setdefault((file.root / file.member).resolve(), (file, name))
+            for file, name in _pictures(path):
+                pictures.setdefault((file.root / file.member).resolve(), (file, name))
         except (UserError, OSError) as fault:
-            wrong.append(str(fault))
-    return found, wrong
+            errors.append(str(fault))
+    return pictures, errors
 
 
-def _meant(path: Path) -> list[tuple[File, str]]:
+def _pictures(path: Path) -> list[tuple[File, str]]:
     if path.is_dir() or path.suffix.lower() == ".zip":
         return [(file, file.member) for file in files(path)]
     if not path.exists():

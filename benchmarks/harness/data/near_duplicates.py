@@ -2,7 +2,7 @@
 
 Every picture becomes a thumbnail of 32 x 32 grey values from which its broad shapes (means over
 4 x 4 values) are taken away, so that two faces in the same place are not alike by that alone.
-Likeness is the correlation of thumbnails.
+How alike two pictures are is the correlation of their thumbnails.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-SIDE, CELL = 32, 4
-BLOCK = 2048  # rows compared at once: 16 MiB of likenesses
-NEAR = 0.92
+SIDE, CELL = 32, 4  # of a thumbnail, and of what counts as a broad shape in it
+BLOCK = 2048  # rows compared at once: 16 MiB of correlations
+THRESHOLD = 0.92
 """From here on two pictures are taken for one.
 
 Of 800 paintings, 800 anime faces, 188 drawings and 188 photographs no two different ones reach
@@ -23,12 +23,12 @@ fifth brighter 0.928. A picture cut by 2 % of its sides falls to 0.67: such are 
 FLAT = 0.5  # grey levels; what varies less is not compared
 
 
-class Pair(NamedTuple):
+class NearDuplicate(NamedTuple):
     """Two places that hold nearly the same picture; `mirrored` if one is the other's mirror."""
 
     first: int
     second: int
-    likeness: float
+    correlation: float
     mirrored: bool
 
 
@@ -54,12 +54,12 @@ def mirrored(thumbs: np.ndarray) -> np.ndarray:
     return thumbs.reshape(-1, side, side)[:, :, ::-1].reshape(thumbs.shape)
 
 
-def near(thumbs: np.ndarray) -> list[Pair]:
+def within(thumbs: np.ndarray) -> list[NearDuplicate]:
     """All pairs of one set, the first before the second."""
     return [pair for pair in between(thumbs, thumbs) if pair.first < pair.second]
 
 
-def between(thumbs: np.ndarray, others: np.ndarray) -> list[Pair]:
+def between(thumbs: np.ndarray, others: np.ndarray) -> list[NearDuplicate]:
     """All pairs of a picture of one set and one of another, by place."""
     flipped = mirrored(others)
     found = []
@@ -69,8 +69,8 @@ def between(thumbs: np.ndarray, others: np.ndarray) -> list[Pair]:
             part = slice(first, first + BLOCK)
             straight, turned = rows @ others[part].T, rows @ flipped[part].T
             best = np.maximum(straight, turned)
-            for i, j in zip(*np.nonzero(best >= NEAR), strict=True):
-                pair = Pair(
+            for i, j in zip(*np.nonzero(best >= THRESHOLD), strict=True):
+                pair = NearDuplicate(
                     int(start + i),
                     int(first + j),
                     float(best[i, j]),

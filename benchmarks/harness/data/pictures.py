@@ -20,26 +20,13 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from benchmarks.harness.data.containers import Unreadable
-from benchmarks.harness.data.files import File, files
+from benchmarks.harness.data.files import File
 from core.errors import UserError
-
-__all__ = [
-    "File",
-    "Picture",
-    "Sampling",
-    "Unreadable",
-    "as_images",
-    "decode",
-    "files",
-    "frame",
-    "read",
-    "sentences",
-    "upright",
-]
 
 FRAMINGS = ("crop", "fit")
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF")  # by content; none runs a program
 KNOWN = "JPEG, PNG, WebP, BMP, GIF"
+ORIENTATION = 0x0112  # tag of EXIF 2.3; 1 is upright
 MAX_PIXELS = 1 << 27  # 134 million, more than any camera gives; beyond it a file is a bomb
 FILTERS = {
     name: Image.Resampling[name.upper()]
@@ -153,7 +140,7 @@ def _normalised(data: bytes) -> tuple[Image.Image, list[str]]:
         if getattr(opened, "n_frames", 1) > 1 and opened.format != "MPO":  # a photo and its preview
             changes.append("animated")
         opened.load()
-        if opened.getexif().get(0x0112, 1) in range(2, 9):
+        if opened.getexif().get(ORIENTATION, 1) in range(2, 9):
             changes.append("EXIF")
         image = ImageOps.exif_transpose(opened)
     rgb, more = _rgb(image)
@@ -171,7 +158,7 @@ def _rgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
     """`image` in RGB, and what kind it was."""
     changes: list[str] = []
     if image.mode.startswith("I"):
-        wide = np.asarray(image).astype(np.float64) / 257
+        wide = np.asarray(image).astype(np.float64) / 257  # 65535 / 255
         image = Image.fromarray(np.clip(np.rint(wide), 0, 255).astype(np.uint8))
     if image.mode in ("1", "L", "LA", "La"):
         changes.append("grey")

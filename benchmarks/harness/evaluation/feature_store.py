@@ -7,11 +7,10 @@ pictures nor their features have to fit into memory, and goes on where a killed 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
@@ -19,9 +18,10 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 import numpy as np
 import torch
 
-from benchmarks.harness.io import external_weights
-from benchmarks.harness.io.locks import alone, put
+from benchmarks.harness.io.locks import alone
+from core import atomic, hashing
 from core.errors import UserError
+from core.paths import cache_folder
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -69,15 +69,12 @@ class Disk:
     streams = True
 
     def __init__(self, *, folder: str) -> None:
-        self.folder = (
-            Path(folder).expanduser() if folder else external_weights.folder().parent / "bank"
-        )
+        self.folder = Path(folder).expanduser() if folder else cache_folder() / "bank"
 
     def rows(self, key: Callable[[], dict[str, Any]], make: Make) -> Rows:
         """Memory-mapped rows; what is missing of them is made and written first."""
         about = key()
-        text = json.dumps(about, sort_keys=True)
-        place = self.folder / hashlib.sha256(text.encode()).hexdigest()[:24]
+        place = self.folder / hashing.of_json(about)[:24]
         with alone(place):
             meta = note(place)
             if not meta.get("complete"):
@@ -120,7 +117,7 @@ def write(place: Path, meta: dict[str, Any], make: Make) -> dict[str, Any]:
                 file.flush()
                 os.fsync(file.fileno())
             now = {**meta, "rows": done, "heads": heads, "complete": complete}
-            put(place / META, json.dumps(now, indent=1).encode())
+            atomic.write(place / META, json.dumps(now, indent=1).encode())
             return now
 
         for part in make(done):
@@ -150,19 +147,17 @@ def mapped(place: Path, head: str, meta: dict[str, Any]) -> np.ndarray:
 
 def digest(arrays: Iterable[np.ndarray]) -> str:
     """Checksum of arrays one after the other."""
-    found = hashlib.sha256()
-    for values in arrays:
-        found.update(np.ascontiguousarray(values).tobytes())
-    return found.hexdigest()
+    return hashing.of_parts(np.ascontiguousarray(values).tobytes() for values in arrays)
 
 
 def state_digest(module: torch.nn.Module) -> str:
     """Checksum of all parameters and buffers with their names."""
-    found = hashlib.sha256()
-    for name, value in sorted(module.state_dict().items()):
-        if isinstance(value, torch.Tensor):
-            found.update(f"{name} {value.dtype} {list(value.shape)}".encode())
-            found.update(
-                value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
-            )
-    return found.hexdigest()
+
+    def parts() -> Iterator[bytes | memoryview]:
+        for name, value in sorted(module.state_dict().items()):
+            if isinstance(value, torch.Tensor):
+                yield f"{name} {value.dtype} {list(value.shape)}".encode()
+                flat = value.detach().cpu().contiguous().reshape(-1)
+                yield flat.view(torch.uint8).numpy().data
+
+    return hashing.of_parts(parts())

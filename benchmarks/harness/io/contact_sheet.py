@@ -10,11 +10,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 from torch import Tensor
 
-from benchmarks.harness.io import locks
+from core import atomic
 from core.errors import UserError
 from core.types import Shots
 
-GAP, MARGIN, LABEL = 2, 14, 22
+GAP, MARGIN, LABEL = 2, 14, 22  # pixels; the label's is the height of a line of text
 STRIPS = "strips"  # text chunk of the PNG: where each picture stands
 PAPER, INK = (255, 255, 255), (60, 60, 60)
 
@@ -48,9 +48,9 @@ def stack(bands: list[tuple[str, list[np.ndarray]]], tile: int) -> Image.Image:
         draw.text((MARGIN, y), title, fill=INK, font=ImageFont.load_default(13))
         y += LABEL
         places.append([])
-        for row, shown in zip(rows, pictures, strict=True):
+        for row, images in zip(rows, pictures, strict=True):
             out.paste(row, (MARGIN, y))
-            places[-1].append((y, len(shown)))
+            places[-1].append((y, len(images)))
             y += tile + GAP
         y += MARGIN
     out.info[STRIPS] = json.dumps({"tile": tile, "bands": places})
@@ -61,14 +61,14 @@ def cut(path: Path) -> list[list[list[Image.Image]]]:
     """The pictures of a sheet's file again: bands of rows; the first band shows the shots."""
     with Image.open(path) as sheet:
         sheet.load()
-    told = json.loads(sheet.info[STRIPS])
-    tile = int(told["tile"])
+    layout = json.loads(sheet.info[STRIPS])
+    tile = int(layout["tile"])
 
     def picture(y: int, i: int) -> Image.Image:
         left = MARGIN + i * (tile + GAP)
         return sheet.crop((left, y, left + tile, y + tile))
 
-    return [[[picture(y, i) for i in range(n)] for y, n in rows] for rows in told["bands"]]
+    return [[[picture(y, i) for i in range(n)] for y, n in rows] for rows in layout["bands"]]
 
 
 def of_run(
@@ -85,9 +85,9 @@ def of_run(
         bands: pairs of rows.
     """
     rows: list[tuple[str, list[np.ndarray]]] = []
-    shown = to_uint8(shots[:columns])
-    tile = max(96, min(256, 128 * shown.shape[1] // 64))
-    rows.append((f"{title}: {len(shots)} shots", [shown]))
+    first = to_uint8(shots[:columns])
+    tile = max(96, min(256, 128 * first.shape[1] // 64))  # twice their side, within reason
+    rows.append((f"{title}: {len(shots)} shots", [first]))
     for band in range(bands):
         part = slice(band * columns, (band + 1) * columns)
         if not len(fakes[part]):
@@ -106,6 +106,6 @@ def save(path: Path, picture: Image.Image) -> None:
     about.add_text(STRIPS, str(picture.info.get(STRIPS, "")))
     picture.save(png, format="PNG", pnginfo=about)
     try:
-        locks.put(path, png.getvalue())
+        atomic.write(path, png.getvalue())
     except OSError as error:
         raise UserError(f"The picture cannot be written to {path}: {error.strerror}.") from error

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
-from benchmarks.harness.io import external_weights
 from benchmarks.harness.io.external_weights import OptionalFile
 from benchmarks.harness.io.progress import bar, console
-from core import atomic
+from core import atomic, hashing
 from core.errors import UserError
 
 BLOCK = 1 << 20  # bytes
@@ -45,7 +44,7 @@ def provide(entry: OptionalFile, by_hand: Path | None) -> None:
     except OSError as error:
         raise UserError(f"The file cannot be written: {error}.") from error
     state = "confirmed" if entry.sha256 else "not in conf/weights.yaml yet"
-    announce(f"{entry.path}\nsha256 {external_weights.sha256(entry.path)} ({state})")
+    announce(f"{entry.path}\nsha256 {hashing.of_file(entry.path)} ({state})")
 
 
 def announce(text: str) -> None:
@@ -137,10 +136,9 @@ def accept(entry: OptionalFile, part: Path) -> None:
     if wrong:
         part.unlink()
         raise UserError(f"What came is not {entry.name}: {wrong}; it was deleted.")
-    part.replace(entry.path)
+    atomic.place(part, entry.path)
     for other in entry.path.parent.glob(f"{entry.file}.*part"):
         other.unlink()
-    atomic.settle(entry.path.parent)
 
 
 def copy_by_hand(entry: OptionalFile, file: Path) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
+from core import hashing
 from core.errors import UserError
-from core.paths import CONF
+from core.paths import CONF, cache_folder
 
 LIST = CONF / "weights.yaml"
 
@@ -56,9 +55,9 @@ class OptionalFile(NamedTuple):
         """``missing``, ``present``, or what is wrong with its length."""
         if not self.path.is_file():
             return "missing"
-        found = self.path.stat().st_size
-        if self.bytes is not None and found != self.bytes:
-            return f"damaged: {found} bytes instead of {self.bytes}"
+        size = self.path.stat().st_size
+        if self.bytes is not None and size != self.bytes:
+            return f"damaged: {size} bytes instead of {self.bytes}"
         return "present"
 
     @property
@@ -68,19 +67,13 @@ class OptionalFile(NamedTuple):
 
     def wrong(self, path: Path) -> str:
         """What is wrong with a file that should be this one, or nothing; reads it all."""
-        found = path.stat().st_size
-        if self.bytes is not None and found != self.bytes:
-            return f"it has {found:,} bytes instead of {self.bytes:,}"
+        size = path.stat().st_size
+        if self.bytes is not None and size != self.bytes:
+            return f"it has {size:,} bytes instead of {self.bytes:,}"
         begins = self.sha256 or self.begins
-        if begins and not (digest := sha256(path)).startswith(begins):
+        if begins and not (digest := hashing.of_file(path)).startswith(begins):
             return f"its sha256 is {digest}, which does not begin with {begins}"
         return ""
-
-
-def sha256(path: Path) -> str:
-    """Checksum of a file, read in blocks."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def entry(name: str) -> OptionalFile:
@@ -101,19 +94,18 @@ def require(name: str) -> Path:
     Raises:
         UserError: it does not; names the command that brings it, the place and the licence.
     """
-    wanted = entry(name)
-    if wanted.state == "present":
-        return wanted.path
+    file = entry(name)
+    if file.state == "present":
+        return file.path
     raise UserError(
-        f"The {wanted.kind} {name} is {wanted.state}: `{wanted.command}` puts it at {wanted.path} "
-        f"(found by hand: {wanted.by_hand}; licence: {wanted.licence})."
+        f"The {file.kind} {name} is {file.state}: `{file.command}` puts it at {file.path} "
+        f"(found by hand: {file.by_hand}; licence: {file.licence})."
     )
 
 
 def folder() -> Path:
-    """Where optional files lie: ``weights`` in ``$STYLESHIFT_CACHE``, or in ~/.cache/styleshift."""
-    cache = os.environ.get("STYLESHIFT_CACHE") or "~/.cache/styleshift"
-    return Path(cache).expanduser() / "weights"
+    """Where optional files lie."""
+    return cache_folder() / "weights"
 
 
 def listed() -> dict[str, OptionalFile]:

@@ -1,14 +1,18 @@
-"""Files that are whole or not there, and folders that one process at a time works in."""
+"""Folders that one process at a time works in, and that are not left behind empty."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 
+from filelock import FileLock, Timeout
+
+from core import atomic
 from core.errors import UserError
+
+LOCK = ".lock"  # in the folder that is worked in; gone when the work ends
 
 
 class Busy(UserError):
@@ -21,51 +25,20 @@ class Busy(UserError):
     status = 75
 
 
-def put(path: Path, data: bytes) -> None:
-    """Write a file at once: beside, down to the disk, then moved into place.
-
-    A kill or a loss of power at any moment leaves the old file or the new one, never half of one.
+def writable(folder: Path) -> None:
+    """Refuse early where results cannot be written; a folder that was not there is not left.
 
     Raises:
-        OSError: where it cannot be written; what was there is still there.
+        UserError: they cannot.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise
-    settle(path.parent)
-
-
-def settle(folder: Path) -> None:
-    """Take the names in a folder down to the disk, where its file system can."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def writable(folder: Path) -> None:
-    """Refuse early where results cannot be written; a folder that was not there is not left."""
     new = absent(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".probe.part"
-        probe.touch()
-        probe.unlink()
+        TemporaryFile(dir=folder).close()
     except OSError as error:
         raise UserError(f"Results cannot be written to {folder}: {error.strerror}.") from error
     finally:
-        emptied(new)
+        remove_empty(new)
 
 
 def absent(folder: Path) -> list[Path]:
@@ -73,7 +46,7 @@ def absent(folder: Path) -> list[Path]:
     return [path for path in (folder, *folder.parents) if not path.exists()]
 
 
-def emptied(folders: list[Path]) -> None:
+def remove_empty(folders: list[Path]) -> None:
     """Take away those of these folders in which nothing lies."""
     for path in folders:
         with suppress(OSError):
@@ -84,23 +57,33 @@ def emptied(folders: list[Path]) -> None:
 def alone(folder: Path) -> Iterator[None]:
     """Work in a folder as the only process; the lock ends with the process, however it ends.
 
-    A folder that was made for this, and in which nothing came to lie, is not left.
+    A folder that was made for this, and in which nothing came to lie, is not left; nor are files
+    that a killed process had only begun to write.
 
     Raises:
         Busy: another process is at it.
+        UserError: nothing can be written there.
     """
     writable(folder)
     new = absent(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
+    lock = FileLock(folder / LOCK)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            lock.acquire(blocking=False)
+        except (Timeout, FileNotFoundError) as error:  # or it took away the empty folder just now
             raise Busy(f"{folder.name} is being run by another process already.") from error
-        except OSError:
+        except (OSError, NotImplementedError):
             pass  # a file system without locks: as careful as it can be
+        else:
+            for part in folder.rglob(f"*{atomic.PART}"):
+                part.unlink(missing_ok=True)
         yield
     finally:
-        os.close(descriptor)
-        emptied(new)
+        if lock.is_locked:
+            # Before the release: who opened the file meanwhile must see that it lost its name,
+            # and not hold a lock beside one on a new file. Windows takes it away at the release.
+            with suppress(OSError):
+                (folder / LOCK).unlink()
+            lock.release()
+        remove_empty(new)

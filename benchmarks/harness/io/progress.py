@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-SECONDS_BETWEEN_LINES = 20.0
+SECONDS_BETWEEN_LINES = 20.0  # in a log, which nobody watches
 
 console = Console(stderr=True)
 
@@ -20,7 +20,7 @@ class Bar:
     def __init__(self, title: str, total: int, unit: str, progress: Progress) -> None:
         self.title, self.total, self.unit, self.progress = title, total, unit, progress
         self.task = progress.add_task(title, total=total, state="")
-        self.begun = self.spoken = time.monotonic()
+        self.started = self.printed = time.monotonic()
         self.first = 0
 
     def start_at(self, done: int) -> None:
@@ -31,15 +31,15 @@ class Bar:
     def update(self, done: int, **numbers: float) -> None:
         """Show ``done`` and the numbers."""
         now = time.monotonic()
-        rate = (done - self.first) / max(now - self.begun, 1e-9)
+        rate = (done - self.first) / max(now - self.started, 1e-9)
         parts = [f"{done:,}/{self.total:,} {self.unit}", f"{rate:.1f}/s"]
         parts += [f"{name} {value:.3g}" for name, value in numbers.items()]
         state = "  ".join(parts)
         self.progress.update(self.task, completed=done, state=state)
-        if not console.is_terminal and now - self.spoken > SECONDS_BETWEEN_LINES:
+        if not console.is_terminal and now - self.printed > SECONDS_BETWEEN_LINES:
             left = (self.total - done) / max(rate, 1e-9)
             console.print(f"{self.title}: {state}  {left:.0f} s left", highlight=False)
-            self.spoken = now
+            self.printed = now
 
 
 @contextmanager

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
+
+from core import hashing
 
 NEUTRAL = (
     *("_target_", "cache", "root", "reference_root", "photos_root"),
@@ -79,7 +80,7 @@ def _extractor(metric: dict[str, Any]) -> dict[str, Any]:
 
 def identify(known: Facts) -> str:
     """Eight hex digits of :func:`facts`."""
-    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:8]
+    return hashing.of_json(known)[:8]
 
 
 def differences(a: Facts, b: Facts) -> list[str]:

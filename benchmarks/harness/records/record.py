@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import platform
@@ -12,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.io import locks
+from core import atomic, hashing
 from core.errors import UserError
 from core.paths import ROOT
 
@@ -43,7 +42,7 @@ def recipe(plain: dict[str, Any], choices: dict[str, str]) -> str:
     kept["data"] = {key: value for key, value in plain["data"].items() if key not in idle}
     chosen = {group: choices[group] for group in ("method", "data", "source", "eval")}
     text = json.dumps([unaddressed(kept), chosen], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return hashing.of_bytes(text.encode())[:8]
 
 
 def unaddressed(node: Any) -> Any:
@@ -211,7 +210,7 @@ def write(path: Path, record: dict[str, Any]) -> None:
         raise ValueError("This record must not be written: " + " ".join(wrong))
     text = json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     try:
-        locks.put(path, text.encode())
+        atomic.write(path, text.encode())
     except OSError as error:
         raise UserError(f"The record cannot be written to {path}: {error.strerror}.") from error
 

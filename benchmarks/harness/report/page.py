@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from benchmarks.harness.report import curves, image_grid, overview, scatter, thu
 from benchmarks.harness.report.image_grid import Matrix
 from benchmarks.harness.report.sprites import Sprites
 from benchmarks.harness.report.thumbnails import Strips
+from core import hashing
 
 HERE = Path(__file__).parent
 Record = dict[str, Any]
@@ -81,7 +81,7 @@ def render(folder: Path, *, local: bool) -> str:
         local=any(not thumbnails.free(r) and sprites.get(thumbnails.name(r)) for r in records),
         style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        script_hash=base64.b64encode(bytes.fromhex(hashing.of_bytes(script.encode()))).decode(),
     )  # fmt: skip
 
 

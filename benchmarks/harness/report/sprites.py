@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from benchmarks.harness.report.thumbnails import Strips
+from core import hashing
 
 ROOM = 7_000_000
 """Bytes of pictures on one page; what comes later has to stay outside."""
@@ -69,7 +69,7 @@ class Sprites:
         if not tiles:
             self.unread.append(path.name)
             return None
-        digest = hashlib.sha256(data).hexdigest()
+        digest = hashing.of_bytes(data)
         if digest not in self.carried:
             if len(data) > self.room:
                 self.outside += 1

@@ -8,14 +8,13 @@ it is known, how those people truly look in the domain.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.records import record as records
+from core import hashing
 
 Record = dict[str, Any]
 LATENTS, PHOTOS, SIDE = 8, 4, 64
@@ -42,7 +41,7 @@ def scene(record: Record) -> str:
         data.get("photos_root", ""),
         judged.get("seed", 0),
     ]
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
+    digest = hashing.of_json(facts)[:8]
     return f"{plain(record['data'])}--{plain(record['source'])}--{digest}"
 
 

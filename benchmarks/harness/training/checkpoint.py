@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import signal
 import time
@@ -12,12 +11,11 @@ from typing import Any
 import lightning as L
 import torch
 
-from benchmarks.harness.io import locks
 from benchmarks.harness.io.progress import console
 from benchmarks.harness.io.signals import Signals
 from benchmarks.harness.training import seeds
 from benchmarks.harness.training.monitor import TrainingMonitor
-from core import distributed
+from core import atomic, distributed, hashing
 from core.errors import UserError
 
 MAGIC = b"styleshift checkpoint 1 "
@@ -175,7 +173,7 @@ class Checkpoints(L.Callback):
         }
         path = self.folder / f"checkpoint-{pl_module.images_seen:012d}.pt"
         try:
-            locks.put(path, encode(state))
+            atomic.write(path, encode(state))
         except OSError as error:
             last = (
                 f"the last one is of {self.saved:,} images" if self.saved >= 0 else "there is none"
@@ -194,7 +192,7 @@ class Checkpoints(L.Callback):
 
     def clear(self) -> None:
         """A finished run needs no checkpoint."""
-        for path in (*self.files(), *self.folder.glob("checkpoint-*.part")):
+        for path in self.files():
             path.unlink(missing_ok=True)
 
 
@@ -203,7 +201,7 @@ def encode(state: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     data = buffer.getvalue()
-    return MAGIC + hashlib.sha256(data).hexdigest().encode() + b"\n" + data
+    return MAGIC + hashing.of_bytes(data).encode() + b"\n" + data
 
 
 def decode(raw: bytes) -> dict[str, Any]:
@@ -215,7 +213,7 @@ def decode(raw: bytes) -> dict[str, Any]:
     head, _, data = raw.partition(b"\n")
     if not head.startswith(MAGIC):
         raise ValueError("it does not begin like a checkpoint")
-    if head != MAGIC + hashlib.sha256(data).hexdigest().encode():
+    if head != MAGIC + hashing.of_bytes(data).encode():
         raise ValueError("its checksum is not that of its content")
     try:
         return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)

@@ -12,8 +12,9 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from benchmarks.harness.io import contact_sheet, locks
+from benchmarks.harness.io import contact_sheet
 from benchmarks.harness.io.progress import console
+from core import atomic
 from core.errors import UserError
 
 PICTURES = ("made", "all", "none")
@@ -52,7 +53,7 @@ class CurvesCsv(Logger):
         writer.writeheader()
         writer.writerows(self.rows)
         try:
-            locks.put(self.path, text.getvalue().encode())
+            atomic.write(self.path, text.getvalue().encode())
         except OSError as error:
             if not self.failed:
                 console.print(f"{self.path} cannot be written: {error.strerror}.", markup=False)

@@ -14,7 +14,7 @@ from benchmarks.parafaces.styles import caricature, clay, disney, metfaces, popa
 from benchmarks.parafaces.styles.deform import unchanged
 
 
-class Style(NamedTuple):
+class DomainStyle(NamedTuple):
     """How a domain differs from the photographs."""
 
     deform: Callable[[Array], Array]
@@ -22,13 +22,13 @@ class Style(NamedTuple):
 
 
 STYLES = {
-    "photo": Style(unchanged, photograph),
-    "webtoon": Style(webtoon.deform, webtoon.draw),
-    "sketch": Style(sketch.deform, sketch.draw),
-    "metfaces": Style(metfaces.deform, metfaces.draw),
-    "disney": Style(disney.deform, disney.draw),
-    "caricature": Style(caricature.deform, caricature.draw),
-    "clay": Style(clay.deform, clay.draw),
-    "popart": Style(popart.deform, popart.draw),
+    "photo": DomainStyle(unchanged, photograph),
+    "webtoon": DomainStyle(webtoon.deform, webtoon.draw),
+    "sketch": DomainStyle(sketch.deform, sketch.draw),
+    "metfaces": DomainStyle(metfaces.deform, metfaces.draw),
+    "disney": DomainStyle(disney.deform, disney.draw),
+    "caricature": DomainStyle(caricature.deform, caricature.draw),
+    "clay": DomainStyle(clay.deform, clay.draw),
+    "popart": DomainStyle(popart.deform, popart.draw),
 }
 DOMAINS = tuple(STYLES)

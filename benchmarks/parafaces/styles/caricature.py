@@ -13,55 +13,7 @@ from benchmarks.parafaces.shading import backdrop, photograph
 from benchmarks.parafaces.styles.deform import exaggerated
 from benchmarks.parafaces.styles.ink import line_radius, outlines
 
-# Colours, cuts and what is either there or not stay; shapes and proportions go twice as far.
-deform = exaggerated(
-    2.15,
-    keep=(
-        "skin_tone",
-        "skin_warmth",
-        "blush",
-        "freckles",
-        "age",
-        "lip_colour",
-        "iris_light",
-        "iris_green",
-        "lashes",
-        "lid_crease",
-        "hair_length",
-        "hair_part",
-        "fringe",
-        "hair_curl",
-        "hair_tone",
-        "hair_red",
-        "hair_grey",
-        "afro",
-        "bun",
-        "bald",
-        "beard",
-        "stubble",
-        "glasses",
-        "glasses_round",
-        "glasses_light",
-        "glasses_size",
-        "cloth_light",
-        "cloth_warm",
-        "cloth_green",
-        "neckline",
-        "texture",
-        "eye_depth",
-        "iris_size",
-        "ear_out",
-    ),
-    weaker={
-        "lip_upper": 1.4,
-        "lip_lower": 1.5,
-        "brow_thickness": 1.4,
-        "hair_volume": 1.2,
-        "chin_width": 1.4,
-        "brow_height": 1.5,
-        "nose_bulb": 1.9,
-    },
-)
+deform = exaggerated("caricature")
 INK = np.array([0.16, 0.12, 0.11])
 
 

@@ -26,39 +26,7 @@ from benchmarks.parafaces.paint import (
 from benchmarks.parafaces.shading import photograph
 from benchmarks.parafaces.styles.deform import affine
 
-deform = affine(
-    eye_size=(1.22, 0.0),
-    eye_height=(0.5, 0.52),
-    eye_tilt=(0.3, 0.0),
-    eye_depth=(0.5, -0.02),
-    iris_size=(0.85, 0.0),
-    iris_light=(0.4, 0.0),
-    lashes=(0.0, 0.0),
-    lid_crease=(0.0, 0.0),
-    nose_bulb=(1.4, 0.0),
-    nose_width=(1.05, 0.0),
-    nose_length=(0.9, 0.0),
-    lip_upper=(1.1, 0.0),
-    lip_lower=(1.1, 0.0),
-    mouth_width=(1.08, 0.0),
-    brow_thickness=(1.35, 0.0),
-    brow_height=(1.0, 0.05),
-    ear_size=(1.15, 0.0),
-    cheek_fullness=(1.0, 0.02),
-    freckles=(0.0, 0.0),
-    age=(0.4, 0.0),
-    blush=(0.6, 0.25),
-    hair_volume=(1.1, 0.02),
-    light_key=(0.95, 0.0),
-    light_fill=(1.0, 0.04),
-    back_light=(0.8, 0.16),
-    back_warm=(2.6, 0.0),
-    back_green=(2.6, 0.0),
-    back_contrast=(0.3, 0.0),
-    blob_light=(0.15, 0.0),
-    blob_warm=(0.0, 0.0),
-    neck_width=(0.9, 0.0),
-)
+deform = affine("clay")
 
 
 @small

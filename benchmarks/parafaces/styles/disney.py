@@ -24,51 +24,7 @@ from benchmarks.parafaces.paint import (
 from benchmarks.parafaces.shading import photograph
 from benchmarks.parafaces.styles.deform import affine
 
-deform = affine(
-    eye_size=(1.42, 0.0),
-    eye_height=(1.0, 0.21),
-    eye_distance=(1.0, 0.030),
-    iris_size=(1.0, 0.056),
-    lashes=(0.7, 0.45),
-    eye_depth=(0.5, -0.008),
-    nose_length=(0.80, 0.015),
-    nose_tip=(0.85, 0.07),
-    nose_bulb=(0.80, 0.006),
-    nose_width=(0.70, 0.0),
-    nose_bridge=(0.8, 0.10),
-    brow_ridge=(0.3, -0.01),
-    face_length=(0.93, 0.0),
-    cheek_fullness=(1.0, 0.045),
-    jaw_width=(0.88, 0.0),
-    chin_width=(0.75, 0.0),
-    chin_forward=(1.0, -0.005),
-    cheekbone=(0.6, 0.0),
-    mouth_drop=(0.93, 0.0),
-    mouth_width=(1.0, 0.0),
-    lip_upper=(0.85, 0.004),
-    lip_lower=(0.9, 0.006),
-    smile=(0.85, 0.22),
-    brow_height=(1.0, 0.105),
-    brow_thickness=(1.15, 0.0),
-    neck_width=(0.80, 0.0),
-    shoulders=(0.92, 0.0),
-    skull_width=(1.0, 0.012),
-    hair_volume=(1.0, 0.045),
-    ear_size=(0.95, 0.0),
-    age=(0.25, 0.0),
-    freckles=(0.8, 0.0),
-    blush=(0.8, 0.30),
-    stubble=(0.5, 0.0),
-    light_fill=(0.8, 0.22),
-    light_key=(0.8, 0.18),
-    light_azimuth=(0.8, 0.0),
-    light_warmth=(0.5, 0.25),
-    back_light=(0.7, 0.24),
-    back_warm=(1.5, 0.0),
-    back_green=(1.6, 0.0),
-    glasses_size=(1.10, 0.02),
-    hair_curl=(0.9, 0.0),
-)
+deform = affine("disney")
 
 
 @small

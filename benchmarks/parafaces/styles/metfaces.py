@@ -12,25 +12,7 @@ from benchmarks.parafaces.paint import LABEL, SEGMENTS
 from benchmarks.parafaces.shading import photograph
 from benchmarks.parafaces.styles.deform import affine
 
-deform = affine(
-    light_azimuth=(0.75, 0.36),
-    light_elevation=(0.8, 0.26),
-    light_fill=(0.55, 0.05),
-    light_key=(0.9, 0.32),
-    light_warmth=(0.4, 0.20),
-    back_light=(0.30, 0.09),
-    back_warm=(0.35, 0.35),
-    back_green=(0.3, 0.05),
-    back_contrast=(0.4, 0.0),
-    blob_light=(0.3, 0.02),
-    blob_warm=(0.3, 0.3),
-    cloth_light=(0.55, 0.04),
-    cloth_warm=(0.6, 0.2),
-    smile=(0.55, -0.02),
-    mouth_open=(0.5, 0.0),
-    skin_warmth=(0.6, -0.1),
-    blush=(0.8, 0.25),
-)
+deform = affine("metfaces")
 FINE = np.array([label in ("eye", "iris", "brow", "lips", "mouth") for label in SEGMENTS])
 REACH = 4  # taps of a stroke to either side
 
@@ -40,11 +22,11 @@ def flow(h: Any, g: NDArray[np.float32], i: int, j: int, seed: int) -> float:
     """Direction in the picture (radians) in which the brush goes."""
     size = g.shape[1]
     if g[PART, i, j] == NOTHING:
-        return 6.3 * noise2(4.0 * j / size, 4.0 * i / size, seed)
+        return 6.3 * noise2(4.0 * j / size, 4.0 * i / size, seed)  # any direction: a full turn
     nx = h.r00 * g[NX, i, j] + h.r01 * g[NX + 1, i, j] + h.r02 * g[NX + 2, i, j]
     ny = h.r10 * g[NX, i, j] + h.r11 * g[NX + 1, i, j] + h.r12 * g[NX + 2, i, j]
     if g[PART, i, j] == HAIR:  # with the strands, mostly downwards
-        return 1.57 + 0.9 * nx
+        return 1.57 + 0.9 * nx  # a quarter turn is downwards
     turn = 0.8 * (noise2(9.0 * j / size, 9.0 * i / size, seed + 1) - 0.5)
     return np.arctan2(-ny, nx) + 1.57 + turn
 

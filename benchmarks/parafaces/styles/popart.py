@@ -13,16 +13,7 @@ from benchmarks.parafaces.shading import photograph
 from benchmarks.parafaces.styles.deform import affine
 from benchmarks.parafaces.styles.ink import line_radius, outlines
 
-deform = affine(
-    lashes=(0.5, 0.6),
-    lip_colour=(0.3, 0.7),
-    freckles=(0.0, 0.0),
-    blush=(0.3, 0.0),
-    eye_size=(1.08, 0.0),
-    brow_thickness=(1.15, 0.0),
-    light_fill=(0.85, 0.0),
-    age=(0.5, 0.0),
-)
+deform = affine("popart")
 # Background, skin, hair, clothes: six printings.
 PALETTES = np.array(
     [
@@ -44,6 +35,7 @@ BLACK, WHITE, RED_INK = (
 @small
 def dots(x: float, y: float, cover: float) -> float:
     """Halftone screen at 45 degrees, (x, y) in dots: ink in [0, 1] for a cover in [0, 1]."""
+    # 45 degrees, as the black plate of a print has it: the eye sees it least.
     s, t = x * cos(0.785) + y * sin(0.785), y * cos(0.785) - x * sin(0.785)
     dx, dy = s - floor(s) - 0.5, t - floor(t) - 0.5
     r = 0.72 * sqrt(min(max(cover, 0.0), 1.0))

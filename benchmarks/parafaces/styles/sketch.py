@@ -13,13 +13,7 @@ from benchmarks.parafaces.shading import photograph
 from benchmarks.parafaces.styles.deform import affine
 from benchmarks.parafaces.styles.ink import line_radius, outlines
 
-deform = affine(
-    lashes=(0.8, 0.3),
-    blush=(0.4, 0.0),
-    brow_thickness=(0.95, 0.0),
-    light_fill=(0.9, 0.06),
-    light_warmth=(0.0, 0.0),
-)
+deform = affine("sketch")
 PAPER, GRAPHITE = np.array([0.965, 0.957, 0.938]), np.array([0.165, 0.165, 0.180])
 SOFT = np.array([label in ("skin", "nose", "neck") for label in SEGMENTS])
 

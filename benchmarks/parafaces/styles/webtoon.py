@@ -28,34 +28,7 @@ from benchmarks.parafaces.shading import backdrop, band
 from benchmarks.parafaces.styles.deform import affine
 from benchmarks.parafaces.styles.ink import line_radius, outlines
 
-deform = affine(
-    eye_size=(1.42, 0.0),
-    eye_height=(1.0, 0.17),
-    eye_distance=(1.0, 0.028),
-    iris_size=(1.0, 0.048),
-    eye_tilt=(1.0, 0.02),
-    lashes=(0.5, 0.95),
-    lid_crease=(0.8, 0.0),
-    nose_tip=(0.9, 0.03),
-    nose_bulb=(0.75, 0.0),
-    nose_width=(0.72, 0.0),
-    nose_length=(0.92, 0.0),
-    mouth_width=(0.86, 0.0),
-    lip_upper=(0.72, 0.0),
-    lip_lower=(0.72, 0.0),
-    jaw_width=(0.9, -0.01),
-    chin_width=(0.5, 0.0),
-    face_length=(0.97, 0.0),
-    brow_height=(1.0, 0.085),
-    brow_thickness=(0.85, 0.0),
-    cheekbone=(0.3, 0.0),
-    brow_ridge=(0.3, 0.0),
-    freckles=(0.0, 0.0),
-    age=(0.3, 0.0),
-    hair_volume=(1.0, 0.035),
-    gaze_x=(0.8, 0.0),
-    glasses_size=(1.12, 0.03),
-)
+deform = affine("webtoon")
 INK = np.array([0.13, 0.085, 0.11])
 
 

@@ -123,12 +123,14 @@ def test_a_pickle_of_nvidia_is_read_whole_and_its_source_never_run(tmp_path, lay
         equal(found[name], module)
 
 
-@pytest.mark.parametrize("told", ["layers", "arguments"])
+@pytest.mark.parametrize("written_in", ["layers", "arguments"])
 @pytest.mark.parametrize("clamp", [None, 256])
 @pytest.mark.parametrize("group", [None, 2])
-def test_what_shapes_do_not_tell_is_read_from_layers_or_arguments(tmp_path, told, clamp, group):
+def test_what_shapes_do_not_tell_is_read_from_layers_or_arguments(
+    tmp_path, written_in, clamp, group
+):
     g, d = checkpoints.pair(conv_clamp=clamp, mbstd_group=group)
-    found = load(checkpoints.nvidia(tmp_path / "a.pkl", g, d, told=told))
+    found = load(checkpoints.nvidia(tmp_path / "a.pkl", g, d, written_in=written_in))
     equal(found["g_ema"], g)
     equal(found["d"], d)
 

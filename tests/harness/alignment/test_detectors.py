@@ -10,9 +10,14 @@ from benchmarks import align as command
 from benchmarks.harness.alignment import DETECTORS, align, detector
 from benchmarks.harness.alignment.detectors import installed
 from benchmarks.harness.alignment.ffhq import Quad
-from benchmarks.harness.alignment.landmarks import EYES_MESH, MOUTH_MESH, faces, four
+from benchmarks.harness.alignment.landmarks import EYES_MESH, MOUTH_MESH, faces, four_points
 from benchmarks.harness.alignment.landmarks_file import LandmarksFile
-from benchmarks.harness.alignment.mtcnn import MTCNN, squared, suppressed, window
+from benchmarks.harness.alignment.mtcnn import (
+    MTCNN,
+    crop_window,
+    make_square,
+    non_maximum_suppression,
+)
 from benchmarks.harness.alignment.mtcnn_networks import NETWORKS, load
 from benchmarks.harness.io import external_weights
 from core.errors import UserError
@@ -42,7 +47,7 @@ def of_mesh(face):
     ids=["4", "5", "68", "478", "flat"],
 )
 def test_every_scheme_of_landmarks_gives_the_same_four_points(given):
-    np.testing.assert_allclose(four(given), FACE)
+    np.testing.assert_allclose(four_points(given), FACE)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +62,7 @@ def test_every_scheme_of_landmarks_gives_the_same_four_points(given):
 )
 def test_points_that_are_no_face_are_refused_and_left_out_of_what_a_detector_found(given, why):
     with pytest.raises(ValueError, match=why):
-        four(given)
+        four_points(given)
     assert len(faces([FACE, given])) == 1
 
 
@@ -242,19 +247,19 @@ def test_of_overlapping_boxes_the_surest_stays():
     boxes = torch.tensor(
         [[0, 0, 10, 10, 0.8], [1, 1, 11, 11, 0.9], [2, 2, 6, 6, 0.7], [30, 0, 40, 10, 0.6]]
     )
-    assert suppressed(boxes, 0.5, of_smaller=False).tolist() == [1, 2, 3]
-    assert suppressed(boxes, 0.5, of_smaller=True).tolist() == [1, 3]
-    assert suppressed(boxes[:0], 0.5, of_smaller=True).tolist() == []
+    assert non_maximum_suppression(boxes, 0.5, of_smaller=False).tolist() == [1, 2, 3]
+    assert non_maximum_suppression(boxes, 0.5, of_smaller=True).tolist() == [1, 3]
+    assert non_maximum_suppression(boxes[:0], 0.5, of_smaller=True).tolist() == []
 
 
 def test_boxes_become_square_about_their_centres():
-    (box,) = squared(torch.tensor([[10.0, 20.0, 30.0, 80.0, 0.5]]))
+    (box,) = make_square(torch.tensor([[10.0, 20.0, 30.0, 80.0, 0.5]]))
     assert box.tolist() == [-10, 20, 50, 80, 0.5]
 
 
 def test_a_window_beyond_the_picture_is_grey_there():
     image = torch.ones(3, 4, 6)
-    cut = window(image, torch.tensor([-2.0, -1.0, 2.0, 3.0, 1.0]), 4)
+    cut = crop_window(image, torch.tensor([-2.0, -1.0, 2.0, 3.0, 1.0]), 4)
     assert cut[0].tolist() == [[0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 1, 1]]
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from benchmarks.harness.data.files import files, notes
 from benchmarks.harness.data.pictures import Unreadable, read
-from benchmarks.harness.data.preparation.archive import Archive
+from benchmarks.harness.data.preparation import archive as archives
 from core.errors import UserError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
@@ -23,7 +23,7 @@ def all_of(root):
 
 
 def prepared(path, pixels=PIXELS):
-    with Archive(path, HOW) as archive:
+    with archives.writing(path, HOW) as archive:
         for i, picture in enumerate(pixels):
             archive.add(picture, f"{i:064x}", f"mine/{i}.jpg")
     return path
@@ -56,13 +56,13 @@ def test_a_zip_that_was_not_finished_is_not_there(tmp_path):
     path = tmp_path / "a.zip"
 
     def interrupted():
-        with Archive(path, HOW) as archive:
+        with archives.writing(path, HOW) as archive:
             archive.add(PIXELS[0], "0" * 64, "0.png")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    with Archive(path, HOW) as archive:
+    with archives.writing(path, HOW) as archive:
         archive.add(PIXELS[0], "0" * 64, "0.png")
         archive.discard()
     assert list(tmp_path.iterdir()) == []

@@ -74,7 +74,7 @@ def test_no_shot_is_in_the_reference_and_none_is_lost(sixty):
 
 def test_the_pixels_of_a_large_set_lie_in_a_file_that_nobody_sees(sixty, tmp_path, monkeypatch):
     held = folder(sixty)
-    monkeypatch.setattr("benchmarks.harness.data.domains.reader.HELD", 40 * 32 * 32 * 3)
+    monkeypatch.setattr("benchmarks.harness.data.domains.reader.IN_MEMORY", 40 * 32 * 32 * 3)
     monkeypatch.setenv("STYLESHIFT_CACHE", str(tmp_path / "cache"))
     domain = folder(sixty)
     assert isinstance(domain.reference().pixels, np.memmap)
@@ -90,9 +90,9 @@ def test_a_broken_file_beyond_the_last_that_is_needed_is_not_missed(tmp_path):
     found = {str(i): file for i, file in enumerate(files(tmp_path / "mixed"))}
     for skips in (False, True):
         reader = Reader(32, framing="crop", sampling=WHOLE, skip_broken=skips)
-        assert len(reader.shown(found, found, 5).shown) == 5
+        assert len(reader.select(found, found, 5).pictures) == 5
         assert reader.notes() == []
-    assert len(reader.shown(found, found, 6).shown) == 5
+    assert len(reader.select(found, found, 6).pictures) == 5
     assert "5 files were unreadable" in reader.notes()[0]
 
 

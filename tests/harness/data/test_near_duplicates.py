@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from benchmarks.harness.data.near_duplicates import NEAR, between, near, thumbnails
+from benchmarks.harness.data.near_duplicates import THRESHOLD, between, thumbnails, within
 from tests.helpers.scenes import recompressed, scene
 
 
@@ -26,25 +26,25 @@ def test_a_picture_saved_again_is_found_and_only_it(kind):
     again = SPOILED[kind](scenes[7])
     pairs = between(thumbnails(stack(again)), thumbnails(stack(*scenes)))
     assert [pair.second for pair in pairs] == [7]
-    assert pairs[0].likeness >= NEAR
+    assert pairs[0].correlation >= THRESHOLD
     assert pairs[0].mirrored == (kind == "mirrored")
 
 
 def test_pairs_of_a_set_are_told_once():
     scenes = [scene(i) for i in range(6)]
-    pairs = near(thumbnails(stack(*scenes, scenes[2], recompressed(scenes[4]))))
+    pairs = within(thumbnails(stack(*scenes, scenes[2], recompressed(scenes[4]))))
     assert [(pair.first, pair.second) for pair in pairs] == [(2, 6), (4, 7)]
-    assert pairs[0].likeness == pytest.approx(1, abs=1e-5)
+    assert pairs[0].correlation == pytest.approx(1, abs=1e-5)
 
 
 def test_different_pictures_are_no_pair():
-    assert near(thumbnails(stack(*(scene(i) for i in range(40))))) == []
+    assert within(thumbnails(stack(*(scene(i) for i in range(40))))) == []
 
 
 def test_flat_pictures_are_not_compared():
     flat = np.full((3, 64, 64, 3), 90, np.uint8)
     assert not thumbnails(flat).any()
-    assert near(thumbnails(flat)) == []
+    assert within(thumbnails(flat)) == []
 
 
 @pytest.mark.parametrize("side", [8, 16, 32, 256])
@@ -57,4 +57,4 @@ def test_thumbnails_are_unit_vectors_at_every_resolution(side):
 
 def test_nothing_is_like_nothing():
     none = thumbnails(np.empty((0, 64, 64, 3), np.uint8))
-    assert near(none) == between(none, thumbnails(stack(scene(0)))) == []
+    assert within(none) == between(none, thumbnails(stack(scene(0)))) == []

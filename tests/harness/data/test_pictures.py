@@ -9,14 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks.harness.data.files import notes
+from benchmarks.harness.data.files import files, notes
 from benchmarks.harness.data.pictures import (
     FILTERS,
     Sampling,
     Unreadable,
     as_images,
     decode,
-    files,
     frame,
     read,
     sentences,

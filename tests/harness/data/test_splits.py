@@ -28,7 +28,7 @@ def test_every_set_has_three_draws_of_ten_five_and_one(name):
         assert five[:1] == one
         draws.append(ten)
     assert draws[0] != draws[1] != draws[2]
-    assert all(splits.drawn(ten, draw) == ten for draw, ten in enumerate(draws))
+    assert all(splits.draw_order(ten, draw) == ten for draw, ten in enumerate(draws))
 
 
 def test_nobody_who_is_held_out_in_cufs_is_a_shot():
@@ -46,7 +46,7 @@ def test_the_rule_goes_by_checksum_and_draw_not_by_order():
 
 def test_the_digest_of_a_set_is_that_of_its_sorted_checksums():
     expected = hashlib.sha256("\n".join(sorted(HASHES)).encode()).hexdigest()
-    assert splits.digest(reversed(HASHES)) == expected
+    assert splits.set_checksum(reversed(HASHES)) == expected
 
 
 @pytest.fixture
@@ -58,26 +58,26 @@ def place(tmp_path):
 
 
 def test_a_list_beside_the_set_is_found_and_keeps_its_order(place):
-    found = splits.listed("", "3-0", place, HASHES)
+    found = splits.find_list("", "3-0", place, HASHES)
     assert found.origin == "list mine-3-0"
     assert found.hashes == tuple(HASHES[:3])
-    assert splits.listed("mine", "3-0", place.with_name("other.zip"), HASHES) == found
-    assert splits.listed("", "3-1", place, HASHES).hashes == ()
+    assert splits.find_list("mine", "3-0", place.with_name("other.zip"), HASHES) == found
+    assert splits.find_list("", "3-1", place, HASHES).hashes == ()
 
 
 def test_a_list_of_another_copy_is_told_of_and_not_used(place):
-    found = splits.listed("", "3-0", place, HASHES[10:])
+    found = splits.find_list("", "3-0", place, HASHES[10:])
     assert found.hashes == ()
     assert found.note == "This is another copy of the set than that of the list mine-3-0."
 
 
 def test_a_list_of_which_some_are_missing_is_an_error_that_names_the_first(place):
     with pytest.raises(UserError, match=r"lacks 2 of the 3 files .*mine-3-0\.txt \(first: 0\.png"):
-        splits.listed("", "3-0", place, HASHES[2:])
+        splits.find_list("", "3-0", place, HASHES[2:])
     with pytest.raises(UserError, match="removing that list goes by a rule instead"):
-        splits.listed("", "3-0", place, HASHES[2:])
+        splits.find_list("", "3-0", place, HASHES[2:])
     with pytest.raises(UserError, match=r"data\.splits='' goes by a rule instead"):
-        splits.listed("mine", "3-0", place, HASHES[2:])
+        splits.find_list("mine", "3-0", place, HASHES[2:])
 
 
 @pytest.mark.parametrize("text", ["abc\n", "g" * 64, "a" * 65])

@@ -36,6 +36,7 @@ from benchmarks.harness.evaluation.extractors.inception_network import Inception
 from benchmarks.harness.evaluation.extractors.published import fill, read
 from benchmarks.harness.evaluation.extractors.transformers import create, loaded, self_similarity
 from benchmarks.harness.io import external_weights
+from core import hashing
 from core.errors import UserError
 from core.networks.encoders import IRSE50
 from tests.helpers import weights
@@ -133,7 +134,7 @@ def test_what_an_inception_file_holds_counts_and_not_its_ending(cache):
     weights.put("inception", {**weights.inception(), "fc.bias": torch.ones(1008)})
     other = Inception(weights=["inception"], resize="clean")
     assert other.network is not clean.network
-    assert other.sha256 == external_weights.sha256(path) != before
+    assert other.sha256 == hashing.of_file(path) != before
 
 
 def test_a_missing_or_foreign_inception_is_one_sentence(cache):

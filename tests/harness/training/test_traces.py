@@ -3,7 +3,6 @@
 import hashlib
 import re
 
-import pytest
 import torch
 
 from benchmarks.harness.alignment import detectors
@@ -18,28 +17,9 @@ from benchmarks.harness.evaluation.extractors import (
     mobilefacenet,
 )
 from benchmarks.harness.evaluation.gallery import identity, networks
-from benchmarks.harness.io import external_weights, locks
-from core.errors import UserError
+from benchmarks.harness.io import external_weights
+from core import hashing
 from tests.helpers import weights
-
-
-def test_a_folder_that_nothing_was_put_into_is_not_left(tmp_path):
-    folder = tmp_path / "results" / "out" / "cell"
-    locks.writable(tmp_path / "results" / "runs")
-    with locks.alone(folder):
-        assert folder.is_dir()
-    with pytest.raises(UserError), locks.alone(folder):
-        raise UserError("A file is missing.")
-    assert not list(tmp_path.iterdir())
-
-
-def test_what_was_there_before_or_holds_something_stays(tmp_path):
-    (tmp_path / "there").mkdir()
-    with locks.alone(tmp_path / "there"):
-        locks.writable(tmp_path / "there")
-    with locks.alone(tmp_path / "made"):
-        locks.put(tmp_path / "made" / "record.json", b"{}")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "there"]
 
 
 def test_a_record_names_by_metric_the_optional_files_that_it_looks_through(tmp_path, monkeypatch):
@@ -87,7 +67,7 @@ def test_a_record_names_the_files_and_the_numbers_of_a_detector(tmp_path, monkey
     assert sorted(key) == ["extractor", "sha256"]
     found, key = seen(DetectedFaces(detector="mtcnn"))
     assert sorted(found) == ["alignment.yaml: mtcnn", "onet.pt", "pnet.pt", "rnet.pt"]
-    assert found["pnet.pt"] == external_weights.sha256(external_weights.entry("mtcnn-p").path)
+    assert found["pnet.pt"] == hashing.of_file(external_weights.entry("mtcnn-p").path)
     weights.put("mtcnn-p", NETWORKS["pnet.pt"]().state_dict())
     other, other_key = seen(DetectedFaces(detector="mtcnn"))
     assert [name for name in found if found[name] != other[name]] == ["pnet.pt"]

@@ -1,4 +1,8 @@
-"""Domains: the shots to adapt to, and what is held out to judge with."""
+"""Domains: the shots to adapt to, and what is held out to evaluate with.
+
+A yaml in ``conf/data`` names one of these classes. Each gives the shots, an order to show them in,
+a reference set and test photos, and checksums of all of them for the record.
+"""
 
 from benchmarks.harness.data.domains.about import About
 from benchmarks.harness.data.domains.base import Domain

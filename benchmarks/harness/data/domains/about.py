@@ -29,7 +29,7 @@ class About:
     side: int
     md5: str
 
-    def wanted(self) -> str:
+    def how_to_obtain(self) -> str:
         """What is missing, where nobody said where the set lies."""
         if not self.title:
             return "data.root must be given: data.root=/path/to/pictures."

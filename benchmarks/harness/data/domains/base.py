@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import lightning as L
 import numpy as np
 import torch
+from annotated_types import Ge, Gt, Le
 from torch import Tensor
 
 from benchmarks.harness.data.pictures import as_images
@@ -33,7 +34,7 @@ class Pictures:
             yield as_images(self.pixels[start : start + self.batch_size])
 
 
-class Streamed:
+class LazyShots:
     """Pixels uint8 [K, R, R, 3] as shots [K, 3, R, R], floats only where they are looked at."""
 
     def __init__(self, pixels: np.ndarray, device: torch.device) -> None:
@@ -57,6 +58,10 @@ class Streamed:
         for start in range(0, len(self), size):
             yield self[start : start + size]
 
+
+NonNegative = Annotated[int, Ge(0)]
+Positive = Annotated[int, Gt(0)]
+"""Of constructors; the annotations say what a yaml may hold."""
 
 Landmarks = np.ndarray | tuple[()]
 Pairs = tuple[np.ndarray, np.ndarray] | tuple[()]
@@ -86,7 +91,13 @@ class Domain(L.LightningDataModule):
     progress: Callable[[int, int], None] = staticmethod(silent)
 
     def __init__(
-        self, *, resolution: int, images: int, batch_size: int, seed: int, xflip: bool
+        self,
+        *,
+        resolution: Annotated[int, Ge(8), Le(1024)],
+        images: NonNegative,
+        batch_size: Positive,
+        seed: NonNegative,
+        xflip: bool,
     ) -> None:
         """Show `images` pictures in batches, in the order that `seed` gives, mirrored or not."""
         super().__init__()
@@ -115,9 +126,9 @@ class Domain(L.LightningDataModule):
         """The shots [K, 3, R, R] in [-1, 1], for who wants to see all of them."""
         return as_images(self.exemplary())
 
-    def streamed(self, device: torch.device) -> Streamed:
+    def streamed(self, device: torch.device) -> LazyShots:
         """The shots as a method is given them."""
-        return Streamed(self.exemplary(), device)
+        return LazyShots(self.exemplary(), device)
 
     def normals(self, ids: Tensor) -> Tensor:
         """Standard normals [N, P] of which the training pictures ids [N] were made, if known."""

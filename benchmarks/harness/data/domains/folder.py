@@ -7,25 +7,25 @@ file, nor another one with the same pixels; those that are nearly the same are t
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from annotated_types import Ge, Le, Len
 
 from benchmarks.harness.data import near_duplicates
 from benchmarks.harness.data.domains.about import About
-from benchmarks.harness.data.domains.base import Domain, Pictures, whole
-from benchmarks.harness.data.domains.reader import Reader, Shown, few
-from benchmarks.harness.data.domains.splits import digest, listed, order, rule
+from benchmarks.harness.data.domains.base import Domain, NonNegative, Pictures, Positive, whole
+from benchmarks.harness.data.domains.reader import Reader, ReadPicture, first_names
+from benchmarks.harness.data.domains.splits import find_list, order, rule, set_checksum
 from benchmarks.harness.data.files import File, files, notes
 from benchmarks.harness.data.pictures import WHOLE, Sampling, sentences
+from core import hashing
 from core.errors import UserError
-from core.types import Count
 
 HELD_OUT = "reference: "
 """Salt of the order in which pictures are held out, the same for all draws of the shots."""
@@ -61,25 +61,25 @@ class FolderDomain(Domain):
         reference_root: str,
         photos_root: str,
         splits: str,
-        shots: Count,
-        draw: int,
-        reference: int,
-        reference_minimum: int,
-        photos: int,
-        framing: str,
-        box: Sequence[float],
-        filter: str,
+        shots: Positive,
+        draw: NonNegative,
+        reference: NonNegative,
+        reference_minimum: Positive,
+        photos: NonNegative,
+        framing: Literal["crop", "fit"],
+        box: Annotated[Sequence[Annotated[float, Ge(0), Le(1)]], Len(4, 4)],
+        filter: Literal["lanczos", "bicubic", "bilinear", "hamming", "box"],
         skip_broken: bool,
         about: About,
         **run: Any,
     ) -> None:
         super().__init__(**run)
         if not str(root):
-            raise UserError(about.wanted())
-        self.root, self.about, self.splits = placed(root), about, splits
+            raise UserError(about.how_to_obtain())
+        self.root, self.about, self.splits = local_path(root), about, splits
         self.name = splits or self.root.stem
         self.draw = whole("data.draw", draw, least=0)
-        self.most = {
+        self.limits = {
             "reference": whole("data.reference", reference, least=0),
             "photos": whole("data.photos", photos, least=0),
         }
@@ -92,13 +92,13 @@ class FolderDomain(Domain):
     def _read(self, shots: int, reference_root: str, photos_root: str) -> None:
         """Everything that the run needs, and what should be said of it."""
         reader = self._reader(self.root)
-        found = reader.keyed(files(self.root))
+        found = reader.by_checksum(files(self.root))
         self._photos = self._read_photos(photos_root)
         chosen = self._read_shots(reader, found, shots)
         others = self._read_reference(reader, found, chosen, reference_root)
         self.facts |= {
-            "data_sha256": digest(found),
-            "reference_sha256": digest(other.sha256 for other in others),
+            "data_sha256": set_checksum(found),
+            "reference_sha256": set_checksum(other.sha256 for other in others),
             "split": self.split.origin,
             "reals": str(len(others)),
             "resizer": f"pillow {self._sampling.filter}",
@@ -116,7 +116,6 @@ class FolderDomain(Domain):
         return list(found)
 
     def training(self) -> np.ndarray:
-        """The shots, uint8 [K, R, R, 3]."""
         return self._shots
 
     def reference(self) -> Pictures:
@@ -127,39 +126,39 @@ class FolderDomain(Domain):
         """The first pictures of `photos_root`."""
         return self._shown(self._photos)
 
-    def _read_shots(self, reader: Reader, found: dict[str, File], shots: int) -> list[Shown]:
+    def _read_shots(self, reader: Reader, found: dict[str, File], shots: int) -> list[ReadPicture]:
         """The shots as a list names them, or else the first of the rule that can be used."""
-        may = self.candidates(found)
-        self.split = listed(self.splits, f"{shots}-{self.draw}", self.root, may)
+        candidates = self.candidates(found)
+        self.split = find_list(self.splits, f"{shots}-{self.draw}", self.root, candidates)
         if not self.split.hashes:
             self.notes += [self.split.note] * bool(self.split.note)
-            self.split = rule(may, self.draw)
-        chosen, self._shots = reader.shown(found, self.split.hashes, shots)
+            self.split = rule(candidates, self.draw)
+        chosen, self._shots = reader.select(found, self.split.hashes, shots)
         if len(chosen) < shots:
             raise UserError(
                 f"{self.root} holds {_pictures(len(chosen))} that can be used, fewer than the "
                 f"{shots} shots asked for: add pictures or set data.shots={max(len(chosen), 1)}."
             )
-        self.shots_sha256 = hashlib.sha256(self._shots.data).hexdigest()
+        self.shots_sha256 = hashing.of_bytes(self._shots.data)
         return chosen
 
     def _read_reference(
-        self, reader: Reader, found: dict[str, File], chosen: list[Shown], root: str
-    ) -> list[Shown]:
+        self, reader: Reader, found: dict[str, File], chosen: list[ReadPicture], root: str
+    ) -> list[ReadPicture]:
         """Pictures that are no shots, in an order that does not depend on the draw."""
         shots = {shown.sha256 for shown in chosen}
         if root:
-            reader = self._reader(placed(root))
-            found = reader.keyed(files(placed(root)))
-            reader.leaked += len(shots & set(found))
+            reader = self._reader(local_path(root))
+            found = reader.by_checksum(files(local_path(root)))
+            reader.shots_met += len(shots & set(found))
         free = order(set(found) - shots, HELD_OUT)
-        others, pixels = reader.shown(found, free, self.most["reference"], chosen)
-        self.notes.append(_held_out(len(others), self.minimum))
+        others, pixels = reader.select(found, free, self.limits["reference"], chosen)
+        self.notes.append(_reference_note(len(others), self.minimum))
         if len(others) < self.minimum:
             others = []
         self._reference = pixels[: len(others)]
         self.notes += reader.notes() if root else []
-        self.notes += leaking(self._shots, self._reference, others)
+        self.notes += near_duplicate_note(self._shots, self._reference, others)
         return others
 
     def _read_photos(self, root: str) -> np.ndarray:
@@ -167,9 +166,9 @@ class FolderDomain(Domain):
         if not root:
             return self._none().pixels
         reader = self._reads(sampling=WHOLE)
-        found = files(placed(root))[: self.most["photos"]]
-        pixels = reader.stacked(reader.all_of(found))
-        self.facts["photos_sha256"] = digest(reader.keyed(found))
+        found = files(local_path(root))[: self.limits["photos"]]
+        pixels = reader.stack(reader.read_all(found))
+        self.facts["photos_sha256"] = set_checksum(reader.by_checksum(found))
         self.notes += reader.notes()
         return pixels
 
@@ -183,28 +182,30 @@ class FolderDomain(Domain):
         return self._reads(sampling=sampling)
 
 
-def placed(root: str | Path) -> Path:
+def local_path(root: str | Path) -> Path:
     """A place on the disk, with ``~`` resolved, and with a name; it may not be there."""
     path = Path(os.path.expanduser(str(root)))  # leaves ~nobody as it is, where Path would raise
     return path if path.name.strip(".") else path.resolve()  # lists lie beside it by its name
 
 
-def leaking(shots: np.ndarray, reference: np.ndarray, others: Iterable[Shown]) -> list[str]:
+def near_duplicate_note(
+    shots: np.ndarray, reference: np.ndarray, others: Iterable[ReadPicture]
+) -> list[str]:
     """A sentence about pictures of the reference that are nearly a shot."""
-    alike = near_duplicates.between(
+    pairs = near_duplicates.between(
         near_duplicates.thumbnails(shots), near_duplicates.thumbnails(reference)
     )
-    if not alike:
+    if not pairs:
         return []
     names = [str(other.file) for other in others]
-    which = dict.fromkeys(names[pair.second] for pair in alike)
+    which = dict.fromkeys(names[pair.second] for pair in pairs)
     return [
         f"{_pictures(len(which))} of the reference nearly the same as a shot, which rewards "
-        f"copying: {few(which)}."
+        f"copying: {first_names(which)}."
     ]
 
 
-def _held_out(others: int, minimum: int) -> str:
+def _reference_note(others: int, minimum: int) -> str:
     if others >= minimum:
         return f"{_pictures(others)} beside the shots held out as the reference."
     return (

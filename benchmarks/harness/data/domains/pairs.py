@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from benchmarks.harness.data.domains.base import Pictures
-from benchmarks.harness.data.domains.folder import FolderDomain, placed
-from benchmarks.harness.data.domains.reader import few
-from benchmarks.harness.data.domains.splits import digest, listed, order
+from benchmarks.harness.data.domains.folder import FolderDomain, local_path
+from benchmarks.harness.data.domains.reader import first_names
+from benchmarks.harness.data.domains.splits import find_list, order, set_checksum
 from benchmarks.harness.data.files import File, files
 from core.errors import UserError
 
@@ -34,18 +34,18 @@ class PairsDomain(FolderDomain):
     def __init__(self, *, root: str, pictures: str, photographs: str, **folder: Any) -> None:
         if str(folder["photos_root"]):
             raise UserError("data.photos_root must be empty: the photographs lie in data.root.")
-        self.photographs = inside(root, photographs) if str(root) else Path()
-        super().__init__(root=str(inside(root, pictures)) if str(root) else "", **folder)
+        self.photographs = subset_path(root, photographs) if str(root) else Path()
+        super().__init__(root=str(subset_path(root, pictures)) if str(root) else "", **folder)
 
     def candidates(self, found: dict[str, File]) -> list[str]:
         """Everybody who is not held out; the held-out people's pictures are read here."""
         photographs = {stem(file): file for file in files(self.photographs)}
         alone = [file.name for file in found.values() if stem(file) not in photographs]
         if alone:
-            self.notes.append(f"{few(alone)}: there is no photograph of the same name.")
+            self.notes.append(f"{first_names(alone)}: there is no photograph of the same name.")
         paired = [sha256 for sha256, file in found.items() if stem(file) in photographs]
-        people = held_out(self.splits, self.root, paired, self.most["photos"])
-        test = people[: self.most["photos"]]
+        people = held_out(self.splits, self.root, paired, self.limits["photos"])
+        test = people[: self.limits["photos"]]
         self._read_pairs([(found[h], photographs[stem(found[h])]) for h in test])
         return [sha256 for sha256 in found if sha256 not in set(people)]
 
@@ -62,22 +62,22 @@ class PairsDomain(FolderDomain):
             for drawing, photo in [[r.picture(f) for r, f in zip(readers, pair, strict=True)]]
             if drawing is not None and photo is not None
         ]
-        self._translations = readers[0].stacked(drawing for drawing, _ in read)
-        self._photos = readers[1].stacked(photo for _, photo in read)
-        self.facts["photos_sha256"] = digest(photo.sha256 for _, photo in pairs)
+        self._translations = readers[0].stack(drawing for drawing, _ in read)
+        self._photos = readers[1].stack(photo for _, photo in read)
+        self.facts["photos_sha256"] = set_checksum(photo.sha256 for _, photo in pairs)
         self.notes.append(f"{len(read)} people held out, with a photograph of each.")
         self.notes += [note for reader in readers for note in reader.notes()]
 
 
 def held_out(splits: str, root: Path, paired: list[str], most: int) -> list[str]:
     """Checksums of the drawings of the held-out people: as listed, or else `most` by the rule."""
-    listed_people = listed(splits, "test", root, paired).hashes
+    listed_people = find_list(splits, "test", root, paired).hashes
     return list(listed_people) or order(paired, TEST)[:most]
 
 
-def inside(root: str, name: str) -> Path:
+def subset_path(root: str, name: str) -> Path:
     """A folder of that name in the root, or else the zip."""
-    place = placed(root) / name
+    place = local_path(root) / name
     return place if place.is_dir() else place.with_name(f"{name}.zip")
 
 

@@ -6,10 +6,8 @@ Nobody is in two of the sets: training, shots, reference and test have ranges of
 
 from __future__ import annotations
 
-import hashlib
 import re
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,11 +15,19 @@ import torch
 from torch import Tensor
 
 from benchmarks import parafaces
-from benchmarks.harness.data.domains.base import Domain, Landmarks, Pairs, Pictures, whole
+from benchmarks.harness.data.domains.base import (
+    Domain,
+    Landmarks,
+    NonNegative,
+    Pairs,
+    Pictures,
+    Positive,
+    whole,
+)
 from benchmarks.parafaces.picture import RESOLUTIONS
+from core import hashing
 from core.errors import UserError
-from core.paths import CONF
-from core.types import Count
+from core.paths import CONF, cache_folder
 
 TRAINING, REFERENCE, TEST = (
     parafaces.PEOPLE[name].start for name in ("train", "reference", "test")
@@ -48,11 +54,11 @@ class ParaFacesDomain(Domain):
         self,
         *,
         style: str,
-        shots: Count,
-        draw: int,
-        reference: int,
-        photos: int,
-        pairs: int,
+        shots: Positive,
+        draw: NonNegative,
+        reference: NonNegative,
+        photos: NonNegative,
+        pairs: NonNegative,
         cache: str,
         **run: Any,
     ) -> None:
@@ -73,7 +79,7 @@ class ParaFacesDomain(Domain):
             TEST: whole("data.photos", photos, least=0),
             PAIRS: whole("data.pairs", pairs, least=0),
         }
-        self.cache = home(cache)
+        self.cache = cache_folder(cache)
         self.notes.append(
             f"{self.name}: {shots} {'shot' if shots == 1 else 'shots'} (list {draw}), "
             f"{reference} held-out people as reference, {photos} test people."
@@ -88,7 +94,7 @@ class ParaFacesDomain(Domain):
                 f"there are data.shots={_numbers(1)} with data.draw={_numbers(2)}."
             )
         text = path.read_bytes()
-        self.shots_sha256 = hashlib.sha256(text).hexdigest()
+        self.shots_sha256 = hashing.of_bytes(text)
         return np.loadtxt(text.decode().splitlines(), dtype=np.int64, ndmin=2)
 
     def prepare_data(self) -> None:
@@ -99,7 +105,6 @@ class ParaFacesDomain(Domain):
         self.translations()
 
     def training(self) -> np.ndarray:
-        """The shots, uint8 [K, R, R, 3]."""
         return self._shots
 
     @cached_property
@@ -119,11 +124,9 @@ class ParaFacesDomain(Domain):
         return torch.from_numpy(parafaces.normals(who, which).astype(np.float32))
 
     def reference(self) -> Pictures:
-        """Held-out people in this style."""
         return self._shown(self._rendered(self.style, REFERENCE).images)
 
     def photos(self) -> Pictures:
-        """Held-out test people as photo."""
         return self._shown(self._rendered("photo", TEST).images)
 
     def translations(self) -> Pictures:
@@ -131,7 +134,6 @@ class ParaFacesDomain(Domain):
         return self._shown(self._rendered(self.style, TEST).images)
 
     def translation_landmarks(self) -> Landmarks:
-        """The true landmarks of `translations`, in pixels [n, K, 2]."""
         return self._rendered(self.style, TEST).landmarks
 
     def landmark_pairs(self) -> Pairs:
@@ -166,7 +168,9 @@ class ParaFacesTraining(ParaFacesDomain):
         parafaces: see `ParaFacesDomain`; `shots` of the pictures stand for all where few are shown.
     """
 
-    def __init__(self, *, people: int, pictures_each: int, shots: int, **parafaces: Any) -> None:
+    def __init__(
+        self, *, people: Positive, pictures_each: Positive, shots: int, **parafaces: Any
+    ) -> None:
         self.trained = range(TRAINING, TRAINING + whole("data.people", people, least=1))
         self.pictures_each = whole("data.pictures_each", pictures_each, least=1)
         self.shown = whole("data.shots", shots, least=1)
@@ -184,7 +188,7 @@ class ParaFacesTraining(ParaFacesDomain):
         """Nobody is listed; the hash names the whole training set."""
         del draw
         text = f"parafaces training {self.trained} x {self.pictures_each}"
-        self.shots_sha256 = hashlib.sha256(text.encode()).hexdigest()
+        self.shots_sha256 = hashing.of_bytes(text.encode())
         return np.empty((0, 2), dtype=np.int64)
 
     def training(self) -> np.ndarray:
@@ -198,16 +202,6 @@ class ParaFacesTraining(ParaFacesDomain):
     def exemplary(self) -> np.ndarray:
         """The first pictures of the training set, as an example of it."""
         return self.training()[: self.shown]
-
-
-def home(folder: str) -> Path:
-    """The folder, with ``~`` resolved; there may be nobody's home."""
-    try:
-        return Path(folder).expanduser()
-    except RuntimeError as error:
-        raise UserError(
-            f"machine.cache={folder}: there is no home folder; machine.cache=FOLDER names a place."
-        ) from error
 
 
 def _numbers(place: int) -> str:

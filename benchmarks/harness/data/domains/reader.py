@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import BinaryIO, NamedTuple, TypeVar, cast
 
 import numpy as np
 
 from benchmarks.harness.data.files import File
 from benchmarks.harness.data.pictures import FRAMINGS, Picture, Sampling, Unreadable, read
-from benchmarks.harness.io import external_weights
 from benchmarks.harness.io.prefetch import prefetch
+from core import atomic, hashing
 from core.errors import UserError
+from core.paths import cache_folder
 
-NAMED = 3  # of the files that are told of
-WORKERS = 4  # threads at most that decode and resize
-HELD = 1 << 30
+NAMED = 3  # files in a note; the others are counted
+WORKERS = 4  # threads at most that decode and resize; Pillow works without the lock of Python
+IN_MEMORY = 1 << 30
 """Bytes of pixels in memory; those of a larger set lie in a temporary file."""
 T = TypeVar("T")
 
 
-class Shown(NamedTuple):
+class ReadPicture(NamedTuple):
     """A picture and the checksum of the file that it was read from."""
 
     sha256: str
@@ -33,15 +33,25 @@ class Shown(NamedTuple):
     picture: Picture
 
 
-class Chosen(NamedTuple):
+class SelectedPictures(NamedTuple):
     """Pictures of a set: what is known of each, and the pixels uint8 [n, R, R, 3] of all."""
 
-    shown: list[Shown]
+    pictures: list[ReadPicture]
     pixels: np.ndarray
 
 
 class Reader:
-    """Reads files, goes on without broken ones if that is wanted, and knows what it left out."""
+    """Reads pictures, and counts what it left out.
+
+    Args:
+        resolution: R of what is read.
+        framing: `crop` or `fit`.
+        sampling: which part of a picture is used, and how it is resized.
+        skip_broken: go on without files that cannot be read.
+
+    Raises:
+        UserError: at the first file that cannot be read, unless those are skipped.
+    """
 
     def __init__(
         self, resolution: int, *, framing: str, sampling: Sampling, skip_broken: bool
@@ -52,52 +62,52 @@ class Reader:
         self.sampling, self.skip_broken = sampling, skip_broken
         self.broken: dict[File, None] = {}
         self.repeated = 0
-        self.leaked = 0
+        self.shots_met = 0
 
-    def keyed(self, found: Iterable[File]) -> dict[str, File]:
+    def by_checksum(self, found: Iterable[File]) -> dict[str, File]:
         """The files by checksum; of equal ones the first."""
         by_hash: dict[str, File] = {}
         for file in found:
-            sha256 = self._tried(file, partial(getattr, file, "sha256"))
+            sha256 = self._try(file, partial(getattr, file, "sha256"))
             if sha256 is not None:
                 self.repeated += sha256 in by_hash
                 by_hash.setdefault(sha256, file)
         return by_hash
 
-    def shown(
+    def select(
         self,
         found: dict[str, File],
         order: Iterable[str],
         limit: int,
-        without: Iterable[Shown] = (),
-    ) -> Chosen:
+        without: Iterable[ReadPicture] = (),
+    ) -> SelectedPictures:
         """The first pictures in the order, up to `limit`, each once and none of those `without`."""
-        refused = {pixels_of(shown.picture) for shown in without}
-        wanted = list(order) if limit else []
-        room = pixel_room(min(limit, len(wanted)), self.resolution)
-        kept: dict[bytes, Shown] = {}
+        refused = {pixel_checksum(other.picture) for other in without}
+        candidates = list(order) if limit else []
+        room = allocate_pixels(min(limit, len(candidates)), self.resolution)
+        kept: dict[str, ReadPicture] = {}
         workers = min(WORKERS, os.cpu_count() or 1)
         with warnings.catch_warnings():  # its state is one for all threads, which change it
-            for sha256, attempt in prefetch(wanted, partial(self._attempt, found), workers):
+            for sha256, attempt in prefetch(candidates, partial(self._attempt, found), workers):
                 if len(kept) == limit:
                     break
-                picture = self._tried(found[sha256], attempt)
+                picture = self._try(found[sha256], attempt)
                 if picture is None:
                     continue
-                seen = pixels_of(picture)
-                self.leaked += seen in refused
+                seen = pixel_checksum(picture)
+                self.shots_met += seen in refused
                 self.repeated += seen in kept
                 if seen not in refused and seen not in kept:
                     room[len(kept)] = picture.pixels
                     own = Picture(room[len(kept)], picture.changes)
-                    kept[seen] = Shown(sha256, found[sha256], own)
-        return Chosen(list(kept.values()), room[: len(kept)])
+                    kept[seen] = ReadPicture(sha256, found[sha256], own)
+        return SelectedPictures(list(kept.values()), room[: len(kept)])
 
-    def all_of(self, found: Iterable[File]) -> list[Picture]:
+    def read_all(self, found: Iterable[File]) -> list[Picture]:
         """The pictures of all the files."""
         return [picture for file in found if (picture := self.picture(file)) is not None]
 
-    def stacked(self, pictures: Iterable[Picture]) -> np.ndarray:
+    def stack(self, pictures: Iterable[Picture]) -> np.ndarray:
         """Their pixels, uint8 [n, R, R, 3]."""
         rows = [picture.pixels for picture in pictures]
         empty = np.empty((0, self.resolution, self.resolution, 3), dtype=np.uint8)
@@ -105,7 +115,7 @@ class Reader:
 
     def picture(self, file: File) -> Picture | None:
         """The picture in the file, or None for a broken one that is to be skipped."""
-        return self._tried(file, lambda: self._read(file))
+        return self._try(file, lambda: self._read(file))
 
     def _read(self, file: File) -> Picture:
         return read(file, self.resolution, self.framing, self.sampling)
@@ -120,16 +130,18 @@ class Reader:
 
     def notes(self) -> list[str]:
         """What was left out, in sentences."""
-        said = []
+        sentences = []
         if self.broken:
-            said.append(f"{_files(len(self.broken))} unreadable and skipped: {few(self.broken)}.")
+            sentences.append(
+                f"{_files(len(self.broken))} unreadable and skipped: {first_names(self.broken)}."
+            )
         if self.repeated:
-            said.append(f"{_files(self.repeated)} left out: the same picture as another.")
-        if self.leaked:
-            said.append(f"{_files(self.leaked)} left out of the reference: they are shots.")
-        return said
+            sentences.append(f"{_files(self.repeated)} left out: the same picture as another.")
+        if self.shots_met:
+            sentences.append(f"{_files(self.shots_met)} left out of the reference: they are shots.")
+        return sentences
 
-    def _tried(self, file: File, action: Callable[[], T]) -> T | None:
+    def _try(self, file: File, action: Callable[[], T]) -> T | None:
         if file in self.broken:
             return None
         try:
@@ -148,7 +160,7 @@ def _raised(fault: Unreadable) -> Picture:
     raise fault
 
 
-def pixel_room(count: int, resolution: int) -> np.ndarray:
+def allocate_pixels(count: int, resolution: int) -> np.ndarray:
     """Room for pixels uint8 [n, R, R, 3]: in memory or, for many, in a file that nobody else sees.
 
     Raises:
@@ -156,13 +168,13 @@ def pixel_room(count: int, resolution: int) -> np.ndarray:
     """
     shape = (count, resolution, resolution, 3)
     size = int(np.prod(shape, dtype=np.int64))
-    if size <= HELD:
+    if size <= IN_MEMORY:
         return np.empty(shape, np.uint8)
-    folder = external_weights.folder().parent
+    folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
-            os.posix_fallocate(file.fileno(), 0, size)
+            atomic.reserve(cast(BinaryIO, file), size)
             return np.memmap(file, np.uint8, "r+", shape=shape)
     except OSError as error:
         raise UserError(
@@ -170,12 +182,12 @@ def pixel_room(count: int, resolution: int) -> np.ndarray:
         ) from error
 
 
-def pixels_of(picture: Picture) -> bytes:
+def pixel_checksum(picture: Picture) -> str:
     """A checksum of what is seen."""
-    return hashlib.sha256(picture.pixels.tobytes()).digest()
+    return hashing.of_bytes(picture.pixels.tobytes())
 
 
-def few(names: Iterable[object]) -> str:
+def first_names(names: Iterable[object]) -> str:
     """The first names, and how many more there are."""
     listed = [str(name) for name in names]
     more = len(listed) - NAMED

@@ -8,13 +8,13 @@ by the order of a folder, and the shots of draw 0 with 5 shots are the first fiv
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from core import hashing
 from core.errors import UserError
 from core.paths import CONF
 
@@ -32,23 +32,23 @@ class Split:
     note: str
 
 
-def digest(hashes: Iterable[str]) -> str:
+def set_checksum(hashes: Iterable[str]) -> str:
     """One checksum of many, whatever their order."""
-    return hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()
+    return hashing.of_bytes("\n".join(sorted(hashes)).encode())
 
 
 def order(hashes: Iterable[str], salt: str) -> list[str]:
     """Checksums in an order that depends on them and on the salt alone."""
     start = salt.encode()
-    return sorted(hashes, key=lambda h: hashlib.sha256(start + bytes.fromhex(h)).digest())
+    return sorted(hashes, key=lambda h: hashing.of_bytes(start + bytes.fromhex(h)))
 
 
-def drawn(hashes: Iterable[str], draw: int) -> list[str]:
+def draw_order(hashes: Iterable[str], draw: int) -> list[str]:
     """All of them; the first K are the K shots of a draw."""
     return order(hashes, f"draw {draw}: ")
 
 
-def listed(name: str, part: str, beside: Path, found: Container[str]) -> Split:
+def find_list(name: str, part: str, beside: Path, found: Container[str]) -> Split:
     """The list ``NAME-PART``, or one without files where there is none for this copy of the set.
 
     Args:
@@ -66,15 +66,15 @@ def listed(name: str, part: str, beside: Path, found: Container[str]) -> Split:
     for place in (path,) * bool(name) + (own,):
         if not os.path.isfile(place):  # False, not an error, for what cannot be a name
             continue
-        wanted = read(place)
-        lacking = [label for sha256, label in wanted.items() if sha256 not in found]
-        if not lacking:
-            return Split(f"list {place.stem}", tuple(wanted), "")
-        if len(lacking) < len(wanted):
+        checksums = read(place)
+        missing = [label for sha256, label in checksums.items() if sha256 not in found]
+        if not missing:
+            return Split(f"list {place.stem}", tuple(checksums), "")
+        if len(missing) < len(checksums):
             way = "data.splits=''" if name else "removing that list"
             raise UserError(
-                f"{beside} lacks {len(lacking)} of the {len(wanted)} files of the list {place} "
-                f"(first: {lacking[0]}): they were removed or changed; "
+                f"{beside} lacks {len(missing)} of the {len(checksums)} files of the list {place} "
+                f"(first: {missing[0]}): they were removed or changed; "
                 f"{way} goes by a rule instead."
             )
         note = f"This is another copy of the set than that of the list {place.stem}."
@@ -83,7 +83,7 @@ def listed(name: str, part: str, beside: Path, found: Container[str]) -> Split:
 
 def rule(hashes: Iterable[str], draw: int) -> Split:
     """All files in the order of a draw: as many as are wanted are taken from the front."""
-    return Split(f"rule, draw {draw}", tuple(drawn(hashes, draw)), "")
+    return Split(f"rule, draw {draw}", tuple(draw_order(hashes, draw)), "")
 
 
 def read(path: Path) -> dict[str, str]:
@@ -104,10 +104,10 @@ def read(path: Path) -> dict[str, str]:
 
 def text(title: str, files: Mapping[str, str]) -> str:
     """A list as a file has it; names are for people and may be of any kind."""
-    lines = [f"# {title}", *(f"{sha256}  {plain(name)}" for sha256, name in files.items())]
+    lines = [f"# {title}", *(f"{sha256}  {printable(name)}" for sha256, name in files.items())]
     return "\n".join(lines) + "\n"
 
 
-def plain(name: str) -> str:
+def printable(name: str) -> str:
     """A file's name in one line that any text can hold."""
     return name if name.isprintable() else name.encode("unicode_escape").decode()

@@ -12,15 +12,17 @@ from benchmarks.harness.config.files import Config
 from benchmarks.harness.data.domains import pairs, splits
 from benchmarks.harness.data.domains.about import About
 from benchmarks.harness.data.domains.base import power_of_two, whole
-from benchmarks.harness.data.domains.folder import placed
+from benchmarks.harness.data.domains.folder import local_path
 from benchmarks.harness.data.files import files, notes
 from benchmarks.harness.data.pictures import FRAMINGS, WHOLE, Sampling, decode
+from benchmarks.harness.data.preparation import archive as archives
 from benchmarks.harness.data.preparation import report as findings
 from benchmarks.harness.data.preparation import shot_lists
-from benchmarks.harness.data.preparation.archive import Archive, checksum, put
-from benchmarks.harness.data.preparation.shot_lists import Lists
+from benchmarks.harness.data.preparation.archive import Archive, put
+from benchmarks.harness.data.preparation.shot_lists import ShotLists
 from benchmarks.harness.data.preparation.survey import Survey
 from benchmarks.harness.io.progress import bar
+from core import hashing
 from core.errors import UserError
 
 MD5 = re.compile(rb"(?<![0-9a-fA-F])[0-9a-f]{32}(?![0-9a-fA-F])")
@@ -37,7 +39,7 @@ class Preparation:
         self.about: About = build(cfg.data.about)
         if not cfg.source:
             raise UserError(f"source must be given: source=PATH. {self.about.obtain}".strip())
-        self.source, self.out = placed(cfg.source), placed(cfg.out)
+        self.source, self.out = local_path(cfg.source), local_path(cfg.out)
         self.resolution = power_of_two("resolution", cfg.resolution)
         self.data = known(cfg.data)
         if self.data["framing"] not in FRAMINGS:
@@ -49,10 +51,10 @@ class Preparation:
         if self.held_out and "photographs" in self.data:
             raise UserError("held_out must be 0: a set of pairs has its own held-out people.")
         self.md5 = str(cfg.md5)
-        self.made: set[Path] = set()
-        self.wrong = 0
+        self.converted: set[Path] = set()
+        self.misfits = 0
         self.listed: set[str] = set()
-        self.lacking = ""
+        self.too_few = ""
         self.lines = findings.heading(self.about, self.name)
 
     def run(self) -> list[str]:
@@ -65,25 +67,25 @@ class Preparation:
         parts = self.parts()
         surveys = {zipped: self.convert(root, zipped) for zipped, root in parts.items()}
         main = next(iter(parts))
-        self.lines += findings.checked(surveys[main], *self.published())
+        self.lines += findings.md5_comparison(surveys[main], *self.published())
         self.lines += self.shots(surveys, main)
         self.lines += self.reserved(surveys[main], main)
         broken = sum(len(survey.broken) for survey in surveys.values())
         report = self.out / f"{self.stem}.md"
-        lines = [splits.plain(line) for line in self.lines]
+        lines = [splits.printable(line) for line in self.lines]
         put(report, "\n".join(lines).rstrip() + "\n")
         if broken and not self.data["skip_broken"]:
             raise UserError(
                 f"{broken} of the files cannot be read, so nothing was converted; {report} names "
                 "them, and data.skip_broken=true goes on without them."
             )
-        if self.wrong:
+        if self.misfits:
             raise UserError(
-                f"The set was converted, but {self.wrong} of its lists of shots fit only in part, "
-                f"and a run refuses those: {report} names them and how to go on."
+                f"The set was converted, but {self.misfits} of its lists of shots fit only in "
+                f"part, and a run refuses those: {report} names them and how to go on."
             )
-        if self.lacking:
-            raise UserError(f"The set was converted, but {self.lacking}")
+        if self.too_few:
+            raise UserError(f"The set was converted, but {self.too_few}")
         return [line for line in lines if line.startswith(("#", "- ", "**"))] + [
             f"report: {report}"
         ]
@@ -93,10 +95,10 @@ class Preparation:
         if "photographs" in self.data:
             names = self.data["pictures"], self.data["photographs"]
             folder = self.out / self.stem
-            return {folder / f"{n}.zip": pairs.inside(str(self.source), n) for n in names}
+            return {folder / f"{n}.zip": pairs.subset_path(str(self.source), n) for n in names}
         found = {self.out / f"{self.stem}.zip": self.source}
         if self.data["reference_root"]:
-            found[self.out / f"{self.stem}{OTHERS}.zip"] = placed(self.data["reference_root"])
+            found[self.out / f"{self.stem}{OTHERS}.zip"] = local_path(self.data["reference_root"])
         return found
 
     def convert(self, root: Path, path: Path) -> Survey:
@@ -111,7 +113,10 @@ class Preparation:
         }
         survey, seen = Survey(), set()
         members = files(root)
-        with Archive(path, how) as archive, bar("looking", len(members), "pictures") as shown:
+        with (
+            archives.writing(path, how) as archive,
+            bar("looking", len(members), "pictures") as shown,
+        ):
             for done, file in enumerate(members, 1):
                 looked = survey.look(file, self.resolution, self.data["framing"], sampling)
                 if looked and looked[0].pixels not in seen:
@@ -125,30 +130,30 @@ class Preparation:
         about = replace(self.about, pictures=0, side=0) if foreign else self.about
         self.lines += findings.contents(path.stem, survey, about, self.resolution)
         self.lines += findings.faults(survey)
-        if archive.wanted:
-            self.made.add(path)
-            self.lines += converted(path, archive, how, survey)
+        if not archive.discarded:
+            self.converted.add(path)
+            self.lines += conversion_lines(path, archive, how, survey)
         return survey
 
     def shots(self, surveys: dict[Path, Survey], main: Path) -> list[str]:
         """Lines about the lists of shots, and about shots that are in the reference."""
         survey = surveys[main]
         others = [other for path, other in surveys.items() if path != main]
-        candidates = survey.usable(survey.found)  # what the zip holds
+        candidates = survey.distinct(survey.by_checksum)  # what the zip holds
         if "photographs" in self.data and others:
             candidates = self.drawable(main, survey, others[0])
             others = []
-        lists = shot_lists.made(
-            self.data["splits"], main, survey, candidates, write=main in self.made
+        lists = shot_lists.find_or_draw(
+            self.data["splits"], main, survey, candidates, write=main in self.converted
         )
         own = not others
-        self.wrong = len(lists.wrong)
+        self.misfits = len(lists.misfits)
         self.listed = {sha256 for hashes in lists.shots.values() for sha256 in hashes}
         leaking = shot_lists.leaks(lists, survey, survey if own else others[0], own)
         return [
             "## Shots",
             "",
-            *(f"- {sentence}" for sentence in (*lists.said, *lists.wrong)),
+            *(f"- {sentence}" for sentence in (*lists.messages, *lists.misfits)),
             f"- {self.reference(survey, lists) if own else 'the reference is a set of its own'}",
             "",
             *findings.listing("shots that are in the reference or nearly", leaking),
@@ -156,20 +161,20 @@ class Preparation:
 
     def reserved(self, survey: Survey, main: Path) -> list[str]:
         """Write the pictures that are held out of draw 0; a line about them."""
-        if not self.held_out or main not in self.made:
+        if not self.held_out or main not in self.converted:
             return []
         kept = {file.sha256: file for file in files(main)}
-        order = splits.drawn(kept, 0)
-        alike = {name for first, second, _ in survey.alike for name in (first, second)}
-        free = [h for h in order if h not in self.listed and kept[h].name not in alike]
+        order = splits.draw_order(kept, 0)
+        doubled = {name for first, second, _ in survey.nearly_same for name in (first, second)}
+        free = [h for h in order if h not in self.listed and kept[h].name not in doubled]
         if len(free) < self.held_out:
-            self.lacking = (
+            self.too_few = (
                 f"held_out={self.held_out} is more than the {len(free)} pictures that no list of "
                 "shots names and no other one resembles."
             )
-            return [f"- {self.lacking}", ""]
+            return [f"- {self.too_few}", ""]
         path = main.with_name(f"{self.stem}{HELD_OUT}.zip")
-        with Archive(path, notes(main)["prepared"]) as archive:
+        with archives.writing(path, notes(main)["prepared"]) as archive:
             for sha256 in free[-self.held_out :]:
                 file = kept[sha256]
                 pixels = decode(file.read(), str(file), self.resolution, "crop", WHOLE).pixels
@@ -177,10 +182,11 @@ class Preparation:
         most = order.index(free[-self.held_out])
         return [f"- held out: {path}, unseen by whoever trains on data.shots={most} or fewer", ""]
 
-    def reference(self, survey: Survey, lists: Lists) -> str:
+    def reference(self, survey: Survey, lists: ShotLists) -> str:
         """What the set's own pictures give to compare with, beside the shots."""
         most = max((len(hashes) for hashes in lists.shots.values()), default=0)
-        left, least = len(survey.usable(survey.found)) - most, self.data["reference_minimum"]
+        left = len(survey.distinct(survey.by_checksum)) - most
+        least = self.data["reference_minimum"]
         if "photographs" in self.data or left >= least:
             return "the reference is the set less the shots"
         return (
@@ -190,19 +196,19 @@ class Preparation:
 
     def drawable(self, main: Path, survey: Survey, photographs: Survey) -> list[str]:
         """Checksums of the drawings of those who are not held out."""
-        stems = {pairs.stem(file) for file in photographs.found.values()}
-        paired = [h for h, file in survey.found.items() if pairs.stem(file) in stems]
+        stems = {pairs.stem(file) for file in photographs.by_checksum.values()}
+        paired = [h for h, file in survey.by_checksum.items() if pairs.stem(file) in stems]
         people = pairs.held_out(self.data["splits"], main, paired, self.data["photos"])
-        alone = sorted(f.name for f in survey.found.values() if pairs.stem(f) not in stems)
+        alone = sorted(f.name for f in survey.by_checksum.values() if pairs.stem(f) not in stems)
         self.lines += findings.listing("pictures without a photograph of the same name", alone)
         self.lines.append(f"- {len(paired)} pairs, {len(people)} of the people held out")
-        return [sha256 for sha256 in survey.found if sha256 not in set(people)]
+        return [sha256 for sha256 in survey.by_checksum if sha256 not in set(people)]
 
     def published(self) -> tuple[frozenset[str], str]:
         """The checksums of the published list, and what the list is called."""
         name = self.md5 or self.about.md5
         near = (self.source, self.source.parent, self.source.parent.parent)
-        places = [placed(self.md5)] if self.md5 else [folder / name for folder in near if name]
+        places = [local_path(self.md5)] if self.md5 else [folder / name for folder in near if name]
         for place in places:
             if place.is_file():
                 return frozenset(m.decode() for m in MD5.findall(place.read_bytes())), name
@@ -216,14 +222,16 @@ def known(data: Config) -> dict[str, Any]:
     return {str(key): data[key] for key in data if key not in UNKNOWN}
 
 
-def converted(path: Path, archive: Archive, how: dict[str, Any], survey: Survey) -> list[str]:
+def conversion_lines(
+    path: Path, archive: Archive, how: dict[str, Any], survey: Survey
+) -> list[str]:
     """Lines about a zip that was made."""
     side = how["resolution"]
     return [
         f"- converted: {path}, {len(archive.files):,} pictures of {side} px, "
-        f"{path.stat().st_size:,} bytes, sha256 {checksum(path)}",
+        f"{path.stat().st_size:,} bytes, sha256 {hashing.of_file(path)}",
         f"- resized by {how['filter']} (Pillow, antialiased), framing {how['framing']}, "
         f"box {how['box']}",
-        f"- checksum of the list of files: {splits.digest(survey.found)}",
+        f"- checksum of the list of files: {splits.set_checksum(survey.by_checksum)}",
         "",
     ]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from benchmarks.harness.data.domains.about import About
 from benchmarks.harness.data.pictures import SENTENCES
-from benchmarks.harness.data.preparation.shot_lists import described
+from benchmarks.harness.data.preparation.shot_lists import describe
 from benchmarks.harness.data.preparation.survey import Survey
 
 SIZES = 8  # that are listed
@@ -33,8 +33,8 @@ def contents(title: str, survey: Survey, about: About, resolution: int) -> list[
     lines = [f"## {title}", "", f"- files: {len(rows) + len(broken):,}, readable: {len(rows):,}"]
     if about.pictures:
         lines.append(f"- {published(len(rows) + len(broken), about.pictures)}")
-    lines.append(f"- kinds: {counted(row.kind for row in rows)}")
-    lines.append(f"- sizes: {counted(f'{w} x {h}' for w, h in (row.size for row in rows))}")
+    lines.append(f"- kinds: {count_values(row.kind for row in rows)}")
+    lines.append(f"- sizes: {count_values(f'{w} x {h}' for w, h in (row.size for row in rows))}")
     if about.side:
         other = sum(row.size != (about.side, about.side) for row in rows)
         if other:
@@ -58,7 +58,7 @@ def published(found: int, count: int) -> str:
     )
 
 
-def counted(values: Iterable[str]) -> str:
+def count_values(values: Iterable[str]) -> str:
     """Values with their counts, the commonest first."""
     counts = Counter(values)
     parts = [f"{value} ({count:,})" for value, count in counts.most_common(SIZES)]
@@ -82,7 +82,7 @@ def faults(survey: Survey) -> list[str]:
     )
     lines += listing(
         "pairs that are nearly the same and both used",
-        (f"{a}, {b} ({described(pair, False)})" for a, b, pair in survey.alike),
+        (f"{a}, {b} ({describe(pair, False)})" for a, b, pair in survey.nearly_same),
     )
     return lines
 
@@ -95,7 +95,7 @@ def listing(title: str, entries: Iterable[str]) -> list[str]:
     return [f"**{title}: {len(found):,}**", "", *(f"- {entry}" for entry in found), ""]
 
 
-def checked(survey: Survey, known: frozenset[str], name: str) -> list[str]:
+def md5_comparison(survey: Survey, known: frozenset[str], name: str) -> list[str]:
     """How the files compare with a published list of md5 checksums."""
     if not known:
         return [f"- published checksums: {name} was not given", ""] if name else []

@@ -13,21 +13,23 @@ from core.errors import UserError
 
 
 @dataclass(frozen=True)
-class Lists:
+class ShotLists:
     """The lists that hold for a set.
 
     Attributes:
         shots: checksums by name of the list.
-        said: a sentence about each kind of list.
-        wrong: sentences about lists that do not fit.
+        messages: a sentence about each kind of list.
+        misfits: sentences about lists that do not fit.
     """
 
     shots: dict[str, tuple[str, ...]]
-    said: list[str]
-    wrong: list[str]
+    messages: list[str]
+    misfits: list[str]
 
 
-def made(name: str, place: Path, survey: Survey, candidates: list[str], *, write: bool) -> Lists:
+def find_or_draw(
+    name: str, place: Path, survey: Survey, candidates: list[str], *, write: bool
+) -> ShotLists:
     """The committed lists of a set or, where none fits, lists written beside `place`.
 
     Args:
@@ -39,17 +41,17 @@ def made(name: str, place: Path, survey: Survey, candidates: list[str], *, write
     """
     kept: dict[str, tuple[str, ...]] = {}
     written: list[str] = []
-    wrong: list[str] = []
+    misfits: list[str] = []
     called = name or place.stem
     names = {row.sha256: row.file.name for row in reversed(survey.rows)}
     for draw in range(splits.DRAWS):
-        order = survey.usable(splits.drawn(candidates, draw))
+        order = survey.distinct(splits.draw_order(candidates, draw))
         for size in splits.SIZES:
             part = f"{size}-{draw}"
             try:
-                found = splits.listed(name, part, place, candidates)
+                found = splits.find_list(name, part, place, candidates)
             except UserError as error:
-                wrong.append(str(error))
+                misfits.append(str(error))
                 continue
             if not found.hashes and len(order) >= size:
                 found = splits.Split(part, tuple(order[:size]), "")
@@ -61,16 +63,16 @@ def made(name: str, place: Path, survey: Survey, candidates: list[str], *, write
             if found.hashes:
                 kept[f"{called}-{part}"] = found.hashes
     there = len(kept) - len(written)
-    said = [f"{there} lists of shots were there and fit."] if there else []
+    messages = [f"{there} lists of shots were there and fit."] if there else []
     if written:
         done = "were written beside the zip" if write else "are to be written"
-        said.append(f"{len(written)} lists {done}: {', '.join(written)}.")
+        messages.append(f"{len(written)} lists {done}: {', '.join(written)}.")
     short = [size for size in splits.SIZES if not any(f"-{size}-" in key for key in kept)]
-    said += [f"Too few pictures for {size} shots." for size in short]
-    return Lists(kept, said, wrong)
+    messages += [f"Too few pictures for {size} shots." for size in short]
+    return ShotLists(kept, messages, misfits)
 
 
-def leaks(lists: Lists, survey: Survey, reference: Survey, own: bool) -> list[str]:
+def leaks(lists: ShotLists, survey: Survey, reference: Survey, own: bool) -> list[str]:
     """A line for each shot that is in the reference, or nearly.
 
     Args:
@@ -89,13 +91,13 @@ def leaks(lists: Lists, survey: Survey, reference: Survey, own: bool) -> list[st
         same = shot.sha256 == other.sha256
         if own and (same or shot.pixels == other.pixels):
             continue  # the domain leaves it out, and it stands among the duplicates
-        how = "the same file" if same else described(pair, shot.pixels == other.pixels)
+        how = "the same file" if same else describe(pair, shot.pixels == other.pixels)
         found.append(f"{shot.file.name} is {other.file.name} of the reference ({how})")
     return sorted(found)
 
 
-def described(pair: near_duplicates.Pair, equal: bool) -> str:
+def describe(pair: near_duplicates.NearDuplicate, equal: bool) -> str:
     """How alike two pictures are, in words."""
     if equal:
         return "the same pixels"
-    return f"{'mirrored, ' * pair.mirrored}likeness {pair.likeness:.3f}"
+    return f"{'mirrored, ' * pair.mirrored}likeness {pair.correlation:.3f}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -15,15 +14,16 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.harness.data import near_duplicates
-from benchmarks.harness.data.domains.reader import pixels_of
+from benchmarks.harness.data.domains.reader import pixel_checksum
 from benchmarks.harness.data.files import File
 from benchmarks.harness.data.pictures import FORMATS, Picture, Sampling, Unreadable, decode
+from core import hashing
 
 COLOUR = 1.0
 """Mean difference of the channels in grey levels under which a picture has no colour."""
 
 
-class Row(NamedTuple):
+class SurveyedFile(NamedTuple):
     """One picture that can be read.
 
     Attributes:
@@ -44,20 +44,20 @@ class Row(NamedTuple):
     size: tuple[int, int]
     changes: tuple[str, ...]
     colourless: bool
-    pixels: bytes
+    pixels: str
 
 
 @dataclass
 class Survey:
     """All pictures of a set, and the files that are none (name to reason)."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[SurveyedFile] = field(default_factory=list)
     broken: dict[str, str] = field(default_factory=dict)
     _thumbs: list[np.ndarray] = field(default_factory=list)
 
     def look(
         self, file: File, resolution: int, framing: str, sampling: Sampling
-    ) -> tuple[Row, Picture] | tuple[()]:
+    ) -> tuple[SurveyedFile, Picture] | tuple[()]:
         """Read one file; what it is and its picture, or nothing if it is broken."""
         try:
             data = file.read()
@@ -66,22 +66,22 @@ class Survey:
         except Unreadable as fault:
             self.broken[file.name] = str(fault).removeprefix(f"{file} ").removesuffix(".")
             return ()
-        row = Row(
+        row = SurveyedFile(
             file=file,
             sha256=file.sha256,
-            md5=hashlib.md5(data, usedforsecurity=False).hexdigest(),
+            md5=hashing.md5_of_bytes(data),
             kind=kind,
             size=size,
             changes=picture.changes,
             colourless=colourless(picture.pixels),
-            pixels=pixels_of(picture),
+            pixels=pixel_checksum(picture),
         )
         self.rows.append(row)
         self._thumbs.append(near_duplicates.thumbnails(picture.pixels[None])[0])
         return row, picture
 
     @property
-    def found(self) -> dict[str, File]:
+    def by_checksum(self) -> dict[str, File]:
         """The files by checksum, of equal ones the first."""
         by_hash: dict[str, File] = {}
         for row in self.rows:
@@ -93,10 +93,10 @@ class Survey:
         """A thumbnail [n, S * S] of every row."""
         return np.stack(self._thumbs) if self._thumbs else np.empty((0, 1), np.float32)
 
-    def usable(self, order: Iterable[str]) -> list[str]:
+    def distinct(self, order: Iterable[str]) -> list[str]:
         """Checksums in their order, less those whose picture came before."""
         pixels = {row.sha256: row.pixels for row in self.rows}
-        first: dict[bytes, str] = {}
+        first: dict[str, str] = {}
         for sha256 in order:
             first.setdefault(pixels[sha256], sha256)
         return list(first.values())
@@ -113,11 +113,11 @@ class Survey:
         return groups(distinct.values(), lambda row: row.pixels)
 
     @cached_property
-    def alike(self) -> list[tuple[str, str, near_duplicates.Pair]]:
+    def nearly_same(self) -> list[tuple[str, str, near_duplicates.NearDuplicate]]:
         """Names of different pictures that are nearly the same."""
         return [
             (self.rows[pair.first].file.name, self.rows[pair.second].file.name, pair)
-            for pair in near_duplicates.near(self.thumbs)
+            for pair in near_duplicates.within(self.thumbs)
             if self.rows[pair.first].pixels != self.rows[pair.second].pixels
         ]
 
@@ -136,7 +136,7 @@ def colourless(pixels: np.ndarray) -> bool:
     return float(np.abs(np.diff(wide, axis=2)).mean()) < COLOUR
 
 
-def groups(rows: Iterable[Row], key: Callable[[Row], object]) -> list[list[str]]:
+def groups(rows: Iterable[SurveyedFile], key: Callable[[SurveyedFile], object]) -> list[list[str]]:
     """Names of the rows that share a key with another, sorted."""
     named = defaultdict(list)
     for row in rows:

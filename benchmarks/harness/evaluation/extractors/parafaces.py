@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmarks.harness.io.external_weights import sha256
+from core import hashing
 from core.errors import UserError
 from core.networks import perception
 from core.networks.perception import Perception
@@ -39,7 +39,7 @@ class Known:
     def sha256(self) -> str:
         """Of the weights."""
         own = perception.ASSETS / "perception_measure.safetensors"
-        return sha256(own if self.weights == "measure" else Path(self.weights))
+        return hashing.of_file(own if self.weights == "measure" else Path(self.weights))
 
 
 class ParaFaces(Known):

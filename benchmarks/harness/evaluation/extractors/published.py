@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from benchmarks.harness.io import external_weights
+from core import hashing
 from core.errors import UserError
 
 Stamp = tuple[Path, int, int]
@@ -75,7 +76,7 @@ def stamp(path: Path) -> Stamp:
 def digest(path: Path, changed: int, size: int) -> str:
     """Checksum of a file as it is now."""
     del changed, size  # they make another file of it
-    return external_weights.sha256(path)
+    return hashing.of_file(path)
 
 
 def read(path: Path) -> dict[str, Tensor]:

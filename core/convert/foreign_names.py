@@ -1,0 +1,234 @@
+"""The names that a checkpoint may use, and the inert things that stand for them.
+
+A stand-in remembers what it is called with. Whether that is true is asked when numbers are taken
+from it (``TensorView.tensor``, ``Array.tensor``), which is also when memory is first needed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.convert.format import CheckpointError
+from core.convert.restricted_unpickler import Entries, StandIn
+
+MOST_AXES = 8
+MOST_NUMBERS = 2**40  # of a tensor, axes of length 0 counted as 1; beyond, products overflow
+NUMBERS = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1")
+
+
+class Storage:
+    """Numbers in a file, read when they are first needed.
+
+    Attributes:
+        dtype: of the numbers.
+        count: how many the pickle says there are.
+        read: gives their bytes; set by whoever knows where they are.
+    """
+
+    def __init__(self, dtype: torch.dtype, count: int) -> None:
+        self.dtype, self.count = dtype, count
+        self.read: Callable[[], bytes]
+        self._numbers: Tensor | None = None
+
+    @property
+    def nbytes(self) -> int:
+        return self.count * self.dtype.itemsize
+
+    def numbers(self) -> Tensor:
+        """All of them [count], as the file has them."""
+        if self._numbers is None:
+            raw = self.read()
+            if len(raw) != self.nbytes:
+                raise CheckpointError(f"a tensor has {len(raw)} bytes instead of {self.nbytes}")
+            empty = torch.empty(0, dtype=self.dtype)
+            self._numbers = torch.frombuffer(bytearray(raw), dtype=self.dtype) if raw else empty
+        return self._numbers
+
+
+def storage_of(identity: Any, storages: dict[str, Storage]) -> Storage:
+    """The storage of torch's persistent identity, one a key.
+
+    Args:
+        identity: ``('storage', type, key, device, count)``; older files add a view, always None.
+        storages: those of the file so far, to which it is added.
+    """
+    if not isinstance(identity, tuple) or len(identity) not in (5, 6) or identity[0] != "storage":
+        raise CheckpointError("its pickle refers to data outside itself")
+    _, dtype, key, _, count, *view = identity
+    if not isinstance(dtype, torch.dtype) or not isinstance(key, str):
+        raise CheckpointError("a storage has no known type")
+    if view not in ([], [None]) or _whole(count) < 0:
+        raise CheckpointError("a storage has a size that cannot be")
+    known = storages.setdefault(key, Storage(dtype, count))
+    if (known.dtype, known.count) != (dtype, count):
+        raise CheckpointError("a storage is described in two ways")
+    return known
+
+
+class TensorView:
+    """A tensor as a pickle describes it, by the arguments of ``_rebuild_tensor_v2``."""
+
+    def __init__(self, storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> None:
+        if not isinstance(storage, Storage):
+            raise CheckpointError("a tensor has no numbers")
+        if len(_shape(shape)) != len(_axes(strides)) or _whole(offset) < 0:
+            raise CheckpointError("a tensor has a shape that cannot be")
+        self.storage, self.offset, self.shape, self.strides = storage, offset, shape, strides
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.storage.dtype.itemsize
+
+    def tensor(self) -> Tensor:
+        """A view of the storage; one that asks for more than it has is refused."""
+        last = sum((n - 1) * step for n, step in zip(self.shape, self.strides, strict=True))
+        end = self.offset + last + 1 if self.nbytes else self.offset
+        if max(end, math.prod(self.shape)) > self.storage.count:
+            raise CheckpointError("a tensor claims more numbers than its storage has")
+        return self.storage.numbers().as_strided(self.shape, self.strides, self.offset)
+
+
+def parameter(tensor: Any, requires_grad: Any, hooks: Any) -> TensorView:
+    """torch._utils._rebuild_parameter."""
+    if not isinstance(tensor, TensorView):
+        raise CheckpointError("a parameter is no tensor")
+    return tensor
+
+
+class PersistentModule:
+    """A module of NVIDIA's ``torch_utils.persistence``; its source is a text that nobody reads."""
+
+    def __init__(self, meta: Any) -> None:
+        if not isinstance(meta, dict) or not isinstance(meta.get("state"), dict):
+            raise CheckpointError("a module has no state")
+        self.state: dict[str, Any] = meta["state"]
+
+
+class Dtype(StandIn):
+    """numpy.dtype of plain numbers."""
+
+    def __init__(self, code: Any, align: Any = False, copy: Any = True) -> None:
+        if code not in NUMBERS:
+            raise CheckpointError("an array has a type that is no plain number")
+        self.code = code
+
+    @property
+    def numpy(self) -> np.dtype[Any]:
+        """The real one; its state (version, order of bytes, ...) tells which byte is first."""
+        big = isinstance(self.state, tuple) and self.state[1:2] == (">",)
+        return np.dtype(f"{'>' if big else '<'}{self.code}")
+
+
+class Array(StandIn):
+    """numpy.ndarray; its state is (version, shape, dtype, column-wise, bytes)."""
+
+    def __init__(self, kind: Any, shape: Any, code: Any) -> None:
+        """The arguments are always ndarray, (0,) and b'b'; the state replaces them."""
+
+    @property
+    def nbytes(self) -> int:
+        return len(self._numbers()[3])
+
+    def tensor(self) -> Tensor:
+        """A copy, so that it can be changed."""
+        shape, dtype, by_columns, raw = self._numbers()
+        if math.prod(_shape(shape)) * dtype.numpy.itemsize != len(raw):
+            raise CheckpointError("an array has another number of bytes than its shape says")
+        native = np.frombuffer(raw, dtype.numpy).astype(dtype.numpy.newbyteorder("="))
+        return torch.from_numpy(native.reshape(shape, order="F" if by_columns else "C").copy())
+
+    def _numbers(self) -> tuple[Any, Dtype, Any, bytes]:
+        if not isinstance(self.state, tuple) or len(self.state) != 5:
+            raise CheckpointError("an array has no numbers")
+        _, shape, dtype, by_columns, raw = self.state
+        if not isinstance(dtype, Dtype) or not isinstance(raw, bytes):
+            raise CheckpointError("an array has no plain numbers")
+        return shape, dtype, by_columns, raw
+
+
+def scalar(dtype: Any, raw: Any) -> float | int:
+    """A scalar of numpy as a plain number."""
+    if not isinstance(dtype, Dtype) or not isinstance(raw, bytes):
+        raise CheckpointError("a number has a type that cannot be")
+    if len(raw) != dtype.numpy.itemsize:
+        raise CheckpointError("a number has another length than its type")
+    return np.frombuffer(raw, dtype.numpy)[0].item()
+
+
+def encode(text: str, encoding: str) -> bytes:
+    """_codecs.encode: bytes that protocol 2 has to write as text."""
+    if encoding != "latin1":
+        raise CheckpointError("bytes are written in an unknown way")
+    return text.encode("latin1")
+
+
+def no_members(members: Any = ()) -> tuple[()]:
+    """A set: nothing that is read here is one."""
+    return ()
+
+
+def _axes(axes: Any) -> tuple[int, ...]:
+    if (
+        not isinstance(axes, tuple)
+        or len(axes) > MOST_AXES
+        or min(map(_whole, axes), default=0) < 0
+    ):
+        raise CheckpointError("a tensor has a shape that cannot be")
+    return axes
+
+
+def _shape(shape: Any) -> tuple[int, ...]:
+    _whole(math.prod(max(axis, 1) for axis in _axes(shape)))
+    return shape
+
+
+def _whole(number: Any) -> int:
+    if not isinstance(number, int) or isinstance(number, bool) or abs(number) > MOST_NUMBERS:
+        raise CheckpointError("a tensor has a size that cannot be")
+    return number
+
+
+# torch/_utils.py, torch/storage.py; how torch.save writes tensors, parameters and their types.
+TORCH = {
+    "torch._utils._rebuild_tensor_v2": TensorView,
+    "torch._utils._rebuild_parameter": parameter,
+    "torch.FloatStorage": torch.float32,
+    "torch.DoubleStorage": torch.float64,
+    "torch.HalfStorage": torch.float16,
+    "torch.BFloat16Storage": torch.bfloat16,
+    "torch.LongStorage": torch.int64,
+    "torch.IntStorage": torch.int32,
+    "torch.ShortStorage": torch.int16,
+    "torch.CharStorage": torch.int8,
+    "torch.ByteStorage": torch.uint8,
+    "torch.BoolStorage": torch.bool,
+}
+# numpy's own reductions; the module was renamed in numpy 2. ndarray is only an argument.
+NUMPY = {
+    "numpy.dtype": Dtype,
+    "numpy.ndarray": None,
+    **{
+        f"numpy.{core}.multiarray.{name}": stand_in
+        for core in ("core", "_core")
+        for name, stand_in in {"scalar": scalar, "_reconstruct": Array}.items()
+    },
+}
+NAMES: dict[str, Any] = {
+    **TORCH,
+    **NUMPY,
+    "collections.OrderedDict": Entries,
+    "builtins.set": no_members,  # protocol 3 and below
+    "_codecs.encode": encode,
+    "argparse.Namespace": StandIn,  # stylegan2-pytorch/train.py and DualStyleGAN save their words
+    # stylegan2-ada-pytorch and stylegan3: torch_utils/persistence.py, dnnlib/util.py
+    "torch_utils.persistence._reconstruct_persistent_obj": PersistentModule,
+    "dnnlib.util.EasyDict": Entries,
+    "dnnlib.tflib.network.Network": StandIn,  # stylegan2 (TensorFlow): dnnlib/tflib/network.py
+}
+"""By module and name. ``torch.storage._load_from_bytes`` is added by the reader of the file."""
