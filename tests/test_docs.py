@@ -15,7 +15,7 @@ README, CONTRIBUTING = ROOT / "README.md", ROOT / "CONTRIBUTING.md"
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [README, CONTRIBUTING, *DOCS]
 MOST_WORDS = 900  # of the README: two screens
-COMING = {"assets", "--gallery"}  # commands and options that are described and not there yet
+COMING = {"--gallery"}  # commands and options that are described and not there yet
 LAUNCHERS = {"submitit_slurm", "ray"}  # of Hydra's plug-ins, which are optional
 DESCRIBED = {
     "method": "methods",

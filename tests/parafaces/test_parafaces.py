@@ -1,5 +1,7 @@
 """ParaFaces: who the people are, and what is known about their pictures."""
 
+import subprocess
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +12,7 @@ from benchmarks.parafaces.head import ellipsoid, smax, smin
 from benchmarks.parafaces.march import FAR
 from benchmarks.parafaces.truth import surface
 from core.errors import UserError
+from core.paths import ROOT
 
 SEGMENT = {name: index for index, name in enumerate(pf.SEGMENTS)}
 
@@ -200,3 +203,16 @@ def test_normals_are_standard_and_independent() -> None:
     assert z.shape == (20_000, len(pf.TABLE) + 1)
     assert np.abs(z.mean(0)).max() < 5 / np.sqrt(len(z))
     assert np.abs(np.cov(z.T) - np.eye(z.shape[1])).max() < 6 / np.sqrt(len(z))
+
+
+def test_people_are_rendered_without_torch():
+    code = """
+import sys
+import numpy as np
+from benchmarks.parafaces import parameters, render
+shown = render(parameters(np.arange(1), np.zeros(1, int)), "photo", 32)
+print(shown.images.shape, {"torch", "lightning", "hydra", "omegaconf"} & set(sys.modules))
+"""
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "(1, 32, 32, 3) set()"

@@ -4,6 +4,7 @@ import pytest
 import torch
 from rich.console import Console
 
+from benchmarks.harness.speed import CASES
 from benchmarks.harness.speed.cases import STEPS, Workload, clocked
 from benchmarks.harness.speed.cpu import Measurement
 from core.allocator import keep_freed_memory
@@ -28,6 +29,10 @@ def timing(formulation: str, rate: float) -> dict:
         "best_images_per_second": rate,
         "peak_bytes": 2**30,
     }
+
+
+def test_the_names_of_the_help_are_those_of_the_cases():
+    assert tuple(STEPS) == CASES
 
 
 @pytest.mark.parametrize("case", STEPS)
