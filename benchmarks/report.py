@@ -10,6 +10,7 @@ import webbrowser
 from pathlib import Path
 
 from benchmarks.harness.config.cli import command
+from benchmarks.harness.report import gallery
 from benchmarks.harness.report.page import render
 from core import atomic
 from core.errors import UserError
@@ -25,7 +26,14 @@ def main(words: list[str]) -> int:
     parser.add_argument(
         "--public", action="store_true", help="leave out pictures made from real data"
     )
+    parser.add_argument(
+        "--gallery", type=Path, metavar="FILE", help="write only the README's picture"
+    )
     asked = parser.parse_args(words)
+    if asked.gallery:
+        gallery.write(asked.gallery, asked.folder)
+        print(asked.gallery)
+        return 0
     path = asked.to or asked.folder / "report" / "index.html"
     page = render(asked.folder, local=not asked.public)
     try:

@@ -24,7 +24,7 @@ PUBLIC = {
     "Generator": "core.networks.generator",
     "Source": "core.source",
     "UserError": "core.errors",
-    "load": "core.source",
+    "load": "core.convert",
 }
 """Where each name comes from."""
 

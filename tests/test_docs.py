@@ -15,7 +15,6 @@ README, CONTRIBUTING = ROOT / "README.md", ROOT / "CONTRIBUTING.md"
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [README, CONTRIBUTING, *DOCS]
 MOST_WORDS = 900  # of the README: two screens
-COMING = {"--gallery"}  # commands and options that are described and not there yet
 LAUNCHERS = {"submitit_slurm", "ray"}  # of Hydra's plug-ins, which are optional
 DESCRIBED = {
     "method": "methods",
@@ -72,10 +71,9 @@ def links(page):
 
 
 def named(pattern):
-    """What a pattern finds on all pages; what is not there yet must fail."""
+    """What a pattern finds on all pages."""
     found = {match for page in PAGES for match in re.findall(pattern, logical(page), re.MULTILINE)}
-    late = pytest.mark.xfail(strict=True, reason="is described and comes later")
-    return [pytest.param(one, marks=late if one in COMING else ()) for one in sorted(found)]
+    return sorted(found)
 
 
 def choices():
@@ -120,8 +118,7 @@ def test_every_option_exists(option):
 def test_every_command_is_described():
     own = {path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py")}
     described = set(re.findall(r"^\| `(\w+)` \|", text(ROOT / "docs" / "index.md"), re.MULTILINE))
-    replaced = {"perceive", "encode", "codes", "pretrain"} if COMING else set()
-    assert own - replaced == described - COMING
+    assert own == described
 
 
 @pytest.mark.parametrize(("group", "value"), choices())

@@ -6,3 +6,8 @@ pictures (contextual). Means over the batch, so that several processes average t
 loss that compares samples with each other first gathers those of all processes
 (`core.distributed.gather`).
 """
+
+from core.losses.adversarial import logistic_d, logistic_g
+from core.losses.penalties import R1, PathLength
+
+__all__ = ["R1", "PathLength", "logistic_d", "logistic_g"]
