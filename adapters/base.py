@@ -38,7 +38,6 @@ class Adapter(L.LightningModule):
     source: Source
 
     def __init__(self, source: Source, *, seed: int, images: Count, batch_size: Count) -> None:
-        """Show ``images`` pictures in all, ``batch_size`` at a time, drawing from ``seed``."""
         super().__init__()
         self.automatic_optimization = False
         self.source = source

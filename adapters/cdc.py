@@ -69,11 +69,9 @@ class RelaxedRealism(FineTune):
         self.register_buffer("anchors", torch.zeros(0, source.g.z_dim), persistent=False)
 
     def prepare(self, shots: Shots) -> None:
-        """As many anchors as shots [K, 3, R, R]; which shot belongs to which is left open."""
         self.anchors = self.noise(len(shots))
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """Optimisers of G and of D; the heads are D's."""
         return [
             self.g_optimizer(trainable(self.g), lr=self.lr),
             self.d_optimizer([*trainable(self.d), *trainable(self.heads)], lr=self.lr),
@@ -110,7 +108,6 @@ class RelaxedRealism(FineTune):
         return fakes, [*ours.values()], [*theirs.values()]
 
     def d_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Of pictures near anchors and of patches anywhere."""
         n = len(batch)
         with torch.no_grad():
             near = self.anchor_fakes(n)
@@ -123,12 +120,10 @@ class RelaxedRealism(FineTune):
         return image + mean([logistic_d(r, f) for r, f in pairs]), real_logits
 
     def d_penalty(self, batch: Batch) -> Tensor:
-        """R1 of the image logit and of the mean patch logit."""
         image = self.r1(self.d, batch.reals, self.augment)
         return image + self.r1(self.mean_patch_logit, batch.reals, self.augment)
 
     def g_terms(self, batch: Batch) -> Terms:
-        """Realism near anchors and of patches anywhere, then the correspondence."""
         fakes, ours, theirs = self.paired_features(len(batch))
         image = self.g_logistic(self.anchor_fakes(len(batch)))
         patch = mean([logistic_g(logits) for logits in self.patch_logits(self.augment(fakes))])
@@ -178,7 +173,6 @@ class CDCReleased(CDC):
         self.ema.model.load_state_dict(source.g.state_dict())
 
     def initial_g(self) -> Generator:
-        """Where the generator starts: the source's last weights, not the averaged ones."""
         return copy.deepcopy(self.source.raw)
 
     def is_image_step(self, step: int) -> bool:
@@ -204,7 +198,6 @@ class CDCReleased(CDC):
         return fakes
 
     def d_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """In this step's branch; logits of patches are averaged over positions."""
         logits = self.branch(batch.step)
         with torch.no_grad():
             fakes = self.fakes(batch)
@@ -213,12 +206,10 @@ class CDCReleased(CDC):
         return loss, real_logits.flatten(1).mean(1, keepdim=True)
 
     def d_penalty(self, batch: Batch) -> Tensor:
-        """R1 of this step's branch; with the usual numbers it is never that of patches."""
         logits = self.branch(batch.step)
         return self.r1(lambda x: logits(x).flatten(1).mean(1), batch.reals, self.augment)
 
     def g_terms(self, batch: Batch) -> Terms:
-        """Realism in this step's branch, then the distances of latents of their own."""
         realism = logistic_g(self.branch(batch.step)(self.augment(self.fakes(batch))))
         with distributed.replicated():  # as many latents a step however many processes there are
             z = self.noise(self.distance_samples)

@@ -95,7 +95,6 @@ class Encoder(Adapter):
         return 0.5 + 0.5 * math.cos(math.pi * min((share - self.warmup) / (1 - self.warmup), 1))
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """One step on photos and on as many generated pictures as the yaml says."""
         photos, _ = batch
         optimiser: Any = self.optimizers()
         for group in optimiser.param_groups:
@@ -138,23 +137,18 @@ class Encoder(Adapter):
         return self.encoder
 
     def eval_generator(self) -> nn.Module:
-        """The source's generator, which makes the pictures of the codes."""
         return self.source.g
 
     def export(self) -> dict[str, nn.Module]:
-        """The encoder, with the steps along which its codes are refined."""
         found = equal_steps(self.source.g, self.guide, seed=self.seed, **self.steps)
         self.encoder.steps.copy_(found)
         return {"encoder": self.encoder}
 
     def latents(self, z: Tensor) -> Tensor:
-        """Style rows [N, L, W] by the source's mapping network."""
         return self.source.g.mapping(z)
 
     def render(self, ws: Tensor) -> Tensor:
-        """Images [N, 3, R, R] by the source."""
         return self.source.g.synthesis(ws, noise_mode="const")
 
     def stylise(self, photos: Tensor) -> Tensor:
-        """What the source makes of the codes of photos [N, 3, R, R], without refinement."""
         return self.render(self.encoder.styles(self.source.g, photos))

@@ -104,7 +104,6 @@ class EWC(FineTune):
         return {name: own[name].detach() for name in self.trained_weights()}
 
     def prepare(self, shots: Shots) -> None:
-        """Measure the source; the shots have no part in it."""
         weights = self.source_weights()
         total = {name: torch.zeros_like(weight) for name, weight in weights.items()}
         batches = max(self.fisher_images // self.fisher_batch, 1)

@@ -115,7 +115,6 @@ class FineTune(Adapter, AdversarialStep):
         return self.path_length(self.g.synthesis, self.ws(self.g, self.noise(len(batch))), self.rng)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """One adversarial step on (images [N, 3, R, R], ids [N])."""
         reals, ids = batch
         step = self.images_seen // self.batch_size
         self.terms = self.adversarial_step(Batch(reals, ids, step))
@@ -128,15 +127,12 @@ class FineTune(Adapter, AdversarialStep):
         return self.ema.model
 
     def export(self) -> dict[str, nn.Module]:
-        """Averaged and last generator, and the discriminator: what another run can start from."""
         return {"g_ema": self.eval_generator(), "g": self.g, "d": self.d}
 
     def latents(self, z: Tensor) -> Tensor:
-        """Style rows [N, L, W] by the averaged mapping network, without truncation."""
         return self.map_latents(cast(Generator, self.eval_generator()), z)
 
     def render(self, ws: Tensor) -> Tensor:
-        """Images [N, 3, R, R] by the averaged generator with its constant noise."""
         return cast(Generator, self.eval_generator()).synthesis(ws, noise_mode="const")
 
 
@@ -169,7 +165,6 @@ class Scratch(FineTune):
         del self.smaller
 
     def initial_g(self) -> Generator:
-        """Fresh weights drawn from the run's seed, less what is inherited."""
         return self.inherit(self.fresh(Generator, self.source.g.config, 0), "g")
 
     def initial_d(self) -> Discriminator:

@@ -38,11 +38,9 @@ class FreezeSG(FineTune):
         return crossed(mapping(z), rest, self.frozen_ws)
 
     def ws(self, g: Generator, z: Tensor) -> Tensor:
-        """Styles of a training fake: the source's first rows, then the trainee's, mixed."""
         return self.joined(self.source.g.mapping, z, super().ws(g, z))
 
     def latents(self, z: Tensor) -> Tensor:
-        """The source's first rows, then the trained mapping's."""
         return self.joined(self.source.g.mapping, z, super().latents(z))
 
 
@@ -59,12 +57,10 @@ class FreezeSGReleased(FreezeSG):
             self.untrained = Generator(**source.g.config).mapping.requires_grad_(False)
 
     def ws(self, g: Generator, z: Tensor) -> Tensor:
-        """Nine steps in ten: the first rows by an untrained mapping, the others unmixed."""
         if torch.rand((), generator=self.rng) >= self.mixing_prob:
             return g.mapping(z)
         untrained = mixed_ws(self.untrained, z, self.noise(len(z)), 1.0, self.rng)
         return crossed(untrained, g.mapping(z), self.frozen_ws)
 
     def latents(self, z: Tensor) -> Tensor:
-        """All rows by the trained mapping, as the public code samples."""
         return self.map_latents(cast(Generator, self.eval_generator()), z)

@@ -183,7 +183,6 @@ class JoJoGAN(Adapter):
             self.register_buffer(f"features{side}", torch.zeros(0), persistent=False)
 
     def prepare(self, shots: Shots) -> None:
-        """Invert the references [K, 3, R, R], and keep what the discriminator sees in them."""
         references = shots[:]
         self.codes = self.source.invert(references).detach()
         with torch.no_grad():
@@ -196,7 +195,6 @@ class JoJoGAN(Adapter):
         return [self.optimizer(trainable(self.g), lr=self.lr)]
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """One step; of the batch only the numbers count, since references are never mirrored."""
         _, ids = batch
         self.terms = self.minimise(G, (self.losses(each) for each in [ids]))
         self.images_seen += len(ids)
@@ -225,9 +223,7 @@ class JoJoGAN(Adapter):
         return g.synthesis(ws, noise_mode="random", generator=self.rng)
 
     def latents(self, z: Tensor) -> Tensor:
-        """Style rows [N, L, W] by the source's mapping network."""
         return self.g.mapping(z)
 
     def render(self, ws: Tensor) -> Tensor:
-        """Images [N, 3, R, R] with constant noise."""
         return self.g.synthesis(ws, noise_mode="const")

@@ -75,7 +75,6 @@ class Paired(Scratch):
         self.adversarial_from, self.w_scale = adversarial_from, w_scale
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """Optimisers of G and of D; the mapping network has a rate of its own."""
         _, d = super().configure_optimizers()
         groups = [
             {"params": trainable(self.g.synthesis)},
@@ -84,7 +83,6 @@ class Paired(Scratch):
         return [self.g_optimizer(groups, lr=self.lr), d]
 
     def adversarial_step(self, batch: Batch) -> Terms:
-        """Regression alone at first, then with an adversarial term."""
         if self.images_seen >= self.adversarial_from:
             return super().adversarial_step(batch)
         terms = self.minimise(G, ({"distance": self.regression(b)[1]} for b in [batch]))
@@ -103,11 +101,9 @@ class Paired(Scratch):
         return fakes, self.distance(fakes, batch.reals)
 
     def eval_generator(self) -> nn.Module:
-        """The averaged generator with the scale folded in."""
         return scale_w(cast(Generator, super().eval_generator()), self.w_scale)
 
     def export(self) -> dict[str, nn.Module]:
-        """Both generators with the scale folded in, and the discriminator."""
         return super().export() | {"g": scale_w(self.g, self.w_scale)}
 
     @property

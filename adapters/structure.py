@@ -78,7 +78,6 @@ class Structure(StructureLoss):
         self.structure_resolutions = sorted(structure_resolutions)
 
     def structure_term(self, z: Tensor) -> Tensor:
-        """The weighted distance, of styles mixed alike and with the same noise maps."""
         other, rng = self.noise(len(z)), self.rng
         start = rng.get_state()
         with torch.no_grad():
@@ -120,7 +119,6 @@ class StructureReleased(StructureLoss):
             self.untrained = Generator(**source.g.config).requires_grad_(False)
 
     def structure_term(self, z: Tensor) -> Tensor:
-        """A pass of each network for each level, every one with its own crossover and noise."""
         other = self.noise(len(z))
         mixed = float(torch.rand((), generator=self.rng) < self.mixing_prob)
         distances = []

@@ -59,7 +59,6 @@ def main(words: list[str]) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options."""
     options = argparse.ArgumentParser(
         prog="python -m benchmarks.align",
         description=__doc__,

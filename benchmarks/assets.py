@@ -27,7 +27,6 @@ MAKERS = {
 
 @command()
 def main(words: list[str]) -> int:
-    """Make one asset."""
     parser = argparse.ArgumentParser(
         "python -m benchmarks.assets",
         description=__doc__,

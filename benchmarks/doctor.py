@@ -16,7 +16,6 @@ from core.paths import ASSETS
 
 @command()
 def main(words: list[str]) -> int:
-    """Print it all."""
     argparse.ArgumentParser("python -m benchmarks.doctor", description=__doc__).parse_args(words)
     for name, value in {**machine.versions(), **machine.devices()}.items():
         print(f"{name:<12} {value}")

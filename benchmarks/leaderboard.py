@@ -17,7 +17,6 @@ FORMATS = ("markdown", "latex", "csv", "json", "html")
 
 
 def arguments(words: list[str]) -> argparse.Namespace:
-    """The command line."""
     parser = argparse.ArgumentParser("python -m benchmarks.leaderboard", description=__doc__)
     parser.add_argument("--format", choices=FORMATS, default="markdown")
     several: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME"}

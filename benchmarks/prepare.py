@@ -56,7 +56,6 @@ def composed(words: list[str]) -> DictConfig:
 
 @command(about=__doc__, interrupted="stopped; of what was being made nothing is left.")
 def main(words: list[str]) -> int:
-    """Prepare one set."""
     from benchmarks.harness.data.preparation.preparation import Preparation  # and torch
 
     with Signals():

@@ -62,7 +62,6 @@ def on_cpu(options: argparse.Namespace, console: Any) -> dict[str, Any]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options."""
     options = argparse.ArgumentParser("python -m benchmarks.speed", description=__doc__)
     options.add_argument("--cases", nargs="+", choices=CASES, default=list(USUAL))
     options.add_argument("--all-cases", action="store_true", help="penalties and ADA too")

@@ -123,7 +123,6 @@ def parse(words: list[str]) -> argparse.Namespace:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options."""
     options = argparse.ArgumentParser(
         prog="python -m benchmarks.stylize",
         description=__doc__,

@@ -17,7 +17,6 @@ from core import atomic
 
 @command()
 def main(words: list[str]) -> int:
-    """Compare two folders."""
     parser = argparse.ArgumentParser("python -m benchmarks.verify", description=__doc__)
     parser.add_argument("a", metavar="A")
     parser.add_argument("b", metavar="B")

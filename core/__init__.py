@@ -34,7 +34,6 @@ __all__ = sorted([*PUBLIC, *PACKAGES])
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, imported now (PEP 562)."""
     if name in PUBLIC:
         return getattr(import_module(PUBLIC[name]), name)
     if name in PACKAGES:

@@ -16,7 +16,6 @@ CHUNK = 2**20  # bytes read at a time; files of checkpoints need not fit into me
 
 
 def of_bytes(data: bytes | memoryview) -> str:
-    """SHA-256 of bytes."""
     return hashlib.sha256(data).hexdigest()
 
 

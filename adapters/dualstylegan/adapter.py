@@ -109,11 +109,9 @@ class ExemplarTransfer(FineTune):
         self.styles = Styles(cast(DualStyleGAN, self.ema.model), self.exemplars, styles, embed)
 
     def initial_g(self) -> DualStyleGAN:  # type: ignore[override]
-        """A fresh extrinsic path around the source's generator."""
         return DualStyleGAN.untrained(self.source.g, res_index=self.res_index)
 
     def prepare(self, shots: Shots) -> None:
-        """Stage II and destylisation: read from disk where they are there, else made."""
         cache = self.pretraining
         self.load_pretrained(
             cache.structure_transfer(self.source, self.initial_g().to(self.device))
@@ -129,7 +127,6 @@ class ExemplarTransfer(FineTune):
         self.d.load_state_dict({k[2:]: v for k, v in tensors.items() if k.startswith("d.")})
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """Optimisers of G, of D and of the shots' codes."""
         codes = [
             {"params": [self.exemplars.structure], "lr": self.refine_lr["structure"]},
             {"params": [self.exemplars.colour], "lr": self.refine_lr["colour"]},
@@ -137,7 +134,6 @@ class ExemplarTransfer(FineTune):
         return [*super().configure_optimizers(), self.sampling.optimizer(codes, lr=0.0)]
 
     def adversarial_step(self, batch: Batch) -> Terms:
-        """A step of stage III, or of stage IV; both see shots as they are, where pairs matter."""
         refining = self.images_seen >= self.refine_from
         if refining or self.is_paired(batch.step):
             upright = self.exemplars.upright(batch.reals, batch.ids)
@@ -150,7 +146,6 @@ class ExemplarTransfer(FineTune):
 
     @torch.no_grad()
     def draw(self, batch: Batch) -> Batch:
-        """With intrinsic styles of faces and extrinsic ones of the shots, [N, L, W] each."""
         ids, g = batch.ids, self.g.generator
         if self.is_paired(batch.step):
             codes = self.exemplars.intrinsic[ids].clone()
@@ -187,7 +182,6 @@ class ExemplarTransfer(FineTune):
         return AdversarialStep.d_loss(self, batch)  # the mapping network stays the source's
 
     def g_terms(self, batch: Batch) -> Terms:
-        """The terms of the style loss, and the adversarial one."""
         fakes = self.fakes(batch)
         with torch.no_grad():
             faces = self.g.synthesis(batch.styles[0])
@@ -195,12 +189,10 @@ class ExemplarTransfer(FineTune):
         return {**terms, "adversarial": self.g_logistic(fakes)}
 
     def g_losses(self, batch: Batch) -> Iterator[Terms]:
-        """The terms of the pictures, then that of the weights, which has no parts."""
         yield from super().g_losses(batch)
         yield {"lengths": self.penalty(self.g)}
 
     def g_penalty(self, batch: Batch) -> Tensor:
-        """Path length along intrinsic styles; every part moves the running mean."""
         ws, ex_ws = batch.styles
         return self.path_length(lambda ws: self.styled(ws, ex_ws), ws, self.rng)
 
@@ -219,7 +211,6 @@ class ExemplarTransfer(FineTune):
         return {"refining": total}
 
     def export(self) -> dict[str, nn.Module]:
-        """Generator, discriminator, the shots' codes and what draws random ones."""
         return {
             "g_ema": self.eval_generator(),
             "d": self.d,
@@ -228,7 +219,6 @@ class ExemplarTransfer(FineTune):
         }
 
     def latents(self, z: Tensor) -> Tensor:
-        """Intrinsic rows of z [N, Z], then extrinsic ones of a random style each: [N, 2 L, W]."""
         return torch.cat([super().latents(z), self.styles.sample(z)], dim=1)
 
     def render(self, ws: Tensor) -> Tensor:

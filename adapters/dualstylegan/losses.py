@@ -93,7 +93,6 @@ class NormPenalty:
     patterns: Iterable[str]
 
     def __call__(self, network: nn.Module) -> Tensor:
-        """Scalar."""
         held = [
             torch.linalg.vector_norm(p)
             for name, p in network.named_parameters()

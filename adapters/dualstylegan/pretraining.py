@@ -104,7 +104,6 @@ class Pretraining(AdversarialStep):
         return [batch.part(slice(at, at + AT_ONCE)) for at in range(0, n, AT_ONCE)]
 
     def draw(self, batch: Batch) -> Batch:
-        """With fakes, where they are few enough to be held for D and G."""
         few = len(batch) <= AT_ONCE and batch.fakes is None
         return replace(batch, fakes=self.synthesise(*batch.styles)) if few else batch
 
@@ -242,7 +241,6 @@ class StructureTransfer(Pretraining):
         return self.g.synthesis(ws, ex_ws, self.g.weights(1.0, 1.0))
 
     def d_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Weighted as G's adversarial term; R1 is not."""
         loss, real_logits = super().d_loss(batch)
         return self.adversarial * loss, real_logits
 

@@ -90,7 +90,6 @@ def cached(
 
 
 def _opened(place: Path, shapes: dict[str, tuple[tuple[int, ...], type]]) -> Rendering | None:
-    """The pictures in a folder, or None if any file is missing, of another shape, or damaged."""
     arrays = {}
     for name, (shape, kind) in shapes.items():
         try:
@@ -104,7 +103,6 @@ def _opened(place: Path, shapes: dict[str, tuple[tuple[int, ...], type]]) -> Ren
 
 
 def _intact(place: Path, names: Iterable[str]) -> bool:
-    """Whether the files are those that were written; looked at once as long as they stay."""
     stamps = []
     for name in (*(f"{name}.npy" for name in names), SUMS):
         try:
@@ -129,12 +127,10 @@ def _as_written(place: Path, names: tuple[str, ...], stamps: tuple[tuple[int, ..
 
 
 def _sums(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    """Checksums of the files, by name."""
     return {name: hashing.of_file(folder / f"{name}.npy") for name in names}
 
 
 def _array(path: Path, shape: tuple[int, ...], kind: type) -> np.ndarray:
-    """A new file mapped as an array; its room on the disk is taken now."""
     array = open_memmap(path, "w+", kind, shape)
     with path.open("r+b") as file:
         atomic.reserve(file, path.stat().st_size)
@@ -166,7 +162,6 @@ def _workplace(folder: Path) -> Iterator[Path]:
 
 
 def _move(work: Path, place: Path) -> None:
-    """Put a finished folder into its place, which may hold a damaged one or another process's."""
     for _ in range(ATTEMPTS):
         if place.exists():
             shutil.rmtree(place, ignore_errors=True)

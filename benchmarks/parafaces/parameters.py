@@ -32,7 +32,6 @@ class Parameter(NamedTuple):
 
 
 def _read() -> dict[str, tuple[Parameter, ...]]:
-    """The table of every block, in the order of the file: a column of the parameters for each."""
     text = Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")
     blocks: Any = yaml.safe_load(text)
     return {
@@ -99,7 +98,6 @@ def parameters(person_ids: NDArray[np.integer], picture_ids: NDArray[np.integer]
 
 
 def _traits(value: NDArray[np.float64], soft: NDArray[np.float64]) -> None:
-    """Replace the standard normals of the traits that have a shape or a partner of their own."""
     column = {name: value[:, i] for name, i in INDEX.items()}
     normal = {name: column[name].copy() for name in NAMES}
     skin = expit(1.15 * normal["skin_tone"] - 0.85)

@@ -118,7 +118,6 @@ class ADA(Fixed):
 
     @torch.no_grad()
     def observe(self, real_logits: Tensor) -> None:
-        """Take in one step's logits [N, 1] of augmented reals; every ``every``-th step, move p."""
         signs = real_logits.detach().float().sign().sum()
         self.seen += torch.stack([signs, signs.new_tensor(real_logits.numel())]).to(self.seen)
         if self.count() % self.every:
@@ -153,5 +152,4 @@ class RosinalityADA(ADA):
     """ADA as rosinality's code has it: p goes down also at the target (use ``p_max`` 1)."""
 
     def direction(self, overfitting: Tensor) -> Tensor:
-        """-1 or 1: where p moves."""
         return (overfitting > self.target).to(overfitting) * 2 - 1

@@ -31,7 +31,6 @@ class Chance:
         return torch.rand(self.n, generator=self.generator, dtype=DOUBLE)
 
     def normal(self) -> Tensor:
-        """[N], standard normal."""
         return torch.randn(self.n, generator=self.generator, dtype=DOUBLE)
 
     def half_normal(self) -> Tensor:

@@ -95,7 +95,6 @@ def _payload(limits: Limits, raw: bytes) -> Storage:
 
 
 def _legacy(reader: Reader) -> Any:
-    """What follows the magic number: protocol, system, tree, keys, and the numbers by key."""
     if unpickle(reader, {}) != PROTOCOL:
         raise CheckpointError("it has an unknown protocol of torch's older files")
     system = unpickle(reader, {})
@@ -131,7 +130,6 @@ class _TorchZip:
         self.folder = trees[0].removesuffix("data.pkl")
 
     def tree(self) -> Any:
-        """What was saved."""
         order = f"{self.folder}byteorder"  # files without it are older, and little
         if order in self.archive.NameToInfo and self.member("byteorder", 16).strip() != b"little":
             raise CheckpointError("it was written on a machine with another order of bytes")
@@ -160,7 +158,6 @@ class _TorchZip:
 
 @contextmanager
 def _zip_damage() -> Iterator[None]:
-    """Whatever zipfile raises of a damaged file is one kind of error here."""
     try:
         yield
     except ZIP_DAMAGE as error:

@@ -52,7 +52,6 @@ def names(config: dict[str, Any]) -> Table:
 
 
 def filters(config: dict[str, Any]) -> dict[str, float]:
-    """The generator's."""
     return {PREFIX + name: total for name, total in ROSINALITY_G.filters(config).items()}
 
 

@@ -14,7 +14,6 @@ from core.networks.encoders.psp import WIDTH, Encoder4Editing, GradualStyleEncod
 
 
 def _pyramid(shapes: Shapes) -> dict[str, Any]:
-    """Rows, style width and input channels."""
     if "styles.0.linear.weight" not in shapes and "encoder.styles.0.linear.weight" in shapes:
         raise CheckpointError(
             "The names begin with 'encoder.': give the encoder's part, without this prefix."
@@ -40,7 +39,6 @@ def _ir_se50(shapes: Shapes) -> dict[str, Any]:
 
 
 def _batch_counter(name: str) -> bool:
-    """Counts the batches of a normalisation, and computes nothing; some files lack it."""
     return name.endswith("num_batches_tracked")
 
 

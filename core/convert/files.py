@@ -78,7 +78,6 @@ def save(path: str | os.PathLike[str], networks: Mapping[str, Any]) -> list[str]
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a safetensors header begins: its length, then a brace."""
     with path.open("rb") as file:
         start = file.read(9)
     return start[8:] == b"{" and start[4:8] == b"\0\0\0\0"

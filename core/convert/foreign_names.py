@@ -95,7 +95,6 @@ class TensorView:
 
 
 def parameter(tensor: Any, requires_grad: Any, hooks: Any) -> TensorView:
-    """torch._utils._rebuild_parameter."""
     if not isinstance(tensor, TensorView):
         raise CheckpointError("a parameter is no tensor")
     return tensor

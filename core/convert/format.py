@@ -41,7 +41,6 @@ def own_names(network: type[Network]) -> Callable[[dict[str, Any]], Table]:
 
 
 def no_filters(config: dict[str, Any]) -> dict[str, float]:
-    """Nothing is resampled."""
     return {}
 
 

@@ -63,7 +63,6 @@ def _network(module: PersistentModule, state: dict[str, Tensor], part: str) -> N
 def _setting(
     module: PersistentModule, path: tuple[str, ...], name: str, kwargs: tuple[str, ...]
 ) -> Any:
-    """An attribute of a layer, else an argument of the network's constructor, else MISSING."""
     value = _layer(module, path).get(name, MISSING)
     if value is not MISSING:
         return value
@@ -74,7 +73,6 @@ def _setting(
 
 
 def _layer(module: PersistentModule, path: tuple[str, ...]) -> dict[Any, Any]:
-    """Attributes of a layer, none where there is no such layer."""
     for name in path:
         child = module.state.get("_modules", {}).get(name)
         if not isinstance(child, PersistentModule):
@@ -86,7 +84,6 @@ def _layer(module: PersistentModule, path: tuple[str, ...]) -> dict[Any, Any]:
 def _expect(
     module: PersistentModule, path: tuple[str, ...], name: str, expected: str | float
 ) -> None:
-    """Refuse a layer that computes something else than ours."""
     value = _layer(module, path).get(name, expected)
     if isinstance(value, int | float) and isinstance(expected, float):
         same = math.isclose(value, expected, rel_tol=1e-6)  # written as a float32, or not

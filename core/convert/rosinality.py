@@ -90,7 +90,6 @@ def _rosinality_d_filters(config: dict[str, Any]) -> dict[str, float]:
 
 
 def _foreign_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The generator keeps axes of length 1."""
     if name.startswith("noises."):
         return (1, 1, *shape)
     if name.startswith("to_rgb") and name.endswith(".bias") and "modulation" not in name:

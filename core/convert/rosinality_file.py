@@ -84,7 +84,6 @@ def tree_of(networks: Mapping[str, Network]) -> tuple[dict[str, Any], list[str]]
 
 
 def _format(part: str, state: Mapping[str, Tensor]) -> str:
-    """What the state dict of a part is written in."""
     if part == "d":
         return "rosinality_d"
     dual = any(name.startswith(PREFIX) for name in state)
@@ -92,7 +91,6 @@ def _format(part: str, state: Mapping[str, Tensor]) -> str:
 
 
 def _generators(network: Network) -> list[Generator]:
-    """The StyleGAN2 that a network is, or has inside."""
     inside = network.generator if isinstance(network, DualStyleGAN) else network
     return [inside] if isinstance(inside, Generator) else []
 
@@ -112,7 +110,6 @@ def _inexpressible(network: Network) -> list[str]:
 
 
 def _part_of(tree: dict[str, Any]) -> str:
-    """Which network a bare state dict is of."""
     names = {name.removeprefix("module.") for name in tree}
     if names & {"conv1.conv.weight", f"{PREFIX}conv1.conv.weight"}:
         return "g_ema"
@@ -123,7 +120,6 @@ def _part_of(tree: dict[str, Any]) -> str:
 
 
 def _missing_noise(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Noise maps that a state dict lacks; const noise of a file is part of its pictures."""
     config = ROSINALITY_G.architecture({name: tuple(v.shape) for name, v in state.items()})
     rng = torch.Generator().manual_seed(0)
     noise = {}

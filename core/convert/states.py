@@ -63,7 +63,6 @@ def from_state_dict(
 def _match(
     entries: dict[str, Tensor], foreign: Format, plan: Network, format: str
 ) -> dict[str, Tensor]:
-    """Entries under our names; each is there, used, well shaped and of the right type."""
     names, filters = foreign.names(plan.config), foreign.filters(plan.config)
     own = plan.state_dict()
     _check_filters(entries, filters, format)

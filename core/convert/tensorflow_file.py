@@ -57,7 +57,6 @@ def read(tree: Any, tensors: TensorReader) -> Contents:
 
 
 def _variables(network: StandIn, tensors: TensorReader, prefix: str = "") -> dict[str, Tensor]:
-    """Arrays of a network and of its components, by ``component/name``."""
     tensors.enter(prefix, "/")
     state = network.state if isinstance(network.state, dict) else {}
     pairs, components = state.get("variables"), state.get("components", {})
@@ -96,7 +95,6 @@ def _renamed(variables: dict[str, Tensor], rename: Rename) -> dict[str, Tensor]:
 
 
 def _g(name: str, value: Tensor) -> tuple[str, Tensor]:
-    """Our name and array of a variable of the generator."""
     if name == "dlatent_avg":
         return "mapping.w_avg", value
     if name == "synthesis/4x4/Const/const":
@@ -120,7 +118,6 @@ def _g(name: str, value: Tensor) -> tuple[str, Tensor]:
 
 
 def _d(name: str, value: Tensor) -> tuple[str, Tensor]:
-    """Our name and array of a variable of the discriminator."""
     layer, _, piece = name.rpartition("/")
     if piece in ("weight", "bias"):
         if layer in D_LAST:
@@ -132,7 +129,6 @@ def _d(name: str, value: Tensor) -> tuple[str, Tensor]:
 
 
 def _oriented(piece: str, value: Tensor) -> Tensor:
-    """Weights with the outputs first."""
     if not piece.endswith("weight"):
         return value
     if value.ndim not in (2, 4):

@@ -94,7 +94,6 @@ class RegularisedNoise:
         return drawn
 
     def penalty(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """Weighted autocorrelation [N]."""
         return self.weight * autocorrelation(maps)
 
     def after_step(self, maps: Mapping[str, Tensor]) -> None:

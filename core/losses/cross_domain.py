@@ -88,7 +88,6 @@ class ConsistencyReleased:
     def __call__(
         self, ours: Sequence[Tensor], theirs: Sequence[Tensor], rng: torch.Generator
     ) -> Tensor:
-        """Scalar, as of :class:`Consistency`; each sample's map is drawn, never the first."""
         layers = torch.randint(1, len(ours), (len(ours[0]),), generator=rng, device=rng.device)
         return self.at(ours, theirs, layers.tolist())
 

@@ -84,7 +84,6 @@ class Exemplars(nn.Module):
                 tensor.data = tensor.new_zeros(count, *tensor.shape[1:])
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        """A state of any number of pictures fits."""
         found = state_dict.get(f"{prefix}structure")
         if found is not None and found.ndim == 3:
             self._resize(len(found))

@@ -143,5 +143,4 @@ class ActivatedHeads(PatchHeads):
     """Patch logits as in the public code."""
 
     def head(self, channels: int) -> nn.Module:
-        """An activated head."""
         return ActivatedHead(channels)

@@ -43,7 +43,6 @@ def alike(x: Tensor, like: Tensor) -> Tensor:
 
 @triton.jit
 def _indices(WIDE: tl.constexpr, BLOCK: tl.constexpr):
-    """The elements of this program; 64 bits only where 32 do not suffice, since they are slow."""
     block = tl.program_id(0)
     if WIDE:
         block = block.to(tl.int64)
@@ -52,7 +51,6 @@ def _indices(WIDE: tl.constexpr, BLOCK: tl.constexpr):
 
 @triton.jit
 def _activated(u, alpha, ACT: tl.constexpr, ORDER: tl.constexpr):
-    """Activation number ACT of u, or its first or second derivative."""
     zero = tl.zeros_like(u)  # u * 0 is not a number where half precision overflowed
     one = zero + 1.0
     if ACT == 0:  # linear
@@ -93,7 +91,6 @@ def _bias_act_kernel(
     gain, clamp, ACT: tl.constexpr, ORDER: tl.constexpr, BIAS: tl.constexpr,
     CLAMP: tl.constexpr, TYPE: tl.constexpr, WIDE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Order 0: y; 1: dy y'; 2: dy ddx y''. ``inner`` elements of a channel lie together."""
     i = _indices(WIDE, BLOCK)
     inside = i < n
     u = tl.load(x_ptr + i, mask=inside, other=0).to(TYPE)
@@ -121,7 +118,6 @@ def _upfirdn_kernel(
     KH: tl.constexpr, KW: tl.constexpr, FLIP: tl.constexpr, LAST: tl.constexpr,
     TYPE: tl.constexpr, WIDE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Gathers, for each output, the taps that fall on a sample and not on an inserted zero."""
     i = _indices(WIDE, BLOCK)
     inside = i < n
     if LAST:
@@ -162,7 +158,6 @@ def _epilogue_kernel(
     area: tl.constexpr, slope, gain, clamp, NOISE: tl.constexpr, LAST: tl.constexpr,
     CLAMP: tl.constexpr, TYPE: tl.constexpr, WIDE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """``NOISE``: 0 none, 1 one map for all, 2 one for each."""
     i = _indices(WIDE, BLOCK)
     inside = i < n
     sample = i // (channels * area)

@@ -51,7 +51,6 @@ def _upfirdn_save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 
 def _upfirdn_back(ctx: Any, dy: Tensor) -> tuple[Any, ...]:
-    """The transposed operator: up and down change places, the filter is turned round."""
     (f,) = ctx.saved_tensors
     pad = []
     for axis, before in enumerate((ctx.pad[0], ctx.pad[2])):
@@ -223,7 +222,6 @@ def _epilogue_grad_save(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
 
 
 def _epilogue_grad_back(ctx: Any, g_dx: Tensor, g_sums: Tensor) -> tuple[Any, ...]:
-    """Everything is linear in dz = dy m: by dz first, then on to dy, x, scale and noise."""
     dy, x, y, scale, noise = ctx.saved_tensors
     m = steepness(y, *ctx.how)
     dz = dy * m

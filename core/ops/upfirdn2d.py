@@ -118,7 +118,6 @@ def _filter(
 
 
 def _crop_and_pad(x: Tensor, pad: tuple[int, int, int, int]) -> tuple[Tensor, tuple[int, int]]:
-    """What a convolution's own symmetric padding, also returned, cannot pad is padded here."""
     top, bottom, left, right = pad
     inner = (max(min(top, bottom), 0), max(min(left, right), 0))
     rest = (left - inner[1], right - inner[1], top - inner[0], bottom - inner[0])

@@ -53,7 +53,6 @@ class Dlib:
         self.predict = dlib.shape_predictor(str(model))
 
     def __call__(self, image: Image.Image, file: str) -> list[np.ndarray]:
-        """Faces in dlib's order, the picture enlarged once."""
         del file
         pixels = np.asarray(image)
         shapes = (self.predict(pixels, box) for box in self.detect(pixels, 1))

@@ -90,12 +90,10 @@ def align(image: Image.Image, points: np.ndarray, output: int, transformed: int)
 
 
 def _turned(vector: np.ndarray) -> np.ndarray:
-    """A vector (x, y) turned by a quarter, from right to down."""
     return np.array([-vector[1], vector[0]])
 
 
 def _shrunk(image: Image.Image, quad: Quad, output: int) -> tuple[Image.Image, Quad]:
-    """A picture much larger than what is wanted, made smaller by a whole factor."""
     factor = math.floor(quad.size / output * 0.5)
     if factor <= 1:
         return image, quad
@@ -104,7 +102,6 @@ def _shrunk(image: Image.Image, quad: Quad, output: int) -> tuple[Image.Image, Q
 
 
 def _cropped(image: Image.Image, quad: Quad, border: int) -> tuple[Image.Image, Quad]:
-    """Only the part around the square."""
     left, top, right, bottom = quad.bounds()
     left, top = max(left - border, 0), max(top - border, 0)
     right, bottom = min(right + border, image.width), min(bottom + border, image.height)
@@ -114,7 +111,6 @@ def _cropped(image: Image.Image, quad: Quad, border: int) -> tuple[Image.Image, 
 
 
 def _filled(image: Image.Image, quad: Quad, border: int) -> tuple[Image.Image, Quad]:
-    """The picture with its surroundings made up, where the square reaches beyond it."""
     left, top, right, bottom = quad.bounds()
     missing = (-left, -top, right - image.width, bottom - image.height)
     pads = [max(gap + border, 0) for gap in missing]

@@ -147,7 +147,6 @@ class Within:
         self.framed, self.box = framed, tuple(box)
 
     def __call__(self, image: Image.Image, name: str) -> Cut:
-        """The part, sampled from a square that is larger in proportion."""
         outer = self.framed(image, name)
         left, top, right, bottom = self.box
 

@@ -70,7 +70,6 @@ def _chosen(points: np.ndarray) -> np.ndarray:
 
 
 def _sound(points: np.ndarray) -> np.ndarray:
-    """The points, if a square can be laid around them."""
     if not np.isfinite(points).all():
         raise ValueError("the landmarks are not finite")
     across, down = points[1] - points[0], points[2:].mean(0) - points[:2].mean(0)

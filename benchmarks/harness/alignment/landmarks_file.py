@@ -68,7 +68,6 @@ def _content(path: Path) -> Any:
 
 
 def _listed(content: Any) -> Iterator[tuple[str, Any]]:
-    """Name of a picture file and one face, for every face."""
     if isinstance(content, list):
         for entry in content:
             if isinstance(entry, dict) and "face_spec" in entry:
@@ -89,7 +88,6 @@ def _listed(content: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _metfaces(face: Any) -> Any:
-    """Points in the pixels of the picture that was downloaded; the middles of both fit."""
     try:
         points = np.asarray(face["landmarks"], dtype=np.float64)
         return (points + 0.5) * float(face.get("shrink", 1)) - 0.5
@@ -98,7 +96,6 @@ def _metfaces(face: Any) -> Any:
 
 
 def _faces(entry: Any) -> list[Any]:
-    """One face or a list of several."""
     several = isinstance(entry, list) and entry and isinstance(entry[0], list | dict)
     if several and (isinstance(entry[0], dict) or (entry[0] and isinstance(entry[0][0], list))):
         return entry

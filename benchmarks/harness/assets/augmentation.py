@@ -46,7 +46,6 @@ class FaceAugmentation:
     def _frame(
         self, images: Tensor, landmarks: Tensor, shift: Tensor, zoom: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Zoom about the centre, then shift; what comes in from outside is a reflection."""
         side = images.shape[-1]
         size, moved = 1 + self.zoom * zoom, self.shift * shift
         theta = torch.zeros(len(images), 2, 3)
@@ -66,7 +65,6 @@ class FaceAugmentation:
         return images * (self.gain * normal[:, :3]).exp() + self.bias * normal[:, 3:]
 
     def _soften(self, images: Tensor, amount: Tensor) -> Tensor:
-        """Between the picture and its strongest blur: as soft as a blur, and far cheaper."""
         reach = max(int(3 * self.blur), 1)
         at = torch.arange(-reach, reach + 1, dtype=torch.float32)
         kernel = (-(at**2) / (2 * max(self.blur, 1e-3) ** 2)).exp()

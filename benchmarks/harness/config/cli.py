@@ -41,7 +41,6 @@ class Command:
     def __call__(self, words: Sequence[str]) -> int: ...
 
     def __call__(self, words: Sequence[str] | None = None) -> int:
-        """The exit status of ``words``; of the process's own words, the process ends with it."""
         if words is None:
             sys.exit(self(sys.argv[1:]))
         if self.about and {"-h", "--help"} & set(words):

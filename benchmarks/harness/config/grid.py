@@ -30,7 +30,6 @@ class Grid:
         self.composed: dict[tuple[str, ...], Composition] = {}
 
     def __call__(self, words: Sequence[str]) -> Composition:
-        """What the words mean; see :func:`compose`."""
         chosen = dict(word.split("=", 1) for word in words if key_of(word) in EXCHANGED)
         others = tuple(word for word in words if key_of(word) not in EXCHANGED)
         key = (*others, *sorted(chosen))  # a choice that is not named is the usual one

@@ -38,7 +38,6 @@ EXAMPLES = (
 
 
 def page() -> str:
-    """All of it."""
     from omegaconf import OmegaConf
 
     from benchmarks.harness.config.compose import compose

@@ -89,7 +89,6 @@ def check_plain(plain: dict[str, Any], options: Mapping[str, type]) -> None:
 
 
 def joined(key: str, name: Any) -> str:
-    """A dotted name."""
     return f"{key}.{name}" if key else str(name)
 
 

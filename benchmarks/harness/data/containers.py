@@ -156,7 +156,6 @@ class Lmdb(Container):
         self.path = path
 
     def pictures(self) -> list[str]:
-        """Keys ``{resolution}-{index:05}``."""
         sizes = [1 << power for power in range(10, 2, -1) if self._get(f"{1 << power}-00000")]
         length = self._get("length").decode(errors="replace")
         if not sizes or not length.isdecimal() or int(length) > MAX_PICTURES:
@@ -164,7 +163,6 @@ class Lmdb(Container):
         return [f"{sizes[0]}-{index:05}" for index in range(int(length))]
 
     def read(self, member: str) -> bytes:
-        """The value under a key; an absent one is empty."""
         return self._get(member)
 
     def _get(self, key: str) -> bytes:
@@ -188,14 +186,12 @@ class Render(Container):
         return [f"{index:08}" for index in range(len(self.pixels))]
 
     def read(self, member: str) -> bytes:
-        """The pixels as a BMP file, which keeps every bit."""
         buffer = BytesIO()
         Image.fromarray(np.asarray(self.pixels[int(member)])).save(buffer, "BMP")
         return buffer.getvalue()
 
 
 def _pictures(place: Path, members: list[str]) -> list[str]:
-    """Those of the names that are visible pictures, sorted; none is an error."""
     kept = sorted(m for m in members if _visible(m) and m.lower().endswith((*SUFFIXES, *FOREIGN)))
     if not kept:
         kinds = ", ".join(suffix[1:] for suffix in SUFFIXES)
@@ -206,8 +202,6 @@ def _pictures(place: Path, members: list[str]) -> list[str]:
 
 
 def _walk(root: Path) -> list[str]:
-    """Paths of all files below `root`, with slashes, without entering linked folders."""
-
     def refuse(fault: OSError) -> None:
         raise UserError(f"The folder {fault.filename} cannot be read ({fault.strerror}).")
 

@@ -48,7 +48,6 @@ class File:
         return origin.sha256 if origin else hashing.of_bytes(self.read())
 
     def read(self) -> bytes:
-        """The file's bytes."""
         try:
             data = container(self.root).read(self.member)
         except (KeyError, *DAMAGE) as fault:
@@ -84,7 +83,6 @@ def notes(root: str | Path) -> dict[str, Any]:
 
 
 def _alone(path: Path) -> bool:
-    """Whether it is a picture itself, by its name."""
     return path.suffix.lower() in SUFFIXES and path.is_file() and not zipfile.is_zipfile(path)
 
 

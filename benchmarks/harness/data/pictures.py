@@ -129,7 +129,6 @@ def upright(data: bytes, name: str) -> tuple[Image.Image, list[str]]:
 
 
 def _normalised(data: bytes) -> tuple[Image.Image, list[str]]:
-    """The upright RGB picture in `data` and what was changed."""
     changes: list[str] = []
     with Image.open(BytesIO(data), formats=FORMATS) as opened:
         width, height = opened.size
@@ -148,14 +147,12 @@ def _normalised(data: bytes) -> tuple[Image.Image, list[str]]:
 
 
 def _is_16_bit(image: Image.Image) -> bool:
-    """Whether the file holds 16 bits a channel; Pillow narrows RGB itself, only the tile tells."""
     raw = [tile[3] for tile in getattr(image, "tile", ())]
     modes = [args[0] if isinstance(args, tuple) and args else args for args in raw]
     return image.mode.startswith("I") or any(";16" in str(mode) for mode in modes)
 
 
 def _rgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
-    """`image` in RGB, and what kind it was."""
     changes: list[str] = []
     if image.mode.startswith("I"):
         wide = np.asarray(image).astype(np.float64) / 257  # 65535 / 255

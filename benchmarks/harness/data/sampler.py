@@ -65,7 +65,6 @@ class Batches:
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        """`pixels` is uint8 [M, R, R, 3], in memory or a memory-map, of which batches are read."""
         if batch_size % world:
             raise ValueError(f"A batch of {batch_size} cannot be shared by {world} processes.")
         self.pixels, self.order, self.batch_size = pixels, order, batch_size

@@ -218,7 +218,6 @@ class Gallery:
         return self.batches.map(quietly, items)
 
     def _make(self, stream: str, start: int) -> Iterator[Rows]:
-        """Pictures from one on, as rows of the store."""
         counted = self.store.on_disk and STREAMS[stream].kept
         if counted:
             self._advance(start, f"{stream} to be made")
@@ -228,7 +227,6 @@ class Gallery:
                 self._advance(len(batch), f"{stream} to be made")
 
     def _read_again(self, stream: str, first: int, start: int) -> Iterator[Tensor]:
-        """The domain's pictures in batches of ours, without ever holding them all."""
         batches = STREAMS[stream].make(self, 0, 0)
         pictures = (picture for batch in batches for picture in to_uint8(batch))
         rows = islice(pictures, start, first or None)
@@ -236,7 +234,6 @@ class Gallery:
             yield as_images(np.stack(batch))
 
     def _extract(self, stream: str, extractor: Any, first: int, start: int) -> Iterator[Rows]:
-        """What an extractor sees in the pictures from one on, as rows of the store."""
         self._advance(start, stream)
         prepare = getattr(extractor, "prepare", None)
         look = extractor.look if prepare else extractor

@@ -62,7 +62,6 @@ class OptionalFile(NamedTuple):
 
     @property
     def command(self) -> str:
-        """What brings it."""
         return f"python -m benchmarks.fetch {self.name}"
 
     def wrong(self, path: Path) -> str:

@@ -84,7 +84,6 @@ def without(keys: tuple[str, ...], node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _extractor(metric: dict[str, Any]) -> dict[str, Any]:
-    """What a metric looks through, less its name in the code."""
     node = metric.get("extractor", {})
     return without(("_target_",), node) if isinstance(node, dict) else {}
 

@@ -60,7 +60,6 @@ class Sprites:
         return self.by_name[name]
 
     def _load(self, name: str) -> Sprite | None:
-        """Read a strip from its file."""
         path = self.strips.paths.get(name)
         if path is None:
             return None

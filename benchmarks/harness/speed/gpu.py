@@ -55,7 +55,6 @@ def operators(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) 
         return Operator(lambda: call(x), (x,))
 
     def backward(call: Callable[[Tensor], Tensor], reads: Sequence[str]) -> Operator:
-        """Gradients by x and by all that is learned, from what the formula must read."""
         learned = [p for p in (bias, scale, strength) if "x" in reads]
         inputs = [features().requires_grad_(), *(p.requires_grad_() for p in learned)]
         y = call(inputs[0])

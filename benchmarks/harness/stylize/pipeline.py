@@ -118,7 +118,6 @@ class StyleMatrix(StylizePipeline):
 
     @torch.no_grad()
     def run(self, photos: list[tuple[File, str]], places: Places) -> None:
-        """All photos; nothing is written if none can be read."""
         parts: list[tuple[Tensor, ...]] = []
         for batch in self.batches(photos):
             images = self.stylise(as_images(np.stack([photo.pixels for photo, _ in batch])))

@@ -103,7 +103,6 @@ def sentence(job: Job, status: JobStatus) -> str:
 
 
 def picture(plan: Plan, runner: Runner, console: Console) -> Group:
-    """All of it."""
     parts = [counts(runner, console), *troubles(plan, runner)]
     return Group(table(plan, runner, console), *parts)
 

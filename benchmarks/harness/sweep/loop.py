@@ -30,7 +30,6 @@ class ReceivedSignals:
             signal.signal(number, self.note)
 
     def note(self, number: int, frame: FrameType | None) -> None:
-        """Remember it."""
         self.numbers.append(number)
 
 

@@ -114,7 +114,6 @@ class Wandb(Csv):
     def open(
         self, folder: Path, name: str, config: dict[str, Any], memory: dict[str, Any], seen: int
     ) -> list[Logger]:
-        """The CSV, and a W&B run grouped by method and data: after a break, the same one."""
         method, data, source, recipe = name.split("--")[:4]
         os.environ.setdefault("WANDB_MODE", self.mode)
         os.environ.setdefault("WANDB_SILENT", "true")
@@ -138,14 +137,12 @@ class Wandb(Csv):
         return [*super().open(folder, name, config, memory, seen), self.logger]
 
     def leave(self) -> None:
-        """Send what there is."""
         import wandb
 
         wandb.finish()
 
     @rank_zero_only
     def finish(self, record: dict[str, Any], picture: Path) -> None:
-        """The record's numbers as summary, and the pictures that may be shown."""
         import wandb
 
         run = self.logger.experiment

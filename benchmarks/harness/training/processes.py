@@ -110,7 +110,6 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether it runs."""
         return self.process.exitcode is None
 
     def listen(self) -> None:

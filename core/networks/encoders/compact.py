@@ -132,13 +132,11 @@ class CompactZPlus(Compact):
     """
 
     def styles(self, g: Generator, images: Tensor) -> Tensor:
-        """Style rows [N, L, W] of images [N, 3, R, R]."""
         codes = self(images)
         return g.mapping.style(codes.flatten(0, 1)).unflatten(0, codes.shape[:2])
 
     @torch.no_grad()
     def attend(self, g: Generator, *, samples: int, seed: int) -> None:
-        """Latents have unit spread; the average only tells which generator it is."""
         if g.z_dim != g.w_dim:
             raise UserError(f"Z+ needs latents as wide as styles, not {g.z_dim} and {g.w_dim}.")
         self.average.copy_(g.mapping.w_avg)

@@ -99,7 +99,6 @@ class Domain(L.LightningDataModule):
         seed: NonNegative,
         xflip: bool,
     ) -> None:
-        """Show `images` pictures in batches, in the order that `seed` gives, mirrored or not."""
         super().__init__()
         power_of_two("data.resolution", resolution)
         whole("method.batch_size", batch_size, least=1)

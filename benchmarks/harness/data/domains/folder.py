@@ -90,7 +90,6 @@ class FolderDomain(Domain):
         self._read(whole("data.shots", shots, least=1), str(reference_root), str(photos_root))
 
     def _read(self, shots: int, reference_root: str, photos_root: str) -> None:
-        """Everything that the run needs, and what should be said of it."""
         reader = self._reader(self.root)
         found = reader.by_checksum(files(self.root))
         self._photos = self._read_photos(photos_root)
@@ -119,15 +118,12 @@ class FolderDomain(Domain):
         return self._shots
 
     def reference(self) -> Pictures:
-        """The pictures that are no shots, if there are enough of them."""
         return self._shown(self._reference)
 
     def photos(self) -> Pictures:
-        """The first pictures of `photos_root`."""
         return self._shown(self._photos)
 
     def _read_shots(self, reader: Reader, found: dict[str, File], shots: int) -> list[ReadPicture]:
-        """The shots as a list names them, or else the first of the rule that can be used."""
         candidates = self.candidates(found)
         self.split = find_list(self.splits, f"{shots}-{self.draw}", self.root, candidates)
         if not self.split.hashes:
@@ -145,7 +141,6 @@ class FolderDomain(Domain):
     def _read_reference(
         self, reader: Reader, found: dict[str, File], chosen: list[ReadPicture], root: str
     ) -> list[ReadPicture]:
-        """Pictures that are no shots, in an order that does not depend on the draw."""
         shots = {shown.sha256 for shown in chosen}
         if root:
             reader = self._reader(local_path(root))
@@ -162,7 +157,6 @@ class FolderDomain(Domain):
         return others
 
     def _read_photos(self, root: str) -> np.ndarray:
-        """Pictures of the source's domain, whole."""
         if not root:
             return self._none().pixels
         reader = self._reads(sampling=WHOLE)
@@ -173,7 +167,6 @@ class FolderDomain(Domain):
         return pixels
 
     def _reader(self, root: Path) -> Reader:
-        """A reader of a place; what was prepared is cut already."""
         sampling = self._sampling
         if made := notes(root):
             sampling = Sampling(WHOLE.box, sampling.filter)

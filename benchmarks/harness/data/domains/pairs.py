@@ -38,7 +38,6 @@ class PairsDomain(FolderDomain):
         super().__init__(root=str(subset_path(root, pictures)) if str(root) else "", **folder)
 
     def candidates(self, found: dict[str, File]) -> list[str]:
-        """Everybody who is not held out; the held-out people's pictures are read here."""
         photographs = {stem(file): file for file in files(self.photographs)}
         alone = [file.name for file in found.values() if stem(file) not in photographs]
         if alone:
@@ -50,11 +49,9 @@ class PairsDomain(FolderDomain):
         return [sha256 for sha256 in found if sha256 not in set(people)]
 
     def translations(self) -> Pictures:
-        """How the artist drew the people of `photos`."""
         return self._shown(self._translations)
 
     def _read_pairs(self, pairs: list[tuple[File, File]]) -> None:
-        """Both pictures of everybody of whom both can be read."""
         readers = self._reader(self.root), self._reader(self.photographs)
         read = [
             (drawing, photo)

@@ -117,7 +117,6 @@ class ParaFacesDomain(Domain):
         return self.people[ids, 0], self.people[ids, 1]
 
     def normals(self, ids: Tensor) -> Tensor:
-        """Standard normals [N, P + 1] of which the training pictures ids [N] were made."""
         if self.xflip:
             raise UserError("A mirrored picture has other parameters: data.xflip must be false.")
         who, which = self.training_ids(ids.numpy())
@@ -130,14 +129,12 @@ class ParaFacesDomain(Domain):
         return self._shown(self._rendered("photo", TEST).images)
 
     def translations(self) -> Pictures:
-        """The same test people, with the same expression and pose, in this style."""
         return self._shown(self._rendered(self.style, TEST).images)
 
     def translation_landmarks(self) -> Landmarks:
         return self._rendered(self.style, TEST).landmarks
 
     def landmark_pairs(self) -> Pairs:
-        """Exact landmarks (photo, target), in pixels [n, K, 2] each, of people of their own."""
         ids = np.arange(PAIRS, PAIRS + self.counts[PAIRS])
         who = parafaces.parameters(ids, np.zeros_like(ids))
         photo, target = (
@@ -185,27 +182,22 @@ class ParaFacesTraining(ParaFacesDomain):
         ]
 
     def listed(self, shots: int, draw: int) -> np.ndarray:
-        """Nobody is listed; the hash names the whole training set."""
         del draw
         text = f"parafaces training {self.trained} x {self.pictures_each}"
         self.shots_sha256 = hashing.of_bytes(text.encode())
         return np.empty((0, 2), dtype=np.int64)
 
     def training(self) -> np.ndarray:
-        """The training set, a memory-map uint8 [people x pictures_each, R, R, 3]."""
         return self._cached(self.style, self.trained, self.pictures_each).images
 
     def training_ids(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Person [N] and picture [N] of the training pictures ids [N]."""
         return self.trained.start + ids // self.pictures_each, ids % self.pictures_each
 
     def exemplary(self) -> np.ndarray:
-        """The first pictures of the training set, as an example of it."""
         return self.training()[: self.shown]
 
 
 def _numbers(place: int) -> str:
-    """The numbers at one place of the names of the committed lists, as a sentence has them."""
     names = [re.findall(r"\d+", path.stem) for path in SPLITS.glob("parafaces-*-*.txt")]
     numbers = sorted({int(found[place - 1]) for found in names})
     return ", ".join(map(str, numbers))

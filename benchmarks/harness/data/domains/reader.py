@@ -121,7 +121,6 @@ class Reader:
         return read(file, self.resolution, self.framing, self.sampling)
 
     def _attempt(self, found: dict[str, File], sha256: str) -> tuple[str, Callable[[], Picture]]:
-        """A picture that is read now; what is wrong with it is said when it is asked for."""
         try:
             picture = self._read(found[sha256])
         except Unreadable as fault:

@@ -87,7 +87,6 @@ class MobileFaceNet(Published):
         self.network = fill(blank, read(self.path), self.path.name)
 
     def prepare(self, images: Tensor) -> Tensor:
-        """Aligned faces [N, 3, 112, 96], scaled as in training; zeros where there is none."""
         points, detected = self.finder(images)
         faces = torch.zeros(len(images), 3, mobilefacenet.HEIGHT, mobilefacenet.WIDTH)
         if bool(detected.any()):
@@ -96,7 +95,6 @@ class MobileFaceNet(Published):
         return faces
 
     def look(self, prepared: Tensor) -> dict[str, Tensor]:
-        """Heads ``identity`` and ``found``; zeros have no identity."""
         detected = prepared.flatten(1).any(1)
         vectors = F.normalize(self.network.to(prepared.device)(prepared).float())
         return {"identity": vectors * detected[:, None], "found": detected.float()}
@@ -115,10 +113,8 @@ class ArcFace(Published):
         self.network = network.eval().requires_grad_(False)
 
     def prepare(self, images: Tensor) -> Tensor:
-        """The face [N, 3, 112, 112]."""
         return face_crop(images)
 
     def look(self, prepared: Tensor) -> dict[str, Tensor]:
-        """``identity``, and ``found``, which is 1: nothing is detected."""
         vectors = F.normalize(self.network.to(prepared.device)(prepared).float())
         return {"identity": vectors, "found": torch.ones(len(prepared), device=prepared.device)}

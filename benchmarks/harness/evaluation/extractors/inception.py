@@ -46,7 +46,6 @@ class Inception(Published):
         )
 
     def prepare(self, images: Tensor) -> Tensor:
-        """Pictures [N, 3, 299, 299] as the first layer wants them, about -1 to 1."""
         if self.resize == "legacy-tensorflow":  # (x - 128) / 128 is what the graph of 2015 does
             return (resize.legacy_tensorflow(resize.levels(images), resize.SIDE) - 128) / 128
         resized = resize.clean_fid(self.resize.replace("-", "_"))
@@ -56,7 +55,6 @@ class Inception(Published):
         return pixels / 255 * 2 - 1  # pytorch-fid's
 
     def look(self, prepared: Tensor) -> dict[str, Tensor]:
-        """``features`` [N, 2048]."""
         features = self.network.to(prepared.device)(prepared)
         return {"features": features.reshape(len(prepared), WIDTH).float()}
 

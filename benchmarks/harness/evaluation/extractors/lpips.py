@@ -35,7 +35,6 @@ class LPIPS(Published):
         self.network = self.shared(f"lpips-{net}", make)
 
     def prepare(self, images: Tensor) -> Tensor:
-        """Pictures [N, 3, S, S] in [-1, 1]."""
         if self.side in (0, images.shape[-1]):
             return images
         bilinear = Image.Resampling.BILINEAR
@@ -43,7 +42,6 @@ class LPIPS(Published):
         return resize.stack(rows) / 127.5 - 1
 
     def look(self, prepared: Tensor) -> dict[str, Tensor]:
-        """``maps`` [N, V]."""
         return {"maps": self.network.to(prepared.device).embed(prepared)}
 
     def distance(self, a: Tensor, b: Tensor) -> Tensor:

@@ -37,7 +37,6 @@ class PerceptionExtractor:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the weights."""
         own = perception.ASSETS / "perception_measure.safetensors"
         return hashing.of_file(own if self.weights == "measure" else Path(self.weights))
 

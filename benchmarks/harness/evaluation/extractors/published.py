@@ -44,7 +44,6 @@ class Published:
 
     @property
     def sha256(self) -> str:
-        """Of the weights."""
         return digest(*self.stamp)
 
     def shared(self, architecture: str, make: Callable[[Path], N]) -> N:

@@ -40,14 +40,12 @@ class Transformer(Published):
     colours = IMAGENET
 
     def prepare(self, images: Tensor) -> Tensor:
-        """Pictures [N, 3, S, S] with the colours that the network was trained on."""
         bicubic = Image.Resampling.BICUBIC
         rows = [resize.pillow(pixels, self.side, bicubic) for pixels in to_uint8(images)]
         mean, std = (torch.tensor(numbers)[:, None, None] for numbers in self.colours)
         return (resize.stack(rows) / 255 - mean) / std
 
     def look(self, prepared: Tensor) -> dict[str, Tensor]:
-        """``features`` [N, F] of the class token."""
         return {"features": self.network.to(prepared.device)(prepared).float()}
 
 

@@ -25,7 +25,6 @@ class GeometricMap:
     """
 
     def __init__(self, photo: Tensor, target: Tensor, *, ridge: float) -> None:
-        """Fit on pairs ``photo`` and ``target`` [n, K, 2]; every fifth pair is held out."""
         if len(photo) < LEAST:
             raise TooFew(f"a geometric map needs at least {LEAST} pairs, not {len(photo)}")
         if photo.shape != target.shape:
