@@ -31,7 +31,7 @@ from core import distributed
 from core.freeze import trainable
 from core.losses.adversarial import logistic_d, logistic_g
 from core.losses.cross_domain import Consistency, ConsistencyReleased
-from core.networks.features import record_activations
+from core.networks.activations import record_activations
 from core.networks.generator import Generator
 from core.networks.patch_discriminator import PatchHeads
 from core.source import Source

@@ -24,7 +24,7 @@ from core.errors import UserError
 from core.inversion.refinement import equal_steps
 from core.networks.encoders import Compact
 from core.networks.encoders.compact import w_std
-from core.networks.style_mixing import mixed_ws
+from core.networks.mixing_regularisation import mixed_ws
 from core.source import Source
 from core.types import GuideNetwork
 

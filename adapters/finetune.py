@@ -30,7 +30,7 @@ from core.freeze import all_but_highest, freeze, trainable
 from core.losses.penalties import R1, PathLength
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator
-from core.networks.style_mixing import mixed_ws
+from core.networks.mixing_regularisation import mixed_ws
 from core.source import Source
 
 Optimise = Callable[..., Optimizer]

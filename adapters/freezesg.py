@@ -20,7 +20,7 @@ from torch import Tensor
 from adapters.finetune import FineTune
 from core.freeze import all_but_highest
 from core.networks.generator import Generator
-from core.networks.style_mixing import crossed, mixed_ws
+from core.networks.mixing_regularisation import crossed, mixed_ws
 from core.source import Source
 
 

@@ -25,8 +25,8 @@ from torch.optim import Optimizer
 from adapters.base import Adapter, G, Terms
 from core.errors import UserError
 from core.freeze import freeze, trainable
+from core.networks.activations import block_inputs
 from core.networks.discriminator import Discriminator
-from core.networks.features import block_inputs
 from core.networks.generator import Generator
 from core.source import Source
 from core.types import GuideNetwork, Shots

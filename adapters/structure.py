@@ -23,7 +23,7 @@ from adapters.base import Terms
 from adapters.finetune import FineTune
 from core.errors import UserError
 from core.networks.generator import Generator
-from core.networks.style_mixing import mixed_ws
+from core.networks.mixing_regularisation import mixed_ws
 from core.source import Source
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.config.cli import command
-from benchmarks.harness.leaderboard import csv_json, readme, rendering
+from benchmarks.harness.leaderboard import csv_json, markup, readme
 from benchmarks.harness.leaderboard.selection import Content, Selection, gather
 from core import atomic
 from core.errors import UserError
@@ -45,7 +45,7 @@ def printed(content: Content, form: str) -> str:
     if form == "csv":
         return csv_json.as_csv(content.grids, content.published)
     parts = content.grids, content.comparisons, content.published
-    return csv_json.as_json(*parts) if form == "json" else rendering.document(form, *parts)
+    return csv_json.as_json(*parts) if form == "json" else markup.document(form, *parts)
 
 
 @command()

@@ -10,7 +10,7 @@ import webbrowser
 from pathlib import Path
 
 from benchmarks.harness.config.cli import command
-from benchmarks.harness.report import gallery
+from benchmarks.harness.report import readme_gallery
 from benchmarks.harness.report.page import render
 from core import atomic
 from core.errors import UserError
@@ -31,7 +31,7 @@ def main(words: list[str]) -> int:
     )
     asked = parser.parse_args(words)
     if asked.gallery:
-        gallery.write(asked.gallery, asked.folder)
+        readme_gallery.write(asked.gallery, asked.folder)
         print(asked.gallery)
         return 0
     path = asked.to or asked.folder / "report" / "index.html"

@@ -23,7 +23,7 @@ def main(words: list[str]) -> int:
     options = parser.parse_args(words)
     import torch
 
-    from benchmarks.harness.report.tiles import StripMaker, finished
+    from benchmarks.harness.report.strip_maker import StripMaker, finished
 
     maker = StripMaker(options.folder / "out", options.to or options.folder, options.again)
     torch.set_num_threads(1)  # the pictures of other numbers of threads differ in their last bits

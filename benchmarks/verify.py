@@ -25,7 +25,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--detector", default="mtcnn", help="finds the faces without --eyes")
     parser.add_argument("--to", type=Path, help="JSON file to write")
     options = parser.parse_args(words)
-    from benchmarks.harness.evaluation.verification import compare_folders
+    from benchmarks.harness.evaluation.face_verification import compare_folders
 
     eyes = options.eyes and [options.eyes[:2], options.eyes[2:]]
     numbers = compare_folders(

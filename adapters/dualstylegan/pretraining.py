@@ -28,7 +28,7 @@ from core.losses.penalties import R1, NoPathLength
 from core.networks.discriminator import Discriminator
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.generator import Generator, rows_mapped
-from core.networks.style_mixing import crossed, mixed_ws
+from core.networks.mixing_regularisation import crossed, mixed_ws
 from core.source import Source
 from core.types import GuideNetwork, Shots
 

@@ -25,7 +25,7 @@ from benchmarks.harness.io.terminal import console
 from benchmarks.harness.records.provenance import environment
 from benchmarks.harness.records.results import print_summary, write_results
 from benchmarks.harness.records.run_id import SHEET, RunId
-from benchmarks.harness.training import processes, seeds
+from benchmarks.harness.training import seeds, workers
 from benchmarks.harness.training.checkpoint import Checkpoints
 from benchmarks.harness.training.loop import Training
 from benchmarks.harness.training.memory import peak_bytes
@@ -154,7 +154,7 @@ def train_and_evaluate(
     where |= networks(evaluator.metrics)
     where["started"] = checkpoints.memory.setdefault("started", where["started"])
     try:
-        processes.train(training)
+        workers.train(training)
         outcome = evaluator(training.adapter, inputs.domain, run_id.title)
     except (Diverged, NotFinite) as error:
         training.load_adapter(checkpoints.newest())

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.parafaces.kernels import compiled
+from benchmarks.parafaces.compile_cache import compiled
 from benchmarks.parafaces.march import BLOCK, CHANNELS, DEPTH, trace
 from benchmarks.parafaces.paint import LAYERS, paint
 from benchmarks.parafaces.parameters import Array

@@ -21,8 +21,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import UserError
+from core.networks.activations import block_inputs, record_activations
 from core.networks.discriminator import Discriminator
-from core.networks.features import block_inputs, record_activations
 from core.networks.layers import SLOPE, Conv, full_precision
 
 SQRT2 = math.sqrt(2)

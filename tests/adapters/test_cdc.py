@@ -6,8 +6,8 @@ from adapters.adversarial import Batch
 from benchmarks.harness.config.build import build
 from core.errors import UserError
 from core.losses.cross_domain import Consistency, ConsistencyReleased, log_likeness, others
+from core.networks.activations import record_activations
 from core.networks.discriminator import Discriminator
-from core.networks.features import record_activations
 from core.networks.patch_discriminator import ActivatedHead, Head, PatchHeads, tapped, taps
 
 

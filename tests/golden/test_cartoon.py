@@ -10,7 +10,7 @@ from adapters.structure import multi_resolution_mse
 from core.convert import FORMATS
 from core.editing import sefa
 from core.networks import layer_swap
-from core.networks.style_mixing import crossed
+from core.networks.mixing_regularisation import crossed
 from tests.golden import formula
 from tests.golden.cases import CARTOON, CASES, GENERATOR_32, check, network, norms
 

@@ -10,7 +10,7 @@ import torch
 from core.convert import FORMATS
 from core.losses.cross_domain import ConsistencyReleased, log_rows
 from core.losses.penalties import R1
-from core.networks.features import record_activations
+from core.networks.activations import record_activations
 from core.networks.patch_discriminator import ActivatedHeads
 from tests.golden import formula
 from tests.golden.cases import CASES, CDC, GENERATOR_32, ROSINALITY_256, check, network, norms

@@ -8,7 +8,7 @@ import torch
 
 from core.convert import FORMATS
 from core.losses.penalties import PathLength, path_lengths
-from core.networks.style_mixing import crossed
+from core.networks.mixing_regularisation import crossed
 from tests.golden import formula
 from tests.golden.cases import CASES, MANIFEST, NVIDIA_32, ROSINALITY_32, check, network, norms
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.harness.records.record import SCHEMA, Record
-from benchmarks.harness.report import thumbnails
+from benchmarks.harness.report import strip_files
 from tests.helpers.records import PROVENANCE
 
 SCRIPT = "window.hacked=1"
@@ -79,11 +79,11 @@ def write(folder, runs, pictures=True):
         own = Record.from_json(run)
         (folder / "runs" / f"{i:03}.json").write_text(json.dumps(run), encoding="utf-8")
         if pictures and run.get("state") != "failed":
-            place = thumbnails.place(folder, own)
+            place = strip_files.place(folder, own)
             place.mkdir(parents=True, exist_ok=True)
             (place / f"{own.name}.webp").write_bytes(strip(12, i))
             for part, tiles in (("shots", 10), ("source", 12), ("truth", 4)):
-                path = place / f"{thumbnails.scene(own)}--{part}.webp"
+                path = place / f"{strip_files.scene(own)}--{part}.webp"
                 path.write_bytes(strip(tiles, 1000 + tiles))
     return folder
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from benchmarks.harness.assets.faces import Faces
 from benchmarks.harness.data.pictures import as_images
-from benchmarks.harness.evaluation.verification import same_person_auc
+from benchmarks.harness.evaluation.face_verification import same_person_auc
 from core.networks.perception import Perception
 
 CHUNK = 250  # pictures at a time, which bounds the memory

@@ -11,7 +11,7 @@ from PIL import Image
 
 from benchmarks.harness.export import model_card
 from benchmarks.harness.io import contact_sheet
-from benchmarks.harness.records import ids
+from benchmarks.harness.records import recipe
 from benchmarks.harness.records.run_id import SHEET
 from benchmarks.harness.stylize.find_run import FinishedRun
 from core import atomic, weights
@@ -60,11 +60,11 @@ def export(run: FinishedRun, to: Path, licence: str) -> None:
 def public(record: dict[str, Any]) -> dict[str, Any]:
     """The record without where things lie on this machine."""
     config = json.loads(json.dumps(record["config"]))
-    for part, places in {"data": (*ids.PLACES, "cache"), "machine": ("cache",)}.items():
+    for part, places in {"data": (*recipe.PLACES, "cache"), "machine": ("cache",)}.items():
         for place in places:
             config.get(part, {}).pop(place, None)
     config.pop("folder", None)
-    local = tuple(f"data.{place}=" for place in ids.PLACES)
+    local = tuple(f"data.{place}=" for place in recipe.PLACES)
     words = [word for word in record.get("overrides", []) if not word.startswith(local)]
     return {**record, "config": config, "overrides": words}
 

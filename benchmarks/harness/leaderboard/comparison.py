@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from benchmarks.harness.leaderboard import formats, layout, rank_diagram, statistics
+from benchmarks.harness.leaderboard import layout, metric_formats, rank_diagram, statistics
 from benchmarks.harness.leaderboard.rank_diagram import RankDiagram
 from benchmarks.harness.leaderboard.ranking import Ranking
 from benchmarks.harness.leaderboard.statistics import Difference
@@ -65,7 +65,7 @@ class MethodComparison:
 
     def parts(self, d: Difference) -> tuple[str, str]:
         """A difference, called better or worse only where its interval excludes 0; the interval."""
-        form = formats.of(self.metric)
+        form = metric_formats.of(self.metric)
         if d.n < 2:
             return (form.difference(d.mean), "(n = 1)") if d.n else (layout.SIGNS["missing"], "")
         ends = f"[{form.difference(d.low)}, {form.difference(d.high)}]"
@@ -81,7 +81,7 @@ class MethodComparison:
         """How the differences are to be read."""
         intervals = sum(d.n > 1 for opponent in self.opponents for d in opponent.differences)
         return (
-            f"Differences of {formats.of(self.metric).heading} over the same seeds with "
+            f"Differences of {metric_formats.of(self.metric).heading} over the same seeds with "
             "95 % intervals, the wider of bootstrap and Student; better or worse is said only "
             f"where the interval excludes 0. Intervals: {intervals}, "
             "not corrected for their number."

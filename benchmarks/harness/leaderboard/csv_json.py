@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.harness.leaderboard.comparison import MethodComparison
 from benchmarks.harness.leaderboard.layout import Grid
-from benchmarks.harness.leaderboard.published import PublishedNumber
+from benchmarks.harness.leaderboard.published_numbers import PublishedNumber
 from benchmarks.harness.leaderboard.tables import MethodRow, MetricColumn, Table
 
 COLUMNS = (

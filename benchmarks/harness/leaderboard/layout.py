@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from benchmarks.harness.leaderboard import formats
+from benchmarks.harness.leaderboard import metric_formats
 from benchmarks.harness.leaderboard import ranking as ranks
 from benchmarks.harness.leaderboard.ranking import Ranking
 from benchmarks.harness.leaderboard.tables import MethodRow, MetricColumn, Table
@@ -155,7 +155,9 @@ def select(columns: Sequence[MetricColumn], metrics: Sequence[str]) -> tuple[Met
 
 def named(metric: str, patterns: Sequence[str]) -> bool:
     """Whether a metric fits one of the patterns."""
-    return any(fnmatchcase(metric, p) or fnmatchcase(formats.base(metric), p) for p in patterns)
+    return any(
+        fnmatchcase(metric, p) or fnmatchcase(metric_formats.base(metric), p) for p in patterns
+    )
 
 
 def has(table: Table, metrics: Sequence[str]) -> bool:
@@ -258,7 +260,7 @@ def cost(row: MethodRow, key: str) -> str:
     ends = row.spread(key)
     if ends == (0.0, 0.0):
         return SIGNS["missing"]
-    texts = [f"{end / 60:.1f}" if key == "seconds" else formats.count(end) for end in ends]
+    texts = [f"{end / 60:.1f}" if key == "seconds" else metric_formats.count(end) for end in ends]
     return texts[0] if texts[0] == texts[1] else "–".join(texts)
 
 

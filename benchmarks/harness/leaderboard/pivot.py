@@ -6,7 +6,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable
 
-from benchmarks.harness.leaderboard import formats
+from benchmarks.harness.leaderboard import metric_formats
 from benchmarks.harness.leaderboard.tables import Cell, MethodRow, MetricColumn, Table
 from benchmarks.harness.records import protocol
 from benchmarks.harness.records.record import Record
@@ -72,7 +72,7 @@ def columns_of(records: list[Record]) -> tuple[MetricColumn, ...]:
     columns = [
         MetricColumn(
             data=data,
-            place=formats.order(metric),
+            place=metric_formats.order(metric),
             metric=metric,
             better=first.metrics[metric].better,
             protocol=protocol.identify(facts),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.harness.leaderboard import formats, statistics
+from benchmarks.harness.leaderboard import metric_formats, statistics
 from benchmarks.harness.leaderboard.tables import MethodRow, MetricColumn, Table
 
 WHOLE = ("sound", "provisional")
@@ -44,7 +44,7 @@ class Ranking:
 
     @property
     def title(self) -> str:
-        return formats.of(self.metric).title
+        return metric_formats.of(self.metric).title
 
     @property
     def clauses(self) -> tuple[str, ...]:

@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.harness.leaderboard import exemplars, formats, layout, published, rendering
+from benchmarks.harness.leaderboard import (
+    exemplars,
+    layout,
+    markup,
+    metric_formats,
+    published_numbers,
+)
 from benchmarks.harness.leaderboard.comparison import MethodComparison, compare
 from benchmarks.harness.leaderboard.layout import Grid
 from benchmarks.harness.leaderboard.selection import Selection, read_tables
@@ -39,14 +45,14 @@ def text(folder: Path) -> str:
     """The whole file, from the records, exemplars and published numbers of a folder."""
     tables, dirty = read_tables(Selection(folder=folder))
     path = folder / "published.csv"
-    return rendering.render(
+    return markup.render(
         "markdown",
         "readme.md",
         count=sum(len(row.records) for table in tables for row in table.rows),
         dirty=dirty,
         sections=[section(table) for table in tables],
         exemplars=exemplars.read(folder),
-        published=published.read(path) if path.is_file() else [],
+        published=published_numbers.read(path) if path.is_file() else [],
     )
 
 
@@ -55,21 +61,23 @@ def section(table: Table) -> Section:
     rank = table.leading_metric
     arranged = layout.arrange(table, layout.leading(table), rank)
     compared = len(table.rows) > 1 and layout.has(table, (rank,))
-    metrics = sorted({column.metric for column in table.columns}, key=formats.order)
+    metrics = sorted({column.metric for column in table.columns}, key=metric_formats.order)
     return Section(
         title=", ".join((table.source, table.eval, *table.task)),
         overview=list(overview(table, arranged)) if rank and len(table.data) > 1 else [],
         arranged=arranged,
         comparison=compare(table, rank, "") if compared else None,
         data=[(data, *bands(table, data)) for data in table.data],
-        meanings=[(m, formats.of(m).meaning) for m in metrics if formats.of(m).meaning],
+        meanings=[
+            (m, metric_formats.of(m).meaning) for m in metrics if metric_formats.of(m).meaning
+        ],
     )
 
 
 def overview(table: Table, arranged: Grid) -> Iterator[Grid]:
     """One table for each leading metric; ranks and costs stand in the first."""
     rank = table.leading_metric
-    for metric in sorted({column.metric for column in arranged.columns}, key=formats.order):
+    for metric in sorted({column.metric for column in arranged.columns}, key=metric_formats.order):
         own = [column for column in arranged.columns if column.metric == metric]
         yield layout.arrange(table, (rank,), rank) if metric == rank else arranged.part(own)
 

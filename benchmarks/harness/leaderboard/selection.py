@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from benchmarks.harness.leaderboard import layout, published
+from benchmarks.harness.leaderboard import layout, published_numbers
 from benchmarks.harness.leaderboard.comparison import MethodComparison, compare
 from benchmarks.harness.leaderboard.layout import Grid
 from benchmarks.harness.leaderboard.pivot import build
-from benchmarks.harness.leaderboard.published import PublishedNumber
+from benchmarks.harness.leaderboard.published_numbers import PublishedNumber
 from benchmarks.harness.leaderboard.tables import Table
 from benchmarks.harness.records.record import Record
 from core.errors import UserError
@@ -106,7 +106,9 @@ def gather(selection: Selection) -> Content:
         layout.arrange(one, selection.metrics or layout.leading(one), selection.rank)
         for one in displayed
     ]
-    numbers = published.read(selection.folder / "published.csv") if selection.reported else []
+    numbers = (
+        published_numbers.read(selection.folder / "published.csv") if selection.reported else []
+    )
     return Content(
         grids=grids,
         comparisons=list(compared(displayed, selection)),

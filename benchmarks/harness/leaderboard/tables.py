@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from benchmarks.harness.leaderboard import formats
+from benchmarks.harness.leaderboard import metric_formats
 from benchmarks.harness.records import overrides
 from benchmarks.harness.records.record import Record
 
@@ -30,13 +30,13 @@ class MetricColumn:
     protocol: str = field(compare=False)
 
     @property
-    def format(self) -> formats.MetricFormat:
-        return formats.of(self.metric)
+    def format(self) -> metric_formats.MetricFormat:
+        return metric_formats.of(self.metric)
 
     @property
     def heading(self) -> str:
         """The metric with its factor and the way that is better."""
-        return f"{self.format.heading} {formats.ARROWS[self.better]}"
+        return f"{self.format.heading} {metric_formats.ARROWS[self.better]}"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from benchmarks.harness.records.ids import PLACES
+from benchmarks.harness.records.recipe import PLACES
 
 SCHEDULE = ("images", "batch_size", "seed", "xflip")
 """Of the data: what belongs to the training."""

@@ -20,7 +20,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, from_json
 
-from benchmarks.harness.records import ids, overrides
+from benchmarks.harness.records import overrides
+from benchmarks.harness.records import recipe as ids
 from core import atomic
 from core.errors import UserError
 

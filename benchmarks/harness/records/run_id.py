@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.harness.records import ids
+from benchmarks.harness.records import recipe as ids
 from benchmarks.harness.records.record import SCHEMA
 
 RECORD, WEIGHTS, SHEET = "record.json", "generator.safetensors", "sheet.png"

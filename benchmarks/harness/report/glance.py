@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from benchmarks.harness.report.image_grid import ImageGrid, PictureColumn
-from benchmarks.harness.report.sprites import Sprite
+from benchmarks.harness.report.strip_data import Sprite
 
 SHOT = "a shot"
 

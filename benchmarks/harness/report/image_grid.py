@@ -9,8 +9,8 @@ from benchmarks.harness.leaderboard import layout
 from benchmarks.harness.leaderboard.tables import MethodRow, Table
 from benchmarks.harness.records.overrides import is_swap
 from benchmarks.harness.records.record import Record
-from benchmarks.harness.report import thumbnails
-from benchmarks.harness.report.sprites import Sprite, Sprites
+from benchmarks.harness.report import strip_files
+from benchmarks.harness.report.strip_data import Sprite, Sprites
 
 Key = tuple[str, int]
 """A level of layer swap ("" for none) and a seed."""
@@ -59,7 +59,7 @@ class ImageGrid:
     @property
     def people(self) -> int:
         """Row of the first person; rows before are latents."""
-        return min(thumbnails.LATENTS, self.rows)
+        return min(strip_files.LATENTS, self.rows)
 
     @property
     def rows(self) -> int:
@@ -98,14 +98,14 @@ def image_grid(table: Table, order: Sequence[str], data: str, sprites: Sprites) 
     rows = [own for own in methods.values() if own]
     records = [record for own in rows for row in own for record in row.by_data[data]]
     levels = tuple(sorted({"", *map(level, records)}, key=layout.natural))
-    scene = thumbnails.scene(max(records, key=lambda record: record.provenance.started))
+    scene = strip_files.scene(max(records, key=lambda record: record.provenance.started))
     metrics = [(c.heading, layout.named(c.metric, layout.LEADING)) for c in table.of(data)]
     return ImageGrid(
         data=data,
         table=table,
         levels=levels,
         seeds=tuple(sorted({record.seed for record in records})),
-        shots=sprites.get(f"{scene}--{thumbnails.SHOTS}"),
+        shots=sprites.get(f"{scene}--{strip_files.SHOTS}"),
         metrics=tuple(metrics),
         columns=(
             *source(table, scene, data, levels, sprites),
@@ -119,15 +119,15 @@ def source(
     table: Table, scene: str, data: str, levels: Sequence[str], sprites: Sprites
 ) -> Iterator[PictureColumn]:
     """The source, where there is a strip of it; it is the same at every level."""
-    if strip := sprites.get(f"{scene}--{thumbnails.SOURCE}"):
+    if strip := sprites.get(f"{scene}--{strip_files.SOURCE}"):
         numbers = [layout.untouched_entry(table, column) for column in table.of(data)]
         yield PictureColumn("source", {WHOLE: strip}, numbers=dict.fromkeys(levels, numbers))
 
 
 def truth(scene: str, sprites: Sprites) -> Iterator[PictureColumn]:
     """How the held-out people truly look, where there is a strip of it: nobody knows of latents."""
-    if strip := sprites.get(f"{scene}--{thumbnails.TRUTH}"):
-        yield PictureColumn("truth", {WHOLE: strip}, first=thumbnails.LATENTS)
+    if strip := sprites.get(f"{scene}--{strip_files.TRUTH}"):
+        yield PictureColumn("truth", {WHOLE: strip}, first=strip_files.LATENTS)
 
 
 def method(

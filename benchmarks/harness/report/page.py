@@ -15,14 +15,14 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
-from benchmarks.harness.leaderboard import csv_json, formats, layout, rendering
+from benchmarks.harness.leaderboard import csv_json, layout, markup, metric_formats
 from benchmarks.harness.leaderboard.selection import Selection, read_tables
 from benchmarks.harness.leaderboard.tables import Table
 from benchmarks.harness.records.record import Record
-from benchmarks.harness.report import curves, glance, image_grid, overview, scatter, thumbnails
+from benchmarks.harness.report import curves, glance, image_grid, overview, scatter, strip_files
 from benchmarks.harness.report.image_grid import ImageGrid
-from benchmarks.harness.report.sprites import Sprites
-from benchmarks.harness.report.thumbnails import Strips
+from benchmarks.harness.report.strip_data import Sprites
+from benchmarks.harness.report.strip_files import Strips
 from core import hashing
 
 HERE = Path(__file__).parent
@@ -79,7 +79,7 @@ def render(folder: Path, *, local: bool) -> str:
         ],
         compare=comparable(sections),
         sprites=sprites,
-        local=any(not thumbnails.is_public(r) and sprites.get(r.name) for r in records),
+        local=any(not strip_files.is_public(r) and sprites.get(r.name) for r in records),
         style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=base64.b64encode(bytes.fromhex(hashing.of_bytes(script.encode()))).decode(),
@@ -89,7 +89,7 @@ def render(folder: Path, *, local: bool) -> str:
 @cache
 def environment() -> Environment:
     """Templates in which everything is escaped and nothing may be missing."""
-    env = rendering.environment("html", HERE)
+    env = markup.environment("html", HERE)
     env.filters["breakable"] = breakable
     return env
 
@@ -104,8 +104,8 @@ def important(tables: Sequence[Table]) -> Iterator[str]:
     """Names of strips, those that the page needs most first: scenes, then runs by their seed."""
     records = [record for table in tables for record in table.records]
     for record in records:
-        for part in (thumbnails.SOURCE, thumbnails.SHOTS, thumbnails.TRUTH):
-            yield f"{thumbnails.scene(record)}--{part}"
+        for part in (strip_files.SOURCE, strip_files.SHOTS, strip_files.TRUTH):
+            yield f"{strip_files.scene(record)}--{part}"
     for record in sorted(records, key=lambda r: (r.seed, image_grid.level(r))):
         yield record.name
 
@@ -154,7 +154,7 @@ def spending(table: Table) -> Spending:
 
 def amount(head: str, value: float) -> str:
     """A cost as text."""
-    return f"{value:.1f}" if head == "minutes" else formats.count(value)
+    return f"{value:.1f}" if head == "minutes" else metric_formats.count(value)
 
 
 def entry(record: Record) -> dict[str, Any]:

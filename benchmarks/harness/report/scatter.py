@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from benchmarks.harness.leaderboard import csv_json, formats, layout
+from benchmarks.harness.leaderboard import csv_json, layout, metric_formats
 from benchmarks.harness.leaderboard.tables import Cell, MetricColumn, Table
 from benchmarks.harness.report import labels
 from benchmarks.harness.report.labels import Box, Label, Spot
@@ -103,7 +103,7 @@ class Plot:
 
 def first(columns: Sequence[MetricColumn], names: Sequence[str]) -> MetricColumn | None:
     """The column of the first of these metrics that there is."""
-    by_name = {formats.base(column.metric): column for column in reversed(columns)}
+    by_name = {metric_formats.base(column.metric): column for column in reversed(columns)}
     return next((by_name[name] for name in names if name in by_name), None)
 
 

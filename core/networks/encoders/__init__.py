@@ -5,7 +5,7 @@ pictures of 256 px into style rows with the same backbone; ``Compact`` does it f
 """
 
 from core.networks.encoders.compact import Compact, CompactZPlus
-from core.networks.encoders.identity import IdentityLoss, face_crop
+from core.networks.encoders.identity_loss import IdentityLoss, face_crop
 from core.networks.encoders.ir_se import IRSE50
 from core.networks.encoders.psp import Encoder4Editing, GradualStyleEncoder
 

@@ -3,13 +3,13 @@
 import pytest
 
 from benchmarks.harness.config.recorded import configuration, rebuilding, with_infinity
-from benchmarks.harness.records import ids
+from benchmarks.harness.records import recipe
 from core.errors import UserError
 
 
 def test_infinity_comes_back_from_a_record():
     plain = {"a": [float("inf"), {"every": float("inf")}], "b": "text", "c": 1}
-    assert with_infinity(ids.spell_infinity(plain)) == plain
+    assert with_infinity(recipe.spell_infinity(plain)) == plain
 
 
 def test_classes_of_a_record_get_the_addresses_that_the_yamls_name():

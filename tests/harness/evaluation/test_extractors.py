@@ -34,7 +34,7 @@ from benchmarks.harness.evaluation.extractors import (
     resize,
 )
 from benchmarks.harness.evaluation.extractors.faces import FramedFaces
-from benchmarks.harness.evaluation.extractors.published import fill, read
+from benchmarks.harness.evaluation.extractors.published_files import fill, read
 from benchmarks.harness.evaluation.extractors.transformers import create, loaded, self_similarity
 from benchmarks.harness.io import external_weights
 from core import hashing

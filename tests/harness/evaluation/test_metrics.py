@@ -18,7 +18,7 @@ from benchmarks.harness.evaluation.metrics import (
     polynomial_mmd,
     precision_recall,
 )
-from benchmarks.harness.evaluation.metrics.distances import Normal
+from benchmarks.harness.evaluation.metrics.frechet_and_kernel import Normal
 from tests.golden import formula
 
 SALT = "open/I"
@@ -87,7 +87,7 @@ def as_images(features: np.ndarray) -> torch.Tensor:
 
 
 def test_moments_in_chunks_are_those_of_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.harness.evaluation.metrics.distances.CHUNK", 7)
+    monkeypatch.setattr("benchmarks.harness.evaluation.metrics.frechet_and_kernel.CHUNK", 7)
     a = (1000 + normal("moments", (50, 5))).astype(np.float32)
     mean, sigma = moments(a)
     np.testing.assert_allclose(mean, a.astype(np.float64).mean(0), rtol=1e-12)
@@ -101,7 +101,7 @@ def kernel_clouds() -> tuple[np.ndarray, np.ndarray]:
 def test_kernel_distance_in_chunks_agrees_with_clean_fid_and_torchmetrics(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("benchmarks.harness.evaluation.metrics.distances.CHUNK", 7)
+    monkeypatch.setattr("benchmarks.harness.evaluation.metrics.frechet_and_kernel.CHUNK", 7)
     x, y = kernel_clouds()
     ours = polynomial_mmd(x, y)
     assert ours == pytest.approx(clean_kernel(x, y, num_subsets=1, max_subset_size=60), rel=1e-9)

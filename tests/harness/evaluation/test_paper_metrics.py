@@ -14,7 +14,7 @@ from benchmarks.harness.evaluation.feature_store import InMemory
 from benchmarks.harness.evaluation.gallery import measure
 from benchmarks.harness.evaluation.metrics import (
     authenticity,
-    distances,
+    frechet_and_kernel,
     frechet_distance,
     gaussian_mmd,
     moments,
@@ -22,8 +22,8 @@ from benchmarks.harness.evaluation.metrics import (
     precision_recall,
 )
 from benchmarks.harness.evaluation.metrics.bootstrap import bootstrap
-from benchmarks.harness.evaluation.metrics.distances import Normal, kernel_distance
 from benchmarks.harness.evaluation.metrics.fid_infinity import intercept
+from benchmarks.harness.evaluation.metrics.frechet_and_kernel import Normal, kernel_distance
 from tests.harness.evaluation.test_gallery import Folder, Tinted, World, gallery, weights  # noqa: F401
 from tests.harness.evaluation.test_metrics import FirstPixels, as_images
 
@@ -91,7 +91,7 @@ def test_gaussian_distance_of_two_points_is_its_closed_form(monkeypatch):
     assert gaussian_mmd(x, y, 10) == pytest.approx(expected, rel=1e-12)
     a, b = cloud(0, 40, 6), cloud(1, 30, 6)
     whole = gaussian_mmd(a, b, 2.0)
-    monkeypatch.setattr(distances, "CHUNK", 7)
+    monkeypatch.setattr(frechet_and_kernel, "CHUNK", 7)
     assert gaussian_mmd(a, b, 2.0) == pytest.approx(whole, rel=1e-10)
     assert gaussian_mmd(a, a, 2.0) == pytest.approx(0, abs=1e-12)
 

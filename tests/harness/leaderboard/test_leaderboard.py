@@ -13,12 +13,12 @@ import pytest
 from benchmarks import leaderboard
 from benchmarks.harness.leaderboard import (
     escapes,
-    formats,
     layout,
-    published,
+    markup,
+    metric_formats,
+    published_numbers,
     ranking,
     readme,
-    rendering,
 )
 from benchmarks.harness.leaderboard.tables import SOURCE_MAKERS
 from core.errors import UserError
@@ -208,7 +208,7 @@ def test_a_wide_table_is_cut_between_data_sets_and_loses_nothing():
 
 
 def test_latex_sets_no_more_columns_beside_one_another_than_can_be_read():
-    text = rendering.document("latex", [layout.arrange(wide(), (), "kid")], [], [])
+    text = markup.document("latex", [layout.arrange(wide(), (), "kid")], [], [])
     widths = [len(found) for found in re.findall(r"begin\{tabular\}\{l(r+)\}", text)]
     assert widths == [12, 2 + 4]  # a rank and three costs stand in the last
 
@@ -247,7 +247,7 @@ def test_exemplars_stand_below_the_tables_as_means_over_seeds(folder):
 def test_the_page_of_all_tables_has_no_table_too_wide_for_a_screen(folder):
     runs = [record(m, f"set_{i}", s, 0.1) for m in "ab" for i in range(5) for s in range(3)]
     for run in runs:
-        more = {f"{name}@net": run["metrics"]["kid@net"] for name in formats.FORMATS}
+        more = {f"{name}@net": run["metrics"]["kid@net"] for name in metric_formats.FORMATS}
         run["metrics"] = more | run["metrics"]
     text = readme.text(folder(runs))
     rows = [line for line in text.splitlines() if line.startswith("| ")]
@@ -261,7 +261,7 @@ def test_the_page_of_all_tables_has_no_table_too_wide_for_a_screen(folder):
 
 def test_a_data_set_of_its_own_keeps_its_costs_however_many_metrics_it_has(folder):
     run = record("a", "d", 0, 0.1)
-    run["metrics"] |= {f"{name}@net": run["metrics"]["kid@net"] for name in formats.FORMATS}
+    run["metrics"] |= {f"{name}@net": run["metrics"]["kid@net"] for name in metric_formats.FORMATS}
     heads = [row for row in readme.text(folder([run])).splitlines() if row.startswith("| method")]
     assert len(heads) > 1
     assert ["minutes" in head for head in heads] == [False] * (len(heads) - 1) + [True]
@@ -294,9 +294,9 @@ def test_the_committed_page_is_what_the_records_give():
 
 
 def test_published_figures_are_sound_and_say_where_they_were_seen():
-    figures = published.read(RESULTS / "published.csv")
+    figures = published_numbers.read(RESULTS / "published.csv")
     assert all(f.paper and f.table and (f.seen_in or f.seen == "unverified") for f in figures)
-    assert "**" not in rendering.document("markdown", [], [], figures)
+    assert "**" not in markup.document("markdown", [], [], figures)
     cdc = [f for f in figures if f.protocol.startswith("A") and f.method == "CDC"]
     assert [(f.target, f.value) for f in cdc] == [
         ("babies", "74.39"),
@@ -309,7 +309,7 @@ def test_a_published_figure_that_is_no_number_is_refused(tmp_path):
     text = (RESULTS / "published.csv").read_text().replace("104.79", "about 100")
     (tmp_path / "p.csv").write_text(text)
     with pytest.raises(UserError, match="line 2"):
-        published.read(tmp_path / "p.csv")
+        published_numbers.read(tmp_path / "p.csv")
 
 
 def test_a_name_that_is_not_there_is_refused_with_those_that_are(folder):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from benchmarks.harness.leaderboard import rank_diagram, rendering
+from benchmarks.harness.leaderboard import markup, rank_diagram
 from benchmarks.harness.leaderboard.comparison import compare
 from tests.helpers.records import build, zoo
 
@@ -42,6 +42,6 @@ def test_one_method_is_drawn_too():
 )
 def test_a_bar_lies_where_the_diagram_says_in_every_form(form, pattern, down):
     comparison = compare(build(zoo())[0], "kid", "")
-    (x, y), *_ = re.findall(pattern, rendering.document(form, [], [comparison], []))
+    (x, y), *_ = re.findall(pattern, markup.document(form, [], [comparison], []))
     bar = comparison.diagram.bars[0]
     assert (float(x), down * float(y)) == pytest.approx((bar.start, bar.y), abs=0.01)

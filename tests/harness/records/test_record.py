@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from benchmarks.harness.records import ids
+from benchmarks.harness.records import recipe
 from benchmarks.harness.records import record as records
 from benchmarks.harness.records.record import Record
 from core.errors import UserError
@@ -145,7 +145,7 @@ def test_half_a_file_is_refused_with_its_name(tmp_path):
 
 
 def test_infinity_is_spelt_out_for_json():
-    assert ids.spell_infinity({"a": [math.inf, 1, {2: "x"}]}) == {"a": [".inf", 1, {"2": "x"}]}
+    assert recipe.spell_infinity({"a": [math.inf, 1, {2: "x"}]}) == {"a": [".inf", 1, {"2": "x"}]}
 
 
 def test_the_recipe_ignores_seed_and_folder_and_notices_numbers(composed):
@@ -153,7 +153,9 @@ def test_the_recipe_ignores_seed_and_folder_and_notices_numbers(composed):
     words = ("method=finetune", "data=folder", "data.root=x")
 
     def recipe(*more):
-        return ids.recipe(OmegaConf.to_container(composed(*words, *more), resolve=False), choices)
+        return recipe.recipe(
+            OmegaConf.to_container(composed(*words, *more), resolve=False), choices
+        )
 
     assert recipe("seed=3", "machine=gpu") == recipe()
     assert recipe("method.lr=0.1") != recipe()

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from benchmarks import report
 from benchmarks.harness.leaderboard.selection import Selection, read_tables
 from benchmarks.harness.records.record import Record
-from benchmarks.harness.report import curves, overview, scatter, thumbnails
+from benchmarks.harness.report import curves, overview, scatter, strip_files
 from benchmarks.harness.report.image_grid import image_grids
 from benchmarks.harness.report.page import render, spending
-from benchmarks.harness.report.sprites import Sprites, count
-from benchmarks.harness.report.thumbnails import Strips
+from benchmarks.harness.report.strip_data import Sprites, count
+from benchmarks.harness.report.strip_files import Strips
 from core.errors import UserError
 from tests.helpers import pages
 
@@ -113,7 +113,7 @@ def test_whatever_a_record_says_is_shown_as_text(tmp_path):
 def test_a_strip_is_looked_up_and_never_made_into_a_path(tmp_path):
     (tmp_path / "outside.webp").write_bytes(pages.strip(12, 0))
     run = pages.record("../../outside", "parafaces_a", 0, 0.01)
-    assert "/" not in thumbnails.scene(
+    assert "/" not in strip_files.scene(
         Record.from_json(run | {"data": "../../x", "source": "/etc"})
     )
     pages.write(tmp_path / "results", [run], pictures=False)
@@ -149,7 +149,7 @@ def test_real_pictures_are_shown_here_and_left_out_of_what_is_public(tmp_path):
     assert "image/webp" in shown
     assert "image/webp" not in public
     half = Record.from_json(run | {"data": "parafaces_a", "source": "ffhq256"})
-    assert thumbnails.place(folder, half).parts[-2:] == ("local", "tiles")
+    assert strip_files.place(folder, half).parts[-2:] == ("local", "tiles")
 
 
 def test_equal_strips_are_carried_once_and_a_page_carries_only_what_it_has_room_for(tmp_path):

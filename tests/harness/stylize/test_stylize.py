@@ -16,7 +16,7 @@ from benchmarks.harness.config.build import build
 from benchmarks.harness.config.compose import compose
 from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.io.contact_sheet import to_uint8
-from benchmarks.harness.records import ids
+from benchmarks.harness.records import recipe
 from benchmarks.harness.records import record as records
 from benchmarks.harness.stylize.find_run import find_run
 from benchmarks.harness.stylize.generator import InvertOnce
@@ -48,8 +48,8 @@ def recorded(cfg, **changes):
         **{"eval": "fewshot", "seed": 0, "recipe": "00000000", "overrides": [], "paper": ""},
         **{"metrics": {}, "tolerance": 0.25, "provenance": dict.fromkeys(PROVENANCE, "")},
         "cost": dict.fromkeys(records.Cost.model_fields, 0),
-        "config": ids.unaddressed(
-            ids.spell_infinity(
+        "config": recipe.unaddressed(
+            recipe.spell_infinity(
                 {
                     "method": OmegaConf.to_container(cfg.method, resolve=True),
                     "source": OmegaConf.to_container(cfg.source, resolve=True),

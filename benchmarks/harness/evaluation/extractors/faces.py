@@ -14,7 +14,7 @@ from torch import Tensor
 
 from benchmarks.harness.alignment import detectors
 from benchmarks.harness.evaluation.extractors import mobilefacenet
-from benchmarks.harness.evaluation.extractors.published import Published, fill, read
+from benchmarks.harness.evaluation.extractors.published_files import Published, fill, read
 from benchmarks.harness.io.contact_sheet import to_uint8
 from core import convert
 from core.errors import UserError

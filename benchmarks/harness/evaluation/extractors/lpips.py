@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from benchmarks.harness.evaluation.extractors import resize
-from benchmarks.harness.evaluation.extractors.published import Published, read
+from benchmarks.harness.evaluation.extractors.published_files import Published, read
 from benchmarks.harness.io.contact_sheet import to_uint8
 from core.networks.lpips import LPIPSNetwork, check_net
 

@@ -18,7 +18,7 @@ from timm.models.vision_transformer import checkpoint_filter_fn
 from torch import Tensor, nn
 
 from benchmarks.harness.evaluation.extractors import resize
-from benchmarks.harness.evaluation.extractors.published import Published, fill, read
+from benchmarks.harness.evaluation.extractors.published_files import Published, fill, read
 from benchmarks.harness.io.contact_sheet import to_uint8
 from core.errors import UserError
 

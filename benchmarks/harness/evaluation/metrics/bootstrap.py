@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from benchmarks.harness.evaluation.metrics.distances import Array, double
+from benchmarks.harness.evaluation.metrics.frechet_and_kernel import Array, double
 
 
 class Interval(NamedTuple):

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from benchmarks.harness.evaluation.gallery import Extractor, Gallery
 from benchmarks.harness.evaluation.measure import Measure
-from benchmarks.harness.evaluation.metrics import sets
+from benchmarks.harness.evaluation.metrics import set_metrics
 from benchmarks.harness.evaluation.metrics.bootstrap import bootstrap
-from benchmarks.harness.evaluation.metrics.distances import double, polynomial_mmd
+from benchmarks.harness.evaluation.metrics.frechet_and_kernel import double, polynomial_mmd
 
 AT_MOST = 2000  # pictures on either side that an interval is made from: its cost is their square
 
@@ -25,7 +25,7 @@ class Distribution:
 
     def features(self, gallery: Gallery) -> tuple[Tensor, Tensor]:
         """Features of the reals [N, F] and of the fakes [M, F]; in float64 unless they are many."""
-        return sets.in_float64(
+        return set_metrics.in_float64(
             *(gallery.features(s, self.extractors[0], "features") for s in ("reference", "fakes"))
         )
 
@@ -37,7 +37,7 @@ class FD(Distribution):
 
     def __call__(self, gallery: Gallery) -> Measure:
         real, fake = self.features(gallery)
-        value = float(sets.of(sets.FrechetDistance, real, fake).compute())
+        value = float(set_metrics.of(set_metrics.FrechetDistance, real, fake).compute())
         return Measure(value, self.better, len(fake), {"reference": len(real)})
 
 
@@ -75,14 +75,14 @@ class KID(Distribution):
     def __call__(self, gallery: Gallery) -> Measure:
         real, fake = self.features(gallery)
         options = {"subsets": self.subsets, "subset_size": self.subset_size, "seed": self.seed}
-        draws = sets.of(sets.KernelDistance, real, fake, **options).draws()
+        draws = set_metrics.of(set_metrics.KernelDistance, real, fake, **options).draws()
         details = {
             "std": float(draws.std()) if self.subsets > 1 else 0.0,
             "subsets": self.subsets,
             "subset_size": min(self.subset_size, len(real), len(fake)),
             "reference": len(real),
         }
-        if max(len(real), len(fake)) <= sets.MANY:  # the cost is the square of their number
+        if max(len(real), len(fake)) <= set_metrics.MANY:  # the cost is the square of their number
             details["all_samples"] = polynomial_mmd(real, fake)
             if gallery.has("sources"):
                 before = double(gallery.features("sources", self.extractors[0], "features"))
@@ -131,7 +131,11 @@ class CMMD(Distribution):
 
     def __call__(self, gallery: Gallery) -> Measure:
         real, fake = self.features(gallery)
-        value = float(sets.of(sets.GaussianKernelDistance, real, fake, sigma=self.sigma).compute())
+        value = float(
+            set_metrics.of(
+                set_metrics.GaussianKernelDistance, real, fake, sigma=self.sigma
+            ).compute()
+        )
         return Measure(value, self.better, len(fake), {"reference": len(real)})
 
 
@@ -140,7 +144,7 @@ class Manifold(Distribution):
 
     better = "higher"
     share: str
-    shares: type[sets.PrecisionRecall | sets.DensityCoverage]
+    shares: type[set_metrics.PrecisionRecall | set_metrics.DensityCoverage]
 
     def __init__(self, extractor: Extractor, *, k: int) -> None:
         super().__init__(extractor)
@@ -149,7 +153,9 @@ class Manifold(Distribution):
     def value(self, gallery: Gallery, part: str, real: Tensor, fake: Tensor) -> float:
         """The share; the gallery remembers all that come of the same counts."""
         key = (self.shares, self.extractors[0].name, self.k, part)
-        shares = gallery.once(key, lambda: sets.of(self.shares, real, fake, k=self.k).compute())
+        shares = gallery.once(
+            key, lambda: set_metrics.of(self.shares, real, fake, k=self.k).compute()
+        )
         return float(shares[self.share])
 
     def __call__(self, gallery: Gallery) -> Measure:
@@ -157,7 +163,7 @@ class Manifold(Distribution):
         details: dict[str, float] = {"k": self.k, "reference": len(real)}
         # What two halves of the reference would score: the ceiling, which is not 1 for few samples.
         half = len(real) // 2
-        if half > self.k and len(real) <= sets.MANY:
+        if half > self.k and len(real) <= set_metrics.MANY:
             details["real_against_real"] = self.value(gallery, "halves", real[:half], real[half:])
         value = self.value(gallery, "all", real, fake)
         return Measure(value, self.better, len(fake), details)
@@ -166,22 +172,22 @@ class Manifold(Distribution):
 class Precision(Manifold):
     """Share of fakes that lie among the reals (arXiv:1904.06991)."""
 
-    share, shares = "precision", sets.PrecisionRecall
+    share, shares = "precision", set_metrics.PrecisionRecall
 
 
 class Recall(Manifold):
     """Share of reals that lie among the fakes (arXiv:1904.06991)."""
 
-    share, shares = "recall", sets.PrecisionRecall
+    share, shares = "recall", set_metrics.PrecisionRecall
 
 
 class Density(Manifold):
     """Mean number of real balls around a fake, over k (arXiv:2002.09797); can exceed 1."""
 
-    share, shares = "density", sets.DensityCoverage
+    share, shares = "density", set_metrics.DensityCoverage
 
 
 class Coverage(Manifold):
     """Share of reals that have a fake in their ball (arXiv:2002.09797)."""
 
-    share, shares = "coverage", sets.DensityCoverage
+    share, shares = "coverage", set_metrics.DensityCoverage

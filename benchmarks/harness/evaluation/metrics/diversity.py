@@ -9,7 +9,7 @@ from torch import Tensor
 
 from benchmarks.harness.evaluation.gallery import Extractor, Gallery
 from benchmarks.harness.evaluation.measure import Measure, TooFew
-from benchmarks.harness.evaluation.metrics import perceptual, sets
+from benchmarks.harness.evaluation.metrics import perceptual, set_metrics
 from benchmarks.harness.evaluation.metrics.clusters import Clusters, intra_cluster
 
 COPIES = 0.01  # share of held-out pictures that are nearer to a shot than what counts as a copy
@@ -33,7 +33,7 @@ class IntraCluster:
         shots = gallery.features("shots", self.extractors[0], "maps")
         fakes = gallery.features("fakes", self.extractors[0], "maps", self.samples)
         options = {"cap": self.cap, "seed": self.seed}
-        return sets.of(sets.IntraClusterDistance, shots, fakes, **options).clusters()
+        return set_metrics.of(set_metrics.IntraClusterDistance, shots, fakes, **options).clusters()
 
     def __call__(self, gallery: Gallery) -> Measure:
         clusters = self.clusters(gallery)
@@ -51,7 +51,9 @@ class IntraClusterMaps(IntraCluster):
         def among(members: Tensor) -> Tensor:
             return perceptual.among(gallery, extractor, "fakes", members)
 
-        return intra_cluster(to_shots, among, self.cap, sets.shuffled(len(to_shots), self.seed))
+        return intra_cluster(
+            to_shots, among, self.cap, set_metrics.shuffled(len(to_shots), self.seed)
+        )
 
 
 class PerceptualMetric:
@@ -83,7 +85,7 @@ class NearestShot(PerceptualMetric):
         """Distance [n] of every picture of a stream to its nearest shot."""
         shots = gallery.features("shots", self.extractors[0], "maps")
         maps = gallery.features(stream, self.extractors[0], "maps", self.samples)
-        return sets.to_shots(maps, shots).amin(1).double()
+        return set_metrics.to_shots(maps, shots).amin(1).double()
 
     def __call__(self, gallery: Gallery) -> Measure:
         fakes = self.nearest(gallery, "fakes")
@@ -177,7 +179,7 @@ class AuthPct:
     def percentage(self, gallery: Gallery, stream: str) -> float:
         extractor = self.extractors[0]
         shots, rows = (gallery.features(s, extractor, "features") for s in ("shots", stream))
-        return 100 * float(sets.of(sets.Authenticity, shots, rows).compute())
+        return 100 * float(set_metrics.of(set_metrics.Authenticity, shots, rows).compute())
 
     def __call__(self, gallery: Gallery) -> Measure:
         shots, fakes = (

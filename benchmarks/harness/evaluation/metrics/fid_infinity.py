@@ -11,8 +11,8 @@ import torch
 
 from benchmarks.harness.evaluation.gallery import Extractor, Gallery
 from benchmarks.harness.evaluation.measure import Measure, TooFew
-from benchmarks.harness.evaluation.metrics.distances import Normal
 from benchmarks.harness.evaluation.metrics.distribution import Distribution
+from benchmarks.harness.evaluation.metrics.frechet_and_kernel import Normal
 
 
 def intercept(sizes: list[int], values: list[float]) -> tuple[float, float]:

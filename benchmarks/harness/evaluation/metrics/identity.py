@@ -9,7 +9,7 @@ from torch import Tensor
 
 from benchmarks.harness.evaluation.gallery import Extractor, Gallery
 from benchmarks.harness.evaluation.measure import Measure
-from benchmarks.harness.evaluation.metrics import sets
+from benchmarks.harness.evaluation.metrics import set_metrics
 
 
 class IdentityMetric:
@@ -21,10 +21,10 @@ class IdentityMetric:
     def __init__(self, extractor: Extractor) -> None:
         self.extractors = (extractor,)
 
-    def pairs(self, gallery: Gallery, shown: str, people: str) -> sets.IdentitySimilarity:
+    def pairs(self, gallery: Gallery, shown: str, people: str) -> set_metrics.IdentitySimilarity:
         """The identities of a stream against those of the people that it should show."""
         fake, real = (gallery.features(s, self.extractors[0], "identity") for s in (shown, people))
-        return sets.of(sets.IdentitySimilarity, real, fake)
+        return set_metrics.of(set_metrics.IdentitySimilarity, real, fake)
 
     def detected(self, gallery: Gallery, stream: str) -> Tensor:
         """Whether there is a face [N]."""
@@ -107,7 +107,9 @@ class Recognition(IdentityMetric):
             "photo": float(self.recognised(gallery, "photos").mean()),
             "chance": 1 / len(hits),
             "cosine": float(pairs.compute()),
-            "floor": float(sets.of(sets.IdentitySimilarity, others, stylised).compute()),
+            "floor": float(
+                set_metrics.of(set_metrics.IdentitySimilarity, others, stylised).compute()
+            ),
             "found_stylised": float(self.detected(gallery, "stylised").double().mean()),
             "found_truth": float(self.detected(gallery, "translated").double().mean()),
         }

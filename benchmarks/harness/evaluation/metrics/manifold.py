@@ -16,7 +16,7 @@ from torch import Tensor
 
 from benchmarks.harness.evaluation.measure import TooFew
 from benchmarks.harness.evaluation.metrics import neighbours
-from benchmarks.harness.evaluation.metrics.distances import Array, features, pair
+from benchmarks.harness.evaluation.metrics.frechet_and_kernel import Array, features, pair
 from benchmarks.harness.evaluation.metrics.neighbours import Cloud
 
 

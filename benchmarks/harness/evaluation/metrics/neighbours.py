@@ -15,7 +15,7 @@ import math
 import torch
 from torch import Tensor
 
-from benchmarks.harness.evaluation.metrics.distances import CACHED
+from benchmarks.harness.evaluation.metrics.frechet_and_kernel import CACHED
 
 BLOCK = 2048  # rows on either side of a block of distances: it stays in the cache
 PAIRS = 128  # pairs whose difference is held at once: more would leave the cache

@@ -6,7 +6,13 @@ import torch
 from PIL import Image
 
 from benchmarks import verify as command
-from benchmarks.harness.evaluation.verification import auc, extract, paired, same_person_auc, verify
+from benchmarks.harness.evaluation.face_verification import (
+    auc,
+    extract,
+    paired,
+    same_person_auc,
+    verify,
+)
 from core.errors import UserError
 
 

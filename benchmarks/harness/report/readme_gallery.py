@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.harness.records.record import Record
-from benchmarks.harness.report.thumbnails import LATENTS, PHOTOS, SIDE, SOURCE, TRUTH, Strips
+from benchmarks.harness.report.strip_files import LATENTS, PHOTOS, SIDE, SOURCE, TRUTH, Strips
 from core import atomic
 from core.errors import UserError
 

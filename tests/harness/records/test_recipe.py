@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from benchmarks.harness.config import targets
-from benchmarks.harness.records import ids, protocol
+from benchmarks.harness.records import protocol, recipe
 from benchmarks.harness.records.record import Record
 from core.errors import UserError
 from core.paths import ROOT
@@ -33,20 +33,20 @@ def test_a_class_that_moves_renames_no_run_and_one_that_changes_does(composed, m
     cfg = composed(f"method={method}", "data=parafaces_clay")
     choices = {"method": method, "data": "parafaces_clay", "source": "tiny", "eval": "smoke"}
     config = OmegaConf.to_container(cfg, resolve=False)
-    before = ids.recipe(config, choices)
-    assert ids.recipe(moved(config, "some.other.place"), choices) == before
+    before = recipe.recipe(config, choices)
+    assert recipe.recipe(moved(config, "some.other.place"), choices) == before
     config["method"]["_target_"] += "Released"
-    assert ids.recipe(config, choices) != before
+    assert recipe.recipe(config, choices) != before
     config = OmegaConf.to_container(cfg, resolve=False)
     config["method"]["images"] += 1
-    assert ids.recipe(config, choices) != before
+    assert recipe.recipe(config, choices) != before
 
 
 def test_what_a_record_holds_is_the_same_wherever_its_classes_lie(composed):
     cfg = composed("method=cdc", "data=parafaces_clay")
     plain = OmegaConf.to_container(cfg, resolve=True)
-    assert ids.unaddressed(plain) == ids.unaddressed(moved(plain, "a.b"))
-    assert targets.addressed(ids.unaddressed(plain)) == plain
+    assert recipe.unaddressed(plain) == recipe.unaddressed(moved(plain, "a.b"))
+    assert targets.addressed(recipe.unaddressed(plain)) == plain
 
 
 @pytest.mark.parametrize("name", ["system", "os.system", "core.source.load", 5, None])
@@ -65,7 +65,7 @@ def test_every_name_in_the_yamls_means_one_class():
 @pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
 def test_a_committed_record_holds_no_address_and_its_own_protocol(path):
     record = Record.read(path).to_json()
-    assert record["config"] == ids.unaddressed(record["config"])
+    assert record["config"] == recipe.unaddressed(record["config"])
     assert record["protocol"] == protocol.summary(record["config"], record["provenance"])
 
 

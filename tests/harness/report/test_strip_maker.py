@@ -16,17 +16,17 @@ from benchmarks.harness.config import recorded
 from benchmarks.harness.config.build import build
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.io.contact_sheet import to_uint8
-from benchmarks.harness.records import ids
+from benchmarks.harness.records import recipe
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.records.run_id import RECORD, WEIGHTS
-from benchmarks.harness.report import image_grid, thumbnails
-from benchmarks.harness.report import tiles as strips
+from benchmarks.harness.report import image_grid, strip_files
+from benchmarks.harness.report import strip_maker as strips
 from benchmarks.harness.training import seeds
 from core import weights
 from core.paths import ROOT
 from tests.helpers import pages
 
-SIDE = thumbnails.SIDE
+SIDE = strip_files.SIDE
 
 
 def name(record):
@@ -34,7 +34,7 @@ def name(record):
 
 
 def scene_of(record):
-    return thumbnails.scene(Record.from_json(record))
+    return strip_files.scene(Record.from_json(record))
 
 
 def left(results, record, networks):
@@ -61,7 +61,7 @@ def finished(composed, tmp_path):
         with torch.no_grad():
             for parameter in adapter.eval_generator().parameters():
                 parameter += 0.05 * torch.randn_like(parameter)
-        plain = ids.unaddressed(ids.spell_infinity(OmegaConf.to_container(cfg, resolve=True)))
+        plain = recipe.unaddressed(recipe.spell_infinity(OmegaConf.to_container(cfg, resolve=True)))
         record = pages.record(method, data, 0, 0.1, source=source, config=plain) | changed
         record["provenance"] |= {
             "weights_sha256": given.sha256, "shots_sha256": domain.shots_sha256,
@@ -91,9 +91,9 @@ def test_a_strip_shows_what_the_weights_make_of_the_latents_that_are_judged(fini
     generator = torch.Generator().manual_seed(judged["seed"])
     z = torch.randn(judged["samples"], adapter.source.g.z_dim, generator=generator)
     with torch.no_grad():
-        expected = to_uint8(adapter.eval().sample(z[: thumbnails.LATENTS]))
-    assert near(shown[: thumbnails.LATENTS], expected) < 12
-    assert near(shown[: thumbnails.LATENTS], expected[::-1]) > 1.5 * near(shown, expected)
+        expected = to_uint8(adapter.eval().sample(z[: strip_files.LATENTS]))
+    assert near(shown[: strip_files.LATENTS], expected) < 12
+    assert near(shown[: strip_files.LATENTS], expected[::-1]) > 1.5 * near(shown, expected)
 
 
 def test_a_scene_holds_shots_and_truth_and_is_shared(finished, tmp_path):
@@ -121,10 +121,10 @@ def test_a_trained_source_gives_its_own_strip_the_stylised_people_and_the_truth(
     _, record, _ = finished(source="parafaces64")
     tiles.main(["--folder", str(tmp_path)])
     scene = tmp_path / "tiles" / scene_of(record)
-    both = thumbnails.LATENTS + thumbnails.PHOTOS
+    both = strip_files.LATENTS + strip_files.PHOTOS
     assert len(pixels(tmp_path / "tiles" / f"{name(record)}.webp")) == both
     assert len(pixels(f"{scene}--source.webp")) == both
-    assert len(pixels(f"{scene}--truth.webp")) == thumbnails.PHOTOS
+    assert len(pixels(f"{scene}--truth.webp")) == strip_files.PHOTOS
 
 
 def test_a_swapped_row_is_shown_with_its_layers_swapped(finished, tmp_path):
@@ -141,7 +141,7 @@ def test_a_swapped_row_is_shown_with_its_layers_swapped(finished, tmp_path):
     generator = torch.Generator().manual_seed(judged["seed"])
     z = torch.randn(judged["samples"], adapter.source.g.z_dim, generator=generator)
     with torch.no_grad():
-        expected = to_uint8(networks["g_ema"].eval()(z[: thumbnails.LATENTS]))
+        expected = to_uint8(networks["g_ema"].eval()(z[: strip_files.LATENTS]))
     assert near(shown, expected) < near(before, expected)
     assert image_grid.level(Record.from_json(row)) == "16 px"
     assert Record.from_json(row).data_label == whole["data"]
@@ -151,7 +151,7 @@ def test_every_committed_strip_belongs_to_a_committed_record():
     results = ROOT / "results"
     known = [Record.read(path) for path in (results / "runs").glob("*.json")]
     names = {record.name for record in known}
-    scenes = tuple(f"{thumbnails.scene(record)}--" for record in known)
+    scenes = tuple(f"{strip_files.scene(record)}--" for record in known)
     for path in (results / "tiles").glob("*"):
         assert path.stem in names or path.stem.startswith(scenes), f"git rm {path}"
         assert path.stat().st_size < 25_000
@@ -207,8 +207,8 @@ def test_a_run_whose_pictures_lie_elsewhere_now_is_left_out_in_one_sentence(
     folder, record, _ = finished()
     moved = copy.deepcopy(record)
     gone = composed("data=metfaces", f"data.root={tmp_path / 'gone'}", "source=tiny")
-    plain = ids.spell_infinity(OmegaConf.to_container(gone.data, resolve=True))
-    moved["config"]["data"] = ids.unaddressed(plain)
+    plain = recipe.spell_infinity(OmegaConf.to_container(gone.data, resolve=True))
+    moved["config"]["data"] = recipe.unaddressed(plain)
     (folder / RECORD).write_text(json.dumps(moved), encoding="utf-8")
     assert tiles.main(["--folder", str(tmp_path)]) == 1
     said = capsys.readouterr().err

@@ -14,9 +14,9 @@ from markupsafe import Markup
 
 from benchmarks.harness.leaderboard import escapes
 from benchmarks.harness.leaderboard.comparison import MethodComparison
-from benchmarks.harness.leaderboard.formats import ARROWS
 from benchmarks.harness.leaderboard.layout import Grid
-from benchmarks.harness.leaderboard.published import PublishedNumber, by_protocol
+from benchmarks.harness.leaderboard.metric_formats import ARROWS
+from benchmarks.harness.leaderboard.published_numbers import PublishedNumber, by_protocol
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.harness.report import gallery, thumbnails
-from benchmarks.harness.report.gallery import GAP, GROUP_GAP, LABEL, STYLES, TILE
+from benchmarks.harness.report import readme_gallery, strip_files
+from benchmarks.harness.report.readme_gallery import GAP, GROUP_GAP, LABEL, STYLES, TILE
 from core.errors import UserError
 from core.paths import ROOT
 
@@ -19,7 +19,7 @@ RED = {"photo": 0, "good": 50, "weak": 100, "truth": 150, "another seed": 200}
 
 def coloured(tiles):
     """A strip of plain tiles [N, 3] without loss."""
-    side = thumbnails.SIDE
+    side = strip_files.SIDE
     out = io.BytesIO()
     row = np.asarray(tiles, np.uint8)[None].repeat(side, 0).repeat(side, 1)
     Image.fromarray(row).save(out, "WEBP", lossless=True)
@@ -36,7 +36,7 @@ def record(method, style, seed):
     path = next((RESULTS / "runs").glob("freezesg--parafaces_webtoon--parafaces64--*--s0.json"))
     sound = json.loads(path.read_text())
     sound |= {"method": method, "data": f"parafaces_{style}", "seed": seed}
-    sound["metrics"] = {gallery.METRIC: {"value": KID[method], "better": "lower", "n": 9}}
+    sound["metrics"] = {readme_gallery.METRIC: {"value": KID[method], "better": "lower", "n": 9}}
     return sound
 
 
@@ -60,15 +60,15 @@ def folder(tmp_path):
 
 
 def test_rows_are_photographs_methods_by_distance_and_truth(folder):
-    assert [row.label for row in gallery.rows(folder)] == ["photo", "good", "weak", "truth"]
+    assert [row.label for row in readme_gallery.rows(folder)] == ["photo", "good", "weak", "truth"]
 
 
 def test_every_tile_stands_where_its_row_and_column_say(folder):
-    rows = gallery.rows(folder)
-    sheet = np.asarray(gallery.draw(rows))
+    rows = readme_gallery.rows(folder)
+    sheet = np.asarray(readme_gallery.draw(rows))
     down = [TILE // 2 + i * (TILE + GAP) for i in range(len(rows))]
     down = [y + GROUP_GAP * ((i > 0) + (i == len(rows) - 1)) for i, y in enumerate(down)]
-    top = 2 * gallery.MARGIN + gallery.FONT_SIZE
+    top = 2 * readme_gallery.MARGIN + readme_gallery.FONT_SIZE
     for row, y in zip(rows, down, strict=True):
         for column, style in enumerate(STYLES):
             for person in range(4):
@@ -81,25 +81,25 @@ def test_a_missing_strip_is_named(folder):
     path = folder / "tiles" / "good--parafaces_sketch--parafaces64--0--s0.webp"
     path.unlink()
     with pytest.raises(UserError, match=path.stem):
-        gallery.rows(folder)
+        readme_gallery.rows(folder)
 
 
 def test_the_truth_of_a_style_must_be_one(folder):
     path = next((folder / "tiles").glob("parafaces_sketch--*--truth.webp"))
     path.rename(path.with_name("parafaces_sketch--parafaces64--1--truth.webp"))
-    gallery.rows(folder)
+    readme_gallery.rows(folder)
     path.write_bytes(b"")
     with pytest.raises(UserError, match="2 strips of sketch, truth"):
-        gallery.rows(folder)
+        readme_gallery.rows(folder)
 
 
 def test_a_folder_without_records_is_refused(tmp_path):
     with pytest.raises(UserError, match="no method"):
-        gallery.rows(tmp_path)
+        readme_gallery.rows(tmp_path)
 
 
 def test_the_committed_picture_is_made_of_the_committed_records(tmp_path):
-    gallery.write(tmp_path / "gallery.jpg", RESULTS)
+    readme_gallery.write(tmp_path / "gallery.jpg", RESULTS)
     own, ours = (
         np.asarray(Image.open(path), dtype=float)
         for path in (tmp_path / "gallery.jpg", RESULTS / "readme" / "gallery.jpg")

@@ -16,7 +16,7 @@ from benchmarks.harness.evaluation.metrics import (
     moments,
     polynomial_mmd,
     precision_recall,
-    sets,
+    set_metrics,
 )
 from benchmarks.harness.evaluation.metrics.manifold import squared_distances
 
@@ -27,14 +27,14 @@ FAKE = torch.randn(60, 8, generator=GENERATOR) * 1.2 + 0.3
 
 def metrics(**kwargs):
     return {
-        "frechet": sets.FrechetDistance(**kwargs),
-        "kernel": sets.KernelDistance(subsets=1, subset_size=100, seed=0, **kwargs),
-        "gaussian": sets.GaussianKernelDistance(sigma=3.0, **kwargs),
-        "precision_recall": sets.PrecisionRecall(k=3, **kwargs),
-        "density_coverage": sets.DensityCoverage(k=5, **kwargs),
-        "authenticity": sets.Authenticity(**kwargs),
-        "intra": sets.IntraClusterDistance(cap=10, seed=0, **kwargs),
-        "identity": sets.IdentitySimilarity(**kwargs),
+        "frechet": set_metrics.FrechetDistance(**kwargs),
+        "kernel": set_metrics.KernelDistance(subsets=1, subset_size=100, seed=0, **kwargs),
+        "gaussian": set_metrics.GaussianKernelDistance(sigma=3.0, **kwargs),
+        "precision_recall": set_metrics.PrecisionRecall(k=3, **kwargs),
+        "density_coverage": set_metrics.DensityCoverage(k=5, **kwargs),
+        "authenticity": set_metrics.Authenticity(**kwargs),
+        "intra": set_metrics.IntraClusterDistance(cap=10, seed=0, **kwargs),
+        "identity": set_metrics.IdentitySimilarity(**kwargs),
     }
 
 
@@ -95,7 +95,7 @@ def test_better_is_lower_for_distances_and_higher_for_shares():
 def test_a_kernel_distance_depends_on_its_seed_and_not_on_the_global_generator():
     def distance(seed, ambient):
         torch.manual_seed(ambient)
-        metric = sets.KernelDistance(subsets=4, subset_size=20, seed=seed)
+        metric = set_metrics.KernelDistance(subsets=4, subset_size=20, seed=seed)
         update(metric, REAL, FAKE)
         return float(metric.compute()), metric.draws()
 
@@ -107,8 +107,8 @@ def test_a_kernel_distance_depends_on_its_seed_and_not_on_the_global_generator()
 
 
 def test_many_rows_stay_as_they_came(monkeypatch):
-    monkeypatch.setattr(sets, "MANY", 50)
-    metric = sets.of(sets.FrechetDistance, REAL, FAKE)
+    monkeypatch.setattr(set_metrics, "MANY", 50)
+    metric = set_metrics.of(set_metrics.FrechetDistance, REAL, FAKE)
     assert metric.sets()[0].dtype == torch.float32
     assert metric.rows(real=True).data_ptr() == REAL.data_ptr()  # nor is a single batch copied
     assert float(metric.compute()) == pytest.approx(expected()["frechet"], rel=1e-6)
@@ -116,10 +116,10 @@ def test_many_rows_stay_as_they_came(monkeypatch):
 
 def test_identities_are_compared_in_pairs():
     people = torch.eye(4)
-    metric = sets.of(sets.IdentitySimilarity, people, people[[0, 1, 3, 2]])
+    metric = set_metrics.of(set_metrics.IdentitySimilarity, people, people[[0, 1, 3, 2]])
     assert metric.cosines().tolist() == [1, 1, 0, 0]
     assert metric.recognised().tolist() == [True, True, False, False]
-    odd = sets.of(sets.IdentitySimilarity, people, people[:3])
+    odd = set_metrics.of(set_metrics.IdentitySimilarity, people, people[:3])
     with pytest.raises(ValueError, match="as many reals as fakes, not 4 and 3"):
         odd.compute()
 
@@ -133,7 +133,9 @@ def gathered(rank, address):
         update(metric, REAL[part], FAKE[part])
         assert plain(metric.compute()) == pytest.approx(expected()[name], rel=1e-12), name
         assert sum(map(len, metric.real)) == part.stop - part.start  # its own again afterwards
-    own = sets.of(sets.FrechetDistance, REAL[part], FAKE[part])  # as a gallery is measured
+    own = set_metrics.of(
+        set_metrics.FrechetDistance, REAL[part], FAKE[part]
+    )  # as a gallery is measured
     alone = frechet_distance(*moments(REAL[part].double()), *moments(FAKE[part].double()))
     assert float(own.compute()) == pytest.approx(alone, rel=1e-12)
     dist.destroy_process_group()
@@ -149,7 +151,10 @@ class Logs(L.LightningModule):
 
     def __init__(self):
         super().__init__()
-        self.distance, self.shares = sets.FrechetDistance(), sets.PrecisionRecall(k=3)
+        self.distance, self.shares = (
+            set_metrics.FrechetDistance(),
+            set_metrics.PrecisionRecall(k=3),
+        )
 
     def validation_step(self, batch):
         (real, fake) = batch

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from benchmarks.harness.report.thumbnails import Strips
+from benchmarks.harness.report.strip_files import Strips
 from core import hashing
 
 ROOM = 7_000_000

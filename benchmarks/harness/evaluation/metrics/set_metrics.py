@@ -17,7 +17,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from benchmarks.harness.evaluation.metrics.clusters import Clusters, intra_cluster
-from benchmarks.harness.evaluation.metrics.distances import (
+from benchmarks.harness.evaluation.metrics.frechet_and_kernel import (
     double,
     frechet_distance,
     gaussian_mmd,

@@ -21,8 +21,8 @@ from benchmarks.harness.evaluation.streams import first_of
 from benchmarks.harness.io.contact_sheet import to_uint8
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.records.run_id import RECORD, WEIGHTS
-from benchmarks.harness.report import thumbnails
-from benchmarks.harness.report.thumbnails import LATENTS, PHOTOS, SHOTS, SIDE, SOURCE, TRUTH
+from benchmarks.harness.report import strip_files
+from benchmarks.harness.report.strip_files import LATENTS, PHOTOS, SHOTS, SIDE, SOURCE, TRUTH
 from benchmarks.harness.training import seeds
 from core import atomic
 from core.errors import UserError
@@ -55,7 +55,7 @@ class StripMaker:
 
     def path(self, record: Record, name: str) -> Path:
         """Where a strip of a run belongs."""
-        return thumbnails.place(self.to, record) / f"{name}.webp"
+        return strip_files.place(self.to, record) / f"{name}.webp"
 
     def make(self, record: Record) -> int:
         """Write the strip of a run, and its scene's where they are missing; bytes of the strip.
@@ -64,7 +64,7 @@ class StripMaker:
             UserError: this version cannot build the run, or a strip cannot be written.
         """
         cfg = configuration(record.to_json())
-        key = thumbnails.scene(record)
+        key = strip_files.scene(record)
         scene = self.scenes.setdefault(key, Scene(cfg))
         with rebuilding("it"):
             adapter = self.load_adapter(cfg, record, scene)

@@ -1,7 +1,7 @@
 import torch
 
 from core.networks.generator import Mapping
-from core.networks.style_mixing import crossed, mixed_ws
+from core.networks.mixing_regularisation import crossed, mixed_ws
 
 
 def test_rows_below_the_crossover_are_the_first_latents():
