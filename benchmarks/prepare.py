@@ -28,7 +28,7 @@ def composed(words: list[str]) -> DictConfig:
         UserError: a word is none, its value is of another kind than usual, or there is nothing to
             prepare.
     """
-    from benchmarks.harness.data.preparation.preparation import UNKNOWN, known
+    from benchmarks.harness.data.preparation.preparation import UNKNOWN, counting_options
 
     own = {}
     others = []
@@ -45,7 +45,7 @@ def composed(words: list[str]) -> DictConfig:
     cfg = compose(others, "prepare").cfg
     if "style" in cfg.data:
         raise UserError("ParaFaces are drawn, not obtained: there is nothing to prepare.")
-    data = OmegaConf.create(known(cfg.data) | {"_target_": cfg.data["_target_"]})
+    data = OmegaConf.create(counting_options(cfg.data) | {"_target_": cfg.data["_target_"]})
     signatures.check(resolved(data), "data")
     for key in ("resolution", "held_out"):
         signatures.check_value(cfg[key], int, key)

@@ -52,7 +52,7 @@ def on_cpu(options: argparse.Namespace, console: Any) -> dict[str, Any]:
     from benchmarks.harness.speed import cpu
 
     cases = CASES if options.all_cases else options.cases
-    measurement = cpu.Measurement(options.threads, options.repeats)
+    measurement = cpu.SpeedComparison(options.threads, options.repeats)
     for size in options.sizes:
         for case in cases:
             with console.status(f"{case} at {size} px"):

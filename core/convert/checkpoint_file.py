@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from core.convert.foreign_names import NAMES, Storage, storage_of
 from core.convert.format import CheckpointError
-from core.convert.restricted_unpickler import Limits, Reader, unpickle
+from core.convert.restricted_unpickler import CountedReader, Limits, unpickle
 from core.convert.tensor_reader import TensorReader
 
 MAGIC = 0x1950A86A20F9469CFC6C  # torch/serialization.py: first pickle of files before the zip
@@ -72,7 +72,7 @@ def _read(file: BinaryIO, size: int, limits: Limits) -> tuple[str, Any]:
             raise CheckpointError(f"it {what}")
     if start.startswith(ZIP):
         return "torch zip", _TorchZip(file, size, limits).tree()
-    reader = Reader(file, size, limits)
+    reader = CountedReader(file, size, limits)
     payload = {"torch.storage._load_from_bytes": partial(_payload, limits)}
     tree = unpickle(reader, NAMES | payload)
     if isinstance(tree, int) and tree == MAGIC:
@@ -85,7 +85,7 @@ def _payload(limits: Limits, raw: bytes) -> Storage:
 
     Its names lack this one, so that files in files in files are not a way to the end of the stack.
     """
-    reader = Reader(io.BytesIO(raw), len(raw), limits)
+    reader = CountedReader(io.BytesIO(raw), len(raw), limits)
     if unpickle(reader, {}) != MAGIC:
         raise CheckpointError("a storage does not begin as torch's files do")
     storage = _legacy(reader)
@@ -94,7 +94,7 @@ def _payload(limits: Limits, raw: bytes) -> Storage:
     return storage
 
 
-def _legacy(reader: Reader) -> Any:
+def _legacy(reader: CountedReader) -> Any:
     if unpickle(reader, {}) != PROTOCOL:
         raise CheckpointError("it has an unknown protocol of torch's older files")
     system = unpickle(reader, {})
@@ -134,7 +134,7 @@ class _TorchZip:
         if order in self.archive.NameToInfo and self.member("byteorder", 16).strip() != b"little":
             raise CheckpointError("it was written on a machine with another order of bytes")
         raw = self.member("data.pkl", self.size)
-        return unpickle(Reader(io.BytesIO(raw), len(raw), self.limits), NAMES, self.storage)
+        return unpickle(CountedReader(io.BytesIO(raw), len(raw), self.limits), NAMES, self.storage)
 
     def storage(self, identity: Any) -> Storage:
         """The storage of a persistent identity."""

@@ -76,7 +76,7 @@ class Limits:
             raise CheckpointError("its tensors are more than the file can hold")
 
 
-class Reader:
+class CountedReader:
     """A file as the unpickler may read it: counted, and nothing is made for bytes that it lacks."""
 
     def __init__(self, file: BinaryIO, size: int, limits: Limits) -> None:
@@ -162,7 +162,7 @@ class RestrictedUnpickler(pickle._Unpickler):
     dispatch[pickle.FROZENSET[0]] = pickle._Unpickler.dispatch[pickle.LIST[0]]
 
     def __init__(
-        self, reader: Reader, names: Mapping[str, Any], persistent: Callable[[Any], Any]
+        self, reader: CountedReader, names: Mapping[str, Any], persistent: Callable[[Any], Any]
     ) -> None:
         super().__init__(reader, encoding="latin1")  # of Python 2's text
         self.names, self.persistent = names, persistent
@@ -203,7 +203,7 @@ class RestrictedUnpickler(pickle._Unpickler):
 
 
 def unpickle(
-    reader: Reader,
+    reader: CountedReader,
     names: Mapping[str, Any],
     persistent: Callable[[Any], Any] = no_persistent,
 ) -> Any:

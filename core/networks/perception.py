@@ -1,4 +1,4 @@
-"""A small network that knows faces of the embedded world: features, landmarks, identity, distance.
+"""A small network that knows faces of ParaFaces: features, landmarks, identity, distance.
 
 One trunk with four heads. Two trained networks are shipped and differ in architecture and seed:
 ``measure`` is what metrics read, ``guide`` is what losses may use. A network that was trained

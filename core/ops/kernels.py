@@ -34,7 +34,7 @@ def dense(x: Tensor) -> Tensor:
     return x if channels_last(x) else x.contiguous()
 
 
-def alike(x: Tensor, like: Tensor) -> Tensor:
+def layout_as(x: Tensor, like: Tensor) -> Tensor:
     """The tensor in the memory order of ``like``."""
     return (
         x.contiguous(memory_format=torch.channels_last) if channels_last(like) else x.contiguous()
@@ -246,8 +246,8 @@ def bias_act(
     """Order 0, 1 (with dy) or 2 (with dy and ddx) of the same order in memory as x."""
     x = dense(x)
     order = (dy is not None) + (ddx is not None)
-    dy = x if dy is None else alike(dy, x)
-    ddx = x if ddx is None else alike(ddx, x)
+    dy = x if dy is None else layout_as(dy, x)
+    ddx = x if ddx is None else layout_as(ddx, x)
     out = torch.empty_like(x)
     dim %= x.ndim
     inner = 1 if channels_last(x) and dim == 1 else x[(0,) * (dim + 1)].numel()
@@ -289,7 +289,7 @@ def epilogue_grad(
     kept = torch.float64 if x.dtype == torch.float64 else torch.float32
     dx, sums = torch.empty_like(x), torch.empty(3, parts, n, channels, dtype=kept, device=x.device)
     _epilogue_grad_kernel[(n * triton.cdiv(channels, block_c), parts)](
-        alike(dy, x), x, y, scale, x if noise is None else noise, dx, sums, n, channels, area,
+        layout_as(dy, x), x, y, scale, x if noise is None else noise, dx, sums, n, channels, area,
         slope, gain, clamp, maps(noise), last, clamp >= 0, computed_in(x), rounds, block_c, block_a,
     )  # fmt: skip
     return dx, sums.sum(1)

@@ -1,4 +1,4 @@
-"""What is trained once and shipped: perception networks of ParaFaces, and how well they see.
+"""What is made once and shipped: perception networks of ParaFaces, encoders, codes, stage II.
 
 The files lie in ``core/assets``; the commands that make them are the only ones that write there.
 """

@@ -51,13 +51,13 @@ def cause(error: BaseException) -> BaseException:
 def unknown_option(key: str) -> str:
     """The sentence on an option that does not exist, with the likely one."""
     group, dot, _ = key.partition(".")
-    near = difflib.get_close_matches(key, known(), n=1)
+    near = difflib.get_close_matches(key, all_options(), n=1)
     others = f"; see --cfg job for those of {group}." if dot else "; see --cfg job for all."
     hint = f"; did you mean {near[0]}?" if near else others
     return f"There is no option {key!r}{hint}"
 
 
-def known() -> list[str]:
+def all_options() -> list[str]:
     """Every option of the default configuration and of all methods and data sets, dotted."""
     files = {group: [CONF / group / f"{name}.yaml" for name in choices_of(group)]
              for group in GROUPS}  # fmt: skip

@@ -23,7 +23,7 @@ REACHING = (*EXCHANGED, "tuned")
 SELF = "_self_"
 
 
-class Grid:
+class CompositionGrid:
     """Composes configurations as :func:`compose` does."""
 
     def __init__(self) -> None:

@@ -71,7 +71,7 @@ def of_domain(name: str, *, limited: bool) -> Make:
     return make
 
 
-def known(name: str) -> Callable[[Gallery], bool]:
+def domain_has(name: str) -> Callable[[Gallery], bool]:
     """Whether the domain gives anything of this name: absence is an empty sequence."""
 
     def has(gallery: Gallery) -> bool:
@@ -91,7 +91,7 @@ def several(gallery: Gallery) -> bool:
 
 
 def photographed(gallery: Gallery) -> bool:
-    return gallery.photos > 0 and known("photos")(gallery)
+    return gallery.photos > 0 and domain_has("photos")(gallery)
 
 
 def first_of(batches: Iterable[Tensor], limit: int) -> Iterator[Tensor]:
@@ -142,15 +142,17 @@ NEEDS: dict[str, Fact] = {
     ),
     "translated": Stream(
         "nobody knows how the held-out people look in this domain",
-        lambda gallery: gallery.photos > 0 and known("translations")(gallery),
+        lambda gallery: gallery.photos > 0 and domain_has("translations")(gallery),
         of_domain("translations", limited=True),
         PHOTOS,
     ),
     "landmark_pairs": Fact(
-        "the true geometric map from photos to this domain is not known", known("landmark_pairs")
+        "the true geometric map from photos to this domain is not known",
+        domain_has("landmark_pairs"),
     ),
     "translation_landmarks": Fact(
-        "the true landmarks of the held-out people are not known", known("translation_landmarks")
+        "the true landmarks of the held-out people are not known",
+        domain_has("translation_landmarks"),
     ),
 }
 STREAMS = {name: need for name, need in NEEDS.items() if isinstance(need, Stream)}

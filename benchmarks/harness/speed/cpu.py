@@ -22,7 +22,7 @@ FULL_PRECISION_ONLY = ("R1", "path length")
 Timing = dict[str, Any]
 
 
-class Measurement:
+class SpeedComparison:
     """Ours and the twin's speed in several cases.
 
     Args:

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.harness.config import validation
 from benchmarks.harness.config.cli import mendable
 from benchmarks.harness.config.compose import Composition
-from benchmarks.harness.config.grid import Grid, unfit
+from benchmarks.harness.config.grid import CompositionGrid, unfit
 from benchmarks.harness.config.sweep_words import SweepWord, parse
 from core.errors import UserError
 
@@ -71,7 +71,7 @@ def plan(words: Sequence[str]) -> Plan:
     Raises:
         UserError: where nothing is left, or a word is not for a sweep.
     """
-    planned, grid = Plan(), Grid()
+    planned, grid = Plan(), CompositionGrid()
     lists = [(word.key, values_of(word, words, planned)) for word in parse(words)]
     planned.axes = [(key, values) for key, values in lists if len(values) > 1]
     seeds = next((values for key, values in lists if key == "seed"), [])

@@ -153,11 +153,11 @@ class Wandb(Csv):
         for key, value in record["cost"].items():
             run.summary[f"cost/{key}"] = value
         kimg = {"kimg": record["cost"]["images"] / 1000}
-        for name, shown in self.shown(record, picture).items():
+        for name, shown in self.publishable_pictures(record, picture).items():
             run.log({name: shown} | kimg)
         wandb.finish(exit_code=int(state != "finished"))
 
-    def shown(self, record: dict[str, Any], picture: Path) -> dict[str, Any]:
+    def publishable_pictures(self, record: dict[str, Any], picture: Path) -> dict[str, Any]:
         """What of the sheet may leave the machine: of what networks made, and of the shots."""
         import wandb
 

@@ -72,7 +72,7 @@ class Folder:
 
 
 class World(Folder):
-    """What an embedded world knows: everything."""
+    """What a rendered domain knows: everything."""
 
     has_reference = True
 

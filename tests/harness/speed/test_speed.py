@@ -6,7 +6,7 @@ from rich.console import Console
 
 from benchmarks.harness.speed import CASES
 from benchmarks.harness.speed.cases import STEPS, Workload, clocked
-from benchmarks.harness.speed.cpu import Measurement
+from benchmarks.harness.speed.cpu import SpeedComparison
 from core.allocator import keep_freed_memory
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator
@@ -41,7 +41,7 @@ def test_every_case_runs(tiny, case):
 
 
 def test_the_table_shows_the_ratio_and_the_record_is_strict_json():
-    measurement = Measurement(threads=2, repeats=1)
+    measurement = SpeedComparison(threads=2, repeats=1)
     ours, twin = timing("ours", 20) | {"ratio": 10}, timing("twin", 2)
     unmeasured = ours | {"peak_bytes": None}  # as on Windows
     measurement.pairs = [("training step, fp32", ours, twin), ("bf16", unmeasured, twin)]

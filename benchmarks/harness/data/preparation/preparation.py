@@ -41,7 +41,7 @@ class Preparation:
             raise UserError(f"source must be given: source=PATH. {self.about.obtain}".strip())
         self.source, self.out = local_path(cfg.source), local_path(cfg.out)
         self.resolution = power_of_two("resolution", cfg.resolution)
-        self.data = known(cfg.data)
+        self.data = counting_options(cfg.data)
         if self.data["framing"] not in FRAMINGS:
             raise UserError(f"data.framing={cfg.data.framing} must be {' or '.join(FRAMINGS)}.")
         place = self.source
@@ -217,7 +217,7 @@ class Preparation:
         return frozenset(), name
 
 
-def known(data: Config) -> dict[str, Any]:
+def counting_options(data: Config) -> dict[str, Any]:
     """A set's options that count here."""
     return {str(key): data[key] for key in data if key not in UNKNOWN}
 

@@ -124,7 +124,7 @@ class Pairwise(PerceptualMetric):
         super().__init__(extractor, samples=samples)
         self.pairs, self.seed = pairs, seed
 
-    def drawn(self, n: int) -> tuple[Tensor, Tensor]:
+    def random_pairs(self, n: int) -> tuple[Tensor, Tensor]:
         """Indices of pairs of different pictures out of n."""
         generator = torch.Generator().manual_seed(self.seed)
         i = torch.randint(n, (self.pairs,), generator=generator)
@@ -134,11 +134,11 @@ class Pairwise(PerceptualMetric):
         n = min(self.samples, len(gallery.pictures("fakes")))
         if n < 2:
             raise TooFew("a pair needs at least 2 fakes, not 1")
-        i, j = self.drawn(n)
+        i, j = self.random_pairs(n)
         distances = self.between(gallery, "fakes", i, "fakes", j)
         details = {"std": float(distances.std()), "pairs": self.pairs}
         if gallery.has("reference") and (m := len(gallery.pictures("reference"))) > 1:
-            i, j = self.drawn(m)
+            i, j = self.random_pairs(m)
             real = self.between(gallery, "reference", i, "reference", j)
             details["reference"] = float(real.mean())
         return Measure(float(distances.mean()), self.better, n, details)
