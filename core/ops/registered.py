@@ -177,7 +177,14 @@ def epilogue_grad(
     x = kernels.dense(x)
     flat = None if noise is None else noise.contiguous()
     return kernels.epilogue_grad(
-        dy, x, kernels.layout_as(y, x), scale.contiguous(), flat, slope=slope, gain=gain, clamp=clamp
+        dy,
+        x,
+        kernels.layout_as(y, x),
+        scale.contiguous(),
+        flat,
+        slope=slope,
+        gain=gain,
+        clamp=clamp,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks.harness.config.compose import Composition, compose
 from benchmarks.harness.config.files import plain
+from benchmarks.harness.config.purposes import purpose
 from core.paths import CONF
 
 EXCHANGED = ("method", "data")
@@ -66,13 +67,7 @@ def unfit(group: str, choice: str, words: Sequence[str]) -> str:
     node = node_of(group, choice) or {}
     if node.get("root") == "" and f"{group}.root" not in map(key_of, words):
         return f"{group}.root must be given"
-    return str(purposes().get(group, {}).get(choice, ""))
-
-
-@cache
-def purposes() -> Any:
-    """What choices are for that make no row of a table, by group."""
-    return plain(CONF / "purposes.yaml")
+    return purpose(group, choice)
 
 
 @cache

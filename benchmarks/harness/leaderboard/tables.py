@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from benchmarks.harness.config.purposes import purpose
 from benchmarks.harness.leaderboard import metric_formats
 from benchmarks.harness.records import overrides
 from benchmarks.harness.records.record import Record
@@ -15,8 +16,6 @@ from benchmarks.harness.records.record import Record
 COSTS = ("images", "seconds", "trainable")
 ENOUGH = 3
 """Seeds from which on a mean is no longer provisional."""
-SOURCE_MAKERS = ("Scratch", "Paired", "Encoder")
-"""Adapters with a ``purpose``: they make a source and adapt none, so they lead no table."""
 
 
 @dataclass(frozen=True, order=True)
@@ -107,7 +106,7 @@ class MethodRow:
     @property
     def makes_source(self) -> bool:
         """Whether it is the training of a source, which is no opponent of the adaptations."""
-        return self.records[0].config.method.get("_target_") in SOURCE_MAKERS
+        return bool(purpose("method", self.records[0].method))
 
     def called(self, changes: Sequence[str]) -> str:
         """The method's name with some changes."""

@@ -13,6 +13,7 @@ from benchmarks.harness.evaluation.extractors import Untrained
 from benchmarks.harness.evaluation.feature_store import InMemory, OnDisk
 from benchmarks.harness.evaluation.gallery import measure
 from benchmarks.harness.io.locks import Busy, alone
+from benchmarks.harness.io.prefetch import prefetch
 from tests.harness.evaluation.test_gallery import Folder, Tinted, World, gallery
 
 
@@ -99,7 +100,7 @@ def test_prefetching_works_in_threads_and_keeps_the_order():
         time.sleep(0.01 * (item % 3))
         return item * item
 
-    assert list(feature_store.prefetch(range(8), work, 2)) == [i * i for i in range(8)]
+    assert list(prefetch(range(8), work, 2)) == [i * i for i in range(8)]
 
 
 def few_metrics():

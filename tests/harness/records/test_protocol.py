@@ -6,6 +6,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from benchmarks.harness.records import protocol
+from benchmarks.harness.records import recipe as recipes
 from benchmarks.harness.records.record import Record
 from tests.helpers.records import PROVENANCE, record
 
@@ -126,7 +127,7 @@ def test_the_recipe_of_a_published_set_knows_no_places(composed):
     def recipe(name, *words):
         choices = {"method": "finetune", "data": name, "source": "tiny", "eval": "smoke"}
         config = OmegaConf.to_container(composed(f"data={name}", *words), resolve=False)
-        return recipe.recipe(config, choices)
+        return recipes.recipe(config, choices)
 
     plain = recipe("metfaces", "data.root=/here")
     assert recipe("metfaces", "data.root=/there", "data.about.pictures=3") == plain

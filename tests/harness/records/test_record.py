@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from benchmarks.harness.records import recipe
+from benchmarks.harness.records import recipe as recipes
 from benchmarks.harness.records import record as records
 from benchmarks.harness.records.record import Record
 from core.errors import UserError
@@ -145,7 +145,7 @@ def test_half_a_file_is_refused_with_its_name(tmp_path):
 
 
 def test_infinity_is_spelt_out_for_json():
-    assert recipe.spell_infinity({"a": [math.inf, 1, {2: "x"}]}) == {"a": [".inf", 1, {"2": "x"}]}
+    assert recipes.spell_infinity({"a": [math.inf, 1, {2: "x"}]}) == {"a": [".inf", 1, {"2": "x"}]}
 
 
 def test_the_recipe_ignores_seed_and_folder_and_notices_numbers(composed):
@@ -153,7 +153,7 @@ def test_the_recipe_ignores_seed_and_folder_and_notices_numbers(composed):
     words = ("method=finetune", "data=folder", "data.root=x")
 
     def recipe(*more):
-        return recipe.recipe(
+        return recipes.recipe(
             OmegaConf.to_container(composed(*words, *more), resolve=False), choices
         )
 

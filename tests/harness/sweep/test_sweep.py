@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.harness.config.compose import compose
-from benchmarks.harness.config.grid import Grid
+from benchmarks.harness.config.grid import CompositionGrid
 from benchmarks.harness.config.validation import choices_of
 from benchmarks.harness.io.locks import alone
 from benchmarks.harness.records import record as records
@@ -45,7 +45,7 @@ def test_a_cell_of_a_sweep_is_the_cell_of_the_run(tmp_path):
     ("group", "other"), [("method", "data=parafaces_clay"), ("data", "method=scratch")]
 )
 def test_files_of_a_grid_are_merged_as_hydra_merges_them(group, other):
-    grid = Grid()
+    grid = CompositionGrid()
     for name in choices_of(group):
         words = ["source=tiny", f"{group}={name}", other]
         one, two = grid(words), compose(words)

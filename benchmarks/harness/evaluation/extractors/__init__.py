@@ -18,7 +18,7 @@ MODULES = {
     "lpips": "LPIPS",
     "names": "by_name",
     "parafaces": "ParaFaces ParaFacesMaps network",
-    "published": "Published",
+    "published_files": "Published",
     "transformers": "CLIP DINO DINOv2",
     "untrained": "Untrained",
 }

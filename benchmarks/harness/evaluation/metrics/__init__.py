@@ -11,7 +11,7 @@ from typing import Any
 MODULES = {
     "clusters": "intra_cluster",
     "correspondence": "Landmarks Translation",
-    "distances": "frechet_distance gaussian_mmd moments polynomial_mmd",
+    "frechet_and_kernel": "frechet_distance gaussian_mmd moments polynomial_mmd",
     "distribution": "CMMD FD KID CleanFID Coverage Density KIDInterval Precision Recall",
     "diversity": "AuthPct IntraCluster IntraClusterMaps NearestShot NearestShotMaps NearestSource "
     "Pairwise",
@@ -19,8 +19,8 @@ MODULES = {
     "identity": "DetectedIdentity Identity Recognition",
     "manifold": "authenticity density_coverage precision_recall radii",
     "palette": "Palette",
-    "path_length": "PerceptualPathLength",
-    "sets": "Authenticity DensityCoverage FrechetDistance GaussianKernelDistance "
+    "perceptual_path_length": "PerceptualPathLength",
+    "set_metrics": "Authenticity DensityCoverage FrechetDistance GaussianKernelDistance "
     "IdentitySimilarity IntraClusterDistance KernelDistance PrecisionRecall",
     "structure": "StructureDistance",
 }
