@@ -73,14 +73,20 @@ class Adapter(L.LightningModule):
         raise NotImplementedError(f"{type(self).__name__} has no render.")
 
     def prepare(self, shots: Shots) -> None:
-        """Look at all shots [K, 3, R, R] once, before the first step."""
+        """Look at all shots [K, 3, R, R] once, before the first step.
+
+        Not called where a finished run is read back: that has what :meth:`export` gave.
+        """
 
     def eval_generator(self) -> nn.Module:
         """The generator whose weights are the result of the run: here the trained one as it is."""
         return self.network(G)
 
     def export(self) -> dict[str, nn.Module]:
-        """The networks that are written at the end, by name."""
+        """The networks that are written at the end, by name.
+
+        All that pictures are made with: the run is read back into an adapter that has seen no shot.
+        """
         return {"g_ema": self.eval_generator()}
 
     def sample(self, z: Tensor) -> Tensor:

@@ -94,9 +94,10 @@ class RelaxedRealism(FineTune):
         return mean([logits.mean((2, 3)) for logits in self.patch_logits(images)])
 
     def paired_features(self, n: int) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Free fakes [n, 3, R, R], with G's maps of them and the source's of the same styles.
+        """Free fakes [n, 3, R, R], with G's maps of them and the source's of the same latents.
 
-        The maps [n, C, r, r] are what each convolution gives, 4 px first; noise maps are the same.
+        The maps [n, C, r, r] are what each convolution gives, 4 px first. Each network maps the
+        latents by itself; they are mixed alike, and noise maps are the same.
         """
         z, start = self.noise(n), self.rng.get_state()
         with torch.no_grad(), convolutions(self.source.g) as theirs:

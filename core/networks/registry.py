@@ -23,6 +23,8 @@ LIBRARY_BUILT: set[str] = set()
 def network(kind: M) -> M:
     """Class decorator: ``kind(**network.config)`` has the same architecture, whoever wrote it.
 
+    A file is read wherever the class has been imported; `core.weights` imports those of `core`.
+
     Raises:
         TypeError: another class has this name.
     """
