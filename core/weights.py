@@ -16,6 +16,14 @@ from core import atomic
 from core.errors import UserError
 
 # Imported for their registration: a file may name the networks of `core` whatever else is loaded.
+from core.networks import (  # noqa: F401
+    discriminator,
+    dualstylegan,
+    encoders,
+    exemplars,
+    generator,
+    style_sampler,
+)
 from core.networks.registry import NETWORKS
 
 FORMAT = "styleshift-1"

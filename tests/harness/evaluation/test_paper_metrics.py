@@ -233,7 +233,7 @@ def test_perceptual_metrics_do_not_depend_on_whether_maps_are_kept(weights):  # 
 def test_pairs_are_different_pictures_and_the_source_is_its_own_neighbour(weights):  # noqa: F811
     maps = ParaFacesMaps(weights=weights)
     pairwise = metrics.Pairwise(maps, samples=20, pairs=500, seed=0)
-    i, j = pairwise.drawn(20)
+    i, j = pairwise.random_pairs(20)
     assert (i != j).all()
     assert len(set(zip(i.tolist(), j.tolist(), strict=True))) > 200
     same = gallery(Tinted(trained=True, tint=0.0), World())
