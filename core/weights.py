@@ -104,6 +104,10 @@ def _plans(
             default=0,
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        if isinstance(error, KeyError) and error.args[0] not in ("class", "config"):
+            raise UserError(
+                f"{path} holds a network of the class {error.args[0]!r}, which is not known here."
+            ) from error
         raise UserError(f"{path} does not say which networks it holds.") from error
     if largest > LARGEST:
         raise UserError(f"{path} describes a network that is larger than any.")

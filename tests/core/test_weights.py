@@ -53,7 +53,7 @@ def test_a_class_is_read_back_where_it_was_registered(written, read):
 @pytest.mark.parametrize("name", ["Foreign", "Linear", "torch.nn.Linear", "os.system", ""])
 def test_a_class_that_was_not_registered_is_never_built(written, name):
     path = renamed(written[0], name)
-    with pytest.raises(UserError, match="does not say which networks it holds"):
+    with pytest.raises(UserError, match="which is not known here"):
         weights.read(path)
 
 
@@ -61,7 +61,7 @@ def test_a_file_of_unknown_origin_has_nothing_built_by_a_library(written):
     assert {"Compact", "CompactZPlus"} <= registry.NETWORKS.keys()
     assert not {"Compact", "CompactZPlus"} & registry.self_contained().keys()
     path = renamed(written[0], "Compact")
-    with pytest.raises(UserError, match="does not say which networks it holds"):
+    with pytest.raises(UserError, match="which is not known here"):
         convert.load(path)
 
 

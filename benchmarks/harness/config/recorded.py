@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 from hydra.errors import InstantiationException
@@ -29,6 +30,17 @@ def configuration(record: dict[str, Any]) -> Any:
     if interpolated(config):
         raise UserError("The record's configuration holds ${...}, which no record of ours does.")
     return OmegaConf.create(targets.addressed(config))
+
+
+def import_method(record: dict[str, Any]) -> None:
+    """Import the file of a record's method, so that networks which it defines can be read.
+
+    Raises:
+        UserError: no yaml of the project names it.
+    """
+    method = record.get("config", {}).get("method", {})
+    target = targets.addressed({"_target_": method.get("_target_")})["_target_"]
+    import_module(target.rpartition(".")[0])
 
 
 def interpolated(node: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image
 
+from benchmarks.harness.config.recorded import import_method
 from benchmarks.harness.export import model_card
 from benchmarks.harness.io import contact_sheet
 from benchmarks.harness.records import recipe
@@ -17,7 +18,7 @@ from benchmarks.harness.stylize.find_run import FinishedRun
 from core import atomic, weights
 from core.errors import UserError
 
-EXPORTED = ("g_ema", "d", "exemplars", "sampler")  # of what a run leaves; the last G stays behind
+LEFT_BEHIND = ("g",)  # of what a run leaves: the generator as the optimiser left it
 COLUMNS = 10  # of the sheet that are shown
 
 
@@ -39,11 +40,12 @@ def export(run: FinishedRun, to: Path, licence: str) -> None:
         raise UserError(f"{run.name} failed: {record['reason']}; there is nothing to export.")
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise UserError(f"{to} is there already and not empty.")
+    import_method(record)  # which may define networks of its own
     networks, notes = weights.read(run.weights)
     if notes.get("run", run.name) != run.name:
         raise UserError(f"The weights {run.weights} are of another run, {notes['run']}.")
     terms = model_card.licence_of(record, licence)
-    kept = {name: network for name, network in networks.items() if name in EXPORTED}
+    kept = {name: network for name, network in networks.items() if name not in LEFT_BEHIND}
     if "g_ema" not in kept:
         raise UserError(f"{run.name} left no generator.")
     weights.write(to / model_card.WEIGHTS, kept, {"run": run.name, "licence": terms.name})
