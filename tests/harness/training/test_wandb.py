@@ -167,7 +167,7 @@ def finished(tmp_path, data, state="finished"):
 )
 def test_no_real_picture_leaves_unless_asked(tmp_path, pictures, data, state, expected):
     logger = Wandb(project="p", mode="offline", pictures=pictures, early_metrics=[])
-    shown = logger.shown(*finished(tmp_path, data, state))
+    shown = logger.publishable_pictures(*finished(tmp_path, data, state))
     assert set(shown) == expected
     if "pictures" in shown:  # sources are grey, fakes white; the shots' row is not among them
         rows = shown["pictures"].data
