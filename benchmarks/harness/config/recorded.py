@@ -53,7 +53,7 @@ def interpolated(node: Any) -> bool:
 
 
 def with_infinity(node: Any) -> Any:
-    """The inverse of :func:`benchmarks.harness.records.record.strict`."""
+    """The inverse of `benchmarks.harness.records.recipe.spell_infinity`."""
     if isinstance(node, dict):
         return {key: with_infinity(value) for key, value in node.items()}
     if isinstance(node, list):
