@@ -6,7 +6,7 @@ demo: .venv/ready
 	$(RUN) -m benchmarks.run
 
 test: .venv/ready
-	$(RUN) -m pytest -n auto
+	$(RUN) -m pytest -n auto --dist loadgroup
 
 check: .venv/ready
 	.venv/bin/ruff check .

@@ -7,6 +7,7 @@ from benchmarks.harness.config.validation import choices_of
 from core import weights
 from tests.helpers.contract import BATCH, SIDE, STEPS, Pair, fit, trained
 
+pytestmark = pytest.mark.xdist_group("contract")  # its trainings are shared within one process
 METHODS = choices_of("method")
 FITTED = {}
 OF_ONE_PROCESS = {"encoder", "encoder_zplus"}
@@ -70,13 +71,6 @@ def test_rendered_pictures_have_the_sources_shape(tmp_path, method):
     assert torch.isfinite(pictures).all()
 
 
-def test_the_same_seed_gives_the_same_weights(tmp_path, method):
-    first, _, _ = fitted(tmp_path, method)
-    second, _, _ = fit(tmp_path, method)
-    for a, b in zip(first.parameters(), second.parameters(), strict=True):
-        assert torch.equal(a, b)
-
-
 def test_the_clock_counts_images(tmp_path, method):
     adapter, _, _ = fitted(tmp_path, method)
     assert int(adapter.images_seen) == STEPS * BATCH
@@ -124,10 +118,9 @@ def test_stylised_photos_keep_shape_and_range(tmp_path, method):
     assert 0.05 < pictures.max() < 10
 
 
-@pytest.mark.parametrize(("shots", "side"), [(1, 64), (10, 128)])
-def test_one_shot_and_ten_at_64_and_128_px(tmp_path, method, shots, side):
-    adapter, start, _ = fit(tmp_path, method, shots, side)
-    assert stylised(adapter).shape == (2, 3, side, side)
+def test_one_shot_at_128_px(tmp_path, method):
+    adapter, start, _ = fit(tmp_path, method, 1, 2 * SIDE)
+    assert stylised(adapter).shape == (2, 3, 2 * SIDE, 2 * SIDE)
     assert adapter.images_seen == STEPS * BATCH
     assert any(not torch.equal(p, start[n]) for n, p in adapter.named_parameters())
     assert all(p.isfinite().all() for p in adapter.parameters())

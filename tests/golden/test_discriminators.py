@@ -17,7 +17,6 @@ from tests.golden.cases import (
     ids,
     network,
     norms,
-    statistics,
 )
 
 PRECISIONS = pytest.mark.parametrize("double", [False, True])
@@ -63,39 +62,44 @@ def test_nvidia_logits_and_r1(case, double):
     check(case, "r1_grad_norms", norms(r1.mean(), parameters(d, "nvidia_d", case)), double, 1e-4)
 
 
-@pytest.mark.parametrize(
-    ("case", "double"),
-    [
-        ("B.rosd32.batch8", False),
-        ("B.rosd32.batch4", True),
-        ("B.rosd64.batch8", False),
-        ("B.rosd64.batch4", False),
-    ],
-)
-def test_rosinality_logits_losses_and_r1(case, double):
+@pytest.mark.parametrize("case", ["B.rosd32.batch8", "B.rosd64.batch8", "B.rosd64.batch4"])
+def test_rosinality_logits_and_losses(case):
+    d, real, fake, _ = rosinality(case, False)
+    with torch.no_grad():
+        hold_logits_and_losses(case, d(real), d(fake), False)
+
+
+def test_rosinality_gradients_and_r1():
+    """In float64, where no rounding flips the sign of an activation, so every limit is tight."""
+    case, double = "B.rosd32.batch4", True
+    d, real, fake, watched = rosinality(case, double)
+    # Half of gamma times the mean square, paid every step: with gamma 2 the mean square itself.
+    r1 = R1(gamma=2, every=1)(d, real, lambda x: x)
+    check(case, "r1", r1, double)
+    check(case, "r1_grad_norms", norms(r1, watched), double)
+    d_loss, g_loss = hold_logits_and_losses(case, d(real), d(fake.requires_grad_()), double)
+    (gradient,) = torch.autograd.grad(g_loss, fake, retain_graph=True)
+    check(case, "g_image_grad", gradient, double)
+    check(case, "d_grad_norms", norms(d_loss, watched), double)
+
+
+def rosinality(case, double):
+    """A network, real and fake pictures, and the parameters whose gradients are stored."""
     size, n = int(case[6:8]), int(case[-1])
     salt = case.replace(".batch", "/").split("/")[0].replace("B.", "open/B.")
     channels = ROSINALITY_32 if size == 32 else {**ROSINALITY_32, 64: 512}
     config = {"img_resolution": size, "channels": channels}
     d = network("rosinality_d", salt, config, double)
-    watched = parameters(d, "rosinality_d", case)
     real = pictures(salt, "real", 8, n, size, double)
     fake = torch.tensor(formula.image(salt, "fake", [8, 3, size, size], cell=4)[:n])
-    fake = (fake.double() if double else fake).requires_grad_()
-    # Half of gamma times the mean square, paid every step: with gamma 2 the mean square itself.
-    r1 = R1(gamma=2, every=1)(d, real, lambda x: x)
-    check(case, "r1", r1, double, 1e-4)
-    if (size, n) != (64, 8):  # the same again, for a minute
-        check(case, "r1_grad_norms", norms(r1, watched), double, 1e-4)
-    logits, fake_logits = d(real), d(fake)
+    return d, real, fake.double() if double else fake, parameters(d, "rosinality_d", case)
+
+
+def hold_logits_and_losses(case, logits, fake_logits, double):
+    """The losses of D and of G."""
     check(case, "logits", logits, double)
     check(case, "fake_logits", fake_logits, double)
     d_loss, g_loss = logistic_d(logits, fake_logits), logistic_g(fake_logits)
     check(case, "d_loss", d_loss, double)
     check(case, "g_loss", g_loss, double)
-    (slope,) = torch.autograd.grad(g_loss, fake, retain_graph=True)
-    if double:  # in float32 a flipped sign changes the pixels around it
-        check(case, "g_image_grad", slope, double)
-    else:
-        check(case, "g_image_grad.stats", statistics(slope), double, 1e-4)
-    check(case, "d_grad_norms", norms(d_loss, watched), double, 1e-4)
+    return d_loss, g_loss

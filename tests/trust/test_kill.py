@@ -41,12 +41,12 @@ def outcome(results):
 
 
 @pytest.mark.slow
-def test_three_kills_at_random_moments_change_nothing(started, styleshift, tmp_path):
+def test_two_kills_at_random_moments_change_nothing(started, styleshift, tmp_path):
     short = ("method=freezed", "method.images=96", "checkpoint.every_kimg=0.008")
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert styleshift(*short, f"folder={whole}")[0] == 0
     rng = random.Random(1)
-    for kill in range(3):
+    for kill in range(2):
         process = started(*short, f"folder={killed}")
         newest = sorted(p.name for p in killed.glob("out/*/checkpoint-*.pt"))[-1:] or ["none"]
         wait_for(process, killed, f"out/*/checkpoint-*[!{newest[0][-4]}].pt")

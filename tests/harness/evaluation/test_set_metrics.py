@@ -143,7 +143,10 @@ def gathered(rank, address):
 
 @pytest.mark.slow
 def test_two_processes_measure_what_one_does(tmp_path):
-    mp.spawn(gathered, (str(tmp_path / "rendezvous"),), nprocs=2)
+    # Everything is imported once for both.
+    mp.get_context("forkserver").set_forkserver_preload([__name__])
+    where = (str(tmp_path / "rendezvous"),)
+    mp.start_processes(gathered, where, nprocs=2, start_method="forkserver")
 
 
 class Logs(L.LightningModule):
