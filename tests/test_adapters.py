@@ -2,13 +2,21 @@
 
 import pytest
 import torch
+import yaml
 
 from benchmarks.harness.config.validation import choices_of
 from core import weights
+from core.paths import CONF
 from tests.helpers.contract import BATCH, SIDE, STEPS, Pair, fit, trained
 
 pytestmark = pytest.mark.xdist_group("contract")  # its trainings are shared within one process
 METHODS = choices_of("method")
+CLASSES = {
+    target: name
+    for name in reversed(METHODS)
+    if (target := yaml.safe_load((CONF / "method" / f"{name}.yaml").read_text()).get("_target_"))
+}
+"""One yaml for every adapter's class; others give it other numbers."""
 FITTED = {}
 OF_ONE_PROCESS = {"encoder", "encoder_zplus"}
 """Their trunk normalises over the pictures that one process holds."""
@@ -36,6 +44,8 @@ def method(request):
 
 def test_exactly_the_trainable_parameters_move(tmp_path, method):
     adapter, start, _ = fitted(tmp_path, method)
+    assert adapter.paper
+    assert adapter.trainable_count() > 0
     for name, parameter in adapter.named_parameters():
         if name.startswith(("source.", "ema.")):
             continue
@@ -118,6 +128,7 @@ def test_stylised_photos_keep_shape_and_range(tmp_path, method):
     assert 0.05 < pictures.max() < 10
 
 
+@pytest.mark.parametrize("method", CLASSES.values())
 def test_one_shot_at_128_px(tmp_path, method):
     adapter, start, _ = fit(tmp_path, method, 1, 2 * SIDE)
     assert stylised(adapter).shape == (2, 3, 2 * SIDE, 2 * SIDE)

@@ -94,6 +94,7 @@ def test_the_search_finds_what_it_is_for(code):
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_yaml_names_only_what_it_may(composed, group):
+    assert choices_of(group)
     for name in choices_of(group):
         targets.check(composed(f"{group}={name}", *(["data.root=x"] if name == "folder" else [])))
 

@@ -58,13 +58,17 @@ def test_help_of_no_command_imports_anything_heavy():
     assert not HEAVY & set(json.loads(done.stdout.splitlines()[-1]))
 
 
+@pytest.fixture(scope="module")
+def hydra_seconds():
+    return min(user_seconds("-c", "import hydra") for _ in range(3))
+
+
 @pytest.mark.parametrize("line", LIGHT)
-def test_it_costs_little_more_than_hydra(line):
+def test_it_costs_little_more_than_hydra(line, hydra_seconds):
     name, *words = line.split()
     asked = ["-m", f"benchmarks.{name}", *words]
-    user_seconds(*asked)  # the disk is warm from here on
-    least = min(user_seconds("-c", "import hydra") for _ in range(3))
-    assert min(user_seconds(*asked) for _ in range(2)) < MOST * least
+    # Other processes and a cold disk only ever add.
+    assert any(user_seconds(*asked) < MOST * hydra_seconds for _ in range(3))
 
 
 def test_the_page_of_help_fits_two_screens(capsys):
