@@ -10,19 +10,17 @@ from typing import Any
 
 MODULES = {
     "clusters": "intra_cluster",
-    "correspondence": "Landmarks Translation",
+    "correspondence": "Landmarks StructureDistance Translation",
     "frechet_and_kernel": "frechet_distance gaussian_mmd moments polynomial_mmd",
-    "distribution": "CMMD FD KID CleanFID Coverage Density KIDInterval Precision Recall",
+    "distribution": "CMMD FD KID CleanFID Coverage Density FDInfinity KIDInterval Precision Recall",
     "diversity": "AuthPct IntraCluster IntraClusterMaps NearestShot NearestShotMaps NearestSource "
     "Pairwise",
-    "fid_infinity": "FDInfinity",
     "identity": "DetectedIdentity Identity Recognition",
     "manifold": "authenticity density_coverage precision_recall radii",
     "palette": "Palette",
     "perceptual_path_length": "PerceptualPathLength",
     "set_metrics": "Authenticity DensityCoverage FrechetDistance GaussianKernelDistance "
     "IdentitySimilarity IntraClusterDistance KernelDistance PrecisionRecall",
-    "structure": "StructureDistance",
 }
 HOMES = {name: module for module, names in MODULES.items() for name in names.split()}
 __all__ = [*HOMES]

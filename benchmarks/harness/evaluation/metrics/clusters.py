@@ -10,6 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+ROWS = 256  # maps whose distances to all shots are taken at once: maps are long
+
 
 class Clusters(NamedTuple):
     """Every fake at its nearest shot: ``assignment`` [N], ``counts`` [K], ``means`` [K].
@@ -51,7 +53,6 @@ class Clusters(NamedTuple):
 
     def details(self, cap: int) -> dict[str, float]:
         """What a record says beside the value; ``members_K`` of the shots that have any."""
-        members = {f"members_{i}": int(n) for i, n in enumerate(self.counts) if n}
         return {
             "empty_counts_zero": self.zeroed,
             "std_over_clusters": self.spread,
@@ -59,7 +60,7 @@ class Clusters(NamedTuple):
             "empty": int((self.counts == 0).sum()),
             "singletons": int((self.counts == 1).sum()),
             "cap": cap,
-            **members,
+            **{f"members_{i}": int(n) for i, n in enumerate(self.counts) if n},
         }
 
 
@@ -78,8 +79,34 @@ def intra_cluster(
     means = torch.zeros(clusters, dtype=torch.float64)
     for shot in range(clusters):
         members = order[assignment[order] == shot][:cap]
-        if len(members) < 2:
-            continue
-        i, j = torch.triu_indices(len(members), len(members), offset=1)
-        means[shot] = among(members)[i, j].double().mean()
+        if len(members) >= 2:
+            i, j = torch.triu_indices(len(members), len(members), offset=1)
+            means[shot] = among(members)[i, j].double().mean()
     return Clusters(assignment, torch.bincount(assignment, minlength=clusters), means)
+
+
+def of_maps(shots: Tensor, fakes: Tensor, cap: int, seed: int) -> Clusters:
+    """Clusters of fakes by maps [N, V] around shots by maps [K, V], of an order of ``seed``."""
+
+    def among(members: Tensor) -> Tensor:
+        maps = fakes[members].float()
+        return squared_distances(maps, maps)
+
+    return intra_cluster(to_shots(fakes, shots), among, cap, shuffled(len(fakes), seed))
+
+
+def squared_distances(x: Tensor, y: Tensor) -> Tensor:
+    """Squared Euclidean distances [N, M] of rows [N, F] and [M, F], by a product of them."""
+    norms = x.square().sum(1, keepdim=True) + y.square().sum(1)
+    return torch.addmm(norms, x, y.mT, alpha=-2).clamp_(min=0)
+
+
+def to_shots(maps: Tensor, shots: Tensor) -> Tensor:
+    """Squared distances [N, K] of maps [N, V] to those of shots [K, V], in float32."""
+    goals = shots.float()
+    return torch.cat([squared_distances(part.float(), goals) for part in maps.split(ROWS)])
+
+
+def shuffled(n: int, seed: int) -> Tensor:
+    """A permutation [n] that depends on nothing but the seed."""
+    return torch.randperm(n, generator=torch.Generator().manual_seed(seed))

@@ -34,21 +34,15 @@ class DensityCoverageShares(NamedTuple):
     coverage: float
 
 
-def squared_distances(x: Tensor, y: Tensor) -> Tensor:
-    """Squared Euclidean distances [N, M] of rows [N, F] and [M, F], by a product of them."""
-    norms = x.square().sum(1, keepdim=True) + y.square().sum(1)
-    return torch.addmm(norms, x, y.mT, alpha=-2).clamp_(min=0)
-
-
 def radii(x: Array, k: int) -> Tensor:
     """Distance [N] of every row of x [N, F] to its k-th nearest other row, in float64."""
-    return squared_radii(x, k).sqrt()
-
-
-def squared_radii(x: Array, k: int) -> Tensor:
-    """The same squared: what is compared where equal distances must stay equal."""
     rows = features("x", x)
-    return _squared_radii(clouds(rows)[0], neighbour(k, x=rows))
+    return squared_radii(clouds(rows)[0], neighbour(k, x=rows)).sqrt()
+
+
+def squared_radii(cloud: Cloud, k: int) -> Tensor:
+    """Their squares [N]: what is compared where equal distances must stay equal."""
+    return neighbours.nearest(cloud, k)[:, -1]
 
 
 def precision_recall(real: Array, fake: Array, k: int) -> PrecisionRecallShares:
@@ -60,8 +54,7 @@ def precision_recall(real: Array, fake: Array, k: int) -> PrecisionRecallShares:
     real, fake = pair(real=real, fake=fake)
     k = neighbour(k, real=real, fake=fake)
     b, a = clouds(real, fake)
-    real_radii = _squared_radii(b, k)
-    fake_radii = _squared_radii(clouds(fake)[0], k)
+    real_radii, fake_radii = squared_radii(b, k), squared_radii(clouds(fake)[0], k)
     precise = torch.zeros(len(a), dtype=torch.bool)
     recalled = torch.zeros(len(b), dtype=torch.bool)
     real_limits, fake_limits = neighbours.limit(real_radii, b), neighbours.limit(fake_radii, a)
@@ -94,7 +87,7 @@ def density_coverage(real: Array, fake: Array, k: int) -> DensityCoverageShares:
     real, fake = pair(real=real, fake=fake)
     k = neighbour(k, real=real)
     b, a = clouds(real, fake)
-    reach = _squared_radii(b, k)
+    reach = squared_radii(b, k)
     limits = neighbours.limit(reach, b)
     covered = torch.zeros(len(b), dtype=torch.bool)
     count = 0
@@ -117,8 +110,9 @@ def authenticity(train: Array, fake: Array) -> float:
         ValueError: a set is not [N, F], not finite, or there are fewer than two training rows.
     """
     train, fake = pair(train=train, fake=fake)
-    own = squared_radii(train, 1)
+    neighbour(1, x=train)
     b, a = clouds(train, fake)
+    own = squared_radii(b, 1)
     authentic = 0
     for i in neighbours.slices(len(a), neighbours.SEARCHED):
         nearest, where = neighbours.closest(a, i, b)
@@ -145,7 +139,3 @@ def clouds(rows: Tensor, *others: Tensor) -> list[Cloud]:
     about, unit = neighbours.centre(rows), neighbours.unit(rows, *others)
     kind = neighbours.low_precision()
     return [Cloud(part, about, unit, kind) for part in (rows, *others)]
-
-
-def _squared_radii(cloud: Cloud, k: int) -> Tensor:
-    return neighbours.nearest(cloud, k)[:, -1]

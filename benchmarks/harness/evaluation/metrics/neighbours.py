@@ -24,6 +24,7 @@ SEARCHED = 512  # rows that are compared with all others at once: 512 x 50,000 d
 MEASURED = 512  # others of a row, beyond which a product in float64 excludes more
 DENSE = 0.02  # share of open pairs from which on a whole block is computed in double precision
 VANISHING = 1e-30  # squared distance under which low precision flushes to zero; unit 1
+MARGINS = 8  # columns beside those of the rows, which make a product an upper bound
 
 
 def low_precision() -> torch.dtype:
@@ -44,19 +45,16 @@ def unit(*clouds: Tensor) -> float:
 
 
 class Cloud:
-    """Rows [N, F] as they came, and in low precision what bounds products of them.
+    """Rows [N, F] in float32 or float64 as they came, and in low precision what bounds products.
 
-    Args:
-        rows: in float32 or float64.
-        about: a point [F]; near it, what is proposed is sharp.
-        scale: what numbers are divided by, a power of two; of two clouds the same.
-        proposed_in: the type of products.
+    Proposals are sharp near the point ``about`` [F]. Numbers are divided by ``scale``, a power of
+    two, of two clouds the same; products are taken in ``proposed_in``.
     """
 
     def __init__(self, rows: Tensor, about: Tensor, scale: float, proposed_in: torch.dtype) -> None:
         self.rows, self.about, self.scale = rows, about, scale
         n, width = rows.shape
-        self.low = torch.empty(n, width + 8, dtype=proposed_in)
+        self.low = torch.empty(n, width + MARGINS, dtype=proposed_in)
         self.squared, lost, short = torch.empty(3, n, dtype=torch.float64)
         for i in slices(n, CACHED):
             exact = self.centred(i)
@@ -65,16 +63,16 @@ class Cloud:
             short[i] = torch.linalg.vector_norm(kept, dim=1)
             lost[i] = torch.linalg.vector_norm(kept.sub_(exact), dim=1)
             self.squared[i] = exact.square_().sum(1)
-        self.left, self.low[:, width:] = self._margins(lost, short)
+        self.left, self.low[:, width:] = self.margins(lost, short)
 
-    def _margins(self, lost: Tensor, short: Tensor) -> tuple[Tensor, Tensor]:
-        """Columns [N, 8] beside those of the rows, which make a product an upper bound.
+    def margins(self, lost: Tensor, short: Tensor) -> tuple[Tensor, Tensor]:
+        """Columns [N, 8] of the left and of the right side that make a product an upper bound.
 
         With rounded rows a, b of errors e, f and with g for the rounding of sums in float32, they
         add -(|x|^2 + |y|^2) / 2 (1 - 2g) + e|b| + |a|f + ef, where g|a| is part of e.
         """
         kind = self.low.dtype
-        summed = (self.rows.shape[1] + 8) * torch.finfo(torch.float32).eps / 2
+        summed = self.low.shape[1] * torch.finfo(torch.float32).eps / 2
         half, parts = self.squared * (summed - 0.5), []
         for _ in range(3):  # 24 bits in three numbers of 8
             parts.append(half.to(kind))
@@ -90,7 +88,6 @@ class Cloud:
 
     @property
     def blocks(self) -> list[slice]:
-        """Slices of at most BLOCK rows."""
         return slices(len(self), BLOCK)
 
     def centred(self, i: slice | Tensor) -> Tensor:
@@ -139,12 +136,17 @@ def pair_distances(a: Cloud, i: Tensor, b: Cloud, j: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def whole_distances(a: Cloud, i: slice | Tensor, b: Cloud, j: slice) -> tuple[Tensor, Tensor]:
-    """Squared distances [n, m] in units, by a product in float64, and how far each may be off."""
-    squares = a.squared[i, None] + b.squared[j]
-    distances = torch.addmm(squares, a.centred(i), b.centred(j).mT, alpha=-2)
-    rounding = 4 * (a.rows.shape[1] + 8) * torch.finfo(torch.float64).eps
-    return distances, squares.mul_(rounding)
+def whole_distances(
+    a: Cloud, i: slice | Tensor, b: Cloud, blocks: list[slice]
+) -> tuple[Tensor, Tensor]:
+    """Squared distances [n, m] in units, by products in float64, and how far each may be off."""
+    rounding = 4 * a.low.shape[1] * torch.finfo(torch.float64).eps
+    rows, distances, off = a.centred(i), [], []
+    for j in blocks:
+        squares = a.squared[i, None] + b.squared[j]
+        distances.append(torch.addmm(squares, rows, b.centred(j).mT, alpha=-2))
+        off.append(squares.mul_(rounding))
+    return torch.cat(distances, 1), torch.cat(off, 1)
 
 
 def nearest(cloud: Cloud, most: int) -> Tensor:
@@ -212,8 +214,7 @@ def merge(near: Tensor, place: Tensor, new: Tensor, row: Tensor, where: Tensor) 
     touched, line = row.unique(return_inverse=True)
     if not len(touched):
         return
-    values = side_by_side(new, line, -torch.inf)
-    places = side_by_side(where, line, 0)
+    values, places = side_by_side(new, line, -torch.inf), side_by_side(where, line, 0)
     best = torch.cat([near[touched], values], 1).topk(near.shape[1], dim=1, sorted=False)
     near[touched] = best.values
     place[touched] = torch.cat([place[touched], places], 1).gather(1, best.indices)
@@ -234,13 +235,11 @@ def closest(a: Cloud, i: slice, b: Cloud) -> tuple[Tensor, Tensor]:
 
     A product in float64 proposes with a bound on its rounding, differences decide.
     """
-    parts = [whole_distances(a, i, b, j) for j in b.blocks]
-    distances, off = (torch.cat(part, 1) for part in zip(*parts, strict=True))
+    distances, off = whole_distances(a, i, b, b.blocks)
     row, column = hits(distances - off <= (distances + off).amin(1, keepdim=True))
     exact = side_by_side(pair_distances(a, row + i.start, b, column), row, torch.inf)
     first = exact.argmin(1, keepdim=True)
-    places = side_by_side(column, row, 0)
-    return exact.gather(1, first)[:, 0], places.gather(1, first)[:, 0]
+    return exact.gather(1, first)[:, 0], side_by_side(column, row, 0).gather(1, first)[:, 0]
 
 
 def searched(cloud: Cloud, rows: Tensor, most: int, last: Tensor) -> Tensor:
@@ -255,8 +254,7 @@ def searched(cloud: Cloud, rows: Tensor, most: int, last: Tensor) -> Tensor:
     few = mask.sum(1) <= MEASURED
     many = rows[~few]
     if len(many):
-        parts = [whole_distances(cloud, many, cloud, j) for j in cloud.blocks]
-        distances, off = (torch.cat(part, 1) for part in zip(*parts, strict=True))
+        distances, off = whole_distances(cloud, many, cloud, cloud.blocks)
         distances.scatter_(1, many[:, None], torch.inf)
         reach = (distances + off).kthvalue(most, dim=1, keepdim=True).values
         mask[~few] = distances - off <= reach
@@ -271,7 +269,7 @@ def within(
     """Which pairs [P] of the blocks have a squared distance of at most ``squared`` [P]."""
     if len(row) <= DENSE * (i.stop - i.start) * (j.stop - j.start):
         return pair_distances(a, row + i.start, b, column + j.start) <= squared
-    distances, off = (x[row, column] for x in whole_distances(a, i, b, j))
+    distances, off = (x[row, column] for x in whole_distances(a, i, b, [j]))
     beyond = distances - squared / a.scale / a.scale
     inside = beyond <= 0
     unsure = (beyond.abs() <= off).nonzero()[:, 0]
