@@ -6,17 +6,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from benchmarks.harness.leaderboard import layout, metric_formats, rank_diagram, statistics
-from benchmarks.harness.leaderboard.rank_diagram import RankDiagram
 from benchmarks.harness.leaderboard.ranking import Ranking
 from benchmarks.harness.leaderboard.statistics import Difference
-from benchmarks.harness.leaderboard.tables import MISSING, Cell, MetricColumn, Table
+from benchmarks.harness.leaderboard.tables import MISSING, MetricColumn, Table
 from core.errors import UserError
 
 
-@dataclass(frozen=True)
-class Opponent:
+class Opponent(NamedTuple):
     """A method beside the one that all are compared with, and its difference on each data set."""
 
     label: str
@@ -25,12 +24,9 @@ class Opponent:
 
 @dataclass(frozen=True)
 class MethodComparison:
-    """All comparisons in one metric.
+    """All rows in one metric (named with its extractor) against the row labelled ``against``.
 
-    Attributes:
-        metric: with its extractor.
-        against: label of the row that the others are compared with.
-        data: data sets of the differences; the ranks may be over fewer.
+    ``data`` are the data sets of the differences; the ranks may be over fewer.
     """
 
     metric: str
@@ -60,7 +56,7 @@ class MethodComparison:
         return statistics.cliques(self.ranking.ranks, self.critical)
 
     @property
-    def diagram(self) -> RankDiagram:
+    def diagram(self) -> rank_diagram.RankDiagram:
         return rank_diagram.draw(self.ranking.ranks, self.cliques)
 
     def parts(self, d: Difference) -> tuple[str, str]:
@@ -68,8 +64,8 @@ class MethodComparison:
         form = metric_formats.of(self.metric)
         if d.n < 2:
             return (form.difference(d.mean), "(n = 1)") if d.n else (layout.SIGNS["missing"], "")
-        ends = f"[{form.difference(d.low)}, {form.difference(d.high)}]"
         outcome = "" if d.outcome == "open" else f" {d.outcome}"
+        ends = f"[{form.difference(d.low)}, {form.difference(d.high)}]"
         return f"{form.difference(d.mean)}{outcome}", ends
 
     def text(self, d: Difference) -> str:
@@ -95,11 +91,10 @@ class MethodComparison:
     @property
     def refusal(self) -> str:
         """Why there is no diagram."""
-        ranking = self.ranking
+        methods, data = len(self.ranking.ranks), len(self.ranking.data)
         return (
             "No critical-difference diagram: it needs two methods with numbers on all of two data "
-            f"sets or more; there are {len(ranking.ranks)} methods on {len(ranking.data)} data "
-            "sets."
+            f"sets or more; there are {methods} methods on {data} data sets."
         )
 
     @property
@@ -121,17 +116,19 @@ def compare(table: Table, metric: str, against: str) -> MethodComparison:
     first = against or labels[0]
     if first not in labels:
         raise UserError(f"No row is called {first}; there are {', '.join(labels)}.")
-    return MethodComparison(
-        metric=ranking.metric,
-        against=first,
-        data=tuple(column.data for column in columns),
-        opponents=tuple(
-            Opponent(name, tuple(difference(table, c, name, first) for c in columns))
-            for name in labels
-            if name != first
-        ),
-        ranking=ranking,
+    opponents = (
+        Opponent(name, tuple(difference(table, column, name, first) for column in columns))
+        for name in labels
+        if name != first
     )
+    data = tuple(column.data for column in columns)
+    return MethodComparison(ranking.metric, first, data, tuple(opponents), ranking)
+
+
+def leading(table: Table) -> MethodComparison | None:
+    """All rows in the metric that the table leads with; None without two rows to compare."""
+    rank = table.leading_metric
+    return compare(table, rank, "") if len(table.rows) > 1 and layout.has(table, (rank,)) else None
 
 
 def difference(table: Table, column: MetricColumn, name: str, first: str) -> Difference:
@@ -139,7 +136,7 @@ def difference(table: Table, column: MetricColumn, name: str, first: str) -> Dif
 
     The seeds that survive are no fair sample of a method that diverges.
     """
-    a: Cell = table.cells.get((name, column), MISSING)
-    b: Cell = table.cells.get((first, column), MISSING)
-    whole = not (a.failed or b.failed)
-    return statistics.paired(a.values if whole else {}, b.values if whole else {}, column.better)
+    a, b = (table.cells.get((label, column), MISSING) for label in (name, first))
+    if a.failed or b.failed:
+        return statistics.paired({}, {}, column.better)
+    return statistics.paired(a.values, b.values, column.better)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import NamedTuple
 
 FOLDER = "exemplars"
 STYLES = {
@@ -29,20 +28,17 @@ Seeds = dict[tuple[str, str], list[Mapping[str, float]]]
 """Numbers of each seed by data set and method."""
 
 
-@dataclass(frozen=True)
-class SeedTable:
+class SeedTable(NamedTuple):
     """Mean and sample deviation over the seeds: data set, method, numbers, count of seeds."""
 
     titles: tuple[str, ...]
     rows: tuple[tuple[str, str, tuple[str, ...], int], ...]
 
 
-@dataclass(frozen=True)
-class ExemplarTables:
+class ExemplarTables(NamedTuple):
     """How results follow their exemplars, and how near destylised faces are to true photos.
 
-    Attributes:
-        chance: share of results that find their exemplar again by chance.
+    ``chance`` is the share of results that find their exemplar again by chance.
     """
 
     chance: str
@@ -52,30 +48,24 @@ class ExemplarTables:
 
 def read(folder: Path) -> ExemplarTables | None:
     """The tables of a results folder; none where no exemplars were looked at."""
-    paths = sorted((folder / FOLDER).glob("*.json"))
-    if not paths:
-        return None
     styles: Seeds = defaultdict(list)
     faces: Seeds = defaultdict(list)
     chances = set()
-    for one in (json.loads(path.read_text(encoding="utf-8")) for path in paths):
+    for path in sorted((folder / FOLDER).glob("*.json")):
+        one = json.loads(path.read_text(encoding="utf-8"))
         numbers, data, method = one["numbers"], one["data"], one["method"]
         chances.add(f"{numbers['chance']:.0%}")
         styles[data, method].append(numbers)
         if "shots_distance" in numbers:
             faces[data, method].append(numbers)
-        if exchanged := exchanging(numbers):
+        exchanged = {
+            k.removeprefix(EXCHANGED): v for k, v in numbers.items() if k.startswith(EXCHANGED)
+        }
+        if exchanged:
             styles[data, f"{method}, rows exchanged"].append(exchanged)
+    if not styles:
+        return None
     return ExemplarTables(", ".join(sorted(chances)), table(styles, STYLES), table(faces, FACES))
-
-
-def exchanging(numbers: Mapping[str, Any]) -> dict[str, Any]:
-    """What exchanging rows does, where it was measured."""
-    return {
-        key.removeprefix(EXCHANGED): value
-        for key, value in numbers.items()
-        if key.startswith(EXCHANGED)
-    }
 
 
 def table(seeds: Seeds, columns: Mapping[str, str]) -> SeedTable:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import NamedTuple
 
 from core.errors import UserError
 
@@ -18,14 +17,11 @@ SEEN = {
 """Read in the authors' own table or figure; read in another paper; known by hearsay."""
 
 
-@dataclass(frozen=True)
-class PublishedNumber:
+class PublishedNumber(NamedTuple):
     """One reported number, as text, exactly as it is printed.
 
-    Attributes:
-        protocol: numbers of different protocols are never compared.
-        seen: a key of SEEN.
-        seen_in: where the number was read; empty for hearsay.
+    Numbers of different protocols are never compared. ``seen`` is a key of SEEN; ``seen_in`` says
+    where the number was read, and is empty for hearsay.
     """
 
     protocol: str
@@ -53,12 +49,8 @@ class PublishedNumber:
 
 
 def read(path: Path) -> list[PublishedNumber]:
-    """All reported numbers of a file.
-
-    Raises:
-        UserError: it is no such file, or a line of it is no number.
-    """
-    names = [field.name for field in fields(PublishedNumber)]
+    """All reported numbers of a file; UserError where it is none, or a line of it is no number."""
+    names = PublishedNumber._fields
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
@@ -81,7 +73,5 @@ def read(path: Path) -> list[PublishedNumber]:
 
 def by_protocol(numbers: Sequence[PublishedNumber]) -> dict[str, list[PublishedNumber]]:
     """Numbers of each protocol, in the order of the file."""
-    groups: dict[str, list[PublishedNumber]] = defaultdict(list)
-    for number in numbers:
-        groups[number.protocol].append(number)
-    return dict(groups)
+    protocols = dict.fromkeys(number.protocol for number in numbers)
+    return {one: [number for number in numbers if number.protocol == one] for one in protocols}

@@ -69,42 +69,33 @@ def rank(table: Table, metric: str) -> Ranking:
     Compared are the methods and data sets that together make the largest table without a gap.
     """
     columns = [c for c in table.columns if c.metric == metric]
-    rows = [row for row in table.rows if not row.swapped]
-    swapped = len(rows) < len(table.rows)
-    covered = {row.label: frozenset(numbered(table, row, columns)) for row in rows}
-    chosen = largest(list(covered.values()), [column.data for column in columns])
-    compared = [row for row in rows if chosen and set(chosen) <= covered[row.label]]
-    left_out = {
-        row.label: why(table, row, [c for c in columns if c.data in chosen])
+    rows = table.unswapped.rows
+    covered = {
+        row.label: frozenset(c.data for c in columns if table.cell(row, c).state in WHOLE)
         for row in rows
-        if chosen and row not in compared
     }
-    cells = {
-        row.label: [table.cell(row, c) for c in columns if c.data in chosen] for row in compared
-    }
+    chosen = largest(list(covered.values()), [column.data for column in columns])
+    used = [c for c in columns if c.data in chosen]
+    compared = [row for row in rows if chosen and set(chosen) <= covered[row.label]]
+    cells = {row.label: [table.cell(row, c) for c in used] for row in compared}
     scores = {label: [cell.mean for cell in own] for label, own in cells.items()}
     return Ranking(
         metric=metric,
         data=chosen,
-        unused=tuple(c.data for c in columns if c.data not in chosen) if chosen else (),
+        unused=tuple(c.data for c in columns if c not in used) if chosen else (),
         ranks=statistics.mean_ranks(scores, columns[0].better) if scores else {},
-        left_out=left_out,
+        left_out={
+            row.label: why(table, row, used) for row in rows if chosen and row not in compared
+        },
         provisional=any(cell.state == "provisional" for own in cells.values() for cell in own),
-        swapped=swapped,
+        swapped=len(rows) < len(table.rows),
     )
 
 
-def numbered(table: Table, row: MethodRow, columns: Sequence[MetricColumn]) -> list[str]:
-    """The data sets on which a row has a whole number."""
-    return [column.data for column in columns if table.cell(row, column).state in WHOLE]
-
-
 def largest(covered: Sequence[frozenset[str]], order: Sequence[str]) -> tuple[str, ...]:
-    """The data sets of the largest table without a gap, in order; () where nobody has a number.
+    """The data sets of the largest table without a gap; () where nobody has a number.
 
-    Args:
-        covered: the data sets of each row.
-        order: all data sets.
+    ``covered`` are the data sets of each row, ``order`` all of them as they are returned.
     """
     choices: set[frozenset[str]] = set()
     for own in sorted(set(covered), key=sorted):
@@ -121,9 +112,8 @@ def largest(covered: Sequence[frozenset[str]], order: Sequence[str]) -> tuple[st
 
 def why(table: Table, row: MethodRow, columns: Sequence[MetricColumn]) -> str:
     """On which data sets a row has no number that could be ranked, by the reason."""
-    states = {column.data: table.cell(row, column).state for column in columns}
     parts = []
     for state, words in REASONS.items():
-        if own := [data for data, reached in states.items() if reached == state]:
+        if own := [c.data for c in columns if table.cell(row, c).state == state]:
             parts.append(f"{words} {', '.join(own)}")
     return "; ".join(parts)

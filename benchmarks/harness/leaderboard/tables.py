@@ -13,7 +13,8 @@ from benchmarks.harness.leaderboard import metric_formats
 from benchmarks.harness.records import overrides
 from benchmarks.harness.records.record import Record
 
-COSTS = ("images", "seconds", "trainable")
+COSTS = {"images": "images", "seconds": "minutes", "trainable": "trainable"}
+"""Keys of a record's cost, and what is printed over their columns."""
 ENOUGH = 3
 """Seeds from which on a mean is no longer provisional."""
 
@@ -66,10 +67,10 @@ class Cell:
         """Over the seeds; there is one at least."""
         return statistics.fmean(self.values.values())
 
-    @property
-    def std(self) -> float:
-        """Sample standard deviation over at least two seeds."""
-        return statistics.stdev(self.values.values())
+    @cached_property
+    def std(self) -> float | None:
+        """Sample standard deviation over the seeds; None of a single one."""
+        return statistics.stdev(self.values.values()) if len(self.values) > 1 else None
 
 
 MISSING = Cell({})
@@ -79,8 +80,7 @@ MISSING = Cell({})
 class MethodRow:
     """A method with what was changed in it or whose layers were swapped, and every run of it.
 
-    Attributes:
-        recipe: empty for the newest recipe of the name.
+    ``recipe`` is empty for the newest recipe of the name.
     """
 
     method: str
@@ -142,9 +142,8 @@ class MethodRow:
 class Table:
     """All rows of one source and one task, measured by one eval group.
 
-    Attributes:
-        task: what was changed in the task on the command line.
-        untouched: the source's own number by column, where a metric says it.
+    ``task`` is what was changed in the task on the command line, ``untouched`` the source's own
+    number by column, where a metric says it.
     """
 
     source: str
@@ -156,7 +155,6 @@ class Table:
     untouched: Mapping[MetricColumn, float]
 
     def cell(self, row: MethodRow, column: MetricColumn) -> Cell:
-        """What is known of a row in a column."""
         return self.cells.get((row.label, column), MISSING)
 
     @property
@@ -204,12 +202,11 @@ class Table:
         """
         medals = {}
         for column in self.columns:
-            cells = {row.label: self.cell(row, column) for row in self.rows}
             sign = 1 if column.better == "lower" else -1
             means = {
-                label: sign * float(column.format.text(cell.mean))
-                for label, cell in cells.items()
-                if cell.state == "sound"
+                row.label: sign * float(column.format.text(cell.mean))
+                for row in self.rows
+                if (cell := self.cell(row, column)).state == "sound"
             }
             places = sorted(set(means.values()))[:2]
             for label, mean in means.items():

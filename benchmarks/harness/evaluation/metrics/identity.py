@@ -64,8 +64,8 @@ class Identity(IdentityMetric):
     def __call__(self, gallery: Gallery) -> Measure:
         own, _, details = self.compared(gallery)
         if gallery.has("photos") and gallery.has("translated"):
-            truth = cosines(*self.identities(gallery, "translated", "photos"))
-            details["ceiling"] = float(truth.mean())
+            photos, truth = self.identities(gallery, "photos", "translated")
+            details["ceiling"] = float(cosines(truth, photos).mean())
         return Measure(float(own.mean()), self.better, len(own), details)
 
 
