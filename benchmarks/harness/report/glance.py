@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from benchmarks.harness.report.image_grid import ImageGrid, PictureColumn
-from benchmarks.harness.report.strip_data import Sprite
+from benchmarks.harness.report.strip_files import Sprite
 
 SHOT = "a shot"
 
@@ -19,14 +18,11 @@ class Tile(NamedTuple):
     at: int
 
 
-@dataclass(frozen=True)
-class Glance:
-    """The pictures of one source and evaluation.
+class Glance(NamedTuple):
+    """The pictures of one source and evaluation, named by the title of its table.
 
-    Attributes:
-        title: of the table.
-        names: of the columns: a shot, the photo that the source knows, the methods, the truth.
-        rows: number of the data set's section on the page, its name, and a tile for each column.
+    ``names`` of the columns are a shot, the photo that the source knows, the methods, the truth;
+    ``rows`` the number of the data set's section on the page, its name, and a tile a column.
     """
 
     title: str
@@ -35,11 +31,7 @@ class Glance:
 
 
 def glances(grids: Sequence[ImageGrid]) -> Iterator[Glance]:
-    """One for each table of which there are pictures.
-
-    Args:
-        grids: of all data sets, in the order of their sections.
-    """
+    """One for each table of which there are pictures, of the grids of all sections in order."""
     for title in dict.fromkeys(grid.table.title for grid in grids):
         own = [(i, grid) for i, grid in enumerate(grids) if grid.table.title == title and grid.rows]
         names = dict.fromkeys(column.name for _, grid in own for column in grid.columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.harness.leaderboard import layout
@@ -10,7 +10,7 @@ from benchmarks.harness.leaderboard.tables import MethodRow, Table
 from benchmarks.harness.records.overrides import is_swap
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.report import strip_files
-from benchmarks.harness.report.strip_data import Sprite, Sprites
+from benchmarks.harness.report.strip_files import Sprite, Sprites
 
 Key = tuple[str, int]
 """A level of layer swap ("" for none) and a seed."""
@@ -41,11 +41,8 @@ class PictureColumn:
 class ImageGrid:
     """The pictures of one data set, or nothing but the names where there are none.
 
-    Attributes:
-        data: its name.
-        levels: of layer swap, "" for none first.
-        shots: their strip, or None.
-        metrics: title of each of the columns' numbers, and whether it leads.
+    ``levels`` are those of layer swap, "" for none first; ``shots`` their strip, or None;
+    ``metrics`` the title of each of the columns' numbers, and whether it leads.
     """
 
     data: str
@@ -78,19 +75,16 @@ def level(record: Record) -> str:
 
 
 def image_grids(table: Table, order: Sequence[str], sprites: Sprites) -> list[ImageGrid]:
-    """One for every data set of a table.
-
-    Args:
-        table: whose records are shown.
-        order: labels of its methods, the best first; swapped layers stand with their method.
-        sprites: where strips are taken from.
-    """
+    """One for every data set of a table; ``order`` are labels of its methods, the best first."""
     names = sorted({record.data_label for record in table.records})
     return [image_grid(table, order, name, sprites) for name in names]
 
 
 def image_grid(table: Table, order: Sequence[str], data: str, sprites: Sprites) -> ImageGrid:
-    """The pictures of one data set."""
+    """The pictures of one data set; swapped layers stand with their method.
+
+    The source is the same at every level; nobody knows how latents truly look.
+    """
     methods: dict[str, list[MethodRow]] = {label: [] for label in order}
     for row in table.rows:
         if data in row.by_data:
@@ -99,35 +93,21 @@ def image_grid(table: Table, order: Sequence[str], data: str, sprites: Sprites) 
     records = [record for own in rows for row in own for record in row.by_data[data]]
     levels = tuple(sorted({"", *map(level, records)}, key=layout.natural))
     scene = strip_files.scene(max(records, key=lambda record: record.provenance.started))
-    metrics = [(c.heading, layout.named(c.metric, layout.LEADING)) for c in table.of(data)]
-    return ImageGrid(
-        data=data,
-        table=table,
-        levels=levels,
-        seeds=tuple(sorted({record.seed for record in records})),
-        shots=sprites.get(f"{scene}--{strip_files.SHOTS}"),
-        metrics=tuple(metrics),
-        columns=(
-            *source(table, scene, data, levels, sprites),
-            *(method(table, own, data, levels, sprites) for own in rows),
-            *truth(scene, sprites),
-        ),
+    shots, source, truth = (
+        sprites.get(f"{scene}--{part}")
+        for part in (strip_files.SHOTS, strip_files.SOURCE, strip_files.TRUTH)
     )
-
-
-def source(
-    table: Table, scene: str, data: str, levels: Sequence[str], sprites: Sprites
-) -> Iterator[PictureColumn]:
-    """The source, where there is a strip of it; it is the same at every level."""
-    if strip := sprites.get(f"{scene}--{strip_files.SOURCE}"):
-        numbers = [layout.untouched_entry(table, column) for column in table.of(data)]
-        yield PictureColumn("source", {WHOLE: strip}, numbers=dict.fromkeys(levels, numbers))
-
-
-def truth(scene: str, sprites: Sprites) -> Iterator[PictureColumn]:
-    """How the held-out people truly look, where there is a strip of it: nobody knows of latents."""
-    if strip := sprites.get(f"{scene}--{strip_files.TRUTH}"):
-        yield PictureColumn("truth", {WHOLE: strip}, first=strip_files.LATENTS)
+    columns = []
+    if source:
+        untouched = [layout.untouched_entry(table, column) for column in table.of(data)]
+        numbers = dict.fromkeys(levels, untouched)
+        columns.append(PictureColumn("source", {WHOLE: source}, numbers=numbers))
+    columns += [method(table, own, data, levels, sprites) for own in rows]
+    if truth:
+        columns.append(PictureColumn("truth", {WHOLE: truth}, first=strip_files.LATENTS))
+    metrics = ((c.heading, layout.named(c.metric, layout.LEADING)) for c in table.of(data))
+    seeds = tuple(sorted({record.seed for record in records}))
+    return ImageGrid(data, table, levels, seeds, shots, tuple(metrics), tuple(columns))
 
 
 def method(
@@ -143,10 +123,11 @@ def method(
         elif sprite := sprites.get(record.name):
             strips[key] = sprite
     by_level = {layout.layers(row.swapped): row for row in rows}
-    numbers = {at: entries(table, by_level.get(at), data) for at in levels}
+    numbers = {
+        at: [
+            layout.entry(table, by_level[at], column) if at in by_level else layout.Entry()
+            for column in table.of(data)
+        ]
+        for at in levels
+    }
     return PictureColumn(rows[0].whole, strips, failed, numbers)
-
-
-def entries(table: Table, row: MethodRow | None, data: str) -> list[layout.Entry]:
-    """A row's cells on a data set, one for every metric; empty ones where there is no such row."""
-    return [layout.entry(table, row, c) if row else layout.Entry() for c in table.of(data)]

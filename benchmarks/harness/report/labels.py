@@ -8,16 +8,8 @@ from typing import NamedTuple
 
 SIGN, LINE = 6.1, 13.0  # pixels of a letter and a line, as the page sets them
 POINT = 5  # pixels from the middle of a point to its edge, with some air
-BESIDE = (
-    (8, 4, "start"),
-    (-8, 4, "end"),
-    (0, -9, "middle"),
-    (0, 17, "middle"),
-    (7, -6, "start"),
-    (7, 14, "start"),
-    (-7, -6, "end"),
-    (-7, 14, "end"),
-)
+BESIDE = ((8, 4, "start"), (-8, 4, "end"), (0, -9, "middle"), (0, 17, "middle"),
+          (7, -6, "start"), (7, 14, "start"), (-7, -6, "end"), (-7, 14, "end"))  # fmt: skip
 """Places of a name beside its point: shift to the right, shift down, anchor."""
 RINGS = (24, 38, 54)  # pixels from a point to places further away, which need a line to it
 NEAR = 0.3  # share of a ring's radius within which a name stands above or below its point
@@ -78,15 +70,9 @@ PLACES = (*BESIDE, *(place for radius in RINGS for place in ring(radius)))
 def place(
     names: Sequence[str], spots: Sequence[Spot], minor: Sequence[bool], frame: Box
 ) -> list[Label | None]:
-    """A place for every name; None for a minor one where there is no room.
+    """A place within the frame for every name of a point; None for a minor one without room.
 
-    The most crowded points choose first; minor ones last.
-
-    Args:
-        names: of the points.
-        spots: their pixels.
-        minor: whether a point may go without its name.
-        frame: that names stay within.
+    The most crowded points choose first; minor ones, which may go without their name, last.
     """
     taken = [Box(x - POINT, y - POINT, x + POINT, y + POINT) for x, y in spots]
     labels: list[Label | None] = [None] * len(spots)
@@ -97,13 +83,10 @@ def place(
 
     for i in sorted(range(len(spots)), key=lambda i: (minor[i], -crowd(i), i)):
         tries = [candidate(names[i], spots[i], rank) for rank in range(len(PLACES))]
-        costs = [
-            sum(map(label.box.overlap, taken))
-            + OUTSIDE * label.box.beyond(frame)
-            + FAR * label.far
-            + rank
-            for rank, label in enumerate(tries)
-        ]
+        costs = []
+        for rank, label in enumerate(tries):
+            covered = sum(map(label.box.overlap, taken))
+            costs.append(covered + OUTSIDE * label.box.beyond(frame) + FAR * label.far + rank)
         best = costs.index(min(costs))
         if not (minor[i] and costs[best] > LOOSE):
             labels[i] = tries[best]
@@ -116,5 +99,5 @@ def candidate(name: str, spot: Spot, rank: int) -> Label:
     right, down, anchor = PLACES[rank]
     x, y, wide = spot[0] + right, spot[1] + down, SIGN * len(name)
     left = x - {"start": 0.0, "end": wide, "middle": wide / 2}[anchor]
-    box = Box(left, y - LINE + 3, left + wide, y + 3)
+    box = Box(left, y - LINE + 3, left + wide, y + 3)  # 3: below the base line
     return Label(x, y, anchor, box, far=rank >= len(BESIDE))

@@ -7,10 +7,9 @@ import json
 import re
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment
 from markupsafe import Markup
@@ -21,16 +20,14 @@ from benchmarks.harness.leaderboard.tables import Table
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.report import curves, glance, image_grid, overview, scatter, strip_files
 from benchmarks.harness.report.image_grid import ImageGrid
-from benchmarks.harness.report.strip_data import Sprites
-from benchmarks.harness.report.strip_files import Strips
+from benchmarks.harness.report.strip_files import Sprites
 from core import hashing
 
 HERE = Path(__file__).parent
 ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})(v\d+)?")
 
 
-@dataclass(frozen=True)
-class DataSection:
+class DataSection(NamedTuple):
     """All about one data set."""
 
     grid: ImageGrid
@@ -38,8 +35,7 @@ class DataSection:
     readings: list[curves.ReadingCurves]
 
 
-@dataclass(frozen=True)
-class Spending:
+class Spending(NamedTuple):
     """What the methods cost: name, then text and share of the largest for each of ``heads``."""
 
     title: str
@@ -48,21 +44,18 @@ class Spending:
 
 
 def render(folder: Path, *, local: bool) -> str:
-    """The whole page as HTML.
-
-    Args:
-        folder: of the results.
-        local: whether it may show strips of real pictures.
+    """The whole page of a results folder as HTML; with ``local`` strips of real pictures too.
 
     Raises:
         UserError: there are no records, or one is not sound.
     """
     tables, dirty = read_tables(Selection(folder=folder))
     tables.sort(key=lambda table: (table.makes_source, -len(list(table.records))))
-    sprites = Sprites(Strips.read(folder, local=local))
-    sprites.reserve(important(tables))
-    sections = [one for table in tables for one in sections_of(table, sprites)]
     records = [record for table in tables for record in table.records]
+    sprites = Sprites(strip_files.paths(folder, local=local))
+    for name in important(records):
+        sprites.get(name)
+    sections = [one for table in tables for one in sections_of(table, sprites)]
     script = (HERE / "script.js").read_text(encoding="utf-8")
     return environment().get_template("template.html").render(
         facts=facts(records),
@@ -77,7 +70,7 @@ def render(folder: Path, *, local: bool) -> str:
             for one in tables
             for row in sorted(one.rows, key=lambda row: layout.place(row, {}))
         ],
-        compare=comparable(sections),
+        compare=[comparable(section.grid) for section in sections],
         sprites=sprites,
         local=any(not strip_files.is_public(r) and sprites.get(r.name) for r in records),
         style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
@@ -96,13 +89,11 @@ def environment() -> Environment:
 
 def breakable(name: str) -> Markup:
     """A name that may be broken after the signs between its words."""
-    parts = re.split(r"(?<=[_=./-])", str(name))
-    return Markup("<wbr>").join(parts)
+    return Markup("<wbr>").join(re.split(r"(?<=[_=./-])", str(name)))
 
 
-def important(tables: Sequence[Table]) -> Iterator[str]:
+def important(records: Sequence[Record]) -> Iterator[str]:
     """Names of strips, those that the page needs most first: scenes, then runs by their seed."""
-    records = [record for table in tables for record in table.records]
     for record in records:
         for part in (strip_files.SOURCE, strip_files.SHOTS, strip_files.TRUTH):
             yield f"{strip_files.scene(record)}--{part}"
@@ -142,37 +133,29 @@ def spending(table: Table) -> Spending:
         if costs := [cost for cost in costs if cost]:
             means[label] = [statistics.fmean(cost[head] for cost in costs) for head in heads]
     most = [max((own[i] for own in means.values()), default=0.0) or 1.0 for i in range(len(heads))]
-    return Spending(
-        table.title,
-        heads,
-        tuple(
-            (label, tuple((amount(h, v), v / m) for h, v, m in zip(heads, own, most, strict=True)))
-            for label, own in means.items()
-        ),
-    )
-
-
-def amount(head: str, value: float) -> str:
-    """A cost as text."""
-    return f"{value:.1f}" if head == "minutes" else metric_formats.count(value)
+    lines = []
+    for label, own in means.items():
+        texts = (f"{own[0]:.1f}", *map(metric_formats.count, own[1:]))
+        shares = (value / largest for value, largest in zip(own, most, strict=True))
+        lines.append((label, tuple(zip(texts, shares, strict=True))))
+    return Spending(table.title, heads, tuple(lines))
 
 
 def entry(record: Record) -> dict[str, Any]:
     """What the page says of one record."""
     paper = ARXIV.fullmatch(record.paper)
     node = record.to_json()
+    details = {}
+    for key, metric in node["metrics"].items():
+        beside = metric.get("details", {}).items()
+        details[key] = ", ".join(f"{name} {short_text(value)}" for name, value in beside)
     return {
         "level": image_grid.level(record),
         "record": record,
         "cost": node["cost"],
         "link": f"https://arxiv.org/abs/{paper[1]}" if paper else "",
         "provenance": [(key, short_text(value)) for key, value in node["provenance"].items()],
-        "details": {
-            key: ", ".join(
-                f"{name} {short_text(value)}" for name, value in metric.get("details", {}).items()
-            )
-            for key, metric in node["metrics"].items()
-        },
+        "details": details,
         "config": "\n".join(outline(node["config"])),
     }
 
@@ -196,32 +179,26 @@ def outline(node: Any, indent: str = "") -> Iterator[str]:
             yield f"{indent}{mark} {short_text(value)}"
 
 
-def comparable(sections: Sequence[DataSection]) -> list[dict[str, Any]]:
+def comparable(one: ImageGrid) -> dict[str, Any]:
     """What the view of two methods needs, as JSON: strips and numbers of each method."""
-    nodes = []
-    for section in sections:
-        one = section.grid
-        columns = [
-            {
-                "name": column.name,
-                "first": column.first,
-                "strips": {f"{at}/{seed}": s.index for (at, seed), s in column.strips.items()},
-                "numbers": {
-                    at: [f"{e.mean} ± {e.std}" if e.std else e.mean or e.sign for e in entries]
-                    for at, entries in column.numbers.items()
-                },
-            }
-            for column in one.columns
-        ]
-        nodes.append(
-            {
-                "data": one.data,
-                "source": one.table.source,
-                "seeds": one.seeds,
-                "levels": list(one.levels),
-                "rows": [one.describe(i) for i in range(one.rows)],
-                "metrics": [title for title, _ in one.metrics],
-                "columns": columns,
-            }
-        )
-    return nodes
+    columns = [
+        {
+            "name": column.name,
+            "first": column.first,
+            "strips": {f"{at}/{seed}": s.index for (at, seed), s in column.strips.items()},
+            "numbers": {
+                at: [f"{e.mean} ± {e.std}" if e.std else e.mean or e.sign for e in entries]
+                for at, entries in column.numbers.items()
+            },
+        }
+        for column in one.columns
+    ]
+    return {
+        "data": one.data,
+        "source": one.table.source,
+        "seeds": one.seeds,
+        "levels": list(one.levels),
+        "rows": [one.describe(i) for i in range(one.rows)],
+        "metrics": [title for title, _ in one.metrics],
+        "columns": columns,
+    }

@@ -18,14 +18,13 @@ from benchmarks.harness.config.recorded import configuration, rebuilding
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.evaluation.gallery import Gallery
 from benchmarks.harness.evaluation.streams import first_of
+from benchmarks.harness.io import output
 from benchmarks.harness.io.contact_sheet import to_uint8
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.records.run_id import RECORD, WEIGHTS
 from benchmarks.harness.report import strip_files
 from benchmarks.harness.report.strip_files import LATENTS, PHOTOS, SHOTS, SIDE, SOURCE, TRUTH
 from benchmarks.harness.training import seeds
-from core import atomic
-from core.errors import UserError
 
 QUALITY = 85  # of a WebP: a strip stays under 25 kB, as git has to carry it
 MOST = 100  # shots that are shown; a source is trained on thousands
@@ -33,12 +32,9 @@ MOST = 100  # shots that are shown; a source is trained on thousands
 
 @dataclass
 class StripMaker:
-    """Makes strips of runs; scenes are built once.
+    """Makes strips of runs, which lie in ``runs`` (``results/out``), in the results folder ``to``.
 
-    Args:
-        runs: folder with one folder a run, as ``results/out``.
-        to: folder of results that the strips are written to.
-        again: also those that are there.
+    Scenes are built once; ``again`` makes also those strips that are there.
     """
 
     runs: Path
@@ -68,17 +64,14 @@ class StripMaker:
         scene = self.scenes.setdefault(key, Scene(cfg))
         with rebuilding("it"):
             adapter = self.load_adapter(cfg, record, scene)
-            own = scene.own(adapter)
-        missing = {
-            path: pixels
-            for part, pixels in own.items()
-            if self.again or not (path := self.path(record, f"{key}--{part}")).is_file()
-        }
-        strip = webp(scene.strip(adapter))
-        for path, pixels in missing.items():
-            put(path, webp(pixels))
-        put(self.path(record, record.name), strip)
-        return len(strip)
+            shared = scene.own(adapter)
+        own = {self.path(record, f"{key}--{part}"): pixels for part, pixels in shared.items()}
+        missing = {path: own[path] for path in own if self.again or not path.is_file()}
+        missing[self.path(record, record.name)] = scene.strip(adapter)
+        strips = {path: webp(pixels) for path, pixels in missing.items()}
+        for path, data in strips.items():
+            output.write(path, data, "The strip")
+        return len(data)
 
     def load_adapter(self, cfg: Config, record: Record, scene: Scene) -> Any:
         """The adapter with the networks of its run."""
@@ -106,15 +99,8 @@ class Scene:
 
     def gallery(self, adapter: Any) -> Gallery:
         """The pictures that an adapter's numbers were taken from."""
-        evaluation = self.cfg.eval
-        return Gallery(
-            adapter,
-            self.domain,
-            samples=evaluation.samples,
-            photos=PHOTOS,
-            seed=evaluation.seed,
-            batch_size=LATENTS,
-        )
+        latents = {"samples": self.cfg.eval.samples, "seed": self.cfg.eval.seed}
+        return Gallery(adapter, self.domain, photos=PHOTOS, batch_size=LATENTS, **latents)
 
     def strip(self, adapter: Any) -> np.ndarray:
         """What an adapter makes of the latents and the photos, uint8 [N, R, R, 3]."""
@@ -153,14 +139,6 @@ def webp(pixels: np.ndarray) -> bytes:
     out = io.BytesIO()
     row.save(out, "WEBP", quality=QUALITY, method=6)  # the slowest method, the smallest file
     return out.getvalue()
-
-
-def put(path: Path, data: bytes) -> None:
-    """Write a strip at once."""
-    try:
-        atomic.write(path, data)
-    except OSError as error:
-        raise UserError(f"The strip cannot be written to {path}: {error.strerror}.") from error
 
 
 def finished(results: Path) -> list[tuple[Path, Record]]:
