@@ -3,3 +3,22 @@
 `evaluate` makes of a finished run its numbers and its picture. A `gallery` holds every picture and
 every feature once, in a `feature_store`; `extractors` see, `metrics` measure. Nothing here trains.
 """
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+
+def lazily(package: str, modules: dict[str, str]) -> tuple[list[str], Callable[[str], Any]]:
+    """``__all__`` and ``__getattr__`` of a package that imports a module when a name is asked for.
+
+    ``modules`` are its modules and the names that each holds.
+    """
+    homes = {name: module for module, names in modules.items() for name in names.split()}
+
+    def get(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(import_module(f"{package}.{homes[name]}"), name)
+
+    return [*homes], get

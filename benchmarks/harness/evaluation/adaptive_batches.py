@@ -11,25 +11,20 @@ from torch import Tensor
 from core.errors import UserError
 
 T = TypeVar("T")
+FULL = ("can't allocate memory", "not enough memory")  # torch has no class for it on the CPU
 
 
 class AdaptiveBatches:
-    """Does something batch by batch; halves the batch where memory does not suffice.
+    """Does something batch by batch, of ``size`` at most; halves it where memory does not suffice.
 
-    Args:
-        size: of a batch at most, to begin with.
-        warn: is told, in a sentence, when it was halved.
+    ``warn`` is told so in a sentence.
     """
 
     def __init__(self, size: int, warn: Callable[[str], None]) -> None:
         self.size, self.warn = size, warn
 
     def map(self, work: Callable[[Tensor], T], items: Tensor) -> Iterator[T]:
-        """What ``work`` makes of items [n, ...], in order, batch by batch.
-
-        Raises:
-            UserError: not even one item fits.
-        """
+        """What ``work`` makes of items [n, ...], in order; UserError if not even one item fits."""
         start = 0
         while start < len(items):
             part = items[start : start + self.size]
@@ -55,10 +50,7 @@ class AdaptiveBatches:
         )
 
 
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out; torch has no class for it on the CPU."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(
-        words in str(error) for words in ("can't allocate memory", "not enough memory")
-    )
+def out_of_memory(error: RuntimeError | MemoryError) -> bool:
+    """Whether an error says that memory ran out."""
+    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    return known or any(words in str(error) for words in FULL)

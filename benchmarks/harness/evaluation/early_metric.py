@@ -11,24 +11,19 @@ from benchmarks.harness.evaluation.gallery import Gallery, Metric, measure
 
 
 class EarlyMetric(L.Callback):
-    """Measures the run at a few moments, on fewer pictures than at its end, and logs the number.
+    """Measures the run ``points`` times, on fewer pictures than at its end, and logs the number.
 
-    The run does not notice: its random streams, its weights and its modes stay what they were.
-
-    Args:
-        name: under which the number is logged.
-        points: how often, equally far apart; the last is the run's end.
-        samples: pictures that are measured.
-        batch_size: pictures at a time.
-        seed: of their latents.
-        metric: which number; it may need no photos.
+    The moments are equally far apart; the last is the run's end. The run does not notice: its
+    random streams, its weights and its modes stay what they were. The number is logged under
+    ``name``; its metric, which may need no photos, sees ``samples`` pictures, of latents that
+    ``seed`` draws.
     """
 
     def __init__(
         self, *, name: str, points: int, samples: int, batch_size: int, seed: int, metric: Metric
     ) -> None:
         self.name, self.points, self.metric = name, points, metric
-        self.samples, self.batch_size, self.seed = samples, batch_size, seed
+        self.latents: dict[str, Any] = {"samples": samples, "seed": seed, "batch_size": batch_size}
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int
@@ -54,14 +49,7 @@ class EarlyMetric(L.Callback):
         cuda = [adapter.device] if adapter.device.type == "cuda" else []
         with torch.random.fork_rng(devices=cuda), torch.no_grad():
             adapter.eval()
-            gallery = Gallery(
-                adapter,
-                domain,
-                samples=self.samples,
-                photos=0,
-                seed=self.seed,
-                batch_size=self.batch_size,
-            )
+            gallery = Gallery(adapter, domain, photos=0, **self.latents)
             result = measure(gallery, {self.name: self.metric})
         for module, training in modes:
             module.training = training

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from benchmarks.harness.evaluation import feature_store
-from benchmarks.harness.evaluation.gallery import Gallery, Metric, Result, measure
+from benchmarks.harness.evaluation.gallery import Gallery, Metric, Result, latents, measure
 from benchmarks.harness.evaluation.measure import NotFinite
 from benchmarks.harness.io import contact_sheet
 from core.progress import bar
@@ -38,7 +38,6 @@ class Outcome:
 
     @property
     def finished(self) -> bool:
-        """Whether the run has not failed."""
         return not self.reason
 
     def record(self) -> dict[str, Any]:
@@ -105,21 +104,20 @@ class Evaluator:
         """No numbers, and the picture of the adapter as it was when it was last finite."""
         adapter.eval()
         source = adapter.source
-        generator = torch.Generator().manual_seed(self.seed)
-        z = torch.randn(COLUMNS * BANDS, source.g.z_dim, generator=generator).to(adapter.device)
+        z = latents(COLUMNS * BANDS, source.g.z_dim, self.seed).to(adapter.device)
         with torch.no_grad():
             fakes, sources = adapter.sample(z), source.g(z) if source.trained else None
         at = f"{title}, failed; at {adapter.images_seen:,} images"
         shots = domain.streamed(torch.device("cpu"))
         sheet = contact_sheet.of_run(shots, sources, fakes, at, COLUMNS, BANDS)
-        return Outcome(Result(), sheet, reason=reason)
+        return Outcome(Result({}, {}), sheet, reason=reason)
 
 
 def of_failed_swap(domain: Any, title: str, reason: str) -> Outcome:
     """No numbers, and the shots: swapped layers whose pictures are not finite have no other."""
     shots = domain.shots
     sheet = contact_sheet.of_run(shots, None, shots, f"{title}, failed", COLUMNS, 1)
-    return Outcome(Result(), sheet, reason=reason)
+    return Outcome(Result({}, {}), sheet, reason=reason)
 
 
 def identical_images(pixels: np.ndarray) -> list[str]:

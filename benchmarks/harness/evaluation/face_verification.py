@@ -25,12 +25,9 @@ def compare_folders(
 ) -> dict[str, Any]:
     """Numbers of :func:`verify` for two folders or zips, and which network they are of.
 
-    Args:
-        a: pictures of people.
-        b: of the same people, under the same names.
-        side: pixels of the squares that the pictures are padded to.
-        eyes: where they lie in all pictures, over the side; None to find the faces.
-        detector: finds the faces.
+    They hold pictures of the same people under the same names, which are padded to squares of
+    ``side`` pixels. Their ``eyes`` lie there in all of them, over the side, or a detector finds the
+    faces.
     """
     finder: Any = FramedFaces(eyes=eyes) if eyes else DetectedFaces(detector=detector)
     extractor = MobileFaceNet(finder=finder)
@@ -40,14 +37,14 @@ def compare_folders(
 
 def paired(a: str, b: str) -> tuple[list[File], list[File]]:
     """Files of the same name, without its ending, in both folders."""
-    by_name = [
+    ours, theirs = (
         {str(PurePosixPath(file.member).with_suffix("")): file for file in files(folder)}
         for folder in (a, b)
-    ]
-    names = sorted(set(by_name[0]) & set(by_name[1]))
+    )
+    names = sorted(ours.keys() & theirs.keys())
     if len(names) < 2:
         raise UserError(f"{a} and {b} have fewer than two names in common.")
-    return [by_name[0][n] for n in names], [by_name[1][n] for n in names]
+    return [ours[name] for name in names], [theirs[name] for name in names]
 
 
 def extract(extractor: Callable[[Tensor], Heads], pictures: list[File], side: int) -> Heads:
@@ -63,9 +60,8 @@ def extract(extractor: Callable[[Tensor], Heads], pictures: list[File], side: in
 def verify(a: Heads, b: Heads) -> dict[str, float]:
     """Cosines of the same and of different people, and how well they are told apart.
 
-    Args:
-        a: ``identity`` [N, E], unit vectors, and ``found`` [N], 0 where no face was found.
-        b: those of the same people; pairs without two faces count for the ``found`` rates only.
+    Either side has ``identity`` [N, E], unit vectors, of the same people, and ``found`` [N], 0
+    where no face was found; pairs without two faces count for the ``found`` rates only.
     """
     both = (a["found"] > 0) & (b["found"] > 0)
     if int(both.sum()) < 2:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypeVar
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import torch
@@ -23,8 +23,6 @@ from core import atomic, hashing
 from core.errors import UserError
 from core.paths import cache_folder
 
-S = TypeVar("S")
-T = TypeVar("T")
 Rows = dict[str, np.ndarray]
 Key = Callable[[], dict[str, Any]]
 Make = Callable[[int], Iterable[Rows]]
@@ -35,11 +33,7 @@ DIGITS = 24  # of the key's checksum in the name of a folder: 96 bits never meet
 
 
 class FeatureStore(Protocol):
-    """Where rows are kept.
-
-    Attributes:
-        on_disk: whether pictures are read again rather than held in memory.
-    """
+    """Where rows are kept; ``on_disk`` says that pictures are read again rather than held."""
 
     on_disk: bool
 
@@ -53,7 +47,6 @@ class InMemory:
     on_disk = False
 
     def get(self, key: Key, make: Make) -> Rows:
-        """All rows, made now."""
         parts: dict[str, list[np.ndarray]] = {}
         for part in make(0):
             for head, values in part.items():
@@ -64,8 +57,7 @@ class InMemory:
 class OnDisk:
     """Keeps rows in a folder, for this run and others; it may be deleted at any time.
 
-    Args:
-        folder: where; empty for ``bank`` beside the optional files.
+    Without a name the folder is ``bank`` beside the optional files.
     """
 
     on_disk = True

@@ -9,24 +9,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property, partial
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from benchmarks.harness.data.pictures import as_images
+from benchmarks.harness.evaluation import feature_store
 from benchmarks.harness.evaluation.adaptive_batches import AdaptiveBatches
-from benchmarks.harness.evaluation.feature_store import (
-    FeatureStore,
-    InMemory,
-    Rows,
-    digest,
-    state_digest,
-)
+from benchmarks.harness.evaluation.feature_store import FeatureStore, InMemory, Rows
 from benchmarks.harness.evaluation.measure import Measure, TooFew
 from benchmarks.harness.evaluation.streams import NEEDS, STREAMS
 from benchmarks.harness.io.contact_sheet import to_uint8
@@ -61,13 +56,19 @@ def silent(done: int, total: int, what: str) -> None:
     """Tell nobody about the progress."""
 
 
+def latents(n: int, width: int, seed: int) -> Tensor:
+    """Latents [n, Z], the same on every machine and for every method."""
+    return torch.randn(n, width, generator=torch.Generator().manual_seed(seed))
+
+
 IN_MEMORY = InMemory()
 
 
+@dataclass(eq=False)
 class Gallery:
     """The pictures of one adapter in one domain, and their features, each made once.
 
-    Args:
+    Attributes:
         adapter: whose pictures are measured, in evaluation mode.
         domain: with shots and what else it knows.
         samples: latents that are drawn.
@@ -80,37 +81,24 @@ class Gallery:
 
     adapter: Any
     domain: Any
+    _: KW_ONLY
     samples: int
     photos: int
+    seed: int
     batch_size: int
+    progress: Callable[[int, int, str], None] = silent
+    store: FeatureStore = IN_MEMORY
 
-    def __init__(
-        self,
-        adapter: Any,
-        domain: Any,
-        *,
-        samples: int,
-        photos: int,
-        seed: int,
-        batch_size: int,
-        progress: Callable[[int, int, str], None] = silent,
-        store: FeatureStore = IN_MEMORY,
-    ) -> None:
-        self.adapter, self.domain = adapter, domain
-        self.samples, self.photos = samples, photos
-        self.seed, self.batch_size = seed, batch_size
-        self.progress, self.store = progress, store
+    def __post_init__(self) -> None:
         self.done = self.total = 0
         self.notes: list[str] = []
-        self.batches = AdaptiveBatches(batch_size, self.notes.append)
+        self.batches = AdaptiveBatches(self.batch_size, self.notes.append)
         self._pixels: dict[str, np.ndarray] = {}
         self._features: dict[tuple[str, str, int], dict[str, Tensor]] = {}
         self._once: dict[Hashable, Any] = {}
 
     def z(self) -> Tensor:
-        """The latents [samples, Z], the same on every machine and for every method."""
-        generator = torch.Generator().manual_seed(self.seed)
-        return torch.randn(self.samples, self.adapter.source.g.z_dim, generator=generator)
+        return latents(self.samples, self.adapter.source.g.z_dim, self.seed)
 
     def has(self, need: str) -> bool:
         """Whether the adapter and the domain can show this stream or know this fact."""
@@ -183,11 +171,12 @@ class Gallery:
         make = STREAMS[stream].make
         if not STREAMS[stream].kept:
             levels = [to_uint8(batch) for batch in make(self, 0, 0)]
-            return {"sha256": digest(levels), "n": sum(map(len, levels))}
+            return {"sha256": feature_store.digest(levels), "n": sum(map(len, levels))}
         network = self.adapter.source.g if stream == "sources" else self.adapter
         beginning = map(to_uint8, make(self, 0, BEGINNING))
-        about = {"stream": stream, "weights": state_digest(network), "samples": self.samples}
-        about |= {"seed": self.seed, "begins": digest(beginning)}
+        weights = feature_store.state_digest(network)
+        about = {"stream": stream, "weights": weights, "samples": self.samples}
+        about |= {"seed": self.seed, "begins": feature_store.digest(beginning)}
         return about | ({"photos": self.origin("photos")} if stream == "stylised" else {})
 
     def expect(self, metrics: Iterable[Metric]) -> None:
@@ -200,10 +189,8 @@ class Gallery:
             for extractor in getattr(metric, "extractors", ())
         }
         sizes = {stream: STREAMS[stream].size(self) for stream, _ in jobs}
-        self.done = 0
-        self.total = sum(
-            min(sizes[stream], first or sizes[stream]) for (stream, _), first in jobs.items()
-        )
+        read = (min(sizes[stream], first or sizes[stream]) for (stream, _), first in jobs.items())
+        self.done, self.total = 0, sum(read)
         if self.store.on_disk:  # many pictures: making them is worth telling as well
             self.total += sum(size for stream, size in sizes.items() if STREAMS[stream].kept)
 
@@ -256,9 +243,8 @@ def networks(metrics: Mapping[str, Metric]) -> dict[str, Any]:
     for name, metric in metrics.items():
         for extractor in getattr(metric, "extractors", ()):
             if hasattr(extractor, "path"):
-                files.setdefault(name, {}).update(
-                    {extractor.name: extractor.sha256, **extractor.files}
-                )
+                own = {extractor.name: extractor.sha256, **extractor.files}
+                files.setdefault(name, {}).update(own)
     return {"networks": files} if files else {}
 
 
@@ -268,17 +254,16 @@ def extractor_key(extractor: Any) -> dict[str, str]:
     return own | getattr(extractor, "files", {})
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """Measures by name, and one sentence for each metric that could not be taken."""
 
-    measures: dict[str, Measure] = field(default_factory=dict)
-    left_out: dict[str, str] = field(default_factory=dict)
+    measures: dict[str, Measure]
+    left_out: dict[str, str]
 
 
 def measure(gallery: Gallery, metrics: Mapping[str, Metric]) -> Result:
     """Take every metric whose needs the gallery has; say why the others are left out."""
-    result = Result()
+    result = Result({}, {})
     for name, metric in metrics.items():
         lacking = [NEEDS[need].why_absent for need in metric.needs if not gallery.has(need)]
         if lacking:

@@ -12,22 +12,17 @@ from torch import Tensor
 if TYPE_CHECKING:
     from benchmarks.harness.evaluation.gallery import Gallery
 
-Network = Callable[["Gallery"], Callable[[Tensor], Tensor]]
+Has = Callable[["Gallery"], bool]
 Make = Callable[["Gallery", int, int], Iterator[Tensor]]
 NO_SOURCE = "the method has no trained source to compare with"
 
 
 @dataclass(frozen=True)
 class Fact:
-    """Something that a metric may need.
-
-    Attributes:
-        why_absent: a sentence for those galleries that have it not.
-        has: whether a gallery has it.
-    """
+    """Something that a metric may need: whether a gallery ``has`` it, and a sentence if not."""
 
     why_absent: str
-    has: Callable[[Gallery], bool]
+    has: Has
 
 
 @dataclass(frozen=True)
@@ -48,11 +43,12 @@ class Stream(Fact):
     shifts: str = ""
 
 
-def from_latents(network: Network) -> Make:
-    """What a network makes of the gallery's latents."""
+def from_latents(network: str) -> Make:
+    """What a network of the adapter, by its dotted name, makes of the gallery's latents."""
 
     def make(gallery: Gallery, start: int, first: int) -> Iterator[Tensor]:
-        return gallery.batched(network(gallery), gallery.z()[start : first or None])
+        latents = gallery.z()[start : first or None]
+        return gallery.batched(attrgetter(network)(gallery.adapter), latents)
 
     return make
 
@@ -71,7 +67,7 @@ def of_domain(name: str, *, limited: bool) -> Make:
     return make
 
 
-def domain_has(name: str) -> Callable[[Gallery], bool]:
+def domain_has(name: str) -> Has:
     """Whether the domain gives anything of this name: absence is an empty sequence."""
 
     def has(gallery: Gallery) -> bool:
@@ -86,12 +82,9 @@ def trained(gallery: Gallery) -> bool:
     return bool(gallery.adapter.source.trained)
 
 
-def several(gallery: Gallery) -> bool:
-    return trained(gallery) and gallery.samples > 1
-
-
-def photographed(gallery: Gallery) -> bool:
-    return gallery.photos > 0 and domain_has("photos")(gallery)
+def shown(name: str) -> Has:
+    """Whether the gallery takes held-out people at all, and the domain shows them so."""
+    return lambda gallery: gallery.photos > 0 and domain_has(name)(gallery)
 
 
 def first_of(batches: Iterable[Tensor], limit: int) -> Iterator[Tensor]:
@@ -105,18 +98,23 @@ def first_of(batches: Iterable[Tensor], limit: int) -> Iterator[Tensor]:
 
 
 SAMPLES, PHOTOS = attrgetter("samples"), attrgetter("photos")
-source_of_latents = from_latents(lambda gallery: gallery.adapter.source.g)
 NEEDS: dict[str, Fact] = {
     "fakes": Stream(
         "the method makes no pictures from latents",
         lambda gallery: True,
-        from_latents(lambda gallery: gallery.adapter.sample),
+        from_latents("sample"),
         SAMPLES,
         kept=True,
     ),
     # The source's pictures of the same latents, and of other ones.
-    "sources": Stream(NO_SOURCE, trained, source_of_latents, SAMPLES, kept=True),
-    "others": Stream(NO_SOURCE, several, source_of_latents, SAMPLES, shifts="sources"),
+    "sources": Stream(NO_SOURCE, trained, from_latents("source.g"), SAMPLES, kept=True),
+    "others": Stream(
+        NO_SOURCE,
+        lambda gallery: trained(gallery) and gallery.samples > 1,
+        from_latents("source.g"),
+        SAMPLES,
+        shifts="sources",
+    ),
     "reference": Stream(  # held-out pictures of the domain
         "the data have no held-out reference pictures",
         lambda gallery: bool(gallery.domain.has_reference),
@@ -131,18 +129,18 @@ NEEDS: dict[str, Fact] = {
     ),
     # Held-out people of the source domain, in the new style, and as they truly look in the domain.
     "photos": Stream(
-        "there are no held-out photos", photographed, of_domain("photos", limited=True), PHOTOS
+        "there are no held-out photos", shown("photos"), of_domain("photos", limited=True), PHOTOS
     ),
     "stylised": Stream(
         "there are no held-out photos, or no trained source to invert them",
-        lambda gallery: trained(gallery) and photographed(gallery),
+        lambda gallery: trained(gallery) and shown("photos")(gallery),
         stylised,
         PHOTOS,
         kept=True,
     ),
     "translated": Stream(
         "nobody knows how the held-out people look in this domain",
-        lambda gallery: gallery.photos > 0 and domain_has("translations")(gallery),
+        shown("translations"),
         of_domain("translations", limited=True),
         PHOTOS,
     ),

@@ -33,8 +33,8 @@ def lines(grids: Sequence[Grid], published: Sequence[PublishedNumber]) -> Iterat
             if column in grid.columns:
                 yield {"kind": "source", **shared(table, column), "mean": value}
     for n in published:
-        line = {"kind": "reported", "method": n.method, "data": n.target, "metric": n.metric}
-        line |= {"better": n.better, "mean": float(n.value)}
+        line: dict[str, Any] = {"kind": "reported", "method": n.method, "data": n.target}
+        line |= {"metric": n.metric, "better": n.better, "mean": float(n.value)}
         line |= {"std": float(n.std)} if n.std else {}
         paper = f"{n.paper}, {n.table}"
         yield line | {"protocol": n.protocol, "paper": paper, "seen": n.provenance}

@@ -9,24 +9,55 @@ anything is run, and nothing is ever downloaded. Modules are imported when they 
 alone takes seconds.
 """
 
-from importlib import import_module
 from typing import Any
 
-MODULES = {
-    "faces": "ArcFace DetectedFaces FramedFaces MobileFaceNet",
-    "inception": "Inception",
-    "lpips": "LPIPS",
-    "names": "by_name",
-    "parafaces": "ParaFaces ParaFacesMaps network",
-    "published_files": "Published",
-    "transformers": "CLIP DINO DINOv2",
-    "untrained": "Untrained",
+from benchmarks.harness.evaluation import lazily
+from core.errors import UserError
+
+NAMES: dict[str, tuple[str, dict[str, Any]]] = {
+    "inception": ("Inception", {"weights": ["inception-pt", "inception"]}),
+    "lpips-vgg": ("LPIPS", {"net": "vgg"}),
+    "lpips-alex": ("LPIPS", {"net": "alex"}),
+    "lpips-squeeze": ("LPIPS", {"net": "squeeze"}),
+    "arcface-irse50": ("ArcFace", {}),
+    "mobilefacenet": ("MobileFaceNet", {}),
+    "dinov2-l": ("DINOv2", {"size": "l"}),
+    "dinov2-b": ("DINOv2", {"size": "b"}),
+    "dinov2-s": ("DINOv2", {"size": "s"}),
+    "dino-b8": ("DINO", {}),
+    "clip-b32": ("CLIP", {"size": "b32"}),
+    "clip-l14": ("CLIP", {"size": "l14"}),
+    "parafaces": ("ParaFaces", {"weights": "measure"}),
+    "parafaces-maps": ("ParaFacesMaps", {"weights": "measure"}),
 }
-HOMES = {name: module for module, names in MODULES.items() for name in names.split()}
-__all__ = [*HOMES]
+RANDOM = "random-"
+
+homes, __getattr__ = lazily(
+    __name__,
+    {
+        "faces": "ArcFace DetectedFaces FramedFaces MobileFaceNet",
+        "inception": "Inception",
+        "lpips": "LPIPS",
+        "published_files": "Published",
+        "shipped": "ParaFaces ParaFacesMaps Untrained network",
+        "transformers": "CLIP DINO DINOv2",
+    },
+)
+__all__ = [*homes, "by_name"]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
+def by_name(name: str, **options: Any) -> Any:
+    """The extractor that a key of ``NAMES`` names, or ``random-`` and an architecture of timm.
+
+    Its class takes the options, such as ``resize``, ``side`` or ``seed``.
+
+    Raises:
+        UserError: there is none, or its file is missing.
+    """
+    if name.startswith(RANDOM):
+        return __getattr__("Untrained")(architecture=name.removeprefix(RANDOM), **options)
+    if name not in NAMES:
+        choices = f"{', '.join(NAMES)}, {RANDOM}ARCHITECTURE"
+        raise UserError(f"There is no extractor {name!r}: there are {choices}.")
+    kind, own = NAMES[name]
+    return __getattr__(kind)(**own, **options)

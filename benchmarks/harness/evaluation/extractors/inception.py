@@ -28,10 +28,9 @@ RESIZES = ("clean", "legacy-pytorch", "legacy-tensorflow")
 class Inception(Published):
     """Pooled features [N, 2048], with the resizing that a published number names.
 
-    Args:
-        weights: names in the list of optional files; the first one that is there is used.
-        resize: ``clean`` (clean-fid), ``legacy-pytorch`` (pytorch-fid) or ``legacy-tensorflow``
-            (TTUR, stylegan2-ada).
+    ``weights`` are names in the list of optional files, of which the first one that is there is
+    used; ``resize`` is ``clean`` (clean-fid), ``legacy-pytorch`` (pytorch-fid) or
+    ``legacy-tensorflow`` (TTUR, stylegan2-ada).
     """
 
     def __init__(self, *, weights: list[str], resize: str) -> None:
@@ -41,9 +40,8 @@ class Inception(Published):
         super().__init__(weights=(present or list(weights))[0])
         self.resize = resize
         self.name = f"{self.path.stem}:{resize}"
-        self.network = self.shared(
-            "inception", from_torchscript if is_torchscript(self.path) else from_state_dict
-        )
+        scripted = is_torchscript(self.path)
+        self.network = self.shared("inception", from_torchscript if scripted else from_state_dict)
 
     def prepare(self, images: Tensor) -> Tensor:
         if self.resize == "legacy-tensorflow":  # (x - 128) / 128 is what the graph of 2015 does
@@ -55,8 +53,7 @@ class Inception(Published):
         return pixels / 255 * 2 - 1  # pytorch-fid's
 
     def look(self, prepared: Tensor) -> dict[str, Tensor]:
-        features = self.network.to(prepared.device)(prepared)
-        return {"features": features.reshape(len(prepared), WIDTH).float()}
+        return {"features": self.output(prepared).reshape(len(prepared), WIDTH)}
 
 
 def is_torchscript(path: Path) -> bool:
@@ -77,13 +74,11 @@ def blank() -> nn.Module:
     from torchvision.models import inception_v3
 
     network = inception_v3(weights=None, num_classes=CLASSES, aux_logits=False, init_weights=False)
-    network.Mixed_5b = fid.FIDInceptionA(192, pool_features=32)
-    network.Mixed_5c = fid.FIDInceptionA(256, pool_features=64)
-    network.Mixed_5d = fid.FIDInceptionA(288, pool_features=64)
+    for block, width, pooled in (("b", 192, 32), ("c", 256, 64), ("d", 288, 64)):
+        setattr(network, f"Mixed_5{block}", fid.FIDInceptionA(width, pool_features=pooled))
     for block, width in (("b", 128), ("c", 160), ("d", 160), ("e", 192)):
         setattr(network, f"Mixed_6{block}", fid.FIDInceptionC(768, channels_7x7=width))
-    network.Mixed_7b = fid.FIDInceptionE_1(1280)
-    network.Mixed_7c = fid.FIDInceptionE_2(2048)
+    network.Mixed_7b, network.Mixed_7c = fid.FIDInceptionE_1(1280), fid.FIDInceptionE_2(2048)
     return network
 
 
@@ -96,11 +91,7 @@ def from_state_dict(path: Path) -> nn.Module:
 
 
 def from_torchscript(path: Path) -> nn.Module:
-    """The layers of a TorchScript file, without its resizing.
-
-    Raises:
-        UserError: it is none, or has no layers.
-    """
+    """The layers of a TorchScript file, without its resizing; UserError without such layers."""
     try:
         layers = torch.jit.load(str(path), map_location="cpu").layers
         with torch.no_grad():

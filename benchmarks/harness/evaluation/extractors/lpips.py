@@ -9,16 +9,14 @@ from torch import Tensor
 
 from benchmarks.harness.evaluation.extractors import resize
 from benchmarks.harness.evaluation.extractors.published_files import Published, read
-from benchmarks.harness.io.contact_sheet import to_uint8
 from core.networks.lpips import LPIPSNetwork, check_net
 
 
 class LPIPS(Published):
     """``maps``: vectors whose squared distances are the LPIPS of two pictures.
 
-    Args:
-        net: ``vgg`` (intra-cluster LPIPS as papers print it), ``alex`` or ``squeeze``.
-        side: pictures are brought to this side first, bilinearly on bytes; 0 leaves them.
+    ``net`` is ``vgg`` (intra-cluster LPIPS as papers print it), ``alex`` or ``squeeze``. Pictures
+    are brought to the ``side`` first, bilinearly on bytes; 0 leaves them.
     """
 
     network: LPIPSNetwork
@@ -37,9 +35,7 @@ class LPIPS(Published):
     def prepare(self, images: Tensor) -> Tensor:
         if self.side in (0, images.shape[-1]):
             return images
-        bilinear = Image.Resampling.BILINEAR
-        rows = [resize.pillow(pixels, self.side, bilinear) for pixels in to_uint8(images)]
-        return resize.stack(rows) / 127.5 - 1
+        return resize.pillow(images, self.side, Image.Resampling.BILINEAR) / 127.5 - 1
 
     def look(self, prepared: Tensor) -> dict[str, Tensor]:
         return {"maps": self.network.to(prepared.device).embed(prepared)}

@@ -32,8 +32,7 @@ SIDE = 299  # of Inception's pictures, and of all that clean-fid resizes
 def clean_fid(way: str) -> Callable[[np.ndarray], np.ndarray]:
     """How clean-fid resizes pixels uint8 [H, W, 3] to float32 [299, 299, 3] in 0..255.
 
-    Args:
-        way: ``clean`` or ``legacy_pytorch``.
+    The way is ``clean`` or ``legacy_pytorch``.
     """
     from cleanfid.resize import build_resizer
 
@@ -58,11 +57,12 @@ def legacy_tensorflow(pixels: Tensor, side: int) -> Tensor:
     return upper + (lower - upper) * down[:, None]
 
 
-def pillow(pixels: np.ndarray, side: int, filter: Image.Resampling) -> np.ndarray:
-    """A picture uint8 [side, side, 3] of pixels uint8 [H, W, 3]; untouched if it has the side."""
-    if pixels.shape[:2] == (side, side):
-        return pixels
-    return np.asarray(Image.fromarray(pixels).resize((side, side), filter))
+def pillow(images: Tensor, side: int, filter: Image.Resampling) -> Tensor:
+    """Grey levels [N, 3, side, side] as floats of images in [-1, 1]; untouched with that side."""
+    if images.shape[-2:] == (side, side):
+        return levels(images)
+    resized = (Image.fromarray(pixels).resize((side, side), filter) for pixels in to_uint8(images))
+    return stack([np.asarray(picture) for picture in resized])
 
 
 def levels(images: Tensor) -> Tensor:
