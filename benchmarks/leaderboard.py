@@ -1,7 +1,5 @@
 """Tables of the committed records: ``python -m benchmarks.leaderboard --format latex``."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

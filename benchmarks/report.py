@@ -1,9 +1,6 @@
-"""A page of all results to look at: ``python -m benchmarks.report --open``.
-
-One HTML file that needs no server, no network and nothing beside it.
+"""A page of all results to look at: ``python -m benchmarks.report --open``. One HTML file that
+needs no server, no network and nothing beside it.
 """
-
-from __future__ import annotations
 
 import argparse
 import webbrowser

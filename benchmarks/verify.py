@@ -1,11 +1,8 @@
-"""How well an identity network knows people again: ``python -m benchmarks.verify A B``.
-
-A and B are folders (or zips) with pictures of the same people under the same names, such as photos
-and the artist's sketches of them. Same-person cosines are compared with those of different people:
-what an identity metric can say on such pictures, and where its floor lies.
+"""How well an identity network knows people again: ``python -m benchmarks.verify A B``. A and B are
+folders (or zips) with pictures of the same people under the same names, such as photos and the
+artist's sketches of them. Same-person cosines are compared with those of different people: what an
+identity metric can say on such pictures, and where its floor lies.
 """
-
-from __future__ import annotations
 
 import argparse
 import json

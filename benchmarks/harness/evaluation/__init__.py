@@ -1,5 +1,4 @@
 """A generator in numbers: which pictures are compared, what networks see in them, and metrics.
-
 `evaluate` makes of a finished run its numbers and its picture. A `gallery` holds every picture and
 every feature once, in a `feature_store`; `extractors` see, `metrics` measure. Nothing here trains.
 """
@@ -11,7 +10,6 @@ from typing import Any
 
 def lazily(package: str, modules: dict[str, str]) -> tuple[list[str], Callable[[str], Any]]:
     """``__all__`` and ``__getattr__`` of a package that imports a module when a name is asked for.
-
     ``modules`` are its modules and the names that each holds.
     """
     homes = {name: module for module, names in modules.items() for name in names.split()}

@@ -1,7 +1,5 @@
 """Pictures in batches that fit: where memory runs out, they get smaller."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -16,7 +14,6 @@ FULL = ("can't allocate memory", "not enough memory")  # torch has no class for 
 
 class AdaptiveBatches:
     """Does something batch by batch, of ``size`` at most; halves it where memory does not suffice.
-
     ``warn`` is told so in a sentence.
     """
 

@@ -1,7 +1,5 @@
 """A metric during training: a sweep ends those runs early by it that will not be good ones."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import lightning as L
@@ -12,7 +10,6 @@ from benchmarks.harness.evaluation.gallery import Gallery, Metric, measure
 
 class EarlyMetric(L.Callback):
     """Measures the run ``points`` times, on fewer pictures than at its end, and logs the number.
-
     The moments are equally far apart; the last is the run's end. The run does not notice: its
     random streams, its weights and its modes stay what they were. The number is logged under
     ``name``; its metric, which may need no photos, sees ``samples`` pictures, of latents that

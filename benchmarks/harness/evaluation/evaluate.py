@@ -1,7 +1,5 @@
 """A finished run in numbers and one picture."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,12 +21,9 @@ FLAT_LEVELS = 1.0  # of 255
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to: its numbers and its picture, or what it failed of.
-
-    Attributes:
-        sheet: shots, pictures of the source and of the adapted generator.
-        warnings: what a reader of the numbers should know, in sentences.
-        reason: of the failure; empty for a finished run.
+    """What a run came to: its numbers and its picture, or what it failed of. ``sheet``: shots,
+    pictures of the source and of the adapted generator. ``warnings``: what a reader of the numbers
+    should know, in sentences. ``reason``: of the failure; empty for a finished run.
     """
 
     result: Result
@@ -49,14 +44,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Evaluator:
-    """How finished runs are evaluated.
-
-    Attributes:
-        metrics: by name.
-        samples: latents that are rendered, drawn from ``seed``.
-        photos: held-out photos that are stylised, at most.
-        batch_size: images that are rendered or looked at together.
-        keep: where pictures and features lie meanwhile, see `feature_store`.
+    """How finished runs are evaluated. ``metrics``: by name. ``samples``: latents that are
+    rendered, drawn from ``seed``. ``photos``: held-out photos that are stylised, at most.
+    ``batch_size``: images that are rendered or looked at together. ``keep``: where pictures and
+    features lie meanwhile, see `feature_store`.
     """
 
     metrics: Mapping[str, Metric]
@@ -67,10 +58,8 @@ class Evaluator:
     keep: str = "memory"
 
     def __call__(self, adapter: Any, domain: Any, title: str) -> Outcome:
-        """The numbers and the picture of a finished adapter, on the device that it is on.
-
-        Raises:
-            NotFinite: the pictures, or a number, are not finite.
+        """The numbers and the picture of a finished adapter, on the device that it is on. Raises
+        NotFinite: the pictures, or a number, are not finite.
         """
         adapter.eval()
         with bar("measuring", 1, "pictures") as shown, torch.no_grad():

@@ -1,7 +1,5 @@
 """How well an identity network knows people again, on pairs of pictures of the same people."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
@@ -23,11 +21,9 @@ Heads = dict[str, Tensor]
 def compare_folders(
     a: str, b: str, *, side: int, eyes: list[list[float]] | None, detector: str
 ) -> dict[str, Any]:
-    """Numbers of :func:`verify` for two folders or zips, and which network they are of.
-
-    They hold pictures of the same people under the same names, which are padded to squares of
-    ``side`` pixels. Their ``eyes`` lie there in all of them, over the side, or a detector finds the
-    faces.
+    """Numbers of :func:`verify` for two folders or zips, and which network they are of. They hold
+    pictures of the same people under the same names, which are padded to squares of ``side``
+    pixels. Their ``eyes`` lie there in all of them, over the side, or a detector finds the faces.
     """
     finder: Any = FramedFaces(eyes=eyes) if eyes else DetectedFaces(detector=detector)
     extractor = MobileFaceNet(finder=finder)
@@ -58,10 +54,9 @@ def extract(extractor: Callable[[Tensor], Heads], pictures: list[File], side: in
 
 
 def verify(a: Heads, b: Heads) -> dict[str, float]:
-    """Cosines of the same and of different people, and how well they are told apart.
-
-    Either side has ``identity`` [N, E], unit vectors, of the same people, and ``found`` [N], 0
-    where no face was found; pairs without two faces count for the ``found`` rates only.
+    """Cosines of the same and of different people, and how well they are told apart. Either side
+    has ``identity`` [N, E], unit vectors, of the same people, and ``found`` [N], 0 where no face
+    was found; pairs without two faces count for the ``found`` rates only.
     """
     both = (a["found"] > 0) & (b["found"] > 0)
     if int(both.sum()) < 2:
@@ -83,9 +78,8 @@ def verify(a: Heads, b: Heads) -> dict[str, float]:
 
 
 def auc(positive: Tensor, negative: Tensor) -> float:
-    """Probability that a positive score exceeds a negative one; ties count half.
-
-    By the Mann-Whitney statistic: the sum of the positives' ranks, less its smallest value.
+    """Probability that a positive score exceeds a negative one; ties count half. By the
+    Mann-Whitney statistic: the sum of the positives' ranks, less its smallest value.
     """
     scores = torch.cat([positive, negative]).double()
     _, where, times = scores.unique(return_inverse=True, return_counts=True)

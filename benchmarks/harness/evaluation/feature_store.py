@@ -1,11 +1,8 @@
-"""Rows that are made once: pictures, and what networks see in them, in memory or on the disk.
-
-Rows are arrays by head, all of the same number of rows, and are made in parts from any row on.
+"""Rows that are made once: pictures, and what networks see in them, in memory or on the disk. Rows
+are arrays by head, all of the same number of rows, and are made in parts from any row on.
 :class:`OnDisk` writes parts as they come and reads them as memory-mapped files, so that neither the
 pictures nor their features have to fit into memory, and goes on where a killed run ended.
 """
-
-from __future__ import annotations
 
 import json
 import os
@@ -25,8 +22,7 @@ from core.paths import cache_folder
 
 Rows = dict[str, np.ndarray]
 Key = Callable[[], dict[str, Any]]
-Make = Callable[[int], Iterable[Rows]]
-"""Parts of the rows from one on, in order."""
+Make = Callable[[int], Iterable[Rows]]  # parts of the rows from one on, in order
 SECONDS_BETWEEN_NOTES = 2.0  # of what a kill cannot take any more; a note waits for the disk
 META = "rows.json"
 DIGITS = 24  # of the key's checksum in the name of a folder: 96 bits never meet by chance
@@ -55,9 +51,8 @@ class InMemory:
 
 
 class OnDisk:
-    """Keeps rows in a folder, for this run and others; it may be deleted at any time.
-
-    Without a name the folder is ``bank`` beside the optional files.
+    """Keeps rows in a folder, for this run and others; it may be deleted at any time. Without a
+    name the folder is ``bank`` beside the optional files.
     """
 
     on_disk = True

@@ -1,5 +1,4 @@
 """What a finished run shows: streams of pictures and, once each, what networks see in them.
-
 Pictures and features are kept in a `feature_store`: in memory, or on the disk, where they outlive a
 kill and need not fit into memory. Every metric looks at the same pictures, in 8 bits as they would
 be saved; `streams` lists them.
@@ -66,17 +65,11 @@ IN_MEMORY = InMemory()
 
 @dataclass(eq=False)
 class Gallery:
-    """The pictures of one adapter in one domain, and their features, each made once.
-
-    Attributes:
-        adapter: whose pictures are measured, in evaluation mode.
-        domain: with shots and what else it knows.
-        samples: latents that are drawn.
-        photos: held-out photos at most.
-        seed: of the latents.
-        batch_size: pictures at a time at most.
-        progress: is told how many pictures of how many were read, and of which stream.
-        store: where pictures and features are kept.
+    """The pictures of one adapter in one domain, and their features, each made once. ``adapter``:
+    whose pictures are measured, in evaluation mode. ``domain``: with shots and what else it knows.
+    ``samples``: latents that are drawn. ``photos``: held-out photos at most. ``seed``: of the
+    latents. ``batch_size``: pictures at a time at most. ``progress``: is told how many pictures of
+    how many were read, and of which stream. ``store``: where pictures and features are kept.
     """
 
     adapter: Any
@@ -122,7 +115,6 @@ class Gallery:
 
     def images(self, stream: str, first: int = 0, start: int = 0) -> Iterator[Tensor]:
         """Batches [N, 3, R, R] in [-1, 1] of a stream; of the ``first`` pictures, or (0) of all.
-
         The first ``start`` of them are passed over.
         """
         base = STREAMS[stream].shifts

@@ -1,7 +1,5 @@
 """What a metric returns."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -18,7 +16,6 @@ class TooFew(ValueError):
 @dataclass(frozen=True)
 class Measure:
     """A number, how many pictures of the method it rests on, and what a reader needs to judge it.
-
     ``better`` is "lower" or "higher". ``details`` are comparison values, floors, counts: plain
     numbers by name.
     """

@@ -1,7 +1,5 @@
 """Methods against one another: the same seeds, an interval, and ranks over data sets."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +23,6 @@ class Opponent(NamedTuple):
 @dataclass(frozen=True)
 class MethodComparison:
     """All rows in one metric (named with its extractor) against the row labelled ``against``.
-
     ``data`` are the data sets of the differences; the ranks may be over fewer.
     """
 
@@ -105,10 +102,8 @@ class MethodComparison:
 
 
 def compare(table: Table, metric: str, against: str) -> MethodComparison:
-    """Compare all rows of a table in a metric with one row, by default the first in rank.
-
-    Raises:
-        UserError: the metric or the row is not there.
+    """Compare all rows of a table in a metric with one row, by default the first in rank. Raises
+    UserError: the metric or the row is not there.
     """
     columns = layout.select(table.columns, (metric,))
     ranking = layout.ranking(table, metric)
@@ -132,9 +127,8 @@ def leading(table: Table) -> MethodComparison | None:
 
 
 def difference(table: Table, column: MetricColumn, name: str, first: str) -> Difference:
-    """Row ``name`` minus row ``first`` over the seeds of both; none where one of them diverged.
-
-    The seeds that survive are no fair sample of a method that diverges.
+    """Row ``name`` minus row ``first`` over the seeds of both; none where one of them diverged. The
+    seeds that survive are no fair sample of a method that diverges.
     """
     a, b = (table.cells.get((label, column), MISSING) for label in (name, first))
     if a.failed or b.failed:

@@ -1,7 +1,5 @@
 """Tables for programs: a long CSV with one line a cell, and JSON."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json
@@ -19,8 +17,7 @@ COLUMNS = (
     *("state", "n", "mean", "std", "seeds", "failed_seeds", "left_out", "protocol"),
     *("images", "minutes", "trainable", "paper", "seen"),
 )
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""First signs of what a spreadsheet would run."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # first signs of what a spreadsheet would run
 
 
 def lines(grids: Sequence[Grid], published: Sequence[PublishedNumber]) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,5 @@
 """What single exemplars do, as tables, from the files of ``benchmarks.exemplars``."""
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -37,7 +35,6 @@ class SeedTable(NamedTuple):
 
 class ExemplarTables(NamedTuple):
     """How results follow their exemplars, and how near destylised faces are to true photos.
-
     ``chance`` is the share of results that find their exemplar again by chance.
     """
 

@@ -29,14 +29,9 @@ LEGEND = {
 
 
 class Entry(NamedTuple):
-    """One printed cell.
-
-    Attributes:
-        mean, std: as printed; std is empty for one seed, both are empty without a number.
-        medal: 1 best, 2 second, 0 neither.
-        state: of the cell, a key of LEGEND or "sound".
-        failed: how many seeds diverged.
-        n: seeds that the mean rests on.
+    """One printed cell. ``mean``, ``std``: as printed; std is empty for one seed, both are empty
+    without a number. ``medal``: 1 best, 2 second, 0 neither. ``state``: of the cell, a key of
+    LEGEND or "sound". ``failed``: how many seeds diverged. ``n``: seeds that the mean rests on.
     """
 
     mean: str = ""
@@ -55,9 +50,8 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class PrintedRow:
-    """One printed row: a measured method, or the source as it was.
-
-    ``spent`` is the largest cost of each kind over the data sets, to be sorted by.
+    """One printed row: a measured method, or the source as it was. ``spent`` is the largest cost of
+    each kind over the data sets, to be sorted by.
     """
 
     label: str
@@ -75,13 +69,8 @@ class PrintedRow:
 
 @dataclass(frozen=True)
 class Grid:
-    """A printed table.
-
-    Attributes:
-        ranking: what the rank column shows.
-        ranked: whether there is such a column.
-        marks: what the marks in it mean.
-        costs: names of the cost columns.
+    """A printed table. ``ranking``: what the rank column shows. ``ranked``: whether there is such a
+    column. ``marks``: what the marks in it mean. ``costs``: names of the cost columns.
     """
 
     table: Table
@@ -179,10 +168,8 @@ def arrange(table: Table, metrics: Sequence[str], rank: str) -> Grid:
 
 
 def ranking(table: Table, metric: str) -> Ranking:
-    """Mean ranks in a metric that is named with or without its extractor; none for no name.
-
-    Raises:
-        UserError: the name fits several metrics.
+    """Mean ranks in a metric that is named with or without its extractor; none for no name. Raises
+    UserError: the name fits several metrics.
     """
     names = sorted({c.metric for c in table.columns if metric and named(c.metric, (metric,))})
     if len(names) > 1:
@@ -191,9 +178,8 @@ def ranking(table: Table, metric: str) -> Ranking:
 
 
 def place(row: MethodRow, places: Mapping[str, float]) -> tuple[bool, float, str, tuple[int, str]]:
-    """Sorts rows by mean rank, those of swapped layers behind the row that they are of.
-
-    A source's own training stands behind all adaptations.
+    """Sorts rows by mean rank, those of swapped layers behind the row that they are of. A source's
+    own training stands behind all adaptations.
     """
     rank = places.get(row.whole, math.inf)
     return row.makes_source, rank, row.whole, natural(layers(row.swapped))

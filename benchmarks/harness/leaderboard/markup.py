@@ -1,7 +1,5 @@
 """Tables as Markdown, LaTeX and HTML: a template for each, in which everything is escaped."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -29,8 +27,7 @@ LATEX = {
     **{sign: f"$\\{symbol}$" for sign, symbol in SYMBOLS.items()},
     **{"–": "--", "−": "$-$", "…": r"\ldots{}"},
 }
-LONGEST = 40
-"""Letters of a row's name on one line in LaTeX."""
+LONGEST = 40  # letters of a row's name on one line in LaTeX
 LATEX_TAGS: dict[str, Any] = {
     "block_start_string": "<%",
     "block_end_string": "%>",

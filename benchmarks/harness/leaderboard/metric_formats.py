@@ -1,17 +1,14 @@
 """How a number is called and printed: title, factor and digits of each metric."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 ARROWS = {"lower": "↓", "higher": "↑"}
 
 
 class MetricFormat(NamedTuple):
-    """How a metric is printed, and what it tells a reader who does not know it.
-
-    The printed number is the value times ``factor``, as the heading says. Two cells tie where they
-    print alike, with so many ``digits`` behind the point.
+    """How a metric is printed, and what it tells a reader who does not know it. The printed number
+    is the value times ``factor``, as the heading says. Two cells tie where they print alike, with
+    so many ``digits`` behind the point.
     """
 
     title: str

@@ -1,7 +1,5 @@
 """Records as tables: which of them share a row, a column or a cell."""
 
-from __future__ import annotations
-
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable
@@ -17,10 +15,8 @@ RANDOM = "@random-"
 
 
 def build(records: Iterable[Record]) -> list[Table]:
-    """All tables of the records, those of nothing but sources' own training last.
-
-    Raises:
-        UserError: two records would share a column although they were measured differently.
+    """All tables of the records, those of nothing but sources' own training last. Raises UserError:
+    two records would share a column although they were measured differently.
     """
     groups = defaultdict(list)
     for record in records:
@@ -34,9 +30,8 @@ def build(records: Iterable[Record]) -> list[Table]:
 
 
 def rows_of(records: Iterable[Record]) -> list[MethodRow]:
-    """One row a method and set of changes; an earlier recipe of the same name has its own.
-
-    Two recipes of one name on one data set are different methods: they are never pooled.
+    """One row a method and set of changes; an earlier recipe of the same name has its own. Two
+    recipes of one name on one data set are different methods: they are never pooled.
     """
     methods = defaultdict(list)
     for record in records:

@@ -1,7 +1,5 @@
 """What papers report, apart from what was measured here: ``results/published.csv``."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,10 +16,9 @@ SEEN = {
 
 
 class PublishedNumber(NamedTuple):
-    """One reported number, as text, exactly as it is printed.
-
-    Numbers of different protocols are never compared. ``seen`` is a key of SEEN; ``seen_in`` says
-    where the number was read, and is empty for hearsay.
+    """One reported number, as text, exactly as it is printed. Numbers of different protocols are
+    never compared. ``seen`` is a key of SEEN; ``seen_in`` says where the number was read, and is
+    empty for hearsay.
     """
 
     protocol: str

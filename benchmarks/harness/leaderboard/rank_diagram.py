@@ -1,10 +1,7 @@
-"""Demsar's diagram of mean ranks, drawn once: every form only prints these lines and texts.
-
-LaTeX prints it in its own picture environment, for a document that compiles by itself can have no
-figure in another file; so it is no figure of a plotting library.
+"""Demsar's diagram of mean ranks, drawn once: every form only prints these lines and texts. LaTeX
+prints it in its own picture environment, for a document that compiles by itself can have no figure
+in another file; so it is no figure of a plotting library.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

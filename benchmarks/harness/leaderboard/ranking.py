@@ -1,7 +1,5 @@
 """Mean ranks: which methods are compared over which data sets, what is left out of it, and why."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,8 +7,7 @@ from benchmarks.harness.leaderboard import metric_formats, statistics
 from benchmarks.harness.leaderboard.tables import MethodRow, MetricColumn, Table
 
 WHOLE = ("sound", "provisional")
-MOST = 2000
-"""Choices of data sets that are looked at; real tables have a handful."""
+MOST = 2000  # choices of data sets that are looked at; real tables have a handful
 REASONS = {
     "missing": "not run on",
     "left out": "not measured on",
@@ -22,16 +19,11 @@ REASONS = {
 @dataclass(frozen=True)
 class Ranking:
     """Mean ranks in one metric; every row that has one has a number on each of ``data``.
-
-    Attributes:
-        metric: with its extractor.
-        data: data sets that count.
-        unused: data sets that do not, because too few rows have a number there.
-        ranks: mean rank over ``data`` by label, 1 for the best.
-        left_out: why a row has none, by label.
-        provisional: whether a rank rests on fewer than three seeds anywhere.
-        swapped: whether there are rows of swapped layers, which are never ranked: they are
-            variants of a ranked row by other layers, not methods.
+    ``metric``: with its extractor. ``data``: data sets that count. ``unused``: data sets that do
+    not, because too few rows have a number there. ``ranks``: mean rank over ``data`` by label, 1
+    for the best. ``left_out``: why a row has none, by label. ``provisional``: whether a rank rests
+    on fewer than three seeds anywhere. ``swapped``: whether there are rows of swapped layers, which
+    are never ranked: they are variants of a ranked row by other layers, not methods.
     """
 
     metric: str
@@ -64,9 +56,8 @@ class Ranking:
 
 
 def rank(table: Table, metric: str) -> Ranking:
-    """Rank the methods of a table over the data sets that all of them have.
-
-    Compared are the methods and data sets that together make the largest table without a gap.
+    """Rank the methods of a table over the data sets that all of them have. Compared are the
+    methods and data sets that together make the largest table without a gap.
     """
     columns = [c for c in table.columns if c.metric == metric]
     rows = table.unswapped.rows
@@ -93,9 +84,8 @@ def rank(table: Table, metric: str) -> Ranking:
 
 
 def largest(covered: Sequence[frozenset[str]], order: Sequence[str]) -> tuple[str, ...]:
-    """The data sets of the largest table without a gap; () where nobody has a number.
-
-    ``covered`` are the data sets of each row, ``order`` all of them as they are returned.
+    """The data sets of the largest table without a gap; () where nobody has a number. ``covered``
+    are the data sets of each row, ``order`` all of them as they are returned.
     """
     choices: set[frozenset[str]] = set()
     for own in sorted(set(covered), key=sorted):

@@ -1,25 +1,16 @@
 """``results/README.md``: every table of the committed records, written by nobody's hand."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.leaderboard import (
-    comparison,
-    exemplars,
-    layout,
-    markup,
-    published_numbers,
-)
+from benchmarks.harness.leaderboard import comparison, exemplars, layout, markup, published_numbers
 from benchmarks.harness.leaderboard.layout import Grid
 from benchmarks.harness.leaderboard.metric_formats import of, order
 from benchmarks.harness.leaderboard.selection import Selection, read_tables
 from benchmarks.harness.leaderboard.tables import Table
 
-WIDEST = 6
-"""Metrics beside one another that fit on a screen."""
+WIDEST = 6  # metrics beside one another that fit on a screen
 
 
 def text(folder: Path) -> str:
@@ -38,10 +29,9 @@ def text(folder: Path) -> str:
 
 
 def section(table: Table) -> dict[str, Any]:
-    """What the template prints of one source.
-
-    An overview of one grid a leading metric, with the same rows in the same order, and their legend
-    by ``arranged``; a comparison; of every data set its name, grid and parts; what metrics tell.
+    """What the template prints of one source. An overview of one grid a leading metric, with the
+    same rows in the same order, and their legend by ``arranged``; a comparison; of every data set
+    its name, grid and parts; what metrics tell.
     """
     rank = table.leading_metric
     arranged = layout.arrange(table, layout.leading(table), rank)

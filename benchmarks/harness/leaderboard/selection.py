@@ -1,7 +1,5 @@
 """Which records, metrics and published numbers a table is made of."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +18,11 @@ from core.errors import UserError
 @dataclass(frozen=True)
 class Selection:
     """What a reader asked for; patterns are like file names, nothing asked for is everything.
-
-    Attributes:
-        folder: of the results, with ``runs/`` and ``published.csv``.
-        data, source, metrics: patterns.
-        rank: the metric that orders the rows and in which methods are compared; empty for none.
-        against: the row that others are compared with; empty for the first in rank.
-        since: runs that started earlier are left out; an ISO date or its beginning.
-        reported: whether published numbers follow.
+    ``folder``: of the results, with ``runs/`` and ``published.csv``. ``data``, ``source``,
+    ``metrics``: patterns. ``rank``: the metric that orders the rows and in which methods are
+    compared; empty for none. ``against``: the row that others are compared with; empty for the
+    first in rank. ``since``: runs that started earlier are left out; an ISO date or its beginning.
+    ``reported``: whether published numbers follow.
     """
 
     folder: Path
@@ -50,10 +45,8 @@ class Content(NamedTuple):
 
 
 def read(folder: Path) -> list[Record]:
-    """All records of a folder, in the order of their names.
-
-    Raises:
-        UserError: one is not sound, or holds a run that another one holds too.
+    """All records of a folder, in the order of their names. Raises UserError: one is not sound, or
+    holds a run that another one holds too.
     """
     paths = sorted((folder / "runs").glob("*.json"))
     if not paths:

@@ -1,9 +1,8 @@
-"""Differences over the same seeds with an interval, mean ranks, and the critical difference.
-
-Few seeds are the rule here, and a bootstrap of three numbers never leaves their range: with three
-seeds its percentile interval excludes 0 in a quarter of all comparisons of equals. The interval
-given is therefore the hull of the bootstrap's and of Student's, and never claims more than either.
-Ranks: Demsar, "Statistical Comparisons of Classifiers over Multiple Data Sets", JMLR 7, 2006.
+"""Differences over the same seeds with an interval, mean ranks, and the critical difference. Few
+seeds are the rule here, and a bootstrap of three numbers never leaves their range: with three seeds
+its percentile interval excludes 0 in a quarter of all comparisons of equals. The interval given is
+therefore the hull of the bootstrap's and of Student's, and never claims more than either. Ranks:
+Demsar, "Statistical Comparisons of Classifiers over Multiple Data Sets", JMLR 7, 2006.
 """
 
 from __future__ import annotations
@@ -23,10 +22,9 @@ EXACT_UP_TO = 6  # 6 ** 6 resamples can all be looked at
 
 
 class Difference(NamedTuple):
-    """Mean of a minus b over the ``n`` seeds that both have, and its 95 % interval.
-
-    The mean is 0 without any seed, the interval infinite with fewer than two. ``better`` is "lower"
-    or "higher": which way the metric is better.
+    """Mean of a minus b over the ``n`` seeds that both have, and its 95 % interval. The mean is 0
+    without any seed, the interval infinite with fewer than two. ``better`` is "lower" or "higher":
+    which way the metric is better.
     """
 
     n: int

@@ -15,8 +15,7 @@ from benchmarks.harness.records.record import Record
 
 COSTS = {"images": "images", "seconds": "minutes", "trainable": "trainable"}
 """Keys of a record's cost, and what is printed over their columns."""
-ENOUGH = 3
-"""Seeds from which on a mean is no longer provisional."""
+ENOUGH = 3  # seeds from which on a mean is no longer provisional
 
 
 @dataclass(frozen=True, order=True)
@@ -41,12 +40,9 @@ class MetricColumn:
 
 @dataclass(frozen=True)
 class Cell:
-    """What is known of one method in one column.
-
-    Attributes:
-        values: the metric by seed, of finished runs.
-        failed: seeds whose run diverged.
-        left_out: why finished runs have no such number; empty where they have.
+    """What is known of one method in one column. ``values``: the metric by seed, of finished runs.
+    ``failed``: seeds whose run diverged. ``left_out``: why finished runs have no such number; empty
+    where they have.
     """
 
     values: Mapping[int, float]
@@ -79,7 +75,6 @@ MISSING = Cell({})
 @dataclass(frozen=True)
 class MethodRow:
     """A method with what was changed in it or whose layers were swapped, and every run of it.
-
     ``recipe`` is empty for the newest recipe of the name.
     """
 
@@ -124,7 +119,6 @@ class MethodRow:
 
     def costs(self, data: str) -> dict[str, float]:
         """What the finished runs on a data set cost, the median over them; empty without any.
-
         Whatever else a machine does only ever adds to the time of a run: one slow run says nothing.
         """
         finished = [one.cost for one in self.by_data.get(data, ()) if not one.failed]
@@ -140,10 +134,9 @@ class MethodRow:
 
 @dataclass(frozen=True)
 class Table:
-    """All rows of one source and one task, measured by one eval group.
-
-    ``task`` is what was changed in the task on the command line, ``untouched`` the source's own
-    number by column, where a metric says it.
+    """All rows of one source and one task, measured by one eval group. ``task`` is what was changed
+    in the task on the command line, ``untouched`` the source's own number by column, where a metric
+    says it.
     """
 
     source: str
@@ -196,9 +189,8 @@ class Table:
 
     @cached_property
     def medals(self) -> dict[tuple[str, MetricColumn], int]:
-        """1 for the best and 2 for the second of each column, by what is printed; ties share.
-
-        Only sound cells compete: not those of fewer than three seeds, nor with a failed one.
+        """1 for the best and 2 for the second of each column, by what is printed; ties share. Only
+        sound cells compete: not those of fewer than three seeds, nor with a failed one.
         """
         medals = {}
         for column in self.columns:

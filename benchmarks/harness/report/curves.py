@@ -1,7 +1,5 @@
 """Training curves as small multiples: one row of panels a reading, one panel a method."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -19,9 +17,8 @@ class CurvePanel(NamedTuple):
 
 
 class ReadingCurves(NamedTuple):
-    """One reading of all methods on a common scale from ``low`` to ``high``, as texts.
-
-    ``kimg`` is the end of the longest training, in thousands of images.
+    """One reading of all methods on a common scale from ``low`` to ``high``, as texts. ``kimg`` is
+    the end of the longest training, in thousands of images.
     """
 
     reading: str

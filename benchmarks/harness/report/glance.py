@@ -1,7 +1,5 @@
 """The first thing on the page: one person through every method in every style, beside the truth."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -19,10 +17,9 @@ class Tile(NamedTuple):
 
 
 class Glance(NamedTuple):
-    """The pictures of one source and evaluation, named by the title of its table.
-
-    ``names`` of the columns are a shot, the photo that the source knows, the methods, the truth;
-    ``rows`` the number of the data set's section on the page, its name, and a tile a column.
+    """The pictures of one source and evaluation, named by the title of its table. ``names`` of the
+    columns are a shot, the photo that the source knows, the methods, the truth; ``rows`` the number
+    of the data set's section on the page, its name, and a tile a column.
     """
 
     title: str

@@ -1,7 +1,5 @@
 """The pictures of one data set beside each other: rows are latents and people, columns methods."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,22 +10,16 @@ from benchmarks.harness.records.record import Record
 from benchmarks.harness.report import strip_files
 from benchmarks.harness.report.strip_files import Sprite, Sprites
 
-Key = tuple[str, int]
-"""A level of layer swap ("" for none) and a seed."""
+Key = tuple[str, int]  # a level of layer swap ("" for none) and a seed
 
-WHOLE: Key = ("", -1)
-"""Of what has neither: the source and the truth."""
+WHOLE: Key = ("", -1)  # of what has neither: the source and the truth
 
 
 @dataclass(frozen=True)
 class PictureColumn:
-    """What one method shows.
-
-    Attributes:
-        strips: by level and seed.
-        failed: why runs failed, by level and seed.
-        numbers: by level, in the order of the grid's metrics.
-        first: tile of the strip that stands in row 0 (the truth begins with the people).
+    """What one method shows. ``strips``: by level and seed. ``failed``: why runs failed, by level
+    and seed. ``numbers``: by level, in the order of the grid's metrics. ``first``: tile of the
+    strip that stands in row 0 (the truth begins with the people).
     """
 
     name: str
@@ -39,10 +31,9 @@ class PictureColumn:
 
 @dataclass(frozen=True)
 class ImageGrid:
-    """The pictures of one data set, or nothing but the names where there are none.
-
-    ``levels`` are those of layer swap, "" for none first; ``shots`` their strip, or None;
-    ``metrics`` the title of each of the columns' numbers, and whether it leads.
+    """The pictures of one data set, or nothing but the names where there are none. ``levels`` are
+    those of layer swap, "" for none first; ``shots`` their strip, or None; ``metrics`` the title of
+    each of the columns' numbers, and whether it leads.
     """
 
     data: str
@@ -81,9 +72,8 @@ def image_grids(table: Table, order: Sequence[str], sprites: Sprites) -> list[Im
 
 
 def image_grid(table: Table, order: Sequence[str], data: str, sprites: Sprites) -> ImageGrid:
-    """The pictures of one data set; swapped layers stand with their method.
-
-    The source is the same at every level; nobody knows how latents truly look.
+    """The pictures of one data set; swapped layers stand with their method. The source is the same
+    at every level; nobody knows how latents truly look.
     """
     methods: dict[str, list[MethodRow]] = {label: [] for label in order}
     for row in table.rows:

@@ -1,7 +1,5 @@
 """Every method with every metric, sortable."""
 
-from __future__ import annotations
-
 import math
 import statistics
 from collections import defaultdict
@@ -15,7 +13,6 @@ from benchmarks.harness.report.scatter import QUALITY, first
 
 def overview(whole: Table) -> dict[str, Any]:
     """The sortable grid of one source and evaluation with all its metrics, the best row first.
-
     Beside it: name and title of each metric, for the choice of what is shown, and the comparison in
     the leading metric. Rows of swapped layers stand beside their pictures instead.
     """

@@ -1,7 +1,5 @@
 """The page: a pure function of the records and strips of a folder of results."""
 
-from __future__ import annotations
-
 import base64
 import json
 import re
@@ -45,9 +43,7 @@ class Spending(NamedTuple):
 
 def render(folder: Path, *, local: bool) -> str:
     """The whole page of a results folder as HTML; with ``local`` strips of real pictures too.
-
-    Raises:
-        UserError: there are no records, or one is not sound.
+    Raises UserError: there are no records, or one is not sound.
     """
     tables, dirty = read_tables(Selection(folder=folder))
     tables.sort(key=lambda table: (table.makes_source, -len(list(table.records))))

@@ -1,10 +1,7 @@
 """One picture for a first look: the same held-out people through every method, beside the truth.
-
 Rows are the photographs, the methods (the least mean KID on top) and how the people truly look in
 the style; columns are people, grouped by style. Of several seeds the first is shown, not the best.
 """
-
-from __future__ import annotations
 
 import io
 from collections import defaultdict
@@ -41,10 +38,8 @@ class GalleryRow(NamedTuple):
 
 
 def write(path: Path, folder: Path) -> None:
-    """Write the gallery of a folder of results as JPEG.
-
-    Raises:
-        UserError: records or strips are missing, or the file cannot be written.
+    """Write the gallery of a folder of results as JPEG. Raises UserError: records or strips are
+    missing, or the file cannot be written.
     """
     jpeg = io.BytesIO()
     draw(rows(folder)).save(jpeg, "JPEG", quality=QUALITY, optimize=True, progressive=True)
@@ -52,10 +47,8 @@ def write(path: Path, folder: Path) -> None:
 
 
 def rows(folder: Path) -> list[GalleryRow]:
-    """Photographs, one row a method as its yaml has it, truth.
-
-    Raises:
-        UserError: there is no method with records and strips of every style.
+    """Photographs, one row a method as its yaml has it, truth. Raises UserError: there is no method
+    with records and strips of every style.
     """
     paths = strip_files.paths(folder, local=False)
     runs: dict[str, dict[str, list[tuple[int, str, float]]]] = {}

@@ -1,7 +1,6 @@
-"""Two metrics against each other: named points with their spread over the seeds.
-
-Matplotlib draws axes and bars, as SVG in the colours of the page. The template adds
-what is placed by pixels: the better corner, points with their titles, names and lines to them.
+"""Two metrics against each other: named points with their spread over the seeds. Matplotlib draws
+axes and bars, as SVG in the colours of the page. The template adds what is placed by pixels: the
+better corner, points with their titles, names and lines to them.
 """
 
 from __future__ import annotations
@@ -57,9 +56,8 @@ CLEAN = (
 
 
 class Dot(NamedTuple):
-    """A method: name, value and deviation on both axes, in printed units.
-
-    ``level`` says up to which layers are the source's; it is empty for a run as it was trained.
+    """A method: name, value and deviation on both axes, in printed units. ``level`` says up to
+    which layers are the source's; it is empty for a run as it was trained.
     """
 
     name: str
@@ -89,10 +87,9 @@ class Mark(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """A finished scatter plot: what Matplotlib drew, and what lies upon it.
-
-    ``corner`` is the path of the quarter of a disc in which the better points lie, ``trails`` paths
-    from a method through its swapped levels.
+    """A finished scatter plot: what Matplotlib drew, and what lies upon it. ``corner`` is the path
+    of the quarter of a disc in which the better points lie, ``trails`` paths from a method through
+    its swapped levels.
     """
 
     title: str
@@ -157,10 +154,9 @@ def plot(
     *,
     log: bool = False,
 ) -> Plot:
-    """The drawn plot of at least one dot.
-
-    ``titles`` are those of the horizontal and the vertical axis, ``better`` which way each of them
-    is better; with ``log`` equal ratios are equally long horizontally.
+    """The drawn plot of at least one dot. ``titles`` are those of the horizontal and the vertical
+    axis, ``better`` which way each of them is better; with ``log`` equal ratios are equally long
+    horizontally.
     """
     with blank(titles, log=log) as (figure, axes):
         spread(axes, dots)

@@ -1,12 +1,9 @@
-"""Small pictures of runs: how they are called, where they lie, and what a page carries of them.
-
-A strip is one row of square tiles in one WebP: the pictures of the first ``LATENTS`` latents of the
+"""Small pictures of runs: how they are called, where they lie, and what a page carries of them. A
+strip is one row of square tiles in one WebP: the pictures of the first ``LATENTS`` latents of the
 evaluation, then of ``PHOTOS`` held-out people. Runs that share data and source share a *scene*: the
 shots, the source's own strip (its pictures of those latents, then the photos themselves) and, where
 it is known, how those people truly look in the domain.
 """
-
-from __future__ import annotations
 
 import base64
 import io
@@ -58,9 +55,8 @@ def place(folder: Path, record: Record) -> Path:
 
 
 def paths(folder: Path, *, local: bool) -> dict[str, Path]:
-    """The strips of a folder of results by name, with ``local`` those of real pictures too.
-
-    A name from a record is only looked up here, it is never made into a path.
+    """The strips of a folder of results by name, with ``local`` those of real pictures too. A name
+    from a record is only looked up here, it is never made into a path.
     """
     places = [folder / "tiles", *([folder / "local" / "tiles"] if local else [])]
     return {path.stem: path for one in places for path in sorted(one.glob("*.webp"))}
@@ -78,7 +74,6 @@ class Sprite:
 @dataclass
 class Sprites:
     """The strips of a page, of which equal ones are carried once, in ``room`` bytes of WebP.
-
     ``unread`` are the names of files that are no strips; for ``outside`` strips there was no room.
     """
 

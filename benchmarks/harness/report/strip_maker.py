@@ -33,7 +33,6 @@ MOST = 100  # shots that are shown; a source is trained on thousands
 @dataclass
 class StripMaker:
     """Makes strips of runs, which lie in ``runs`` (``results/out``), in the results folder ``to``.
-
     Scenes are built once; ``again`` makes also those strips that are there.
     """
 
@@ -55,9 +54,7 @@ class StripMaker:
 
     def make(self, record: Record) -> int:
         """Write the strip of a run, and its scene's where they are missing; bytes of the strip.
-
-        Raises:
-            UserError: this version cannot build the run, or a strip cannot be written.
+        Raises UserError: this version cannot build the run, or a strip cannot be written.
         """
         cfg = configuration(record.to_json())
         key = strip_files.scene(record)

@@ -1,12 +1,10 @@
-"""Networks through which metrics look at pictures, behind one interface.
-
-An extractor has a ``name``, under which a gallery keeps what it saw, the ``sha256`` of its weights,
-and turns images [N, 3, R, R] in [-1, 1] into tensors by head. One that prepares pictures in a way
-of its own does so in ``prepare``, on the CPU and beside the network. A yaml names its class, or
-gives ``by_name`` the name of the list (``name: dinov2-b``). Weights that are not shipped
-come from the list of optional files (``conf/weights.yaml``); a missing one is refused before
-anything is run, and nothing is ever downloaded. Modules are imported when they are named: timm
-alone takes seconds.
+"""Networks through which metrics look at pictures, behind one interface. An extractor has a
+``name``, under which a gallery keeps what it saw, the ``sha256`` of its weights, and turns images
+[N, 3, R, R] in [-1, 1] into tensors by head. One that prepares pictures in a way of its own does so
+in ``prepare``, on the CPU and beside the network. A yaml names its class, or gives ``by_name`` the
+name of the list (``name: dinov2-b``). Weights that are not shipped come from the list of optional
+files (``conf/weights.yaml``); a missing one is refused before anything is run, and nothing is ever
+downloaded. Modules are imported when they are named: timm alone takes seconds.
 """
 
 from typing import Any
@@ -47,12 +45,9 @@ __all__ = [*homes, "by_name"]
 
 
 def by_name(name: str, **options: Any) -> Any:
-    """The extractor that a key of ``NAMES`` names, or ``random-`` and an architecture of timm.
-
-    Its class takes the options, such as ``resize``, ``side`` or ``seed``.
-
-    Raises:
-        UserError: there is none, or its file is missing.
+    """The extractor that a key of ``NAMES`` names, or ``random-`` and an architecture of timm. Its
+    class takes the options, such as ``resize``, ``side`` or ``seed``. Raises UserError: there is
+    none, or its file is missing.
     """
     if name.startswith(RANDOM):
         return __getattr__("Untrained")(architecture=name.removeprefix(RANDOM), **options)

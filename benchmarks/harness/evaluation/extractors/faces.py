@@ -1,9 +1,6 @@
 """Identity networks on real faces: IR-SE50 and MobileFaceNet, both trained with an angular margin.
-
 A network that a method was trained against must not measure it: compare with another one.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
@@ -26,7 +23,6 @@ Finder = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 class FramedFaces:
     """Eyes that are where the framing of the set puts them: every picture has a face there.
-
     ``eyes`` are two points in units of the side, the one on the left of the picture first.
     """
 
@@ -44,10 +40,9 @@ class FramedFaces:
 
 
 class DetectedFaces:
-    """Eyes and mouth where a detector finds them; the surest face of a picture counts.
-
-    The detector is ``mtcnn``, or another that is installed (`harness.alignment.detectors`);
-    ``files`` are the checksums of what it looks through, by name.
+    """Eyes and mouth where a detector finds them; the surest face of a picture counts. The detector
+    is ``mtcnn``, or another that is installed (`harness.alignment.detectors`); ``files`` are the
+    checksums of what it looks through, by name.
     """
 
     def __init__(self, *, detector: str) -> None:
@@ -67,9 +62,8 @@ class DetectedFaces:
 
 
 class MobileFaceNet(Published):
-    """``identity`` [N, 128] unit vectors, and ``found`` [N]: whether there is a face at all.
-
-    The finder says where the eyes, and the mouth, are: ``FramedFaces`` or ``DetectedFaces``.
+    """``identity`` [N, 128] unit vectors, and ``found`` [N]: whether there is a face at all. The
+    finder says where the eyes, and the mouth, are: ``FramedFaces`` or ``DetectedFaces``.
     """
 
     def __init__(self, *, finder: Finder) -> None:

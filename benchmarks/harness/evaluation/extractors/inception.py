@@ -1,12 +1,9 @@
-"""Inception-v3 of 2015, the network of FID: its 2,048 pooled features (arXiv:1706.08500).
-
-Two published files hold the same network: a TorchScript program with its own resizing, and a state
-dict (pytorch-fid's port). Of the program, which clean-fid runs, only the layers are used; the state
-dict fills torchvision's network with the blocks in which clean-fid patches it. A TorchScript file
-is run, a state dict is only read: take the former from its official place alone.
+"""Inception-v3 of 2015, the network of FID: its 2,048 pooled features (arXiv:1706.08500). Two
+published files hold the same network: a TorchScript program with its own resizing, and a state dict
+(pytorch-fid's port). Of the program, which clean-fid runs, only the layers are used; the state dict
+fills torchvision's network with the blocks in which clean-fid patches it. A TorchScript file is
+run, a state dict is only read: take the former from its official place alone.
 """
-
-from __future__ import annotations
 
 import zipfile
 from pathlib import Path
@@ -26,11 +23,10 @@ RESIZES = ("clean", "legacy-pytorch", "legacy-tensorflow")
 
 
 class Inception(Published):
-    """Pooled features [N, 2048], with the resizing that a published number names.
-
-    ``weights`` are names in the list of optional files, of which the first one that is there is
-    used; ``resize`` is ``clean`` (clean-fid), ``legacy-pytorch`` (pytorch-fid) or
-    ``legacy-tensorflow`` (TTUR, stylegan2-ada).
+    """Pooled features [N, 2048], with the resizing that a published number names. ``weights`` are
+    names in the list of optional files, of which the first one that is there is used; ``resize`` is
+    ``clean`` (clean-fid), ``legacy-pytorch`` (pytorch-fid) or ``legacy-tensorflow`` (TTUR,
+    stylegan2-ada).
     """
 
     def __init__(self, *, weights: list[str], resize: str) -> None:
@@ -66,9 +62,8 @@ def is_torchscript(path: Path) -> bool:
 
 
 def blank() -> nn.Module:
-    """The network of the state dict, untrained; with ``fc``, which is in the file.
-
-    clean-fid's own constructor of it (``fid_inception_v3``) downloads the weights.
+    """The network of the state dict, untrained; with ``fc``, which is in the file. clean-fid's own
+    constructor of it (``fid_inception_v3``) downloads the weights.
     """
     from cleanfid import inception_pytorch as fid
     from torchvision.models import inception_v3

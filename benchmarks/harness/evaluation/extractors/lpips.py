@@ -1,7 +1,5 @@
 """LPIPS 0.1 (arXiv:1801.03924), with its classifier from the list of optional files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from PIL import Image
@@ -13,10 +11,9 @@ from core.networks.lpips import LPIPSNetwork, check_net
 
 
 class LPIPS(Published):
-    """``maps``: vectors whose squared distances are the LPIPS of two pictures.
-
-    ``net`` is ``vgg`` (intra-cluster LPIPS as papers print it), ``alex`` or ``squeeze``. Pictures
-    are brought to the ``side`` first, bilinearly on bytes; 0 leaves them.
+    """``maps``: vectors whose squared distances are the LPIPS of two pictures. ``net`` is ``vgg``
+    (intra-cluster LPIPS as papers print it), ``alex`` or ``squeeze``. Pictures are brought to the
+    ``side`` first, bilinearly on bytes; 0 leaves them.
     """
 
     network: LPIPSNetwork

@@ -1,12 +1,8 @@
-"""MobileFaceNet (arXiv:1804.07573): a small network that tells people apart.
-
-Parameter names are those of the published file (ArcFace on CASIA-WebFace, 128 numbers a face).
-
-Departs from the paper in: what the file does too. The first bottlenecks have the widths of the
-file, and the global depthwise kernel is 7 x 6 for pictures of 112 x 96.
+"""MobileFaceNet (arXiv:1804.07573): a small network that tells people apart. Parameter names are
+those of the published file (ArcFace on CASIA-WebFace, 128 numbers a face). Departs from the paper
+in: what the file does too. The first bottlenecks have the widths of the file, and the global
+depthwise kernel is 7 x 6 for pictures of 112 x 96.
 """
-
-from __future__ import annotations
 
 from collections import OrderedDict
 from typing import Any
@@ -85,9 +81,8 @@ class MobileFaceNetwork(nn.Module):
 
 
 def similarity(points: Tensor, template: Tensor) -> Tensor:
-    """Similarities [N, 2, 3] that bring points [N, P, 2] nearest to a template [P, 2].
-
-    Rotation, scale and shift of least squared error (Umeyama, TPAMI 1991); no reflection.
+    """Similarities [N, 2, 3] that bring points [N, P, 2] nearest to a template [P, 2]. Rotation,
+    scale and shift of least squared error (Umeyama, TPAMI 1991); no reflection.
     """
     centre, goal = points.mean(1, keepdim=True), template.mean(0)
     p, q = points - centre, template - goal
@@ -100,10 +95,9 @@ def similarity(points: Tensor, template: Tensor) -> Tensor:
 
 
 def align(images: Tensor, points: Tensor) -> Tensor:
-    """Aligned faces [N, 3, 112, 96] of images [N, 3, R, R] with their points [N, P, 2].
-
-    P is 2 (eyes), 4 (and corners of the mouth) or 5; points are in pixels, where the centre of the
-    first pixel is at 0.5. What lies outside of a picture repeats its edge.
+    """Aligned faces [N, 3, 112, 96] of images [N, 3, R, R] with their points [N, P, 2]. P is 2
+    (eyes), 4 (and corners of the mouth) or 5; points are in pixels, where the centre of the first
+    pixel is at 0.5. What lies outside of a picture repeats its edge.
     """
     template = torch.tensor([TEMPLATE[i] for i in KNOWN[points.shape[1]]]).double() + 0.5
     maps = similarity(points.double(), template)

@@ -1,7 +1,5 @@
 """What published networks have in common: a file, a way to prepare pictures, and heads."""
 
-from __future__ import annotations
-
 import pickle
 import zipfile
 from collections.abc import Callable, Mapping
@@ -20,19 +18,16 @@ from core import hashing
 from core.errors import UserError
 
 N = TypeVar("N", bound=nn.Module)
-Stamp = tuple[Path, int, int]
-"""A file as it is now: where, when it was changed, how long it is."""
+Stamp = tuple[Path, int, int]  # a file as it is now: where, when it was changed, how long it is
 NETWORKS: WeakValueDictionary[tuple[str, Stamp], nn.Module] = WeakValueDictionary()
 """What is in use, by architecture and file: many metrics look through one network."""
 
 
 class Published:
-    """An extractor with weights from the list of optional files.
-
-    Attributes:
-        name: network and preprocessing; pictures seen under another name are seen anew.
-        files: checksums of what prepares its pictures, such as a detector, by name; mostly none.
-        network: in evaluation mode and frozen.
+    """An extractor with weights from the list of optional files. ``name``: network and
+    preprocessing; pictures seen under another name are seen anew. ``files``: checksums of what
+    prepares its pictures, such as a detector, by name; mostly none. ``network``: in evaluation mode
+    and frozen.
     """
 
     name: str
@@ -79,12 +74,9 @@ def digest(stamp: Stamp) -> str:
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a weights file, by name; nothing in it is executed.
-
-    A file may hold the state dict itself or under ``state_dict``, ``net_state_dict`` or ``model``.
-
-    Raises:
-        UserError: it cannot be read, or is no state dict.
+    """The tensors of a weights file, by name; nothing in it is executed. A file may hold the state
+    dict itself or under ``state_dict``, ``net_state_dict`` or ``model``. Raises UserError: it
+    cannot be read, or is no state dict.
     """
     try:
         if path.suffix == ".safetensors":
@@ -103,10 +95,8 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor], what: str) -> nn.Module:
-    """The network with these weights, every one of them, frozen and in evaluation mode.
-
-    Raises:
-        UserError: an entry is missing, too many or of another shape.
+    """The network with these weights, every one of them, frozen and in evaluation mode. Raises
+    UserError: an entry is missing, too many or of another shape.
     """
     try:
         network.load_state_dict(dict(state), strict=True)

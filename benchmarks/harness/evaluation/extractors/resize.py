@@ -12,8 +12,6 @@ The first two are clean-fid's own. It leaves the third to the TorchScript progra
 which a state dict has not got.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
@@ -30,9 +28,8 @@ SIDE = 299  # of Inception's pictures, and of all that clean-fid resizes
 
 @lru_cache
 def clean_fid(way: str) -> Callable[[np.ndarray], np.ndarray]:
-    """How clean-fid resizes pixels uint8 [H, W, 3] to float32 [299, 299, 3] in 0..255.
-
-    The way is ``clean`` or ``legacy_pytorch``.
+    """How clean-fid resizes pixels uint8 [H, W, 3] to float32 [299, 299, 3] in 0..255. The way is
+    ``clean`` or ``legacy_pytorch``.
     """
     from cleanfid.resize import build_resizer
 

@@ -1,10 +1,7 @@
-"""Extractors that need no optional file: the shipped perception networks, and untrained ones.
-
-The former know ParaFaces, not real people. The latter prove that metrics, records and tables work
-where nothing can be had: tables refuse to print metrics that are named ``@random-...``.
+"""Extractors that need no optional file: the shipped perception networks, and untrained ones. The
+former know ParaFaces, not real people. The latter prove that metrics, records and tables work where
+nothing can be had: tables refuse to print metrics that are named ``@random-...``.
 """
-
-from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
@@ -20,9 +17,8 @@ from core.networks import perception
 
 
 def network(weights: str) -> perception.Perception:
-    """The shipped network ``measure``, or one from a safetensors file of the user's own.
-
-    The shipped ``guide`` is refused: losses look through it, so it cannot measure.
+    """The shipped network ``measure``, or one from a safetensors file of the user's own. The
+    shipped ``guide`` is refused: losses look through it, so it cannot measure.
     """
     if weights == "guide":
         raise UserError(

@@ -1,10 +1,7 @@
-"""Vision transformers through timm: DINOv2, DINO and the picture side of CLIP.
-
-DINOv2's features see what people see in generated pictures (arXiv:2306.04675), CLIP's give CMMD
-(arXiv:2401.09603), and the keys of DINO's last layer the structure distance (arXiv:2201.00424).
+"""Vision transformers through timm: DINOv2, DINO and the picture side of CLIP. DINOv2's features
+see what people see in generated pictures (arXiv:2306.04675), CLIP's give CMMD (arXiv:2401.09603),
+and the keys of DINO's last layer the structure distance (arXiv:2201.00424).
 """
-
-from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
@@ -48,10 +45,9 @@ class Transformer(Published):
 
 
 class DINOv2(Transformer):
-    """Class tokens at 224 px, as FD-DINOv2 has them; of size ``s``, ``b`` or ``l``.
-
-    Departs from the published evaluation in: the positions, learnt for 518 px, are brought to
-    224 px by timm (bicubic, antialiased), not by the authors' code.
+    """Class tokens at 224 px, as FD-DINOv2 has them; of size ``s``, ``b`` or ``l``. Departs from
+    the published evaluation in: the positions, learnt for 518 px, are brought to 224 px by timm
+    (bicubic, antialiased), not by the authors' code.
     """
 
     def __init__(self, *, size: str) -> None:
@@ -74,11 +70,10 @@ class DINO(Transformer):
 
 
 class CLIP(Transformer):
-    """Picture embeddings of OpenAI's CLIP, before normalisation.
-
-    Of size ``b32`` (224 px) or ``l14`` (336 px, the one of CMMD).
-    Departs from CMMD's released code in: pictures are resized as for the others, by Pillow's
-    antialiased filter on bytes, not by a cubic one without antialiasing.
+    """Picture embeddings of OpenAI's CLIP, before normalisation. Of size ``b32`` (224 px) or
+    ``l14`` (336 px, the one of CMMD). Departs from CMMD's released code in: pictures are resized as
+    for the others, by Pillow's antialiased filter on bytes, not by a cubic one without
+    antialiasing.
     """
 
     colours = OPENAI
@@ -102,10 +97,8 @@ def filled(path: Path, architecture: str, **options: Any) -> nn.Module:
 
 
 def loaded(blank: Any, state: dict[str, Tensor], what: str) -> nn.Module:
-    """The network with weights of timm's layout or of the original release, strictly.
-
-    Raises:
-        UserError: they are of another network.
+    """The network with weights of timm's layout or of the original release, strictly. Raises
+    UserError: they are of another network.
     """
     try:
         fitting = checkpoint_filter_fn(dict(state), blank)

@@ -1,6 +1,5 @@
-"""Metrics: pure functions and torchmetrics on features, and one class a number of a gallery.
-
-A gallery's metric has ``better`` ("lower" or "higher"), ``needs`` (the streams and facts it reads)
+"""Metrics: pure functions and torchmetrics on features, and one class a number of a gallery. A
+gallery's metric has ``better`` ("lower" or "higher"), ``needs`` (the streams and facts it reads)
 and ``__call__(gallery) -> Measure``. Its yaml key names the extractor: ``kid@parafaces``. Modules
 are imported when a yaml or a caller names what they hold.
 """

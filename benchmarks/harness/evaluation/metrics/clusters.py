@@ -1,5 +1,4 @@
 """Spread of the fakes around each shot: intra-cluster perceptual distance (arXiv:2104.06820).
-
 Departs from the paper in: members are chosen by a seeded order, and empty clusters are counted
 instead of being forgotten, since dropping them hides a collapse onto few shots.
 """
@@ -14,9 +13,8 @@ ROWS = 256  # maps whose distances to all shots are taken at once: maps are long
 
 
 class Clusters(NamedTuple):
-    """Every fake at its nearest shot: ``assignment`` [N], ``counts`` [K], ``means`` [K].
-
-    ``means`` is the mean distance over all pairs of a cluster, 0 where it has fewer than 2 members.
+    """Every fake at its nearest shot: ``assignment`` [N], ``counts`` [K], ``means`` [K]. ``means``
+    is the mean distance over all pairs of a cluster, 0 where it has fewer than 2 members.
     """
 
     assignment: Tensor
@@ -68,7 +66,6 @@ def intra_cluster(
     to_shots: Tensor, among: Callable[[Tensor], Tensor], cap: int, order: Tensor
 ) -> Clusters:
     """Assign fakes by their distances ``to_shots`` [N, K]; average pairs within each cluster.
-
     ``among(members)`` gives the distances [m, m] of the fakes with these indices. At most ``cap``
     members of a cluster are paired, the first ones in ``order``, a permutation [N].
     """

@@ -1,10 +1,7 @@
 """Whether the adapted picture is still the source's picture of the same latent, in another style.
-
 Landmarks and translation need a truth that only paired data have: where landmarks go, and how a
 person whom nobody has seen before would look in the domain. Structure needs none.
 """
-
-from __future__ import annotations
 
 from typing import Any
 
@@ -24,11 +21,10 @@ TOGETHER = 4  # pictures: at 224 px ViT-B/8 has 785 tokens, each compared with a
 
 class Landmarks:
     """Mean distance in pixels (of 64) of landmarks of the adapted picture from their true place.
-
     Their true place is the domain's geometric map of the landmarks of the source's picture. It is
-    fitted on exact pairs of other people; ``map_residual`` is its error there, the least that
-    can be reached. ``unmapped`` compares with the source's own landmarks, ``floor`` with the true
-    place of another latent.
+    fitted on exact pairs of other people; ``map_residual`` is its error there, the least that can
+    be reached. ``unmapped`` compares with the source's own landmarks, ``floor`` with the true place
+    of another latent.
     """
 
     better = "lower"
@@ -60,9 +56,8 @@ class Landmarks:
 
 
 class GeometricMap:
-    """Landmarks [N, K, 2] of photos to landmarks [N, K, 2] in the domain, fitted on exact pairs.
-
-    A domain deforms the head's parameters, so in the plane the map is not closed: it is a ridge
+    """Landmarks [N, K, 2] of photos to landmarks [N, K, 2] in the domain, fitted on exact pairs. A
+    domain deforms the head's parameters, so in the plane the map is not closed: it is a ridge
     regression of the displacement on the landmarks, their products along the main directions of
     variation included, which are pose and the proportions that move most. It is the identity,
     exactly, for a domain that deforms nothing. ``residual`` is the mean distance on pairs that were
@@ -102,9 +97,8 @@ class GeometricMap:
 
 
 class Translation:
-    """Mean perceptual distance of a stylised held-out photo to the true picture of that person.
-
-    The photo is inverted once by the source and decoded by the adapted generator. ``photo`` is the
+    """Mean perceptual distance of a stylised held-out photo to the true picture of that person. The
+    photo is inverted once by the source and decoded by the adapted generator. ``photo`` is the
     distance of the untouched photo, ``floor`` of the stylised picture to the true one of another
     person, ``landmarks`` the mean landmark error in pixels (of 64) against the exact ones.
     """
@@ -150,7 +144,6 @@ def landmark_errors(a: Tensor, b: Tensor) -> Tensor:
 
 class StructureDistance:
     """Mean squared difference of the self-similarities of a fake and of its source's picture.
-
     Whether the layout is still the source's, by DINO's keys (arXiv:2201.00424), over the first
     ``samples`` latents: the paper optimises one picture. ``floor`` is the same against the source's
     picture of another latent. The extractor has ``prepare`` and ``self_similarity``.

@@ -1,7 +1,5 @@
 """How close the set of fakes is to the set of held-out reference pictures."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -49,10 +47,9 @@ class FD(Distribution):
 
 
 class CleanFID(Distribution):
-    """What clean-fid computes from the same features: a check of FD from outside.
-
-    It takes the matrix square root of a product that is not symmetric, adds 1e-6 to the variances
-    where that fails, and is wrong where a covariance is singular (fewer than 2,049 pictures).
+    """What clean-fid computes from the same features: a check of FD from outside. It takes the
+    matrix square root of a product that is not symmetric, adds 1e-6 to the variances where that
+    fails, and is wrong where a covariance is singular (fewer than 2,049 pictures).
     """
 
     def score(self, real: Tensor, fake: Tensor) -> float:
@@ -63,7 +60,6 @@ class CleanFID(Distribution):
 
 class CMMD(Distribution):
     """Gaussian kernel distance of unit CLIP embeddings, times 1000 as published; biased upwards.
-
     ``sigma`` of the kernel is 10 as published (arXiv:2401.09603).
     """
 
@@ -76,9 +72,8 @@ class CMMD(Distribution):
 
 
 class FDInfinity(Distribution):
-    """Fréchet distance drawn out to infinitely many fakes (FID-infinity, arXiv:1911.07023).
-
-    Its bias falls as one over the number of pictures, and how fast depends on the generator. The
+    """Fréchet distance drawn out to infinitely many fakes (FID-infinity, arXiv:1911.07023). Its
+    bias falls as one over the number of pictures, and how fast depends on the generator. The
     distance is taken at ``points`` numbers of fakes, evenly spaced from the share ``least`` to all
     of them, and drawn out to one over infinity; the reference stays as large as it is. Departs from
     the paper in: fakes are drawn by ``seed`` from the gallery's, not from a Sobol sequence.
@@ -119,11 +114,9 @@ def intercept(sizes: list[int], values: list[float]) -> tuple[float, float]:
 
 
 class KID(Distribution):
-    """Kernel distance (arXiv:1801.01401): mean over seeded subsets, unbiased in n.
-
-    ``std`` is the spread over subsets, not over seeds. Sets smaller than ``subset_size`` make the
-    subsets smaller; what was used is among the details, and ``source``: the same distance of the
-    unadapted source.
+    """Kernel distance (arXiv:1801.01401): mean over seeded subsets, unbiased in n. ``std`` is the
+    spread over subsets, not over seeds. Sets smaller than ``subset_size`` make the subsets smaller;
+    what was used is among the details, and ``source``: the same distance of the unadapted source.
     """
 
     def __init__(self, extractor: Extractor, *, subsets: int, subset_size: int, seed: int) -> None:
@@ -149,10 +142,9 @@ class KID(Distribution):
 
 
 class KIDInterval(KID):
-    """KID with a 95 % bootstrap interval: ``low`` and ``high`` among the details.
-
-    The interval is that of ``interval_n`` pictures on the smaller side; more pictures would make it
-    narrower. It holds the pictures' chance, not that of the training: seeds do that.
+    """KID with a 95 % bootstrap interval: ``low`` and ``high`` among the details. The interval is
+    that of ``interval_n`` pictures on the smaller side; more pictures would make it narrower. It
+    holds the pictures' chance, not that of the training: seeds do that.
     """
 
     def __init__(
@@ -174,9 +166,8 @@ class KIDInterval(KID):
 
 
 class Manifold(Distribution):
-    """A share by balls of k nearest neighbours: one field of what ``shares`` counts.
-
-    The papers take k = 3 (arXiv:1904.06991) and k = 5 (arXiv:2002.09797).
+    """A share by balls of k nearest neighbours: one field of what ``shares`` counts. The papers
+    take k = 3 (arXiv:1904.06991) and k = 5 (arXiv:2002.09797).
     """
 
     better = "higher"

@@ -1,10 +1,7 @@
-"""Whether fakes differ from one another, from the source and from the shots.
-
-Distances are those of a perceptual network's maps (LPIPS, arXiv:1801.03924). Metrics named
-``...Maps`` keep only distances: the maps of LPIPS are too large, and live as long as a batch.
+"""Whether fakes differ from one another, from the source and from the shots. Distances are those of
+a perceptual network's maps (LPIPS, arXiv:1801.03924). Metrics named ``...Maps`` keep only
+distances: the maps of LPIPS are too large, and live as long as a batch.
 """
-
-from __future__ import annotations
 
 from typing import Any
 
@@ -40,11 +37,9 @@ class PerceptualMetric:
 
 
 class IntraCluster(PerceptualMetric):
-    """Mean perceptual distance within the fakes nearest to each shot (arXiv:2104.06820).
-
-    The value drops clusters without a pair, as published; ``empty_counts_zero`` does not. Low
-    means memorised under either rule. At most ``cap`` fakes of a shot are paired, in an order of
-    ``seed``.
+    """Mean perceptual distance within the fakes nearest to each shot (arXiv:2104.06820). The value
+    drops clusters without a pair, as published; ``empty_counts_zero`` does not. Low means memorised
+    under either rule. At most ``cap`` fakes of a shot are paired, in an order of ``seed``.
     """
 
     def __init__(self, extractor: Extractor, *, samples: int, cap: int, seed: int) -> None:
@@ -78,7 +73,6 @@ class IntraClusterMaps(IntraCluster):
 
 class NearestShot(PerceptualMetric):
     """Mean perceptual distance of a fake to the nearest shot: small if shots were memorised.
-
     ``reference`` is the same of held-out pictures of the domain, which is where an honest generator
     would be; ``copies`` the share of fakes nearer to a shot than 99 of 100 of those.
     """
@@ -107,9 +101,8 @@ class NearestShotMaps(NearestShot):
 
 
 class Pairwise(PerceptualMetric):
-    """Mean distance between ``pairs`` of the first ``samples`` fakes, drawn by ``seed``.
-
-    Overall diversity, whatever the shots; ``reference`` is the same of the domain's own pictures.
+    """Mean distance between ``pairs`` of the first ``samples`` fakes, drawn by ``seed``. Overall
+    diversity, whatever the shots; ``reference`` is the same of the domain's own pictures.
     """
 
     needs = ("fakes",)
@@ -142,7 +135,6 @@ class Pairwise(PerceptualMetric):
 
 class NearestSource(PerceptualMetric):
     """Mean distance of a fake to the source's picture of its own latent: 0 if nothing was learnt.
-
     ``floor`` is that to the source's picture of another latent: what a generator would score that
     has forgotten its source. Between them, small is faithful and not small enough is adapted.
     """
@@ -162,7 +154,6 @@ class NearestSource(PerceptualMetric):
 
 class AuthPct:
     """Percentage of fakes that are no copies of shots (arXiv:2102.08921); with ten it says little.
-
     A single shot has no neighbour, so that nothing can be called a copy of it: 100.
     """
 

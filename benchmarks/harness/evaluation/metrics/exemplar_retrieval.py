@@ -1,11 +1,7 @@
-"""How well stylised photos follow their exemplars: functions of features.
-
-A result shows a photo in the style of an exemplar. Features of results are compared with those of
-exemplars after each has lost what its set has in common, since photos and drawings differ by more
-than styles do.
+"""How well stylised photos follow their exemplars: functions of features. A result shows a photo in
+the style of an exemplar. Features of results are compared with those of exemplars after each has
+lost what its set has in common, since photos and drawings differ by more than styles do.
 """
-
-from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
@@ -26,9 +22,8 @@ def mean_distance(features: Tensor) -> float:
 
 
 def retrieval_rate(results: Tensor, exemplars: Tensor) -> float:
-    """Share of results [P, K, F] whose nearest exemplar [K, F] is their own; 1 / K by chance.
-
-    The mean over exemplars is taken off both sides, for each photo on its own.
+    """Share of results [P, K, F] whose nearest exemplar [K, F] is their own; 1 / K by chance. The
+    mean over exemplars is taken off both sides, for each photo on its own.
     """
     ours = F.normalize(results.double() - results.double().mean(dim=1, keepdim=True), dim=2)
     theirs = F.normalize(exemplars.double() - exemplars.double().mean(dim=0), dim=1)

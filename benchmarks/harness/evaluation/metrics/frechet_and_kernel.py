@@ -1,12 +1,10 @@
-"""Distances between two sets of features, in double precision.
-
-Fréchet distance (arXiv:1706.08500), polynomial kernel distance (KID, arXiv:1801.01401) and Gaussian
-kernel distance (CMMD, arXiv:2401.09603).
-Departs from the papers in: no matrix square root of a product that is not symmetric. The trace of
-``(S1 S2)^.5`` is the nuclear norm of ``H1 H2^T`` where ``S = H^T H``, also of singular matrices:
-clean-fid's square root takes 4.4 times as long (1,024 features, one core) and is off by 3e-8 there.
-KID's interval resamples pictures, and never pairs a picture with its own copy, which would look
-like a collapse.
+"""Distances between two sets of features, in double precision. Fréchet distance (arXiv:1706.08500),
+polynomial kernel distance (KID, arXiv:1801.01401) and Gaussian kernel distance (CMMD,
+arXiv:2401.09603). Departs from the papers in: no matrix square root of a product that is not
+symmetric. The trace of ``(S1 S2)^.5`` is the nuclear norm of ``H1 H2^T`` where ``S = H^T H``, also
+of singular matrices: clean-fid's square root takes 4.4 times as long (1,024 features, one core) and
+is off by 3e-8 there. KID's interval resamples pictures, and never pairs a picture with its own
+copy, which would look like a collapse.
 """
 
 from __future__ import annotations
@@ -53,10 +51,8 @@ def in_float64(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def features(name: str, x: Array) -> Tensor:
-    """Features [N, F] on the CPU in float32 or, what does not fit there, in float64.
-
-    Raises:
-        ValueError: there are none, they have another shape, or one is NaN or infinite.
+    """Features [N, F] on the CPU in float32 or, what does not fit there, in float64. Raises
+    ValueError: there are none, they have another shape, or one is NaN or infinite.
     """
     rows = tensor(x)
     if rows.ndim != 2 or 0 in rows.shape:
@@ -80,10 +76,8 @@ def pair(**sets: Array) -> tuple[Tensor, Tensor]:
 
 
 def moments(x: Array) -> tuple[Tensor, Tensor]:
-    """Mean [F] and covariance [F, F] (n - 1) of features [N, F], summed in double precision.
-
-    Raises:
-        ValueError: they are not [N, F] with N of at least 2, or not finite.
+    """Mean [F] and covariance [F, F] (n - 1) of features [N, F], summed in double precision. Raises
+    ValueError: they are not [N, F] with N of at least 2, or not finite.
     """
     rows = features("features", x).numpy()
     if len(rows) < 2:
@@ -98,10 +92,8 @@ def moments(x: Array) -> tuple[Tensor, Tensor]:
 
 
 def half(sigma: Tensor) -> Tensor:
-    """A matrix [K, F] of which ``half.mT @ half`` is a covariance [F, F] of rank K.
-
-    Raises:
-        ValueError: an eigenvalue is negative beyond what rounding explains.
+    """A matrix [K, F] of which ``half.mT @ half`` is a covariance [F, F] of rank K. Raises
+    ValueError: an eigenvalue is negative beyond what rounding explains.
     """
     sigma = (sigma + sigma.mT) / 2
     lower, failed = torch.linalg.cholesky_ex(sigma)
@@ -118,10 +110,8 @@ def half(sigma: Tensor) -> Tensor:
 
 
 def frechet_distance(mu1: Array, sigma1: Array, mu2: Array, sigma2: Array) -> float:
-    """Squared Fréchet distance of two normal distributions: means [F], covariances [F, F].
-
-    Raises:
-        ValueError: the shapes do not fit, a number is not finite, or a sigma is no covariance.
+    """Squared Fréchet distance of two normal distributions: means [F], covariances [F, F]. Raises
+    ValueError: the shapes do not fit, a number is not finite, or a sigma is no covariance.
     """
     return Normal.with_moments(mu1, sigma1).distance(Normal.with_moments(mu2, sigma2))
 
@@ -178,12 +168,9 @@ def kernel_sum(x: Tensor, y: Tensor) -> Tensor:
 
 
 def polynomial_mmd(x: Array, y: Array) -> float:
-    """Unbiased squared MMD of features [N, F] and [M, F] under KID's kernel (x.y / F + 1)^3.
-
-    It estimates zero for two samples of one distribution and can therefore be negative.
-
-    Raises:
-        ValueError: a set is not [N, F] with N of at least 2, not finite, or wider than the other.
+    """Unbiased squared MMD of features [N, F] and [M, F] under KID's kernel (x.y / F + 1)^3. It
+    estimates zero for two samples of one distribution and can therefore be negative. Raises
+    ValueError: a set is not [N, F] with N of at least 2, not finite, or wider than the other.
     """
     x, y = pair(x=x, y=y)
     return kernel_distance(x.double(), y.double())
@@ -206,7 +193,6 @@ def kernel_distance(x: Tensor, y: Tensor) -> float:
 
 def kernel_draws(real: Tensor, fake: Tensor, subsets: int, subset_size: int, seed: int) -> Tensor:
     """:func:`kernel_distance` of each random subset [subsets], in float64, as KID averages them.
-
     Sets of fewer rows than ``subset_size`` make the subsets smaller.
     """
     size = min(subset_size, len(real), len(fake))
@@ -247,10 +233,8 @@ def bootstrap(
 
 
 def gaussian_mmd(x: Array, y: Array, sigma: float) -> float:
-    """Biased squared MMD of features [N, F], [M, F] under exp(-|x - y|^2 / (2 sigma^2)).
-
-    Raises:
-        ValueError: a set is empty, not [N, F], not finite, or wider than the other.
+    """Biased squared MMD of features [N, F], [M, F] under exp(-|x - y|^2 / (2 sigma^2)). Raises
+    ValueError: a set is empty, not [N, F], not finite, or wider than the other.
     """
     x, y = (rows.double() for rows in pair(x=x, y=y))
 

@@ -1,9 +1,6 @@
 """Whether a picture still shows the same person, by identity networks whose vectors are units.
-
 Networks of real faces may find no face in a picture; its vector is zero then.
 """
-
-from __future__ import annotations
 
 import torch
 from torch import Tensor
@@ -56,9 +53,8 @@ class IdentityMetric:
 
 class Identity(IdentityMetric):
     """Mean cosine between the identities of source and adapted picture of the same latent.
-
-    ``floor`` is the same against the source of another latent, ``rank1`` how often the right
-    source is the nearest of all, ``ceiling`` what the true pictures of the domain would score.
+    ``floor`` is the same against the source of another latent, ``rank1`` how often the right source
+    is the nearest of all, ``ceiling`` what the true pictures of the domain would score.
     """
 
     def __call__(self, gallery: Gallery) -> Measure:
@@ -70,11 +66,10 @@ class Identity(IdentityMetric):
 
 
 class DetectedIdentity(IdentityMetric):
-    """The same of networks that look for a face first; a fake without a face counts 0.
-
-    ``rank1`` counts pairs with two faces only, ``found_fakes`` and ``found_sources`` say where a
-    face was detected at all, and ``where_found`` is the mean over pairs with both. A high mean with
-    few detections says nothing.
+    """The same of networks that look for a face first; a fake without a face counts 0. ``rank1``
+    counts pairs with two faces only, ``found_fakes`` and ``found_sources`` say where a face was
+    detected at all, and ``where_found`` is the mean over pairs with both. A high mean with few
+    detections says nothing.
     """
 
     def __call__(self, gallery: Gallery) -> Measure:
@@ -91,13 +86,12 @@ class DetectedIdentity(IdentityMetric):
 
 
 class Recognition(IdentityMetric):
-    """How often the true picture of a held-out person is the nearest to the stylised photo.
-
-    Rank-1 accuracy, as sketch recognition is measured (Wang and Tang, "Face photo-sketch synthesis
-    and recognition", TPAMI 2009): the gallery is the true pictures of all held-out people, the
-    probe a stylised photo, compared by cosine of identities. A face that is not found is wrong.
-    ``photo`` is the same for the untouched photos, ``chance`` for a guess, ``cosine`` the mean
-    cosine to the own true picture and ``floor`` to another person's.
+    """How often the true picture of a held-out person is the nearest to the stylised photo. Rank-1
+    accuracy, as sketch recognition is measured (Wang and Tang, "Face photo-sketch synthesis and
+    recognition", TPAMI 2009): the gallery is the true pictures of all held-out people, the probe a
+    stylised photo, compared by cosine of identities. A face that is not found is wrong. ``photo``
+    is the same for the untouched photos, ``chance`` for a guess, ``cosine`` the mean cosine to the
+    own true picture and ``floor`` to another person's.
     """
 
     needs = ("stylised", "translated", "photos")

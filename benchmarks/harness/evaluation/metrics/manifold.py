@@ -1,13 +1,10 @@
 """Which fakes lie among the reals, and which reals among the fakes, by balls of nearest neighbours.
-
 Improved precision and recall (arXiv:1904.06991), density and coverage (arXiv:2002.09797) and
 authenticity (arXiv:2102.08921). The ball of a point reaches to its k-th nearest neighbour in its
-own set, rim included; a point is no neighbour of itself. Departs from the papers in: nothing;
-every count is that of all distances by differences in float64, most of which are never computed
+own set, rim included; a point is no neighbour of itself. Departs from the papers in: nothing; every
+count is that of all distances by differences in float64, most of which are never computed
 (`neighbours`).
 """
-
-from __future__ import annotations
 
 from typing import NamedTuple
 
@@ -46,10 +43,8 @@ def squared_radii(cloud: Cloud, k: int) -> Tensor:
 
 
 def precision_recall(real: Array, fake: Array, k: int) -> PrecisionRecallShares:
-    """Improved precision and recall of fakes [M, F] against reals [N, F].
-
-    Raises:
-        ValueError: a set is not [N, F] with more than k rows, or not finite; k is no such number.
+    """Improved precision and recall of fakes [M, F] against reals [N, F]. Raises ValueError: a set
+    is not [N, F] with more than k rows, or not finite; k is no such number.
     """
     real, fake = pair(real=real, fake=fake)
     k = neighbour(k, real=real, fake=fake)
@@ -79,10 +74,8 @@ def precision_recall(real: Array, fake: Array, k: int) -> PrecisionRecallShares:
 
 
 def density_coverage(real: Array, fake: Array, k: int) -> DensityCoverageShares:
-    """Density and coverage of fakes [M, F] against reals [N, F]; only real balls are used.
-
-    Raises:
-        ValueError: as :func:`precision_recall`; one fake is enough.
+    """Density and coverage of fakes [M, F] against reals [N, F]; only real balls are used. Raises
+    ValueError: as :func:`precision_recall`; one fake is enough.
     """
     real, fake = pair(real=real, fake=fake)
     k = neighbour(k, real=real)
@@ -102,12 +95,9 @@ def density_coverage(real: Array, fake: Array, k: int) -> DensityCoverageShares:
 
 
 def authenticity(train: Array, fake: Array) -> float:
-    """Share of fakes [M, F] farther from their nearest training row [N, F] than it from its own.
-
-    1 where nothing is copied, 0 where everything is. Of equally near rows the first counts.
-
-    Raises:
-        ValueError: a set is not [N, F], not finite, or there are fewer than two training rows.
+    """Share of fakes [M, F] farther from their nearest training row [N, F] than it from its own. 1
+    where nothing is copied, 0 where everything is. Of equally near rows the first counts. Raises
+    ValueError: a set is not [N, F], not finite, or there are fewer than two training rows.
     """
     train, fake = pair(train=train, fake=fake)
     neighbour(1, x=train)
@@ -121,10 +111,8 @@ def authenticity(train: Array, fake: Array) -> float:
 
 
 def neighbour(k: int, **sets: Tensor) -> int:
-    """Which neighbour a ball reaches to, if every set has so many beside the point itself.
-
-    Raises:
-        ValueError: it is no whole number of at least 1, or a set is too small.
+    """Which neighbour a ball reaches to, if every set has so many beside the point itself. Raises
+    ValueError: it is no whole number of at least 1, or a set is too small.
     """
     if isinstance(k, bool) or not hasattr(k, "__index__") or k < 1:
         raise ValueError(f"k={k!r} must be a whole number of at least 1")

@@ -1,14 +1,11 @@
-"""Nearest neighbours, exactly: low precision proposes, differences in float64 decide.
-
-A product of rows in low precision, with a bound on its error, excludes most pairs at a fraction of
-the cost. The distance of every pair that it leaves open is the sum of squared differences of the
-rows as they came, in float64: what brute force computes, so that equal distances stay equal.
-The result does not depend on the proposals: a machine without fast low precision is slower, not
-different. Even in float32 this is five times as fast as products in float64 with a bound on their
-rounding (8,000 rows of 64 or 512 features, one core).
+"""Nearest neighbours, exactly: low precision proposes, differences in float64 decide. A product of
+rows in low precision, with a bound on its error, excludes most pairs at a fraction of the cost. The
+distance of every pair that it leaves open is the sum of squared differences of the rows as they
+came, in float64: what brute force computes, so that equal distances stay equal. The result does not
+depend on the proposals: a machine without fast low precision is slower, not different. Even in
+float32 this is five times as fast as products in float64 with a bound on their rounding (8,000 rows
+of 64 or 512 features, one core).
 """
-
-from __future__ import annotations
 
 import math
 
@@ -46,7 +43,6 @@ def unit(*clouds: Tensor) -> float:
 
 class Cloud:
     """Rows [N, F] in float32 or float64 as they came, and in low precision what bounds products.
-
     Proposals are sharp near the point ``about`` [F]. Numbers are divided by ``scale``, a power of
     two, of two clouds the same; products are taken in ``proposed_in``.
     """
@@ -66,10 +62,9 @@ class Cloud:
         self.left, self.low[:, width:] = self.margins(lost, short)
 
     def margins(self, lost: Tensor, short: Tensor) -> tuple[Tensor, Tensor]:
-        """Columns [N, 8] of the left and of the right side that make a product an upper bound.
-
-        With rounded rows a, b of errors e, f and with g for the rounding of sums in float32, they
-        add -(|x|^2 + |y|^2) / 2 (1 - 2g) + e|b| + |a|f + ef, where g|a| is part of e.
+        """Columns [N, 8] of the left and of the right side that make a product an upper bound. With
+        rounded rows a, b of errors e, f and with g for the rounding of sums in float32, they add
+        -(|x|^2 + |y|^2) / 2 (1 - 2g) + e|b| + |a|f + ef, where g|a| is part of e.
         """
         kind = self.low.dtype
         summed = self.low.shape[1] * torch.finfo(torch.float32).eps / 2
@@ -112,16 +107,14 @@ def raised(numbers: Tensor, kind: torch.dtype) -> Tensor:
 
 
 def nearness(queries: Tensor, cloud: Cloud, j: slice) -> Tensor:
-    """An upper bound [n, m] of minus half the squared distances of queries and rows j.
-
-    It is rounded to the nearest number of its type; compare it with :func:`limit`.
+    """An upper bound [n, m] of minus half the squared distances of queries and rows j. It is
+    rounded to the nearest number of its type; compare it with :func:`limit`.
     """
     return queries @ cloud.low[j].mT
 
 
 def limit(squared: Tensor, cloud: Cloud) -> Tensor:
     """The least nearness that a pair can have whose squared distance is at most ``squared``.
-
     Rounding is monotone: a bound that is not less before it is not less after it.
     """
     return (squared / cloud.scale / cloud.scale / -2 - VANISHING).to(cloud.low.dtype)
@@ -232,7 +225,6 @@ def side_by_side(numbers: Tensor, line: Tensor, absent: float) -> Tensor:
 
 def closest(a: Cloud, i: slice, b: Cloud) -> tuple[Tensor, Tensor]:
     """Squared distances [n] of rows i to the nearest rows of b, and which [n]: of equal, the first.
-
     A product in float64 proposes with a bound on its rounding, differences decide.
     """
     distances, off = whole_distances(a, i, b, b.blocks)
@@ -243,10 +235,9 @@ def closest(a: Cloud, i: slice, b: Cloud) -> tuple[Tensor, Tensor]:
 
 
 def searched(cloud: Cloud, rows: Tensor, most: int, last: Tensor) -> Tensor:
-    """What :func:`nearest` gives for some rows [n], none of which is farther than ``last`` [n].
-
-    All pairs that low precision cannot exclude are measured or, where those are too many, all that
-    a product in float64 cannot.
+    """What :func:`nearest` gives for some rows [n], none of which is farther than ``last`` [n]. All
+    pairs that low precision cannot exclude are measured or, where those are too many, all that a
+    product in float64 cannot.
     """
     limits, queries = limit(last, cloud)[:, None], cloud.queries(rows)
     mask = torch.cat([nearness(queries, cloud, j) >= limits for j in cloud.blocks], 1)

@@ -1,7 +1,5 @@
 """Whether the adapted generator paints with the colours of its shots."""
 
-from __future__ import annotations
-
 import math
 
 import torch
@@ -59,9 +57,8 @@ def quantile(values: Tensor, at: Tensor) -> Tensor:
 
 
 class Palette:
-    """Sliced Wasserstein distance of the colours of fakes and of shots, in CIELAB units.
-
-    A difference of 2 is just seen (CIE 1976). Pictures are reduced to ``side`` px first, so that it
+    """Sliced Wasserstein distance of the colours of fakes and of shots, in CIELAB units. A
+    difference of 2 is just seen (CIE 1976). Pictures are reduced to ``side`` px first, so that it
     is the palette that counts and not its grain. ``held_out`` is the same distance of the domain's
     reference pictures, the best that few shots allow; ``source`` that of the unadapted source.
     """

@@ -1,10 +1,7 @@
-"""Perceptual path length: how far pictures move for a small step between two styles.
-
-Paper: arXiv:1812.04948, at the ends of the path in W as StyleGAN2 reports it (arXiv:1912.04958).
-Departs from the papers in: the network is any that measures LPIPS; its name is in the metric's.
+"""Perceptual path length: how far pictures move for a small step between two styles. Paper:
+arXiv:1812.04948, at the ends of the path in W as StyleGAN2 reports it (arXiv:1912.04958). Departs
+from the papers in: the network is any that measures LPIPS; its name is in the metric's.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,16 +18,10 @@ DISCARDED = 0.01  # share of the shortest and of the longest steps
 
 
 class PerceptualPathLength:
-    """Mean LPIPS over epsilon squared of a step along the path between two random styles.
-
-    It looks at pictures as floats: the step is too small for 8 bits.
-
-    Args:
-        extractor: with ``distance``, such as LPIPS.
-        samples: how many steps.
-        epsilon: length of a step, of the path.
-        place: ``end`` begins at the first style, ``full`` anywhere on the path.
-        seed: of the latents.
+    """Mean LPIPS over epsilon squared of a step along the path between two random styles. It looks
+    at pictures as floats: the step is too small for 8 bits. ``extractor``: with ``distance``, such
+    as LPIPS. ``samples``: how many steps. ``epsilon``: length of a step, of the path. ``place``:
+    ``end`` begins at the first style, ``full`` anywhere on the path. ``seed``: of the latents.
     """
 
     better = "lower"

@@ -1,13 +1,10 @@
-"""Distances between sets of features as torchmetrics, for any Lightning module.
-
-``update(features, real=...)`` collects features [N, F] of any network batch by batch;
-``compute()`` is of all of them, in all processes. The arithmetic is that of the pure functions
-beside this module: float64, deterministic and exact, where torchmetrics' own FID and KID draw
-subsets from the global generator and take eigenvalues of a product that is not symmetric.
-Other keyword arguments (``**kwargs``) are those of torchmetrics.
+"""Distances between sets of features as torchmetrics, for any Lightning module. ``update(features,
+real=...)`` collects features [N, F] of any network batch by batch; ``compute()`` is of all of them,
+in all processes. The arithmetic is that of the pure functions beside this module: float64,
+deterministic and exact, where torchmetrics' own FID and KID draw subsets from the global generator
+and take eigenvalues of a product that is not symmetric. Other keyword arguments (``**kwargs``) are
+those of torchmetrics.
 """
-
-from __future__ import annotations
 
 from typing import Any
 
@@ -72,7 +69,6 @@ class FrechetDistance(FeatureSets):
 
 class KernelDistance(FeatureSets):
     """Kernel distance (arXiv:1801.01401): mean over subsets, unbiased in the number of features.
-
     Each of ``subsets`` has ``subset_size`` rows of each set, fewer where there are not so many;
     they depend on ``seed`` and nothing else.
     """
@@ -91,9 +87,8 @@ class KernelDistance(FeatureSets):
 
 
 class GaussianKernelDistance(FeatureSets):
-    """Gaussian kernel distance of unit embeddings, times 1000: CMMD (arXiv:2401.09603).
-
-    ``sigma`` of the kernel is 10 as published.
+    """Gaussian kernel distance of unit embeddings, times 1000: CMMD (arXiv:2401.09603). ``sigma``
+    of the kernel is 10 as published.
     """
 
     def __init__(self, *, sigma: float, **kwargs: Any) -> None:
@@ -139,7 +134,6 @@ class Authenticity(FeatureSets):
 
 class IntraClusterDistance(FeatureSets):
     """Mean perceptual distance within the fakes nearest to each real, the shots (arXiv:2104.06820).
-
     Features are maps, whose squared distances are the perceptual distance (LPIPS' embedding).
     Clusters without a pair are left out, as published. At most ``cap`` members of a cluster are
     paired, in an order of ``seed``.
@@ -158,7 +152,6 @@ class IntraClusterDistance(FeatureSets):
 
 class IdentitySimilarity(FeatureSets):
     """Mean cosine of the identities of fakes and of the reals that they show, in the same order.
-
     Features are unit vectors, or zeros where no face was found.
     """
 
