@@ -33,7 +33,6 @@ def arguments(words: list[str]) -> argparse.Namespace:
 
 
 def printed(content: Content, form: str) -> str:
-    """The content in one of FORMATS."""
     if form == "csv":
         return csv_json.as_csv(content.grids, content.published)
     parts = content.grids, content.comparisons, content.published
@@ -42,7 +41,6 @@ def printed(content: Content, form: str) -> str:
 
 @command()
 def main(words: list[str]) -> int:
-    """Write the tables that are asked for."""
     asked = vars(arguments(words))
     form, to, whole = (asked.pop(name) for name in ("format", "to", "readme"))
     if whole:

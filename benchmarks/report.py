@@ -14,7 +14,6 @@ from benchmarks.harness.report.page import render
 
 @command()
 def main(words: list[str]) -> int:
-    """Write the page, and say where it lies."""
     parser = argparse.ArgumentParser("python -m benchmarks.report", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("results"), help="of the results")
     parser.add_argument("--to", type=Path, metavar="FILE", help="instead of report/index.html")

@@ -13,15 +13,13 @@ FULL = ("can't allocate memory", "not enough memory")  # torch has no class for 
 
 
 class AdaptiveBatches:
-    """Does something batch by batch, of ``size`` at most; halves it where memory does not suffice.
-    ``warn`` is told so in a sentence.
-    """
+    """Works batch by batch, ``size`` at most, and halves it (``warn`` is told) without memory."""
 
     def __init__(self, size: int, warn: Callable[[str], None]) -> None:
         self.size, self.warn = size, warn
 
     def map(self, work: Callable[[Tensor], T], items: Tensor) -> Iterator[T]:
-        """What ``work`` makes of items [n, ...], in order; UserError if not even one item fits."""
+        """What ``work`` makes of items [n, ...], in order; UserError if not even one fits."""
         start = 0
         while start < len(items):
             part = items[start : start + self.size]
@@ -36,7 +34,6 @@ class AdaptiveBatches:
             yield done
 
     def halve(self, tried: int) -> None:
-        """Smaller batches from now on."""
         if tried == 1:
             raise UserError("There is not enough memory for even one picture at a time.")
         self.size = tried // 2
@@ -48,6 +45,5 @@ class AdaptiveBatches:
 
 
 def out_of_memory(error: RuntimeError | MemoryError) -> bool:
-    """Whether an error says that memory ran out."""
     known = isinstance(error, torch.OutOfMemoryError | MemoryError)
     return known or any(words in str(error) for words in FULL)

@@ -9,11 +9,9 @@ from benchmarks.harness.evaluation.gallery import Gallery, Metric, measure
 
 
 class EarlyMetric(L.Callback):
-    """Measures the run ``points`` times, on fewer pictures than at its end, and logs the number.
-    The moments are equally far apart; the last is the run's end. The run does not notice: its
-    random streams, its weights and its modes stay what they were. The number is logged under
-    ``name``; its metric, which may need no photos, sees ``samples`` pictures, of latents that
-    ``seed`` draws.
+    """Logs under ``name`` what a metric without photos says of ``samples`` pictures at so many
+    equal ``points`` of a training. The run does not notice: its random streams, weights and modes
+    stay.
     """
 
     def __init__(
@@ -41,7 +39,6 @@ class EarlyMetric(L.Callback):
         return int(adapter.images_seen) * self.points // max(int(adapter.images), 1)
 
     def measure(self, adapter: Any, domain: Any) -> float:
-        """The metric of the adapter as it is now."""
         modes = [(module, module.training) for module in adapter.modules()]
         cuda = [adapter.device] if adapter.device.type == "cuda" else []
         with torch.random.fork_rng(devices=cuda), torch.no_grad():

@@ -21,9 +21,8 @@ FLAT_LEVELS = 1.0  # of 255
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to: its numbers and its picture, or what it failed of. ``sheet``: shots,
-    pictures of the source and of the adapted generator. ``warnings``: what a reader of the numbers
-    should know, in sentences. ``reason``: of the failure; empty for a finished run.
+    """What a run came to: numbers, a sheet of shots, source and fakes, warnings in sentences, or
+    the reason of its failure.
     """
 
     result: Result
@@ -36,7 +35,6 @@ class Outcome:
         return not self.reason
 
     def record(self) -> dict[str, Any]:
-        """Its part of a run's record."""
         state = {"state": "failed", "reason": self.reason} if self.reason else {"state": "finished"}
         measures = {key: measure.as_dict() for key, measure in self.result.measures.items()}
         return {**state, "metrics": measures, "left_out": self.result.left_out}
@@ -44,10 +42,9 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Evaluator:
-    """How finished runs are evaluated. ``metrics``: by name. ``samples``: latents that are
-    rendered, drawn from ``seed``. ``photos``: held-out photos that are stylised, at most.
-    ``batch_size``: images that are rendered or looked at together. ``keep``: where pictures and
-    features lie meanwhile, see `feature_store`.
+    """How finished runs are evaluated: ``samples`` latents of ``seed`` and at most ``photos``
+    held-out photos are rendered, ``batch_size`` together, and kept in ``memory`` or on ``disk``
+    meanwhile.
     """
 
     metrics: Mapping[str, Metric]
@@ -58,9 +55,7 @@ class Evaluator:
     keep: str = "memory"
 
     def __call__(self, adapter: Any, domain: Any, title: str) -> Outcome:
-        """The numbers and the picture of a finished adapter, on the device that it is on. Raises
-        NotFinite: the pictures, or a number, are not finite.
-        """
+        """Numbers and picture of a finished adapter; NotFinite where they are not finite."""
         adapter.eval()
         with bar("measuring", 1, "pictures") as shown, torch.no_grad():
 

@@ -21,9 +21,9 @@ Heads = dict[str, Tensor]
 def compare_folders(
     a: str, b: str, *, side: int, eyes: list[list[float]] | None, detector: str
 ) -> dict[str, Any]:
-    """Numbers of :func:`verify` for two folders or zips, and which network they are of. They hold
-    pictures of the same people under the same names, which are padded to squares of ``side``
-    pixels. Their ``eyes`` lie there in all of them, over the side, or a detector finds the faces.
+    """Numbers of :func:`verify`, and of which network, for pictures of the same people under the
+    same names in two folders or zips, padded to ``side``. Eyes are given over the side, or
+    detected.
     """
     finder: Any = FramedFaces(eyes=eyes) if eyes else DetectedFaces(detector=detector)
     extractor = MobileFaceNet(finder=finder)

@@ -51,9 +51,7 @@ class InMemory:
 
 
 class OnDisk:
-    """Keeps rows in a folder, for this run and others; it may be deleted at any time. Without a
-    name the folder is ``bank`` beside the optional files.
-    """
+    """Keeps rows in a folder (``bank`` in the cache without a name), which may go at any time."""
 
     on_disk = True
 
@@ -135,7 +133,6 @@ def mapped(place: Path, head: str, meta: dict[str, Any]) -> np.ndarray:
 
 
 def digest(arrays: Iterable[np.ndarray]) -> str:
-    """SHA-256 of arrays one after the other."""
     return hashing.of_parts(values.tobytes() for values in arrays)
 
 

@@ -65,11 +65,9 @@ IN_MEMORY = InMemory()
 
 @dataclass(eq=False)
 class Gallery:
-    """The pictures of one adapter in one domain, and their features, each made once. ``adapter``:
-    whose pictures are measured, in evaluation mode. ``domain``: with shots and what else it knows.
-    ``samples``: latents that are drawn. ``photos``: held-out photos at most. ``seed``: of the
-    latents. ``batch_size``: pictures at a time at most. ``progress``: is told how many pictures of
-    how many were read, and of which stream. ``store``: where pictures and features are kept.
+    """The pictures of one adapter, in evaluation mode, in one domain, and their features, each made
+    once. It draws ``samples`` latents of ``seed`` and takes ``photos`` held-out people at most;
+    ``progress`` is told how many pictures of how many were read, and of which stream.
     """
 
     adapter: Any
@@ -114,9 +112,7 @@ class Gallery:
         return self._pixels[stream]
 
     def images(self, stream: str, first: int = 0, start: int = 0) -> Iterator[Tensor]:
-        """Batches [N, 3, R, R] in [-1, 1] of a stream; of the ``first`` pictures, or (0) of all.
-        The first ``start`` of them are passed over.
-        """
+        """Batches [N, 3, R, R] in [-1, 1] of the ``first`` (0: all) pictures from ``start`` on."""
         base = STREAMS[stream].shifts
         name = base or stream
         if self.store.on_disk and not STREAMS[name].kept and name not in self._pixels:

@@ -31,5 +31,4 @@ class Measure:
                 raise NotFinite(f"a measure must be finite, but {name} is {number}")
 
     def as_dict(self) -> dict[str, Any]:
-        """As the record stores it."""
         return asdict(self)

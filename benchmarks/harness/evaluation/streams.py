@@ -27,11 +27,10 @@ class Fact:
 
 @dataclass(frozen=True)
 class Stream(Fact):
-    """Pictures of one kind in a fixed order. ``make``: batches [N, 3, R, R] in [-1, 1] of a
-    gallery's pictures from one on, up to so many of all, or (0) all; what is not kept is made from
-    its start. ``size``: how many there are, roughly. ``kept``: whether a network makes them, so
-    that they are worth keeping. ``shifts``: the stream of which this one has every picture beside
-    the one before it.
+    """Pictures of one kind in a fixed order. ``make`` gives batches [N, 3, R, R] in [-1, 1] from
+    one on, up to so many of all, or (0) all; what a network does not make, so that it is not
+    ``kept``, from the start. ``shifts`` names the stream whose pictures it shows beside the one
+    before.
     """
 
     make: Make

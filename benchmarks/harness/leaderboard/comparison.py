@@ -22,9 +22,7 @@ class Opponent(NamedTuple):
 
 @dataclass(frozen=True)
 class MethodComparison:
-    """All rows in one metric (named with its extractor) against the row labelled ``against``.
-    ``data`` are the data sets of the differences; the ranks may be over fewer.
-    """
+    """All rows in one metric against one; ranks may be over fewer data sets than ``data``."""
 
     metric: str
     against: str
@@ -44,7 +42,6 @@ class MethodComparison:
 
     @property
     def comparable(self) -> bool:
-        """Whether there is anything for a diagram."""
         return math.isfinite(self.critical)
 
     @cached_property
@@ -66,12 +63,10 @@ class MethodComparison:
         return f"{form.difference(d.mean)}{outcome}", ends
 
     def text(self, d: Difference) -> str:
-        """A difference with its outcome and its interval, on one line."""
         return " ".join(self.parts(d)).strip()
 
     @property
     def legend(self) -> str:
-        """How the differences are to be read."""
         intervals = sum(d.n > 1 for opponent in self.opponents for d in opponent.differences)
         return (
             f"Differences of {metric_formats.of(self.metric).heading} over the same seeds with "
@@ -82,12 +77,10 @@ class MethodComparison:
 
     @property
     def caption(self) -> str:
-        """What the diagram shows."""
         return f"Mean rank in {self.metric}; critical difference {self.critical:.2f}."
 
     @property
     def refusal(self) -> str:
-        """Why there is no diagram."""
         methods, data = len(self.ranking.ranks), len(self.ranking.data)
         return (
             "No critical-difference diagram: it needs two methods with numbers on all of two data "
@@ -102,9 +95,7 @@ class MethodComparison:
 
 
 def compare(table: Table, metric: str, against: str) -> MethodComparison:
-    """Compare all rows of a table in a metric with one row, by default the first in rank. Raises
-    UserError: the metric or the row is not there.
-    """
+    """All rows in a metric against one, or the first in rank; UserError if it is missing."""
     columns = layout.select(table.columns, (metric,))
     ranking = layout.ranking(table, metric)
     labels = [row.label for row in sorted(table.rows, key=lambda r: layout.place(r, ranking.ranks))]
@@ -127,9 +118,7 @@ def leading(table: Table) -> MethodComparison | None:
 
 
 def difference(table: Table, column: MetricColumn, name: str, first: str) -> Difference:
-    """Row ``name`` minus row ``first`` over the seeds of both; none where one of them diverged. The
-    seeds that survive are no fair sample of a method that diverges.
-    """
+    """Row ``name`` less ``first``; none if a seed diverged: the others are no fair sample."""
     a, b = (table.cells.get((label, column), MISSING) for label in (name, first))
     if a.failed or b.failed:
         return statistics.paired({}, {}, column.better)

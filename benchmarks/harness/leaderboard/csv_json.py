@@ -38,7 +38,6 @@ def lines(grids: Sequence[Grid], published: Sequence[PublishedNumber]) -> Iterat
 
 
 def shared(table: Table, column: MetricColumn) -> dict[str, Any]:
-    """What all cells of a column have in common."""
     return {
         "data": column.data,
         "source": table.source,
@@ -50,7 +49,6 @@ def shared(table: Table, column: MetricColumn) -> dict[str, Any]:
 
 
 def measured(table: Table, row: MethodRow, column: MetricColumn) -> dict[str, Any]:
-    """A cell of a method."""
     cell = table.cell(row, column)
     return {
         "kind": "measured",
@@ -97,7 +95,6 @@ def as_json(
     comparisons: Sequence[MethodComparison],
     published: Sequence[PublishedNumber],
 ) -> str:
-    """Cells, and every comparison with its interval."""
     whole = {"cells": list(lines(grids, published)), "comparisons": [*map(compared, comparisons)]}
     return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 

@@ -34,9 +34,7 @@ class SeedTable(NamedTuple):
 
 
 class ExemplarTables(NamedTuple):
-    """How results follow their exemplars, and how near destylised faces are to true photos.
-    ``chance`` is the share of results that find their exemplar again by chance.
-    """
+    """How results follow exemplars (``chance``: by chance), and how near faces are to photos."""
 
     chance: str
     styles: SeedTable
@@ -66,7 +64,6 @@ def read(folder: Path) -> ExemplarTables | None:
 
 
 def table(seeds: Seeds, columns: Mapping[str, str]) -> SeedTable:
-    """One row for each data set and method."""
     rows = [
         (data, method, tuple(spread([one[key] for one in own]) for key in columns), len(own))
         for (data, method), own in sorted(seeds.items())
@@ -75,6 +72,5 @@ def table(seeds: Seeds, columns: Mapping[str, str]) -> SeedTable:
 
 
 def spread(numbers: Sequence[float]) -> str:
-    """Mean, and the deviation where there is one."""
     mean = f"{fmean(numbers):.3f}"
     return f"{mean} ± {stdev(numbers):.3f}" if len(numbers) > 1 else mean

@@ -29,9 +29,9 @@ LEGEND = {
 
 
 class Entry(NamedTuple):
-    """One printed cell. ``mean``, ``std``: as printed; std is empty for one seed, both are empty
-    without a number. ``medal``: 1 best, 2 second, 0 neither. ``state``: of the cell, a key of
-    LEGEND or "sound". ``failed``: how many seeds diverged. ``n``: seeds that the mean rests on.
+    """One printed cell: mean and std, empty where there is none; medal 1 for the best, 2 for the
+    second; state, a key of LEGEND or "sound"; how many seeds failed, and on how many the mean
+    rests.
     """
 
     mean: str = ""
@@ -50,9 +50,7 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class PrintedRow:
-    """One printed row: a measured method, or the source as it was. ``spent`` is the largest cost of
-    each kind over the data sets, to be sorted by.
-    """
+    """A printed method, or the source as it was; by ``spent``, the largest costs, it is sorted."""
 
     label: str
     measured: bool
@@ -69,9 +67,7 @@ class PrintedRow:
 
 @dataclass(frozen=True)
 class Grid:
-    """A printed table. ``ranking``: what the rank column shows. ``ranked``: whether there is such a
-    column. ``marks``: what the marks in it mean. ``costs``: names of the cost columns.
-    """
+    """A printed table; ``marks`` say what its marks mean, ``costs`` name its last columns."""
 
     table: Table
     columns: tuple[MetricColumn, ...]
@@ -87,13 +83,11 @@ class Grid:
 
     @property
     def groups(self) -> tuple[tuple[str, tuple[MetricColumn, ...]], ...]:
-        """Data sets with their columns."""
         names = dict.fromkeys(column.data for column in self.columns)
         return tuple((n, tuple(c for c in self.columns if c.data == n)) for n in names)
 
     @property
     def legend(self) -> tuple[str, ...]:
-        """What a reader has to know, in clauses."""
         ranks = self.ranking.clauses if self.ranked else ()
         return (*self.marks, *ranks, *((spent(self.table.devices),) if self.costs else ()))
 
@@ -145,12 +139,10 @@ def select(columns: Sequence[MetricColumn], metrics: Sequence[str]) -> tuple[Met
 
 
 def has(table: Table, metrics: Sequence[str]) -> bool:
-    """Whether a table has one of these metrics."""
     return any(named(column.metric, metrics) for column in table.columns)
 
 
 def leading(table: Table) -> Sequence[str]:
-    """The leading metrics, or all where the table has none of those."""
     return LEADING if has(table, LEADING) else ()
 
 
@@ -168,9 +160,7 @@ def arrange(table: Table, metrics: Sequence[str], rank: str) -> Grid:
 
 
 def ranking(table: Table, metric: str) -> Ranking:
-    """Mean ranks in a metric that is named with or without its extractor; none for no name. Raises
-    UserError: the name fits several metrics.
-    """
+    """Mean ranks in a metric, with or without its extractor; UserError where several fit."""
     names = sorted({c.metric for c in table.columns if metric and named(c.metric, (metric,))})
     if len(names) > 1:
         raise UserError(f"{metric} may be {' or '.join(names)}: name its extractor.")
@@ -178,9 +168,7 @@ def ranking(table: Table, metric: str) -> Ranking:
 
 
 def place(row: MethodRow, places: Mapping[str, float]) -> tuple[bool, float, str, tuple[int, str]]:
-    """Sorts rows by mean rank, those of swapped layers behind the row that they are of. A source's
-    own training stands behind all adaptations.
-    """
+    """Sorts by mean rank, swapped layers behind their row, a source's training behind all."""
     rank = places.get(row.whole, math.inf)
     return row.makes_source, rank, row.whole, natural(layers(row.swapped))
 
@@ -211,7 +199,6 @@ def printed_row(
 
 
 def entry(table: Table, row: MethodRow, column: MetricColumn) -> Entry:
-    """The printed cell of a method in a column."""
     cell, text = table.cell(row, column), column.format.text
     if not cell.values:
         return Entry(state=cell.state, failed=len(cell.failed))
@@ -221,7 +208,6 @@ def entry(table: Table, row: MethodRow, column: MetricColumn) -> Entry:
 
 
 def untouched_entry(table: Table, column: MetricColumn) -> Entry:
-    """The printed cell of the unadapted source in a column."""
     value = table.untouched.get(column)
     if value is None:
         return Entry(state="left out")
@@ -238,7 +224,6 @@ def cost(row: MethodRow, key: str) -> str:
 
 
 def marks(rows: Sequence[PrintedRow]) -> tuple[str, ...]:
-    """What the numbers and the marks that occur mean, in clauses."""
     counts = sorted({e.n for row in rows if row.measured for e in row.entries if e.n})
     ends = dict.fromkeys([counts[0], counts[-1]]) if counts else {}
     seeds = f"n = {' to '.join(map(str, ends))}"
@@ -249,7 +234,6 @@ def marks(rows: Sequence[PrintedRow]) -> tuple[str, ...]:
 
 
 def spent(devices: Sequence[str]) -> str:
-    """What the costs are of, as a clause."""
     mixed = "; of different devices, not comparable" if len(devices) > 1 else ""
     on = ", ".join(devices)
     return f"minutes of training on {on}: median over seeds, least–most of the data sets{mixed}"

@@ -119,7 +119,6 @@ def document(
     comparisons: Sequence[MethodComparison],
     published: Sequence[PublishedNumber],
 ) -> str:
-    """Everything, below one another."""
     parts = {"grids": grids, "comparisons": comparisons, "published": published}
     return render(form, DOCUMENTS[form], **parts)
 

@@ -6,9 +6,8 @@ ARROWS = {"lower": "↓", "higher": "↑"}
 
 
 class MetricFormat(NamedTuple):
-    """How a metric is printed, and what it tells a reader who does not know it. The printed number
-    is the value times ``factor``, as the heading says. Two cells tie where they print alike, with
-    so many ``digits`` behind the point.
+    """How a metric is printed: times ``factor``, as the heading says, with so many ``digits``
+    behind the point, at which two cells tie; and its meaning for those who do not know it.
     """
 
     title: str
@@ -21,13 +20,11 @@ class MetricFormat(NamedTuple):
         return text.removeprefix("-") if float(text) == 0 else text
 
     def difference(self, value: float) -> str:
-        """A difference as printed, with its sign."""
         text = self.text(value)
         return text if text.startswith("-") or float(text) == 0 else f"+{text}"
 
     @property
     def heading(self) -> str:
-        """The title with its factor."""
         return self.title if self.factor == 1 else f"{self.title} ×{self.factor:g}"
 
 
@@ -63,7 +60,6 @@ def of(metric: str) -> MetricFormat:
 
 
 def order(metric: str) -> tuple[int, str]:
-    """Place of a metric among the columns."""
     names, name = list(FORMATS), base(metric)
     return (names.index(name) if name in names else len(names), metric)
 

@@ -15,9 +15,7 @@ RANDOM = "@random-"
 
 
 def build(records: Iterable[Record]) -> list[Table]:
-    """All tables of the records, those of nothing but sources' own training last. Raises UserError:
-    two records would share a column although they were measured differently.
-    """
+    """All tables, of sources' training last; UserError where two protocols would share a column."""
     groups = defaultdict(list)
     for record in records:
         groups[record.source, record.eval, record.task].append(record)
@@ -30,9 +28,7 @@ def build(records: Iterable[Record]) -> list[Table]:
 
 
 def rows_of(records: Iterable[Record]) -> list[MethodRow]:
-    """One row a method and set of changes; an earlier recipe of the same name has its own. Two
-    recipes of one name on one data set are different methods: they are never pooled.
-    """
+    """A row a method and set of changes; recipes of one name and data set are never pooled."""
     methods = defaultdict(list)
     for record in records:
         methods[record.method, record.changes].append(record)
@@ -67,7 +63,6 @@ def columns_of(records: list[Record]) -> tuple[MetricColumn, ...]:
 
 
 def mixed(metric: str, a: Record, of_a: protocol.Facts, b: Record, of_b: protocol.Facts) -> str:
-    """Why two records cannot share a column."""
     runs = [
         f"{r.method} seed {r.seed} of {r.provenance.started} (protocol {protocol.identify(facts)})"
         for r, facts in ((a, of_a), (b, of_b))
@@ -80,7 +75,6 @@ def mixed(metric: str, a: Record, of_a: protocol.Facts, b: Record, of_b: protoco
 
 
 def cell_of(row: MethodRow, column: MetricColumn) -> Cell:
-    """The seeds of a row in a column."""
     own = row.by_data.get(column.data, ())
     finished = [record for record in own if not record.failed]
     values = {

@@ -36,12 +36,10 @@ class PublishedNumber(NamedTuple):
 
     @property
     def text(self) -> str:
-        """Value with its deviation, where one is reported."""
         return f"{self.value} ± {self.std}" if self.std else self.value
 
     @property
     def provenance(self) -> str:
-        """Whether and where the number was seen."""
         return f"{SEEN[self.seen]}: {self.seen_in}" if self.seen_in else SEEN[self.seen]
 
 
@@ -69,6 +67,5 @@ def read(path: Path) -> list[PublishedNumber]:
 
 
 def by_protocol(numbers: Sequence[PublishedNumber]) -> dict[str, list[PublishedNumber]]:
-    """Numbers of each protocol, in the order of the file."""
     protocols = dict.fromkeys(number.protocol for number in numbers)
     return {one: [number for number in numbers if number.protocol == one] for one in protocols}

@@ -18,12 +18,10 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Ranking:
-    """Mean ranks in one metric; every row that has one has a number on each of ``data``.
-    ``metric``: with its extractor. ``data``: data sets that count. ``unused``: data sets that do
-    not, because too few rows have a number there. ``ranks``: mean rank over ``data`` by label, 1
-    for the best. ``left_out``: why a row has none, by label. ``provisional``: whether a rank rests
-    on fewer than three seeds anywhere. ``swapped``: whether there are rows of swapped layers, which
-    are never ranked: they are variants of a ranked row by other layers, not methods.
+    """Mean ranks in one metric over ``data``, on which every ranked row has a number; ``unused``
+    data sets have too few. Rows that are ``left_out`` have a reason; rows of swapped layers are
+    never ranked, for they are variants of a ranked row, not methods. A rank of fewer than three
+    seeds anywhere is ``provisional``.
     """
 
     metric: str
@@ -40,7 +38,6 @@ class Ranking:
 
     @property
     def clauses(self) -> tuple[str, ...]:
-        """What a reader has to know of the ranks."""
         if not self.ranks:
             return ()
         rests = ", on provisional cells too" if self.provisional else ""
@@ -84,9 +81,7 @@ def rank(table: Table, metric: str) -> Ranking:
 
 
 def largest(covered: Sequence[frozenset[str]], order: Sequence[str]) -> tuple[str, ...]:
-    """The data sets of the largest table without a gap; () where nobody has a number. ``covered``
-    are the data sets of each row, ``order`` all of them as they are returned.
-    """
+    """The data sets, of all in ``order``, of the largest table of ``covered`` without a gap."""
     choices: set[frozenset[str]] = set()
     for own in sorted(set(covered), key=sorted):
         choices |= {own, *(own & other for other in list(choices)[:MOST])}

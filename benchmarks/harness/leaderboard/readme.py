@@ -29,9 +29,8 @@ def text(folder: Path) -> str:
 
 
 def section(table: Table) -> dict[str, Any]:
-    """What the template prints of one source. An overview of one grid a leading metric, with the
-    same rows in the same order, and their legend by ``arranged``; a comparison; of every data set
-    its name, grid and parts; what metrics tell.
+    """What the template prints of one source: a grid a leading metric, of which ``arranged`` has
+    the legend, a comparison, name, grid and parts of every data set, and what metrics tell.
     """
     rank = table.leading_metric
     arranged = layout.arrange(table, layout.leading(table), rank)
@@ -55,7 +54,6 @@ def overview(table: Table, arranged: Grid) -> Iterator[Grid]:
 
 
 def bands(table: Table, data: str) -> tuple[Grid, list[Grid]]:
-    """One data set, and itself in parts that fit on a screen."""
     grid = layout.arrange(table.only(data), (), table.leading_metric)
     if len(table.data) > 1:  # what they cost stands in the overview
         grid = grid.part(grid.columns)

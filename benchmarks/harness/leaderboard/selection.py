@@ -17,12 +17,10 @@ from core.errors import UserError
 
 @dataclass(frozen=True)
 class Selection:
-    """What a reader asked for; patterns are like file names, nothing asked for is everything.
-    ``folder``: of the results, with ``runs/`` and ``published.csv``. ``data``, ``source``,
-    ``metrics``: patterns. ``rank``: the metric that orders the rows and in which methods are
-    compared; empty for none. ``against``: the row that others are compared with; empty for the
-    first in rank. ``since``: runs that started earlier are left out; an ISO date or its beginning.
-    ``reported``: whether published numbers follow.
+    """What a reader asked for; ``data``, ``source`` and ``metrics`` are patterns like file names,
+    nothing asked for is everything. Rows are ordered and compared in ``rank``, ``against`` a row or
+    the first. Runs before ``since``, the beginning of an ISO date, are left out; ``reported`` adds
+    published numbers.
     """
 
     folder: Path
@@ -45,9 +43,7 @@ class Content(NamedTuple):
 
 
 def read(folder: Path) -> list[Record]:
-    """All records of a folder, in the order of their names. Raises UserError: one is not sound, or
-    holds a run that another one holds too.
-    """
+    """All records of a folder by name; UserError where one is not sound or is there twice."""
     paths = sorted((folder / "runs").glob("*.json"))
     if not paths:
         raise UserError(f"There are no records in {folder / 'runs'}.")
@@ -78,7 +74,6 @@ def read_tables(selection: Selection) -> tuple[list[Table], int]:
 
 
 def gather(selection: Selection) -> Content:
-    """Everything that was asked for, ready to be printed."""
     every, dirty = read_tables(selection)
     displayed = having(every, selection.metrics) if selection.metrics else every
     grids = [

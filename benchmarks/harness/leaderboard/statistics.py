@@ -66,7 +66,6 @@ def student(values: np.ndarray) -> tuple[float, float]:
 
 
 def paired(a: Mapping[int, float], b: Mapping[int, float], better: str) -> Difference:
-    """The difference of two methods' values by seed."""
     import numpy as np
 
     values = np.array([a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())])

@@ -34,15 +34,13 @@ class MetricColumn:
 
     @property
     def heading(self) -> str:
-        """The metric with its factor and the way that is better."""
         return f"{self.format.heading} {metric_formats.ARROWS[self.better]}"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What is known of one method in one column. ``values``: the metric by seed, of finished runs.
-    ``failed``: seeds whose run diverged. ``left_out``: why finished runs have no such number; empty
-    where they have.
+    """What is known of one method in one column: values of finished runs by seed, seeds that
+    ``failed``, and why finished runs have no number.
     """
 
     values: Mapping[int, float]
@@ -74,9 +72,7 @@ MISSING = Cell({})
 
 @dataclass(frozen=True)
 class MethodRow:
-    """A method with what was changed in it or whose layers were swapped, and every run of it.
-    ``recipe`` is empty for the newest recipe of the name.
-    """
+    """Every run of a method with some changes; ``recipe`` is empty for the newest of the name."""
 
     method: str
     changes: tuple[str, ...]
@@ -104,14 +100,12 @@ class MethodRow:
         return bool(purpose("method", self.records[0].method))
 
     def called(self, changes: Sequence[str]) -> str:
-        """The method's name with some changes."""
         words = [change.lstrip("+~").removeprefix("method.") for change in changes]
         words += [f"recipe {self.recipe}"] if self.recipe else []
         return f"{self.method} ({', '.join(words)})" if words else self.method
 
     @cached_property
     def by_data(self) -> dict[str, list[Record]]:
-        """The runs on each data set."""
         groups = defaultdict(list)
         for record in self.records:
             groups[record.data_label].append(record)
@@ -152,16 +146,13 @@ class Table:
 
     @property
     def title(self) -> str:
-        """What all its rows share."""
         return ", ".join((f"source {self.source}", f"evaluation {self.eval}", *self.task))
 
     @property
     def data(self) -> tuple[str, ...]:
-        """Data sets, in the order of the columns."""
         return tuple(dict.fromkeys(column.data for column in self.columns))
 
     def of(self, data: str) -> tuple[MetricColumn, ...]:
-        """The columns of one data set."""
         return tuple(column for column in self.columns if column.data == data)
 
     def only(self, data: str) -> Table:
@@ -179,7 +170,6 @@ class Table:
 
     @property
     def unswapped(self) -> Table:
-        """The table without the rows of swapped layers."""
         return replace(self, rows=tuple(row for row in self.rows if not row.swapped))
 
     @property

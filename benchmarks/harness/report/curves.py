@@ -17,9 +17,7 @@ class CurvePanel(NamedTuple):
 
 
 class ReadingCurves(NamedTuple):
-    """One reading of all methods on a common scale from ``low`` to ``high``, as texts. ``kimg`` is
-    the end of the longest training, in thousands of images.
-    """
+    """One reading of all methods on one scale, as texts, up to ``kimg`` thousand images."""
 
     reading: str
     low: str
@@ -42,7 +40,6 @@ def readings(runs: Mapping[str, Sequence[Record]]) -> Iterator[ReadingCurves]:
 
 
 def points(run: Record, reading: str) -> Points:
-    """Thousands of images and value, where there is one."""
     pairs = zip(run.curves["kimg"], run.curves[reading], strict=True)
     return [(at, value) for at, value in pairs if at is not None and value is not None]
 

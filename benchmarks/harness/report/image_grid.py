@@ -17,9 +17,9 @@ WHOLE: Key = ("", -1)  # of what has neither: the source and the truth
 
 @dataclass(frozen=True)
 class PictureColumn:
-    """What one method shows. ``strips``: by level and seed. ``failed``: why runs failed, by level
-    and seed. ``numbers``: by level, in the order of the grid's metrics. ``first``: tile of the
-    strip that stands in row 0 (the truth begins with the people).
+    """What one method shows: strips and reasons of failures by level and seed, numbers by level in
+    the order of the grid's metrics. Row 0 is tile ``first`` of a strip: the truth begins with
+    people.
     """
 
     name: str
@@ -51,12 +51,10 @@ class ImageGrid:
 
     @property
     def rows(self) -> int:
-        """Of the longest column."""
         ends = [strip.tiles + c.first for c in self.columns for strip in c.strips.values()]
         return max(ends, default=0)
 
     def describe(self, row: int) -> str:
-        """What a row is of."""
         return f"latent {row + 1}" if row < self.people else f"person {row - self.people + 1}"
 
 
@@ -72,9 +70,7 @@ def image_grids(table: Table, order: Sequence[str], sprites: Sprites) -> list[Im
 
 
 def image_grid(table: Table, order: Sequence[str], data: str, sprites: Sprites) -> ImageGrid:
-    """The pictures of one data set; swapped layers stand with their method. The source is the same
-    at every level; nobody knows how latents truly look.
-    """
+    """The pictures of one data set; swapped layers stand with their method."""
     methods: dict[str, list[MethodRow]] = {label: [] for label in order}
     for row in table.rows:
         if data in row.by_data:

@@ -29,7 +29,6 @@ class Box(NamedTuple):
     bottom: float
 
     def overlap(self, other: Box) -> float:
-        """Area that two boxes share."""
         wide = min(self.right, other.right) - max(self.left, other.left)
         high = min(self.bottom, other.bottom) - max(self.top, other.top)
         return max(wide, 0.0) * max(high, 0.0)
@@ -57,7 +56,6 @@ class Label(NamedTuple):
 
 
 def ring(radius: int) -> Iterator[tuple[int, int, str]]:
-    """Twelve places around a point."""
     for hour in range(12):
         right, down = (f(math.tau * hour / 12) for f in (math.cos, math.sin))
         anchor = "start" if right > NEAR else "end" if right < -NEAR else "middle"
@@ -94,7 +92,6 @@ def place(
 
 
 def candidate(name: str, spot: Spot, rank: int) -> Label:
-    """A name in one of PLACES."""
     right, down, anchor = PLACES[rank]
     x, y, wide = spot[0] + right, spot[1] + down, SIGN * len(name)
     left = x - {"start": 0.0, "end": wide, "middle": wide / 2}[anchor]

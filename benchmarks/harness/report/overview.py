@@ -12,9 +12,8 @@ from benchmarks.harness.report.scatter import QUALITY, first
 
 
 def overview(whole: Table) -> dict[str, Any]:
-    """The sortable grid of one source and evaluation with all its metrics, the best row first.
-    Beside it: name and title of each metric, for the choice of what is shown, and the comparison in
-    the leading metric. Rows of swapped layers stand beside their pictures instead.
+    """The sortable grid with all metrics, the best row first, titles to choose from, and the
+    comparison. Rows of swapped layers stand beside their pictures instead.
     """
     table = whole.unswapped
     grid = layout.arrange(table, (), table.leading_metric)

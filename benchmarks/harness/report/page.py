@@ -34,7 +34,7 @@ class DataSection(NamedTuple):
 
 
 class Spending(NamedTuple):
-    """What the methods cost: name, then text and share of the largest for each of ``heads``."""
+    """Costs of methods: name, then text and share of the largest for each of ``heads``."""
 
     title: str
     heads: tuple[str, ...]
@@ -42,9 +42,7 @@ class Spending(NamedTuple):
 
 
 def render(folder: Path, *, local: bool) -> str:
-    """The whole page of a results folder as HTML; with ``local`` strips of real pictures too.
-    Raises UserError: there are no records, or one is not sound.
-    """
+    """The whole page; with ``local``, strips of real pictures too. UserError without records."""
     tables, dirty = read_tables(Selection(folder=folder))
     tables.sort(key=lambda table: (table.makes_source, -len(list(table.records))))
     records = [record for table in tables for record in table.records]
@@ -77,7 +75,6 @@ def render(folder: Path, *, local: bool) -> str:
 
 @cache
 def environment() -> Environment:
-    """Templates in which everything is escaped and nothing may be missing."""
     env = markup.environment("html", HERE)
     env.filters["breakable"] = breakable
     return env
@@ -98,7 +95,6 @@ def important(records: Sequence[Record]) -> Iterator[str]:
 
 
 def sections_of(table: Table, sprites: Sprites) -> Iterator[DataSection]:
-    """What is shown of each data set of a table."""
     order = overview.order(table)
     rows = {row.label: row for row in table.rows}
     for one in image_grid.image_grids(table, order, sprites):
@@ -107,7 +103,6 @@ def sections_of(table: Table, sprites: Sprites) -> Iterator[DataSection]:
 
 
 def facts(records: Sequence[Record]) -> dict[str, Any]:
-    """What the page is made of, in numbers."""
     return {
         "records": len(records),
         "methods": len({record.method for record in records}),
@@ -120,7 +115,7 @@ def facts(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def spending(table: Table) -> Spending:
-    """What a run of each method cost: the median over its seeds, the mean over the data sets."""
+    """Cost of a run of each method: the median over its seeds, the mean over the data sets."""
     heads = ("minutes", "images", "trainable")
     rows = {row.label: row for row in table.rows}
     means = {}
@@ -138,7 +133,6 @@ def spending(table: Table) -> Spending:
 
 
 def entry(record: Record) -> dict[str, Any]:
-    """What the page says of one record."""
     paper = ARXIV.fullmatch(record.paper)
     node = record.to_json()
     details = {}
@@ -157,7 +151,6 @@ def entry(record: Record) -> dict[str, Any]:
 
 
 def short_text(value: Any) -> str:
-    """A JSON value as a short text."""
     if isinstance(value, float):
         return f"{value:.6g}"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -38,18 +38,14 @@ class GalleryRow(NamedTuple):
 
 
 def write(path: Path, folder: Path) -> None:
-    """Write the gallery of a folder of results as JPEG. Raises UserError: records or strips are
-    missing, or the file cannot be written.
-    """
+    """Write the gallery as JPEG; UserError where records or strips are missing or it cannot be."""
     jpeg = io.BytesIO()
     draw(rows(folder)).save(jpeg, "JPEG", quality=QUALITY, optimize=True, progressive=True)
     output.write(path, jpeg.getvalue())
 
 
 def rows(folder: Path) -> list[GalleryRow]:
-    """Photographs, one row a method as its yaml has it, truth. Raises UserError: there is no method
-    with records and strips of every style.
-    """
+    """Photographs, a row a method as its yaml has it, truth; UserError without such a method."""
     paths = strip_files.paths(folder, local=False)
     runs: dict[str, dict[str, list[tuple[int, str, float]]]] = {}
     for path in sorted((folder / "runs").glob(f"*--{PREFIX}*--{SOURCE_NAME}--*.json")):

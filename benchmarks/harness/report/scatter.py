@@ -56,9 +56,7 @@ CLEAN = (
 
 
 class Dot(NamedTuple):
-    """A method: name, value and deviation on both axes, in printed units. ``level`` says up to
-    which layers are the source's; it is empty for a run as it was trained.
-    """
+    """A method in printed units; ``level`` says which layers are the source's, if any."""
 
     name: str
     x: float
@@ -249,7 +247,6 @@ def quarter(better: tuple[str, str]) -> str:
 
 
 def path(spots: Iterable[Spot]) -> str:
-    """The path of an SVG through some pixels."""
     return "M" + "L".join(f"{x:g} {y:g}" for x, y in spots)
 
 

@@ -55,9 +55,7 @@ def place(folder: Path, record: Record) -> Path:
 
 
 def paths(folder: Path, *, local: bool) -> dict[str, Path]:
-    """The strips of a folder of results by name, with ``local`` those of real pictures too. A name
-    from a record is only looked up here, it is never made into a path.
-    """
+    """Strips by name, ``local`` ones too: a record's name is looked up, never made a path."""
     places = [folder / "tiles", *([folder / "local" / "tiles"] if local else [])]
     return {path.stem: path for one in places for path in sorted(one.glob("*.webp"))}
 

@@ -32,9 +32,7 @@ MOST = 100  # shots that are shown; a source is trained on thousands
 
 @dataclass
 class StripMaker:
-    """Makes strips of runs, which lie in ``runs`` (``results/out``), in the results folder ``to``.
-    Scenes are built once; ``again`` makes also those strips that are there.
-    """
+    """Strips of the runs in ``runs``, written to the folder ``to``, if need be ``again``."""
 
     runs: Path
     to: Path
@@ -49,13 +47,10 @@ class StripMaker:
         return path.stat().st_mtime < (folder / WEIGHTS).stat().st_mtime
 
     def path(self, record: Record, name: str) -> Path:
-        """Where a strip of a run belongs."""
         return strip_files.place(self.to, record) / f"{name}.webp"
 
     def make(self, record: Record) -> int:
-        """Write the strip of a run, and its scene's where they are missing; bytes of the strip.
-        Raises UserError: this version cannot build the run, or a strip cannot be written.
-        """
+        """Write the strip of a run, and its scene's that are missing; its bytes, or a UserError."""
         cfg = configuration(record.to_json())
         key = strip_files.scene(record)
         scene = self.scenes.setdefault(key, Scene(cfg))
@@ -71,7 +66,6 @@ class StripMaker:
         return len(data)
 
     def load_adapter(self, cfg: Config, record: Record, scene: Scene) -> Any:
-        """The adapter with the networks of its run."""
         seeds.everything(cfg.seed, deterministic=True)
         adapter = build(cfg.method, scene.source)  # never prepared: the weights say all
         swaps.recall(adapter, self.runs / (record.of or record.name))

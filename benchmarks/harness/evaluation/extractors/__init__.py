@@ -45,9 +45,9 @@ __all__ = [*homes, "by_name"]
 
 
 def by_name(name: str, **options: Any) -> Any:
-    """The extractor that a key of ``NAMES`` names, or ``random-`` and an architecture of timm. Its
-    class takes the options, such as ``resize``, ``side`` or ``seed``. Raises UserError: there is
-    none, or its file is missing.
+    """The extractor of a key of ``NAMES``, or of ``random-`` and timm's name, with options of its
+    class such as ``resize``, ``side`` or ``seed``; UserError where there is none or its file is
+    missing.
     """
     if name.startswith(RANDOM):
         return __getattr__("Untrained")(architecture=name.removeprefix(RANDOM), **options)

@@ -22,9 +22,7 @@ Finder = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 class FramedFaces:
-    """Eyes that are where the framing of the set puts them: every picture has a face there.
-    ``eyes`` are two points in units of the side, the one on the left of the picture first.
-    """
+    """Faces whose ``eyes``, left and right in units of the side, are where the set frames them."""
 
     def __init__(self, *, eyes: Sequence[Sequence[float]]) -> None:
         points = torch.tensor(eyes, dtype=torch.float64)
@@ -62,9 +60,7 @@ class DetectedFaces:
 
 
 class MobileFaceNet(Published):
-    """``identity`` [N, 128] unit vectors, and ``found`` [N]: whether there is a face at all. The
-    finder says where the eyes, and the mouth, are: ``FramedFaces`` or ``DetectedFaces``.
-    """
+    """``identity`` [N, 128] unit vectors, and ``found`` [N]: whether the finder sees a face."""
 
     def __init__(self, *, finder: Finder) -> None:
         super().__init__(weights="mobilefacenet")

@@ -23,10 +23,9 @@ RESIZES = ("clean", "legacy-pytorch", "legacy-tensorflow")
 
 
 class Inception(Published):
-    """Pooled features [N, 2048], with the resizing that a published number names. ``weights`` are
-    names in the list of optional files, of which the first one that is there is used; ``resize`` is
-    ``clean`` (clean-fid), ``legacy-pytorch`` (pytorch-fid) or ``legacy-tensorflow`` (TTUR,
-    stylegan2-ada).
+    """Pooled features [N, 2048] by the first of the files that is there, resized as a published
+    number names it: ``clean`` (clean-fid), ``legacy-pytorch`` (pytorch-fid), ``legacy-tensorflow``
+    (TTUR, stylegan2-ada).
     """
 
     def __init__(self, *, weights: list[str], resize: str) -> None:
@@ -62,9 +61,7 @@ def is_torchscript(path: Path) -> bool:
 
 
 def blank() -> nn.Module:
-    """The network of the state dict, untrained; with ``fc``, which is in the file. clean-fid's own
-    constructor of it (``fid_inception_v3``) downloads the weights.
-    """
+    """The untrained network, with the file's ``fc``; clean-fid's own constructor downloads it."""
     from cleanfid import inception_pytorch as fid
     from torchvision.models import inception_v3
 

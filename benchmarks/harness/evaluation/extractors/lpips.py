@@ -11,9 +11,9 @@ from core.networks.lpips import LPIPSNetwork, check_net
 
 
 class LPIPS(Published):
-    """``maps``: vectors whose squared distances are the LPIPS of two pictures. ``net`` is ``vgg``
-    (intra-cluster LPIPS as papers print it), ``alex`` or ``squeeze``. Pictures are brought to the
-    ``side`` first, bilinearly on bytes; 0 leaves them.
+    """``maps``, whose squared distances are LPIPS, by ``vgg`` (intra-cluster LPIPS as papers print
+    it), ``alex`` or ``squeeze``. Pictures are brought to ``side`` first, bilinearly on bytes; 0
+    leaves them.
     """
 
     network: LPIPSNetwork

@@ -81,9 +81,7 @@ class MobileFaceNetwork(nn.Module):
 
 
 def similarity(points: Tensor, template: Tensor) -> Tensor:
-    """Similarities [N, 2, 3] that bring points [N, P, 2] nearest to a template [P, 2]. Rotation,
-    scale and shift of least squared error (Umeyama, TPAMI 1991); no reflection.
-    """
+    """Turn, scale, shift [N, 2, 3] of least squares from points [N, P, 2] to template [P, 2]."""
     centre, goal = points.mean(1, keepdim=True), template.mean(0)
     p, q = points - centre, template - goal
     size = p.square().sum((1, 2)).clamp(min=1e-12)
@@ -95,9 +93,8 @@ def similarity(points: Tensor, template: Tensor) -> Tensor:
 
 
 def align(images: Tensor, points: Tensor) -> Tensor:
-    """Aligned faces [N, 3, 112, 96] of images [N, 3, R, R] with their points [N, P, 2]. P is 2
-    (eyes), 4 (and corners of the mouth) or 5; points are in pixels, where the centre of the first
-    pixel is at 0.5. What lies outside of a picture repeats its edge.
+    """Aligned faces [N, 3, 112, 96] of images [N, 3, R, R] with their points [N, P, 2] in pixels,
+    the first pixel's centre at 0.5: eyes, corners of the mouth too, or all 5. Edges are repeated.
     """
     template = torch.tensor([TEMPLATE[i] for i in KNOWN[points.shape[1]]]).double() + 0.5
     maps = similarity(points.double(), template)

@@ -24,10 +24,9 @@ NETWORKS: WeakValueDictionary[tuple[str, Stamp], nn.Module] = WeakValueDictionar
 
 
 class Published:
-    """An extractor with weights from the list of optional files. ``name``: network and
-    preprocessing; pictures seen under another name are seen anew. ``files``: checksums of what
-    prepares its pictures, such as a detector, by name; mostly none. ``network``: in evaluation mode
-    and frozen.
+    """An extractor with weights of the list of optional files, frozen and in evaluation mode.
+    Pictures seen under another ``name`` are seen anew; ``files`` are checksums of what prepares its
+    pictures.
     """
 
     name: str
@@ -95,9 +94,7 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor], what: str) -> nn.Module:
-    """The network with these weights, every one of them, frozen and in evaluation mode. Raises
-    UserError: an entry is missing, too many or of another shape.
-    """
+    """The network with all of these weights, frozen, to evaluate; UserError if one misfits."""
     try:
         network.load_state_dict(dict(state), strict=True)
     except RuntimeError as error:

@@ -70,10 +70,8 @@ class DINO(Transformer):
 
 
 class CLIP(Transformer):
-    """Picture embeddings of OpenAI's CLIP, before normalisation. Of size ``b32`` (224 px) or
-    ``l14`` (336 px, the one of CMMD). Departs from CMMD's released code in: pictures are resized as
-    for the others, by Pillow's antialiased filter on bytes, not by a cubic one without
-    antialiasing.
+    """Picture embeddings of OpenAI's CLIP ``b32`` (224 px) or ``l14`` (336 px, that of CMMD), not
+    normalised. Departs from CMMD's code in: Pillow's antialiased filter on bytes resizes.
     """
 
     colours = OPENAI
@@ -92,14 +90,11 @@ def create(architecture: str, **options: Any) -> nn.Module:
 
 
 def filled(path: Path, architecture: str, **options: Any) -> nn.Module:
-    """A timm network with the weights of a file."""
     return loaded(create(architecture, **options), read(path), path.name)
 
 
 def loaded(blank: Any, state: dict[str, Tensor], what: str) -> nn.Module:
-    """The network with weights of timm's layout or of the original release, strictly. Raises
-    UserError: they are of another network.
-    """
+    """The network with weights of timm's or the original layout; UserError of another's."""
     try:
         fitting = checkpoint_filter_fn(dict(state), blank)
     except (KeyError, RuntimeError, ValueError, AttributeError) as error:

@@ -13,9 +13,7 @@ ROWS = 256  # maps whose distances to all shots are taken at once: maps are long
 
 
 class Clusters(NamedTuple):
-    """Every fake at its nearest shot: ``assignment`` [N], ``counts`` [K], ``means`` [K]. ``means``
-    is the mean distance over all pairs of a cluster, 0 where it has fewer than 2 members.
-    """
+    """Every fake at its nearest shot [N], counts [K], mean distance [K] of pairs (0 if none)."""
 
     assignment: Tensor
     counts: Tensor
@@ -23,7 +21,6 @@ class Clusters(NamedTuple):
 
     @property
     def scored(self) -> Tensor:
-        """Which clusters [K] have a pair to measure."""
         return self.counts >= 2
 
     @property
@@ -105,5 +102,4 @@ def to_shots(maps: Tensor, shots: Tensor) -> Tensor:
 
 
 def shuffled(n: int, seed: int) -> Tensor:
-    """A permutation [n] that depends on nothing but the seed."""
     return torch.randperm(n, generator=torch.Generator().manual_seed(seed))

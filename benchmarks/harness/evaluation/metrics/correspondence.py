@@ -169,7 +169,6 @@ class StructureDistance:
         return Measure(float(mine.mean()), self.better, len(mine), details)
 
     def self_similarity(self, gallery: Gallery, images: Tensor) -> Tensor:
-        """Self-similarity [N, T, T] of images."""
         extractor = self.extractors[0]
         with torch.no_grad():
             return extractor.self_similarity(extractor.prepare(images).to(gallery.adapter.device))

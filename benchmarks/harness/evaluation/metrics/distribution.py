@@ -30,7 +30,6 @@ class Distribution:
         )
 
     def score(self, real: Tensor, fake: Tensor) -> float:
-        """The number itself, of such features."""
         raise NotImplementedError(f"{type(self).__name__} compares nothing.")
 
     def __call__(self, gallery: Gallery) -> Measure:
@@ -59,9 +58,7 @@ class CleanFID(Distribution):
 
 
 class CMMD(Distribution):
-    """Gaussian kernel distance of unit CLIP embeddings, times 1000 as published; biased upwards.
-    ``sigma`` of the kernel is 10 as published (arXiv:2401.09603).
-    """
+    """Kernel distance of unit CLIP embeddings (2401.09603: sigma 10); biased upwards."""
 
     def __init__(self, extractor: Extractor, *, sigma: float) -> None:
         super().__init__(extractor)
@@ -166,9 +163,7 @@ class KIDInterval(KID):
 
 
 class Manifold(Distribution):
-    """A share by balls of k nearest neighbours: one field of what ``shares`` counts. The papers
-    take k = 3 (arXiv:1904.06991) and k = 5 (arXiv:2002.09797).
-    """
+    """A share by balls of k neighbours; the papers take 3 (1904.06991) and 5 (2002.09797)."""
 
     better = "higher"
     share: str

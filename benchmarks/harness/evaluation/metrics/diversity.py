@@ -78,7 +78,6 @@ class NearestShot(PerceptualMetric):
     """
 
     def to_shots(self, gallery: Gallery, stream: str) -> Tensor:
-        """Distances [n, K] of the pictures of a stream to the shots."""
         shots = gallery.features("shots", self.extractors[0], "maps")
         maps = gallery.features(stream, self.extractors[0], "maps", self.samples)
         return clusters.to_shots(maps, shots)
@@ -101,9 +100,7 @@ class NearestShotMaps(NearestShot):
 
 
 class Pairwise(PerceptualMetric):
-    """Mean distance between ``pairs`` of the first ``samples`` fakes, drawn by ``seed``. Overall
-    diversity, whatever the shots; ``reference`` is the same of the domain's own pictures.
-    """
+    """Mean distance of ``pairs`` of the first ``samples`` fakes; ``reference``: of real ones."""
 
     needs = ("fakes",)
 

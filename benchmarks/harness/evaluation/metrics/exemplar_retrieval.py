@@ -22,9 +22,7 @@ def mean_distance(features: Tensor) -> float:
 
 
 def retrieval_rate(results: Tensor, exemplars: Tensor) -> float:
-    """Share of results [P, K, F] whose nearest exemplar [K, F] is their own; 1 / K by chance. The
-    mean over exemplars is taken off both sides, for each photo on its own.
-    """
+    """Share of results [P, K, F] less their mean whose nearest exemplar [K, F] is their own."""
     ours = F.normalize(results.double() - results.double().mean(dim=1, keepdim=True), dim=2)
     theirs = F.normalize(exemplars.double() - exemplars.double().mean(dim=0), dim=1)
     nearest = (ours @ theirs.T).argmax(dim=2)  # results that do not differ all find the first

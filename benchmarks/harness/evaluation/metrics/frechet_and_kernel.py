@@ -51,9 +51,7 @@ def in_float64(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def features(name: str, x: Array) -> Tensor:
-    """Features [N, F] on the CPU in float32 or, what does not fit there, in float64. Raises
-    ValueError: there are none, they have another shape, or one is NaN or infinite.
-    """
+    """Features [N, F] on the CPU, in float32 if they fit; ValueError if none, odd or not finite."""
     rows = tensor(x)
     if rows.ndim != 2 or 0 in rows.shape:
         shape = list(rows.shape)
@@ -76,9 +74,7 @@ def pair(**sets: Array) -> tuple[Tensor, Tensor]:
 
 
 def moments(x: Array) -> tuple[Tensor, Tensor]:
-    """Mean [F] and covariance [F, F] (n - 1) of features [N, F], summed in double precision. Raises
-    ValueError: they are not [N, F] with N of at least 2, or not finite.
-    """
+    """Mean [F] and covariance [F, F] (n - 1) of features [N, F], N > 1, summed in float64."""
     rows = features("features", x).numpy()
     if len(rows) < 2:
         raise TooFew(f"features must be [N, F] with N of at least 2, not {list(rows.shape)}")
@@ -92,9 +88,7 @@ def moments(x: Array) -> tuple[Tensor, Tensor]:
 
 
 def half(sigma: Tensor) -> Tensor:
-    """A matrix [K, F] of which ``half.mT @ half`` is a covariance [F, F] of rank K. Raises
-    ValueError: an eigenvalue is negative beyond what rounding explains.
-    """
+    """[K, F] of which ``half.mT @ half`` is a covariance [F, F] of rank K, or a ValueError."""
     sigma = (sigma + sigma.mT) / 2
     lower, failed = torch.linalg.cholesky_ex(sigma)
     if not failed and lower.diagonal().amin() ** 2 > REGULAR * sigma.diagonal().amax():
@@ -192,9 +186,7 @@ def kernel_distance(x: Tensor, y: Tensor) -> float:
 
 
 def kernel_draws(real: Tensor, fake: Tensor, subsets: int, subset_size: int, seed: int) -> Tensor:
-    """:func:`kernel_distance` of each random subset [subsets], in float64, as KID averages them.
-    Sets of fewer rows than ``subset_size`` make the subsets smaller.
-    """
+    """:func:`kernel_distance` of each random subset [subsets], of at most ``subset_size`` rows."""
     size = min(subset_size, len(real), len(fake))
     generator = torch.Generator().manual_seed(seed)
 
@@ -233,9 +225,7 @@ def bootstrap(
 
 
 def gaussian_mmd(x: Array, y: Array, sigma: float) -> float:
-    """Biased squared MMD of features [N, F], [M, F] under exp(-|x - y|^2 / (2 sigma^2)). Raises
-    ValueError: a set is empty, not [N, F], not finite, or wider than the other.
-    """
+    """Biased squared MMD of features [N, F], [M, F] under exp(-|x - y|^2 / (2 sigma^2))."""
     x, y = (rows.double() for rows in pair(x=x, y=y))
 
     def mean(a: Tensor, b: Tensor) -> Tensor:

@@ -40,7 +40,6 @@ class IdentityMetric:
         return [gallery.features(stream, self.extractors[0], "identity") for stream in streams]
 
     def detected(self, gallery: Gallery, stream: str) -> Tensor:
-        """Whether there is a face [N]."""
         return gallery.features(stream, self.extractors[0], "found") > 0
 
     def compared(self, gallery: Gallery) -> tuple[Tensor, Tensor, dict[str, float]]:

@@ -43,9 +43,7 @@ def squared_radii(cloud: Cloud, k: int) -> Tensor:
 
 
 def precision_recall(real: Array, fake: Array, k: int) -> PrecisionRecallShares:
-    """Improved precision and recall of fakes [M, F] against reals [N, F]. Raises ValueError: a set
-    is not [N, F] with more than k rows, or not finite; k is no such number.
-    """
+    """Improved precision and recall of fakes [M, F] and reals [N, F], each more than k rows."""
     real, fake = pair(real=real, fake=fake)
     k = neighbour(k, real=real, fake=fake)
     b, a = clouds(real, fake)
@@ -74,9 +72,7 @@ def precision_recall(real: Array, fake: Array, k: int) -> PrecisionRecallShares:
 
 
 def density_coverage(real: Array, fake: Array, k: int) -> DensityCoverageShares:
-    """Density and coverage of fakes [M, F] against reals [N, F]; only real balls are used. Raises
-    ValueError: as :func:`precision_recall`; one fake is enough.
-    """
+    """Density and coverage of fakes [M, F] by balls of reals [N, F]; one fake is enough."""
     real, fake = pair(real=real, fake=fake)
     k = neighbour(k, real=real)
     b, a = clouds(real, fake)
@@ -111,9 +107,7 @@ def authenticity(train: Array, fake: Array) -> float:
 
 
 def neighbour(k: int, **sets: Tensor) -> int:
-    """Which neighbour a ball reaches to, if every set has so many beside the point itself. Raises
-    ValueError: it is no whole number of at least 1, or a set is too small.
-    """
+    """Which neighbour k a ball reaches to; ValueError if it is none, or a set too small."""
     if isinstance(k, bool) or not hasattr(k, "__index__") or k < 1:
         raise ValueError(f"k={k!r} must be a whole number of at least 1")
     for name, rows in sets.items():

@@ -31,7 +31,6 @@ def low_precision() -> torch.dtype:
 
 
 def centre(rows: Tensor) -> Tensor:
-    """Mean [F] of rows [N, F] in float64."""
     return torch.stack([part.double().sum(0) for part in rows.split(CACHED)]).sum(0) / len(rows)
 
 
@@ -95,7 +94,6 @@ class Cloud:
 
 
 def slices(n: int, size: int) -> list[slice]:
-    """All of n in slices of at most ``size``."""
     return [slice(i, min(i + size, n)) for i in range(0, n, size)]
 
 
@@ -224,9 +222,7 @@ def side_by_side(numbers: Tensor, line: Tensor, absent: float) -> Tensor:
 
 
 def closest(a: Cloud, i: slice, b: Cloud) -> tuple[Tensor, Tensor]:
-    """Squared distances [n] of rows i to the nearest rows of b, and which [n]: of equal, the first.
-    A product in float64 proposes with a bound on its rounding, differences decide.
-    """
+    """Squared distances [n] of rows i to the nearest of b, and which: of equal, the first."""
     distances, off = whole_distances(a, i, b, b.blocks)
     row, column = hits(distances - off <= (distances + off).amin(1, keepdim=True))
     exact = side_by_side(pair_distances(a, row + i.start, b, column), row, torch.inf)

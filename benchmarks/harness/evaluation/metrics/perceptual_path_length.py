@@ -18,10 +18,9 @@ DISCARDED = 0.01  # share of the shortest and of the longest steps
 
 
 class PerceptualPathLength:
-    """Mean LPIPS over epsilon squared of a step along the path between two random styles. It looks
-    at pictures as floats: the step is too small for 8 bits. ``extractor``: with ``distance``, such
-    as LPIPS. ``samples``: how many steps. ``epsilon``: length of a step, of the path. ``place``:
-    ``end`` begins at the first style, ``full`` anywhere on the path. ``seed``: of the latents.
+    """Mean LPIPS over epsilon squared of ``samples`` steps of length ``epsilon`` between two random
+    styles, from the first (``end``) or anywhere on the path (``full``). The extractor has
+    ``distance``. Pictures are looked at as floats: the step is too small for 8 bits.
     """
 
     better = "lower"

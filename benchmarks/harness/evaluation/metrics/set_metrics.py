@@ -49,7 +49,6 @@ class FeatureSets(Metric):
         return frechet_and_kernel.in_float64(self.rows(real=True), self.rows(real=False))
 
     def score(self) -> float | dict[str, float]:
-        """The number, or the numbers by name, of all that was collected."""
         raise NotImplementedError(f"{type(self).__name__} compares nothing.")
 
     def compute(self) -> Any:
@@ -87,9 +86,7 @@ class KernelDistance(FeatureSets):
 
 
 class GaussianKernelDistance(FeatureSets):
-    """Gaussian kernel distance of unit embeddings, times 1000: CMMD (arXiv:2401.09603). ``sigma``
-    of the kernel is 10 as published.
-    """
+    """CMMD: Gaussian kernel distance of unit embeddings, times 1000 (2401.09603: sigma 10)."""
 
     def __init__(self, *, sigma: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -151,9 +148,7 @@ class IntraClusterDistance(FeatureSets):
 
 
 class IdentitySimilarity(FeatureSets):
-    """Mean cosine of the identities of fakes and of the reals that they show, in the same order.
-    Features are unit vectors, or zeros where no face was found.
-    """
+    """Mean cosine of identities of fakes and reals in pairs: unit vectors, or zeros if unseen."""
 
     higher_is_better = True
 
