@@ -26,7 +26,8 @@ class AdaptiveBatches:
             try:
                 done = work(part)
             except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
+                known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+                if not (known or any(words in str(error) for words in FULL)):
                     raise
                 self.halve(len(part))
                 continue
@@ -42,8 +43,3 @@ class AdaptiveBatches:
         self.warn(
             f"memory did not suffice for {tried} pictures at a time: {self.size} from now on."
         )
-
-
-def out_of_memory(error: RuntimeError | MemoryError) -> bool:
-    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    return known or any(words in str(error) for words in FULL)

@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import torch
+from scipy.stats import rankdata
 from torch import Tensor
 
 from benchmarks.harness.data.files import File, files
@@ -81,10 +82,7 @@ def auc(positive: Tensor, negative: Tensor) -> float:
     """Probability that a positive score exceeds a negative one; ties count half. By the
     Mann-Whitney statistic: the sum of the positives' ranks, less its smallest value.
     """
-    scores = torch.cat([positive, negative]).double()
-    _, where, times = scores.unique(return_inverse=True, return_counts=True)
-    last = times.cumsum(0).double()
-    ranks = (last - (times - 1) / 2)[where]
+    ranks = rankdata(torch.cat([positive, negative]).double().numpy())
     n, m = len(positive), len(negative)
     return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))
 

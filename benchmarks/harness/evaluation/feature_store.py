@@ -132,10 +132,6 @@ def mapped(place: Path, head: str, meta: dict[str, Any]) -> np.ndarray:
     return np.memmap(place / f"{head}.rows", about["dtype"], "c", shape=shape)
 
 
-def digest(arrays: Iterable[np.ndarray]) -> str:
-    return hashing.of_parts(values.tobytes() for values in arrays)
-
-
 def state_digest(module: torch.nn.Module) -> str:
     """SHA-256 of all parameters and buffers with their names."""
 

@@ -18,13 +18,13 @@ import torch
 from torch import Tensor
 
 from benchmarks.harness.data.pictures import as_images
-from benchmarks.harness.evaluation import feature_store
 from benchmarks.harness.evaluation.adaptive_batches import AdaptiveBatches
-from benchmarks.harness.evaluation.feature_store import FeatureStore, InMemory, Rows
+from benchmarks.harness.evaluation.feature_store import FeatureStore, InMemory, Rows, state_digest
 from benchmarks.harness.evaluation.measure import Measure, TooFew
 from benchmarks.harness.evaluation.streams import NEEDS, STREAMS
 from benchmarks.harness.io.contact_sheet import to_uint8
 from benchmarks.harness.io.prefetch import prefetch
+from core import hashing
 from core.types import Shots
 
 T = TypeVar("T")
@@ -51,16 +51,26 @@ class Metric(Protocol):
         """The number, from the streams and facts that it needs."""
 
 
-def silent(done: int, total: int, what: str) -> None:
-    """Tell nobody about the progress."""
-
-
 def latents(n: int, width: int, seed: int) -> Tensor:
     """Latents [n, Z], the same on every machine and for every method."""
     return torch.randn(n, width, generator=torch.Generator().manual_seed(seed))
 
 
 IN_MEMORY = InMemory()
+
+
+class ThroughExtractor:
+    """A metric through one extractor, whose heads it reads of whole streams."""
+
+    better = "lower"
+    needs: tuple[str, ...] = ("fakes", "sources", "others")
+
+    def __init__(self, extractor: Any) -> None:
+        self.extractors = (extractor,)
+
+    def read(self, gallery: Gallery, head: str, *streams: str, first: int = 0) -> list[Tensor]:
+        """A head [n, ...] for each stream, of the ``first`` pictures or (0) of all."""
+        return [gallery.features(s, self.extractors[0], head, first) for s in streams]
 
 
 @dataclass(eq=False)
@@ -77,7 +87,7 @@ class Gallery:
     photos: int
     seed: int
     batch_size: int
-    progress: Callable[[int, int, str], None] = silent
+    progress: Callable[[int, int, str], None] = lambda done, total, what: None
     store: FeatureStore = IN_MEMORY
 
     def __post_init__(self) -> None:
@@ -159,12 +169,12 @@ class Gallery:
         make = STREAMS[stream].make
         if not STREAMS[stream].kept:
             levels = [to_uint8(batch) for batch in make(self, 0, 0)]
-            return {"sha256": feature_store.digest(levels), "n": sum(map(len, levels))}
+            digest = hashing.of_parts(pixels.tobytes() for pixels in levels)
+            return {"sha256": digest, "n": sum(map(len, levels))}
         network = self.adapter.source.g if stream == "sources" else self.adapter
-        beginning = map(to_uint8, make(self, 0, BEGINNING))
-        weights = feature_store.state_digest(network)
-        about = {"stream": stream, "weights": weights, "samples": self.samples}
-        about |= {"seed": self.seed, "begins": feature_store.digest(beginning)}
+        beginning = (to_uint8(batch).tobytes() for batch in make(self, 0, BEGINNING))
+        about = {"stream": stream, "weights": state_digest(network), "samples": self.samples}
+        about |= {"seed": self.seed, "begins": hashing.of_parts(beginning)}
         return about | ({"photos": self.origin("photos")} if stream == "stylised" else {})
 
     def expect(self, metrics: Iterable[Metric]) -> None:

@@ -95,58 +95,30 @@ def first_of(batches: Iterable[Tensor], limit: int) -> Iterator[Tensor]:
 
 SAMPLES, PHOTOS = attrgetter("samples"), attrgetter("photos")
 NEEDS: dict[str, Fact] = {
-    "fakes": Stream(
-        "the method makes no pictures from latents",
-        lambda gallery: True,
-        from_latents("sample"),
-        SAMPLES,
-        kept=True,
-    ),
+    "fakes": Stream("the method makes no pictures from latents", lambda gallery: True,
+                    from_latents("sample"), SAMPLES, kept=True),
     # The source's pictures of the same latents, and of other ones.
     "sources": Stream(NO_SOURCE, trained, from_latents("source.g"), SAMPLES, kept=True),
-    "others": Stream(
-        NO_SOURCE,
-        lambda gallery: trained(gallery) and gallery.samples > 1,
-        from_latents("source.g"),
-        SAMPLES,
-        shifts="sources",
-    ),
-    "reference": Stream(  # held-out pictures of the domain
-        "the data have no held-out reference pictures",
-        lambda gallery: bool(gallery.domain.has_reference),
-        of_domain("reference", limited=False),
-        SAMPLES,
-    ),
-    "shots": Stream(
-        "the data have no shots",
-        lambda gallery: len(gallery.shots) > 0,
-        lambda gallery, start, first: iter(gallery.shots.split(gallery.batch_size)),
-        lambda gallery: len(gallery.shots),
-    ),
+    "others": Stream(NO_SOURCE, lambda gallery: trained(gallery) and gallery.samples > 1,
+                     from_latents("source.g"), SAMPLES, shifts="sources"),
+    # Held-out pictures of the domain, and those that a method learns from.
+    "reference": Stream("the data have no held-out reference pictures",
+                        lambda gallery: bool(gallery.domain.has_reference),
+                        of_domain("reference", limited=False), SAMPLES),
+    "shots": Stream("the data have no shots", lambda gallery: len(gallery.shots) > 0,
+                    lambda gallery, *_: iter(gallery.shots.split(gallery.batch_size)),
+                    lambda gallery: len(gallery.shots)),
     # Held-out people of the source domain, in the new style, and as they truly look in the domain.
-    "photos": Stream(
-        "there are no held-out photos", shown("photos"), of_domain("photos", limited=True), PHOTOS
-    ),
-    "stylised": Stream(
-        "there are no held-out photos, or no trained source to invert them",
-        lambda gallery: trained(gallery) and shown("photos")(gallery),
-        stylised,
-        PHOTOS,
-        kept=True,
-    ),
-    "translated": Stream(
-        "nobody knows how the held-out people look in this domain",
-        shown("translations"),
-        of_domain("translations", limited=True),
-        PHOTOS,
-    ),
-    "landmark_pairs": Fact(
-        "the true geometric map from photos to this domain is not known",
-        domain_has("landmark_pairs"),
-    ),
-    "translation_landmarks": Fact(
-        "the true landmarks of the held-out people are not known",
-        domain_has("translation_landmarks"),
-    ),
-}
+    "photos": Stream("there are no held-out photos", shown("photos"),
+                     of_domain("photos", limited=True), PHOTOS),
+    "stylised": Stream("there are no held-out photos, or no trained source to invert them",
+                       lambda gallery: trained(gallery) and shown("photos")(gallery),
+                       stylised, PHOTOS, kept=True),
+    "translated": Stream("nobody knows how the held-out people look in this domain",
+                         shown("translations"), of_domain("translations", limited=True), PHOTOS),
+    "landmark_pairs": Fact("the true geometric map from photos to this domain is not known",
+                           domain_has("landmark_pairs")),
+    "translation_landmarks": Fact("the true landmarks of the held-out people are not known",
+                                  domain_has("translation_landmarks")),
+}  # fmt: skip
 STREAMS = {name: need for name, need in NEEDS.items() if isinstance(need, Stream)}

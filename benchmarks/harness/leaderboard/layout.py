@@ -150,8 +150,18 @@ def arrange(table: Table, metrics: Sequence[str], rank: str) -> Grid:
     """A table with the chosen metrics, its rows ordered by mean rank in one of them."""
     columns = select(table.columns, metrics)
     ranked = ranking(table, rank)
-    ordered = sorted(table.rows, key=lambda row: place(row, ranked.ranks))
-    rows = [printed_row(table, row, columns, ranked.ranks) for row in ordered]
+    places = ranked.ranks
+    rows = [
+        PrintedRow(
+            label=row.label,
+            measured=True,
+            entries=tuple(entry(table, row, column) for column in columns),
+            costs=tuple(cost(row, key) for key in COSTS),
+            spent=tuple(row.spread(key)[1] for key in COSTS),
+            rank=f"{places[row.label]:.1f}" if row.label in places else SIGNS["missing"],
+        )
+        for row in sorted(table.rows, key=lambda row: place(row, places))
+    ]
     if any(column in table.untouched for column in columns):
         entries = tuple(untouched_entry(table, column) for column in columns)
         rows.append(PrintedRow("unadapted source", False, entries, ("0",) * 3, (0.0,) * 3))
@@ -183,19 +193,6 @@ def natural(text: str) -> tuple[int, str]:
     """Sorts numbers by their size and before words."""
     digits = re.match(r"\d{1,9}", text)
     return (int(digits[0]) if digits else 10**9, text) if text else (-1, text)
-
-
-def printed_row(
-    table: Table, row: MethodRow, columns: Sequence[MetricColumn], places: Mapping[str, float]
-) -> PrintedRow:
-    return PrintedRow(
-        label=row.label,
-        measured=True,
-        entries=tuple(entry(table, row, column) for column in columns),
-        costs=tuple(cost(row, key) for key in COSTS),
-        spent=tuple(row.spread(key)[1] for key in COSTS),
-        rank=f"{places[row.label]:.1f}" if row.label in places else SIGNS["missing"],
-    )
 
 
 def entry(table: Table, row: MethodRow, column: MetricColumn) -> Entry:

@@ -16,7 +16,7 @@ from benchmarks.harness.leaderboard import csv_json, layout, markup, metric_form
 from benchmarks.harness.leaderboard.selection import Selection, read_tables
 from benchmarks.harness.leaderboard.tables import Table
 from benchmarks.harness.records.record import Record
-from benchmarks.harness.report import curves, glance, image_grid, overview, scatter, strip_files
+from benchmarks.harness.report import curves, image_grid, overview, scatter, strip_files
 from benchmarks.harness.report.image_grid import ImageGrid
 from benchmarks.harness.report.strip_files import Sprites
 from core import hashing
@@ -47,7 +47,10 @@ def render(folder: Path, *, local: bool) -> str:
     tables.sort(key=lambda table: (table.makes_source, -len(list(table.records))))
     records = [record for table in tables for record in table.records]
     sprites = Sprites(strip_files.paths(folder, local=local))
-    for name in important(records):
+    shared = (strip_files.SOURCE, strip_files.SHOTS, strip_files.TRUTH)
+    scenes = [f"{strip_files.scene(record)}--{part}" for record in records for part in shared]
+    by_seed = sorted(records, key=lambda record: (record.seed, image_grid.level(record)))
+    for name in (*scenes, *(record.name for record in by_seed)):  # the last may find no room
         sprites.get(name)
     sections = [one for table in tables for one in sections_of(table, sprites)]
     script = (HERE / "script.js").read_text(encoding="utf-8")
@@ -55,7 +58,7 @@ def render(folder: Path, *, local: bool) -> str:
         facts=facts(records),
         dirty=dirty,
         overviews=[overview.overview(table) for table in tables if table.columns],
-        glances=list(glance.glances([one.grid for one in sections])),
+        glances=list(image_grid.glances([one.grid for one in sections])),
         sections=sections,
         ambiguous=len({one.grid.data for one in sections}) < len(sections),
         spendings=[spending(table) for table in tables],
@@ -83,15 +86,6 @@ def environment() -> Environment:
 def breakable(name: str) -> Markup:
     """A name that may be broken after the signs between its words."""
     return Markup("<wbr>").join(re.split(r"(?<=[_=./-])", str(name)))
-
-
-def important(records: Sequence[Record]) -> Iterator[str]:
-    """Names of strips, those that the page needs most first: scenes, then runs by their seed."""
-    for record in records:
-        for part in (strip_files.SOURCE, strip_files.SHOTS, strip_files.TRUTH):
-            yield f"{strip_files.scene(record)}--{part}"
-    for record in sorted(records, key=lambda r: (r.seed, image_grid.level(r))):
-        yield record.name
 
 
 def sections_of(table: Table, sprites: Sprites) -> Iterator[DataSection]:

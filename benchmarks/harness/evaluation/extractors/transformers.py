@@ -3,7 +3,6 @@ see what people see in generated pictures (arXiv:2306.04675), CLIP's give CMMD (
 and the keys of DINO's last layer the structure distance (arXiv:2201.00424).
 """
 
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,7 +35,10 @@ class Transformer(Published):
     def __init__(self, *, weights: str, architecture: str, **options: Any) -> None:
         super().__init__(weights=weights)
         self.name = f"{weights}:{self.side}"
-        make = partial(filled, architecture=architecture, **options)
+
+        def make(path: Path) -> nn.Module:
+            return loaded(create(architecture, **options), read(path), path.name)
+
         self.network = self.shared(self.name, make)
 
     def prepare(self, images: Tensor) -> Tensor:
@@ -87,10 +89,6 @@ def create(architecture: str, **options: Any) -> nn.Module:
     """An untrained timm network; nobody else's random numbers depend on it."""
     with torch.random.fork_rng(devices=[]):
         return cast(nn.Module, timm.create_model(architecture, pretrained=False, **options))
-
-
-def filled(path: Path, architecture: str, **options: Any) -> nn.Module:
-    return loaded(create(architecture, **options), read(path), path.name)
 
 
 def loaded(blank: Any, state: dict[str, Tensor], what: str) -> nn.Module:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.harness.evaluation.gallery import Extractor, Gallery
+from benchmarks.harness.evaluation.gallery import Extractor, Gallery, ThroughExtractor
 from benchmarks.harness.evaluation.measure import Measure, TooFew
 
 SIDE = 64  # landmark errors are in pixels of a picture of this side, whatever was rendered
@@ -19,7 +19,7 @@ HELD_OUT = 5
 TOGETHER = 4  # pictures: at 224 px ViT-B/8 has 785 tokens, each compared with all others
 
 
-class Landmarks:
+class Landmarks(ThroughExtractor):
     """Mean distance in pixels (of 64) of landmarks of the adapted picture from their true place.
     Their true place is the domain's geometric map of the landmarks of the source's picture. It is
     fitted on exact pairs of other people; ``map_residual`` is its error there, the least that can
@@ -27,11 +27,10 @@ class Landmarks:
     of another latent.
     """
 
-    better = "lower"
     needs = ("fakes", "sources", "others", "landmark_pairs")
 
     def __init__(self, extractor: Extractor, *, ridge: float) -> None:
-        self.extractors = (extractor,)
+        super().__init__(extractor)
         self.ridge = ridge
 
     def __call__(self, gallery: Gallery) -> Measure:
@@ -39,10 +38,8 @@ class Landmarks:
         pairs = gallery.domain.landmark_pairs()
         photo, target = (points(side) * SIDE / resolution for side in pairs)
         geometry = GeometricMap(photo, target, ridge=self.ridge)
-        fakes, sources, others = (
-            gallery.features(stream, self.extractors[0], "landmarks").double() * SIDE / resolution
-            for stream in ("fakes", "sources", "others")
-        )
+        heads = self.read(gallery, "landmarks", "fakes", "sources", "others")
+        fakes, sources, others = (head.double() * SIDE / resolution for head in heads)
         errors = landmark_errors(fakes, geometry(sources))
         details = {
             "median": float(errors.mean(1).median()),
@@ -142,18 +139,15 @@ def landmark_errors(a: Tensor, b: Tensor) -> Tensor:
     return (a - b).square().sum(2).sqrt()
 
 
-class StructureDistance:
+class StructureDistance(ThroughExtractor):
     """Mean squared difference of the self-similarities of a fake and of its source's picture.
     Whether the layout is still the source's, by DINO's keys (arXiv:2201.00424), over the first
     ``samples`` latents: the paper optimises one picture. ``floor`` is the same against the source's
     picture of another latent. The extractor has ``prepare`` and ``self_similarity``.
     """
 
-    better = "lower"
-    needs = ("fakes", "sources", "others")
-
     def __init__(self, extractor: Any, *, samples: int) -> None:
-        self.extractors = (extractor,)
+        super().__init__(extractor)
         self.samples = samples
 
     def __call__(self, gallery: Gallery) -> Measure:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.harness.evaluation.gallery import Extractor, Gallery
+from benchmarks.harness.evaluation.gallery import Extractor, Gallery, ThroughExtractor
 from benchmarks.harness.evaluation.measure import Measure, TooFew
 from benchmarks.harness.evaluation.metrics import frechet_and_kernel, manifold
 from benchmarks.harness.evaluation.metrics.frechet_and_kernel import Normal, double, in_float64
@@ -14,20 +14,14 @@ from benchmarks.harness.evaluation.metrics.frechet_and_kernel import Normal, dou
 AT_MOST = 2000  # pictures on either side that an interval is made from: its cost is their square
 
 
-class Distribution:
+class Distribution(ThroughExtractor):
     """A number of the features of ``fakes`` against those of ``reference``."""
 
-    better = "lower"
     needs = ("fakes", "reference")
-
-    def __init__(self, extractor: Extractor) -> None:
-        self.extractors = (extractor,)
 
     def features(self, gallery: Gallery) -> tuple[Tensor, Tensor]:
         """Features of the reals [N, F] and of the fakes [M, F]; in float64 unless they are many."""
-        return in_float64(
-            *(gallery.features(s, self.extractors[0], "features") for s in ("reference", "fakes"))
-        )
+        return in_float64(*self.read(gallery, "features", "reference", "fakes"))
 
     def score(self, real: Tensor, fake: Tensor) -> float:
         raise NotImplementedError(f"{type(self).__name__} compares nothing.")
@@ -133,8 +127,8 @@ class KID(Distribution):
         if max(len(real), len(fake)) <= frechet_and_kernel.MANY:  # the cost is their square
             details["all_samples"] = frechet_and_kernel.polynomial_mmd(real, fake)
             if gallery.has("sources"):
-                before = double(gallery.features("sources", self.extractors[0], "features"))
-                details["source"] = frechet_and_kernel.polynomial_mmd(real, before)
+                (before,) = self.read(gallery, "features", "sources")
+                details["source"] = frechet_and_kernel.polynomial_mmd(real, double(before))
         return Measure(float(draws.mean()), self.better, len(fake), details)
 
 

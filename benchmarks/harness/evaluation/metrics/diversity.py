@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.harness.evaluation.gallery import Extractor, Gallery
+from benchmarks.harness.evaluation.gallery import Extractor, Gallery, ThroughExtractor
 from benchmarks.harness.evaluation.measure import Measure, TooFew
 from benchmarks.harness.evaluation.metrics import clusters, manifold
 
@@ -17,15 +17,20 @@ UNMOVED = 0.1  # share of the floor within which a fake is taken for the source'
 TOGETHER = 8  # pictures whose maps are made at once: those of LPIPS are 32 MB a picture of 256 px
 
 
-class PerceptualMetric:
+class PerceptualMetric(ThroughExtractor):
     """A metric of the distances that an extractor's ``maps`` give, of the first ``samples``."""
 
     better = "higher"
     needs: tuple[str, ...] = ("fakes", "shots")
 
     def __init__(self, extractor: Any, *, samples: int) -> None:
-        self.extractors = (extractor,)
+        super().__init__(extractor)
         self.samples = samples
+
+    def maps(self, gallery: Gallery, stream: str) -> list[Tensor]:
+        """Maps [K, V] of the shots and [n, V] of the first pictures of a stream."""
+        (shots,) = self.read(gallery, "maps", "shots")
+        return [shots, *self.read(gallery, "maps", stream, first=self.samples)]
 
     def between(self, gallery: Gallery, one: str, i: Tensor, other: str, j: Tensor) -> Tensor:
         """Distances [P] in float64 between pictures i of a stream and pictures j of one."""
@@ -47,9 +52,7 @@ class IntraCluster(PerceptualMetric):
         self.cap, self.seed = cap, seed
 
     def assigned(self, gallery: Gallery) -> clusters.Clusters:
-        shots = gallery.features("shots", self.extractors[0], "maps")
-        fakes = gallery.features("fakes", self.extractors[0], "maps", self.samples)
-        return clusters.of_maps(shots, fakes, self.cap, self.seed)
+        return clusters.of_maps(*self.maps(gallery, "fakes"), self.cap, self.seed)
 
     def __call__(self, gallery: Gallery) -> Measure:
         found = self.assigned(gallery)
@@ -78,8 +81,7 @@ class NearestShot(PerceptualMetric):
     """
 
     def to_shots(self, gallery: Gallery, stream: str) -> Tensor:
-        shots = gallery.features("shots", self.extractors[0], "maps")
-        maps = gallery.features(stream, self.extractors[0], "maps", self.samples)
+        shots, maps = self.maps(gallery, stream)
         return clusters.to_shots(maps, shots)
 
     def __call__(self, gallery: Gallery) -> Measure:
@@ -149,7 +151,7 @@ class NearestSource(PerceptualMetric):
         return Measure(float(own.mean()), self.better, n, details)
 
 
-class AuthPct:
+class AuthPct(ThroughExtractor):
     """Percentage of fakes that are no copies of shots (arXiv:2102.08921); with ten it says little.
     A single shot has no neighbour, so that nothing can be called a copy of it: 100.
     """
@@ -157,19 +159,14 @@ class AuthPct:
     better = "higher"
     needs = ("fakes", "shots")
 
-    def __init__(self, extractor: Extractor) -> None:
-        self.extractors = (extractor,)
-
     def __call__(self, gallery: Gallery) -> Measure:
-        def features(stream: str) -> Tensor:
-            return gallery.features(stream, self.extractors[0], "features")
-
-        shots, fakes = features("shots"), features("fakes")
+        shots, fakes = self.read(gallery, "features", "shots", "fakes")
         details: dict[str, float] = {"shots": len(shots)}
         if len(shots) < 2:
             return Measure(100.0, self.better, len(fakes), details)
         if gallery.has("reference"):
-            details["reference"] = 100 * manifold.authenticity(shots, features("reference"))
+            (reals,) = self.read(gallery, "features", "reference")
+            details["reference"] = 100 * manifold.authenticity(shots, reals)
         value = 100 * manifold.authenticity(shots, fakes)
         return Measure(value, self.better, len(fakes), details)
 

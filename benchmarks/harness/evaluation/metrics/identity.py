@@ -5,7 +5,7 @@ Networks of real faces may find no face in a picture; its vector is zero then.
 import torch
 from torch import Tensor
 
-from benchmarks.harness.evaluation.gallery import Extractor, Gallery
+from benchmarks.harness.evaluation.gallery import Gallery, ThroughExtractor
 from benchmarks.harness.evaluation.measure import Measure
 from benchmarks.harness.evaluation.metrics.frechet_and_kernel import double
 
@@ -26,25 +26,14 @@ def recognised(real: Tensor, fake: Tensor) -> Tensor:
     return torch.cat(nearest) == torch.arange(len(fake))
 
 
-class IdentityMetric:
+class IdentityMetric(ThroughExtractor):
     """A number of the identities in streams that show the same people in the same order."""
 
     better = "higher"
-    needs: tuple[str, ...] = ("fakes", "sources", "others")
-
-    def __init__(self, extractor: Extractor) -> None:
-        self.extractors = (extractor,)
-
-    def identities(self, gallery: Gallery, *streams: str) -> list[Tensor]:
-        """Of each stream, identities [N, E]."""
-        return [gallery.features(stream, self.extractors[0], "identity") for stream in streams]
-
-    def detected(self, gallery: Gallery, stream: str) -> Tensor:
-        return gallery.features(stream, self.extractors[0], "found") > 0
 
     def compared(self, gallery: Gallery) -> tuple[Tensor, Tensor, dict[str, float]]:
         """Cosines [N] of fake and source, which fakes [N] find their source, and their details."""
-        fakes, sources, others = self.identities(gallery, "fakes", "sources", "others")
+        fakes, sources, others = self.read(gallery, "identity", "fakes", "sources", "others")
         own, right = cosines(sources, fakes), recognised(sources, fakes)
         details = {"std": float(own.std()), "floor": float(cosines(others, fakes).mean())}
         return own, right, details | {"rank1": float(right.double().mean())}
@@ -59,7 +48,7 @@ class Identity(IdentityMetric):
     def __call__(self, gallery: Gallery) -> Measure:
         own, _, details = self.compared(gallery)
         if gallery.has("photos") and gallery.has("translated"):
-            photos, truth = self.identities(gallery, "photos", "translated")
+            photos, truth = self.read(gallery, "identity", "photos", "translated")
             details["ceiling"] = float(cosines(truth, photos).mean())
         return Measure(float(own.mean()), self.better, len(own), details)
 
@@ -73,7 +62,7 @@ class DetectedIdentity(IdentityMetric):
 
     def __call__(self, gallery: Gallery) -> Measure:
         own, right, details = self.compared(gallery)
-        fakes, sources = (self.detected(gallery, stream) for stream in ("fakes", "sources"))
+        fakes, sources = (found > 0 for found in self.read(gallery, "found", "fakes", "sources"))
         both = fakes & sources
         details |= {
             "rank1": float((right & both).double().mean()),
@@ -96,8 +85,8 @@ class Recognition(IdentityMetric):
     needs = ("stylised", "translated", "photos")
 
     def __call__(self, gallery: Gallery) -> Measure:
-        stylised, truth, photos = self.identities(gallery, *self.needs)
-        drawn, true, shown = (self.detected(gallery, stream) for stream in self.needs)
+        stylised, truth, photos = self.read(gallery, "identity", *self.needs)
+        drawn, true, shown = (found > 0 for found in self.read(gallery, "found", *self.needs))
         hits = (recognised(truth, stylised) & true & drawn).double()
         details = {
             "photo": float((recognised(truth, photos) & true & shown).double().mean()),

@@ -10,20 +10,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.harness.evaluation.gallery import Gallery
+from benchmarks.harness.evaluation.gallery import Gallery, ThroughExtractor
 from benchmarks.harness.evaluation.measure import Measure
 
 LARGEST = 256  # side at which larger pictures are compared, as in the released code: VGG knows 224
 DISCARDED = 0.01  # share of the shortest and of the longest steps
 
 
-class PerceptualPathLength:
+class PerceptualPathLength(ThroughExtractor):
     """Mean LPIPS over epsilon squared of ``samples`` steps of length ``epsilon`` between two random
     styles, from the first (``end``) or anywhere on the path (``full``). The extractor has
     ``distance``. Pictures are looked at as floats: the step is too small for 8 bits.
     """
 
-    better = "lower"
     needs = ("fakes",)
 
     def __init__(
@@ -31,7 +30,7 @@ class PerceptualPathLength:
     ) -> None:
         if place not in ("end", "full"):
             raise ValueError(f"place={place} must be end or full")
-        self.extractors = (extractor,)
+        super().__init__(extractor)
         self.samples, self.epsilon, self.place, self.seed = samples, epsilon, place, seed
 
     def steps(self, gallery: Gallery) -> Iterator[Tensor]:
