@@ -64,16 +64,9 @@ class Evaluator:
                 shown.progress.update(shown.task, total=total, description=f"measuring {what}")
                 shown.update(done)
 
-            gallery = Gallery(
-                adapter,
-                domain,
-                samples=self.samples,
-                photos=self.photos,
-                seed=self.seed,
-                batch_size=self.batch_size,
-                progress=progress,
-                store=feature_store.of(self.keep),
-            )
+            sizes: Any = {"samples": self.samples, "photos": self.photos, "seed": self.seed}
+            sizes |= {"batch_size": self.batch_size, "store": feature_store.of(self.keep)}
+            gallery = Gallery(adapter, domain, progress=progress, **sizes)
             result = measure(gallery, self.metrics)
             z = gallery.z()[: COLUMNS * BANDS].to(adapter.device)
             fakes = adapter.sample(z)

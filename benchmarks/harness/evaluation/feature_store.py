@@ -1,7 +1,6 @@
-"""Rows that are made once: pictures, and what networks see in them, in memory or on the disk. Rows
-are arrays by head, all of the same number of rows, and are made in parts from any row on.
-:class:`OnDisk` writes parts as they come and reads them as memory-mapped files, so that neither the
-pictures nor their features have to fit into memory, and goes on where a killed run ended.
+"""Rows that are made once, in parts from any row on: pictures, and what networks see in them, by
+head. :class:`OnDisk` writes parts as they come and reads them as memory-mapped files, so that they
+need not fit into memory, and goes on where a killed run ended.
 """
 
 import json

@@ -1,11 +1,8 @@
-"""Differences over the same seeds with an interval, mean ranks, and the critical difference. Few
-seeds are the rule here, and a bootstrap of three numbers never leaves their range: with three seeds
-its percentile interval excludes 0 in a quarter of all comparisons of equals. The interval given is
-therefore the hull of the bootstrap's and of Student's, and never claims more than either. Ranks:
-Demsar, "Statistical Comparisons of Classifiers over Multiple Data Sets", JMLR 7, 2006.
+"""Differences over the same seeds with an interval, mean ranks, and the critical difference
+(Demsar, "Statistical Comparisons of Classifiers over Multiple Data Sets", JMLR 7, 2006). A
+bootstrap of three numbers never leaves their range: its interval excludes 0 in a quarter of all
+comparisons of equals. The interval is therefore the hull of the bootstrap's and of Student's.
 """
-
-from __future__ import annotations
 
 import itertools
 import math

@@ -25,14 +25,6 @@ HERE = Path(__file__).parent
 ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})(v\d+)?")
 
 
-class DataSection(NamedTuple):
-    """All about one data set."""
-
-    grid: ImageGrid
-    plots: list[scatter.Plot]
-    readings: list[curves.ReadingCurves]
-
-
 class Spending(NamedTuple):
     """Costs of methods: name, then text and share of the largest for each of ``heads``."""
 
@@ -53,21 +45,22 @@ def render(folder: Path, *, local: bool) -> str:
     for name in (*scenes, *(record.name for record in by_seed)):  # the last may find no room
         sprites.get(name)
     sections = [one for table in tables for one in sections_of(table, sprites)]
+    grids = [section["grid"] for section in sections]
     script = (HERE / "script.js").read_text(encoding="utf-8")
     return environment().get_template("template.html").render(
         facts=facts(records),
         dirty=dirty,
         overviews=[overview.overview(table) for table in tables if table.columns],
-        glances=list(image_grid.glances([one.grid for one in sections])),
+        glances=list(image_grid.glances(grids)),
         sections=sections,
-        ambiguous=len({one.grid.data for one in sections}) < len(sections),
+        ambiguous=len({grid.data for grid in grids}) < len(grids),
         spendings=[spending(table) for table in tables],
         groups=[
             (row.label, [entry(r) for r in row.records])
             for one in tables
             for row in sorted(one.rows, key=lambda row: layout.place(row, {}))
         ],
-        compare=[comparable(section.grid) for section in sections],
+        compare=[comparable(grid) for grid in grids],
         sprites=sprites,
         local=any(not strip_files.is_public(r) and sprites.get(r.name) for r in records),
         style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
@@ -88,12 +81,13 @@ def breakable(name: str) -> Markup:
     return Markup("<wbr>").join(re.split(r"(?<=[_=./-])", str(name)))
 
 
-def sections_of(table: Table, sprites: Sprites) -> Iterator[DataSection]:
+def sections_of(table: Table, sprites: Sprites) -> Iterator[dict[str, Any]]:
     order = overview.order(table)
     rows = {row.label: row for row in table.rows}
     for one in image_grid.image_grids(table, order, sprites):
         runs = {label: rows[label].by_data.get(one.data, []) for label in order if label in rows}
-        yield DataSection(one, list(scatter.plots(table, one.data)), list(curves.readings(runs)))
+        plots, readings = scatter.plots(table, one.data), curves.readings(runs)
+        yield {"grid": one, "plots": list(plots), "readings": list(readings)}
 
 
 def facts(records: Sequence[Record]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Two metrics against each other: named points with their spread over the seeds. Matplotlib draws
-axes and bars, as SVG in the colours of the page. The template adds what is placed by pixels: the
-better corner, points with their titles, names and lines to them.
+axes and bars in the colours of the page; the template adds what is placed by pixels.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Small pictures of runs: how they are called, where they lie, and what a page carries of them. A
-strip is one row of square tiles in one WebP: the pictures of the first ``LATENTS`` latents of the
-evaluation, then of ``PHOTOS`` held-out people. Runs that share data and source share a *scene*: the
-shots, the source's own strip (its pictures of those latents, then the photos themselves) and, where
-it is known, how those people truly look in the domain.
+"""Small pictures of runs. A strip is one row of square tiles in one WebP: of the first ``LATENTS``
+latents of the evaluation, then of ``PHOTOS`` held-out people. Runs that share data and source share
+a *scene*: the shots, the source's own strip (with the photos themselves) and, where it is known,
+how those people truly look in the domain.
 """
 
 import base64

@@ -1,10 +1,8 @@
-"""Networks through which metrics look at pictures, behind one interface. An extractor has a
-``name``, under which a gallery keeps what it saw, the ``sha256`` of its weights, and turns images
-[N, 3, R, R] in [-1, 1] into tensors by head. One that prepares pictures in a way of its own does so
-in ``prepare``, on the CPU and beside the network. A yaml names its class, or gives ``by_name`` the
-name of the list (``name: dinov2-b``). Weights that are not shipped come from the list of optional
-files (``conf/weights.yaml``); a missing one is refused before anything is run, and nothing is ever
-downloaded. Modules are imported when they are named: timm alone takes seconds.
+"""Networks through which metrics look at pictures: an extractor has a ``name``, under which a
+gallery keeps what it saw, the ``sha256`` of its weights, and turns images [N, 3, R, R] in [-1, 1]
+into tensors by head. A ``prepare`` of its own runs on the CPU beside the network. Weights that are
+not shipped come from the list of optional files (``conf/weights.yaml``): a missing one is refused
+before anything is run, nothing is ever downloaded. Modules are imported when they are named.
 """
 
 from typing import Any

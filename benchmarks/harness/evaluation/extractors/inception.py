@@ -1,8 +1,7 @@
-"""Inception-v3 of 2015, the network of FID: its 2,048 pooled features (arXiv:1706.08500). Two
-published files hold the same network: a TorchScript program with its own resizing, and a state dict
-(pytorch-fid's port). Of the program, which clean-fid runs, only the layers are used; the state dict
-fills torchvision's network with the blocks in which clean-fid patches it. A TorchScript file is
-run, a state dict is only read: take the former from its official place alone.
+"""Inception-v3 of 2015, the network of FID: its 2,048 pooled features (arXiv:1706.08500), of either
+published file. Of the TorchScript program, which is run (take it from its official place alone) and
+resizes itself, only the layers are used; the state dict (pytorch-fid's port), which is only read,
+fills torchvision's network with the blocks in which clean-fid patches it.
 """
 
 import zipfile

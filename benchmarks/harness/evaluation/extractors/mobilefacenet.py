@@ -1,7 +1,6 @@
-"""MobileFaceNet (arXiv:1804.07573): a small network that tells people apart. Parameter names are
-those of the published file (ArcFace on CASIA-WebFace, 128 numbers a face). Departs from the paper
-in: what the file does too. The first bottlenecks have the widths of the file, and the global
-depthwise kernel is 7 x 6 for pictures of 112 x 96.
+"""MobileFaceNet (arXiv:1804.07573), which tells people apart, with the parameter names of the
+published file (ArcFace on CASIA-WebFace). Departs from the paper in what the file does: widths of
+the first bottlenecks, and a global depthwise kernel of 7 x 6 for pictures of 112 x 96.
 """
 
 from collections import OrderedDict

@@ -1,8 +1,6 @@
-"""Nearest neighbours, exactly: low precision proposes, differences in float64 decide. A product of
-rows in low precision, with a bound on its error, excludes most pairs at a fraction of the cost. The
-distance of every pair that it leaves open is the sum of squared differences of the rows as they
-came, in float64: what brute force computes, so that equal distances stay equal. The result does not
-depend on the proposals: a machine without fast low precision is slower, not different. Even in
+"""Nearest neighbours, exactly: a product in low precision, with a bound on its error, excludes most
+pairs; the distance of every pair left open is the sum of squared differences of the rows as they
+came, in float64, so that equal distances stay equal and no result depends on the machine. Even in
 float32 this is five times as fast as products in float64 with a bound on their rounding (8,000 rows
 of 64 or 512 features, one core).
 """

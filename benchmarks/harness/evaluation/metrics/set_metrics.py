@@ -1,9 +1,8 @@
-"""Distances between sets of features as torchmetrics, for any Lightning module. ``update(features,
-real=...)`` collects features [N, F] of any network batch by batch; ``compute()`` is of all of them,
-in all processes. The arithmetic is that of the pure functions beside this module: float64,
-deterministic and exact, where torchmetrics' own FID and KID draw subsets from the global generator
-and take eigenvalues of a product that is not symmetric. Other keyword arguments (``**kwargs``) are
-those of torchmetrics.
+"""Distances between sets of features as torchmetrics, for any Lightning module, by the pure
+functions beside this module: deterministic and exact, where torchmetrics' own FID and KID draw
+subsets from the global generator and take eigenvalues of a product that is not symmetric.
+``update(features, real=...)`` collects [N, F] batch by batch, ``compute()`` is of all, in all
+processes.
 """
 
 from typing import Any
