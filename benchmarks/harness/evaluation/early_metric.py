@@ -35,7 +35,6 @@ class EarlyMetric(L.Callback):
                 logger.log_metrics({self.name: value, "kimg": seen / 1000}, step=seen)
 
     def passed(self, adapter: Any) -> int:
-        """How many of the moments are over."""
         return int(adapter.images_seen) * self.points // max(int(adapter.images), 1)
 
     def measure(self, adapter: Any, domain: Any) -> float:

@@ -79,9 +79,7 @@ def verify(a: Heads, b: Heads) -> dict[str, float]:
 
 
 def auc(positive: Tensor, negative: Tensor) -> float:
-    """Probability that a positive score exceeds a negative one; ties count half. By the
-    Mann-Whitney statistic: the sum of the positives' ranks, less its smallest value.
-    """
+    """Probability that a positive score exceeds a negative one, ties half (Mann-Whitney)."""
     ranks = rankdata(torch.cat([positive, negative]).double().numpy())
     n, m = len(positive), len(negative)
     return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))

@@ -28,9 +28,8 @@ class Fact:
 @dataclass(frozen=True)
 class Stream(Fact):
     """Pictures of one kind in a fixed order. ``make`` gives batches [N, 3, R, R] in [-1, 1] from
-    one on, up to so many of all, or (0) all; what a network does not make, so that it is not
-    ``kept``, from the start. ``shifts`` names the stream whose pictures it shows beside the one
-    before.
+    one on, up to so many of all, or (0) all; what is not ``kept``, for no network makes it, from
+    the start. ``shifts`` names the stream whose pictures it shows beside the one before.
     """
 
     make: Make

@@ -32,7 +32,6 @@ class MethodComparison:
 
     @property
     def ranks(self) -> Mapping[str, float]:
-        """Mean ranks of the methods that are compared, the best first."""
         return dict(sorted(self.ranking.ranks.items(), key=lambda item: item[1]))
 
     @cached_property
@@ -46,7 +45,6 @@ class MethodComparison:
 
     @cached_property
     def cliques(self) -> list[tuple[str, ...]]:
-        """Groups of rows whose mean ranks do not differ."""
         return statistics.cliques(self.ranking.ranks, self.critical)
 
     @property

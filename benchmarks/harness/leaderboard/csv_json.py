@@ -77,7 +77,6 @@ def costs(row: MethodRow, data: str) -> dict[str, float]:
 
 
 def as_csv(grids: Sequence[Grid], published: Sequence[PublishedNumber]) -> str:
-    """One line a cell; a text that a spreadsheet would run gets a quote before it."""
 
     def harmless(value: Any) -> Any:
         return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
@@ -100,7 +99,6 @@ def as_json(
 
 
 def compared(comparison: MethodComparison) -> dict[str, Any]:
-    """A comparison's numbers; an infinite end of an interval is absent."""
     differences = [
         {
             "method": opponent.label,

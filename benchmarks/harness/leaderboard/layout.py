@@ -43,7 +43,6 @@ class Entry(NamedTuple):
 
     @property
     def sign(self) -> str:
-        """The mark behind or instead of the number."""
         sign = SIGNS.get(self.state, "")
         return f"{sign}{self.failed}" if self.state == "partly failed" else sign
 

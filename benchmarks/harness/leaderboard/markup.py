@@ -66,7 +66,6 @@ def latex(text: str) -> str:
 
 
 def latex_number(text: str) -> Markup:
-    """A text of numbers, whose hyphens are minus signs."""
     return Markup(latex(text.replace("-", "−")))
 
 

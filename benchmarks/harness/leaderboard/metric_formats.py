@@ -49,7 +49,6 @@ FORMATS = {name: MetricFormat(*row) for name, row in ROWS.items()}
 
 
 def base(metric: str) -> str:
-    """The metric's name without its extractor."""
     return metric.partition("@")[0]
 
 

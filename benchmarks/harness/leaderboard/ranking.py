@@ -18,10 +18,9 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Ranking:
-    """Mean ranks in one metric over ``data``, on which every ranked row has a number; ``unused``
-    data sets have too few. Rows that are ``left_out`` have a reason; rows of swapped layers are
-    never ranked, for they are variants of a ranked row, not methods. A rank of fewer than three
-    seeds anywhere is ``provisional``.
+    """Mean ranks in one metric over ``data``, on which every ranked row has a number; on ``unused``
+    ones too few have. Rows of swapped layers are variants of a row, not methods, and never ranked.
+    A rank of fewer than three seeds anywhere is ``provisional``.
     """
 
     metric: str
@@ -53,9 +52,7 @@ class Ranking:
 
 
 def rank(table: Table, metric: str) -> Ranking:
-    """Rank the methods of a table over the data sets that all of them have. Compared are the
-    methods and data sets that together make the largest table without a gap.
-    """
+    """Rank methods over data sets that together make the largest table without a gap."""
     columns = [c for c in table.columns if c.metric == metric]
     rows = table.unswapped.rows
     covered = {

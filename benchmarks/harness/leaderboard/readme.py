@@ -14,7 +14,6 @@ WIDEST = 6  # metrics beside one another that fit on a screen
 
 
 def text(folder: Path) -> str:
-    """The whole file, from the records, exemplars and published numbers of a folder."""
     tables, dirty = read_tables(Selection(folder=folder))
     path = folder / "published.csv"
     return markup.render(

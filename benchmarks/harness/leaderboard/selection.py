@@ -17,10 +17,9 @@ from core.errors import UserError
 
 @dataclass(frozen=True)
 class Selection:
-    """What a reader asked for; ``data``, ``source`` and ``metrics`` are patterns like file names,
-    nothing asked for is everything. Rows are ordered and compared in ``rank``, ``against`` a row or
-    the first. Runs before ``since``, the beginning of an ISO date, are left out; ``reported`` adds
-    published numbers.
+    """What a reader asked for: patterns like file names, where nothing is everything; ``rank``
+    orders rows and compares them with row ``against``, or the first; runs before ``since``, the
+    beginning of an ISO date, are left out.
     """
 
     folder: Path

@@ -39,9 +39,7 @@ class MetricColumn:
 
 @dataclass(frozen=True)
 class Cell:
-    """What is known of one method in one column: values of finished runs by seed, seeds that
-    ``failed``, and why finished runs have no number.
-    """
+    """A method in a column: values by seed, failed seeds, and why finished runs have no number."""
 
     values: Mapping[int, float]
     failed: tuple[int, ...] = ()

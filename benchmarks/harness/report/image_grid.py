@@ -19,10 +19,7 @@ WHOLE: Key = ("", -1)  # of what has neither: the source and the truth
 
 @dataclass(frozen=True)
 class PictureColumn:
-    """What one method shows: strips and reasons of failures by level and seed, numbers by level in
-    the order of the grid's metrics. Row 0 is tile ``first`` of a strip: the truth begins with
-    people.
-    """
+    """One method by level and seed; row 0 is tile ``first``: the truth begins with people."""
 
     name: str
     strips: Mapping[Key, Sprite] = field(default_factory=dict)
@@ -33,9 +30,8 @@ class PictureColumn:
 
 @dataclass(frozen=True)
 class ImageGrid:
-    """The pictures of one data set, or nothing but the names where there are none. ``levels`` are
-    those of layer swap, "" for none first; ``shots`` their strip, or None; ``metrics`` the title of
-    each of the columns' numbers, and whether it leads.
+    """The pictures of one data set, or nothing but the names without any: levels of layer swap, ""
+    for none first, titles of the numbers and whether they lead.
     """
 
     data: str
@@ -48,7 +44,6 @@ class ImageGrid:
 
     @property
     def people(self) -> int:
-        """Row of the first person; rows before are latents."""
         return min(strip_files.LATENTS, self.rows)
 
     @property
@@ -129,10 +124,7 @@ class Tile(NamedTuple):
 
 
 class Glance(NamedTuple):
-    """The pictures of one source and evaluation, named by the title of its table. ``names`` of the
-    columns are a shot, the photo that the source knows, the methods, the truth; ``rows`` the number
-    of the data set's section on the page, its name, and a tile a column.
-    """
+    """The pictures of one table, a tile for each name and data set, which has a section."""
 
     title: str
     names: tuple[str, ...]

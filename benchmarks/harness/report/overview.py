@@ -12,9 +12,7 @@ from benchmarks.harness.report.scatter import QUALITY, first
 
 
 def overview(whole: Table) -> dict[str, Any]:
-    """The sortable grid with all metrics, the best row first, titles to choose from, and the
-    comparison. Rows of swapped layers stand beside their pictures instead.
-    """
+    """The sortable grid, the best row first, titles to choose from, and the comparison."""
     table = whole.unswapped
     grid = layout.arrange(table, (), table.leading_metric)
     places = {label: i for i, label in enumerate(order(table))}

@@ -67,7 +67,6 @@ def rows(folder: Path) -> list[GalleryRow]:
 
 
 def scene(paths: dict[str, Path], style: str, part: str) -> str:
-    """Name of the strip that all runs of a style share."""
     start, end = f"{PREFIX}{style}--{SOURCE_NAME}--", f"--{part}"
     names = [name for name in paths if name.startswith(start) and name.endswith(end)]
     if len(names) != 1:

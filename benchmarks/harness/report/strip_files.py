@@ -70,9 +70,7 @@ class Sprite:
 
 @dataclass
 class Sprites:
-    """The strips of a page, of which equal ones are carried once, in ``room`` bytes of WebP.
-    ``unread`` are the names of files that are no strips; for ``outside`` strips there was no room.
-    """
+    """Strips of a page, equal ones once, in ``room`` bytes; ``unread`` files are no strips."""
 
     paths: dict[str, Path]
     room: int = ROOM

@@ -28,9 +28,7 @@ SIDE = 299  # of Inception's pictures, and of all that clean-fid resizes
 
 @lru_cache
 def clean_fid(way: str) -> Callable[[np.ndarray], np.ndarray]:
-    """How clean-fid resizes pixels uint8 [H, W, 3] to float32 [299, 299, 3] in 0..255. The way is
-    ``clean`` or ``legacy_pytorch``.
-    """
+    """clean-fid's ``clean`` or ``legacy_pytorch``: uint8 [H, W, 3] to float [299, 299, 3]."""
     from cleanfid.resize import build_resizer
 
     with warnings.catch_warnings():  # it would silence those of the whole process

@@ -17,9 +17,7 @@ from core.networks import perception
 
 
 def network(weights: str) -> perception.Perception:
-    """The shipped network ``measure``, or one from a safetensors file of the user's own. The
-    shipped ``guide`` is refused: losses look through it, so it cannot measure.
-    """
+    """The shipped ``measure`` or a safetensors file; not ``guide``, through which losses look."""
     if weights == "guide":
         raise UserError(
             "The perception network 'guide' serves losses and never measures; use 'measure'."

@@ -111,7 +111,6 @@ class Pairwise(PerceptualMetric):
         self.pairs, self.seed = pairs, seed
 
     def random_pairs(self, n: int) -> tuple[Tensor, Tensor]:
-        """Indices of pairs of different pictures out of n."""
         generator = torch.Generator().manual_seed(self.seed)
         i = torch.randint(n, (self.pairs,), generator=generator)
         return i, (i + torch.randint(1, n, (self.pairs,), generator=generator)) % n

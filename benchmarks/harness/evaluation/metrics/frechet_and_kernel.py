@@ -73,7 +73,9 @@ def pair(**sets: Array) -> tuple[Tensor, Tensor]:
 
 
 def moments(x: Array) -> tuple[Tensor, Tensor]:
-    """Mean [F] and covariance [F, F] (n - 1) of features [N, F], N > 1, summed in float64."""
+    """Mean [F] and covariance [F, F] (n - 1) of features [N, F], summed in float64; ValueError
+    where N < 2 or they are not finite.
+    """
     rows = features("features", x).numpy()
     if len(rows) < 2:
         raise TooFew(f"features must be [N, F] with N of at least 2, not {list(rows.shape)}")
@@ -224,7 +226,9 @@ def bootstrap(
 
 
 def gaussian_mmd(x: Array, y: Array, sigma: float) -> float:
-    """Biased squared MMD of features [N, F], [M, F] under exp(-|x - y|^2 / (2 sigma^2))."""
+    """Biased squared MMD of features [N, F], [M, F] under exp(-|x - y|^2 / (2 sigma^2)); ValueError
+    where a set is empty, not finite, or wider than the other.
+    """
     x, y = (rows.double() for rows in pair(x=x, y=y))
 
     def mean(a: Tensor, b: Tensor) -> Tensor:

@@ -74,12 +74,10 @@ class DetectedIdentity(IdentityMetric):
 
 
 class Recognition(IdentityMetric):
-    """How often the true picture of a held-out person is the nearest to the stylised photo. Rank-1
-    accuracy, as sketch recognition is measured (Wang and Tang, "Face photo-sketch synthesis and
-    recognition", TPAMI 2009): the gallery is the true pictures of all held-out people, the probe a
-    stylised photo, compared by cosine of identities. A face that is not found is wrong. ``photo``
-    is the same for the untouched photos, ``chance`` for a guess, ``cosine`` the mean cosine to the
-    own true picture and ``floor`` to another person's.
+    """Rank-1 accuracy, as sketch recognition is measured (Wang and Tang, TPAMI 2009): how often, by
+    cosine, the true picture of a held-out person is the nearest of all to the stylised photo. A
+    face that is not found is wrong. ``photo`` is the same for the untouched photos, ``chance`` for
+    a guess, ``cosine`` the mean cosine to the own true picture and ``floor`` to another person's.
     """
 
     needs = ("stylised", "translated", "photos")

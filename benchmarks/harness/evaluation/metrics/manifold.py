@@ -43,7 +43,9 @@ def squared_radii(cloud: Cloud, k: int) -> Tensor:
 
 
 def precision_recall(real: Array, fake: Array, k: int) -> PrecisionRecallShares:
-    """Improved precision and recall of fakes [M, F] and reals [N, F], each more than k rows."""
+    """Improved precision and recall of fakes [M, F] against reals [N, F]; ValueError where a set
+    has no more than k rows or is not finite, or k is no such number.
+    """
     real, fake = pair(real=real, fake=fake)
     k = neighbour(k, real=real, fake=fake)
     b, a = clouds(real, fake)
@@ -72,7 +74,9 @@ def precision_recall(real: Array, fake: Array, k: int) -> PrecisionRecallShares:
 
 
 def density_coverage(real: Array, fake: Array, k: int) -> DensityCoverageShares:
-    """Density and coverage of fakes [M, F] by balls of reals [N, F]; one fake is enough."""
+    """Density and coverage of fakes [M, F] against reals [N, F], of which only the reals have
+    balls; ValueError as :func:`precision_recall`, but one fake is enough.
+    """
     real, fake = pair(real=real, fake=fake)
     k = neighbour(k, real=real)
     b, a = clouds(real, fake)
