@@ -15,7 +15,6 @@ from benchmarks.harness.evaluation.extractors import DetectedFaces, FramedFaces,
 from core.errors import UserError
 
 BATCH = 32
-
 Heads = dict[str, Tensor]
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -27,21 +27,13 @@ META = "rows.json"
 DIGITS = 24  # of the key's checksum in the name of a folder: 96 bits never meet by chance
 
 
-class FeatureStore(Protocol):
-    """Where rows are kept; ``on_disk`` says that pictures are read again rather than held."""
-
-    on_disk: bool
-
-    def get(self, key: Key, make: Make) -> Rows:
-        """The rows of a key, made if they are not there; the key is asked for if it is needed."""
-
-
 class InMemory:
     """Holds everything while the run lasts."""
 
     on_disk = False
 
     def get(self, key: Key, make: Make) -> Rows:
+        """The rows of a key, which is asked for where it is needed; made if they are not there."""
         parts: dict[str, list[np.ndarray]] = {}
         for part in make(0):
             for head, values in part.items():
@@ -66,6 +58,9 @@ class OnDisk:
             if not meta.get("complete"):
                 meta = write(place, {**meta, "key": about}, make)
             return {head: mapped(place, head, meta) for head in meta["heads"]}
+
+
+FeatureStore = InMemory | OnDisk  # ``on_disk``: pictures are read again rather than held
 
 
 def of(name: str) -> FeatureStore:

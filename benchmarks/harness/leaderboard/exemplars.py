@@ -21,7 +21,6 @@ FACES = {
 }
 EXCHANGED = "rows_"
 """Before the names of what exchanging rows of latents does, beside the method's own numbers."""
-
 Seeds = dict[tuple[str, str], list[Mapping[str, float]]]
 """Numbers of each seed by data set and method."""
 

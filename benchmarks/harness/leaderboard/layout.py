@@ -17,7 +17,6 @@ from core.errors import UserError
 
 LEADING = ("kid", "landmarks", "identity", "intra")
 """Shown unless others are asked for: likeness to the domain, faithfulness, diversity."""
-
 SIGNS = {"missing": "–", "failed": "✗", "left out": "·", "provisional": "°", "partly failed": "✗"}
 LEGEND = {
     "provisional": "° provisional: fewer than three seeds",

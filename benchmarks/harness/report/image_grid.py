@@ -12,7 +12,6 @@ from benchmarks.harness.report import strip_files
 from benchmarks.harness.report.strip_files import Sprite, Sprites
 
 Key = tuple[str, int]  # a level of layer swap ("" for none) and a seed
-
 SHOT = "a shot"
 WHOLE: Key = ("", -1)  # of what has neither: the source and the truth
 

@@ -16,7 +16,6 @@ NEAR = 0.3  # share of a ring's radius within which a name stands above or below
 FAR = 30  # square pixels of cover that a place further away is worth
 OUTSIDE = 40  # square pixels of cover that a pixel outside the frame is worth
 LOOSE = 40  # square pixels that the name of a minor point may cover; it is left out otherwise
-
 Spot = tuple[float, float]
 
 

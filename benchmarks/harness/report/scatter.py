@@ -33,7 +33,6 @@ NEAR_ZERO = 0.3  # of the largest value: an axis that comes so near to 0 shows i
 QUALITY = ("kid", "fid", "fd")
 DIVERSITY = ("intra", "recall", "coverage")
 STRUCTURE = ("landmarks", "identity", "translation")
-
 ACCENT, MUTED, LINE = "#000001", "#000002", "#000003"
 COLOURS = {ACCENT: "var(--accent)", MUTED: "var(--muted)", LINE: "var(--line)"}
 """Stand-ins, for Matplotlib knows no variables of CSS, by which the page turns dark."""

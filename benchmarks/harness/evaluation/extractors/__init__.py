@@ -27,7 +27,6 @@ NAMES: dict[str, tuple[str, dict[str, Any]]] = {
     "parafaces-maps": ("ParaFacesMaps", {"weights": "measure"}),
 }
 RANDOM = "random-"
-
 homes, __getattr__ = lazily(
     __name__,
     {

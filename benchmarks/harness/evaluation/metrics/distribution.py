@@ -138,10 +138,8 @@ class KIDInterval(KID):
     holds the pictures' chance, not that of the training: seeds do that.
     """
 
-    def __init__(
-        self, extractor: Extractor, *, subsets: int, subset_size: int, seed: int, resamples: int
-    ) -> None:
-        super().__init__(extractor, subsets=subsets, subset_size=subset_size, seed=seed)
+    def __init__(self, extractor: Extractor, *, resamples: int, **kid: Any) -> None:
+        super().__init__(extractor, **kid)
         self.resamples = resamples
 
     def __call__(self, gallery: Gallery) -> Measure:

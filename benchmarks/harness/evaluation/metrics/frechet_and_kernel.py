@@ -18,7 +18,6 @@ from torch import Tensor
 from benchmarks.harness.evaluation.measure import TooFew
 
 Array: TypeAlias = np.ndarray | Tensor
-
 CHUNK = 4096  # rows of a kernel matrix held at once: 4096 x 50,000 doubles are 1.6 GB
 CACHED = 256  # rows that are read at once: what is made of them stays in the cache
 SYMMETRIC = 1e-4  # of the largest number: rounding of a covariance that was kept in float32
