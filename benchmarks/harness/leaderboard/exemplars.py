@@ -32,16 +32,8 @@ class SeedTable(NamedTuple):
     rows: tuple[tuple[str, str, tuple[str, ...], int], ...]
 
 
-class ExemplarTables(NamedTuple):
-    """How results follow exemplars (``chance``: by chance), and how near faces are to photos."""
-
-    chance: str
-    styles: SeedTable
-    faces: SeedTable
-
-
-def read(folder: Path) -> ExemplarTables | None:
-    """The tables of a results folder; none where no exemplars were looked at."""
+def read(folder: Path) -> dict[str, str | SeedTable] | None:
+    """How results of a folder follow exemplars, by chance too, and how near faces are to photos."""
     styles: Seeds = defaultdict(list)
     faces: Seeds = defaultdict(list)
     chances = set()
@@ -59,7 +51,8 @@ def read(folder: Path) -> ExemplarTables | None:
             styles[data, f"{method}, rows exchanged"].append(exchanged)
     if not styles:
         return None
-    return ExemplarTables(", ".join(sorted(chances)), table(styles, STYLES), table(faces, FACES))
+    tables = {"styles": table(styles, STYLES), "faces": table(faces, FACES)}
+    return {"chance": ", ".join(sorted(chances)), **tables}
 
 
 def table(seeds: Seeds, columns: Mapping[str, str]) -> SeedTable:

@@ -1,9 +1,9 @@
 """What papers report, apart from what was measured here: ``results/published.csv``."""
 
 import csv
+from collections import namedtuple
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from core.errors import UserError
 
@@ -15,24 +15,14 @@ SEEN = {
 """Read in the authors' own table or figure; read in another paper; known by hearsay."""
 
 
-class PublishedNumber(NamedTuple):
+COLUMNS = "protocol method target shots metric better value std paper table seen seen_in"
+
+
+class PublishedNumber(namedtuple("PublishedNumber", COLUMNS)):
     """One reported number, as text, exactly as it is printed. Numbers of different protocols are
     never compared. ``seen`` is a key of SEEN; ``seen_in`` says where the number was read, and is
     empty for hearsay.
     """
-
-    protocol: str
-    method: str
-    target: str
-    shots: str
-    metric: str
-    better: str
-    value: str
-    std: str
-    paper: str
-    table: str
-    seen: str
-    seen_in: str
 
     @property
     def text(self) -> str:

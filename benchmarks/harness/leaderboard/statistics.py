@@ -4,6 +4,8 @@ bootstrap of three numbers never leaves their range: its interval excludes 0 in 
 comparisons of equals. The interval is therefore the hull of the bootstrap's and of Student's.
 """
 
+from __future__ import annotations
+
 import itertools
 import math
 from collections.abc import Mapping, Sequence

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks.harness.leaderboard import layout
 from benchmarks.harness.leaderboard.tables import MethodRow, Table
@@ -122,16 +122,10 @@ class Tile(NamedTuple):
     at: int
 
 
-class Glance(NamedTuple):
-    """The pictures of one table, a tile for each name and data set, which has a section."""
-
-    title: str
-    names: tuple[str, ...]
-    rows: tuple[tuple[int, str, tuple[Tile | None, ...]], ...]
-
-
-def glances(grids: Sequence[ImageGrid]) -> Iterator[Glance]:
-    """One for each table of which there are pictures, of the grids of all sections in order."""
+def glances(grids: Sequence[ImageGrid]) -> Iterator[dict[str, Any]]:
+    """For each table of which there are pictures, its title, names of columns (a shot, the photo
+    that the source knows, methods, truth), and of each data set section, name and a tile a column.
+    """
     for title in dict.fromkeys(grid.table.title for grid in grids):
         own = [(i, grid) for i, grid in enumerate(grids) if grid.table.title == title and grid.rows]
         names = dict.fromkeys(column.name for _, grid in own for column in grid.columns)
@@ -140,7 +134,7 @@ def glances(grids: Sequence[ImageGrid]) -> Iterator[Glance]:
         people = any(grid.rows > grid.people for _, grid in own)
         called = ("photo" if name == "source" and people else name for name in ordered)
         if rows:
-            yield Glance(title, tuple(called), tuple(rows))
+            yield {"title": title, "names": list(called), "rows": rows}
 
 
 def tiles(grid: ImageGrid, names: Sequence[str]) -> Iterator[Tile | None]:

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from jinja2 import Environment
 from markupsafe import Markup
@@ -23,14 +23,6 @@ from core import hashing
 
 HERE = Path(__file__).parent
 ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})(v\d+)?")
-
-
-class Spending(NamedTuple):
-    """Costs of methods: name, then text and share of the largest for each of ``heads``."""
-
-    title: str
-    heads: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[tuple[str, float], ...]], ...]
 
 
 def render(folder: Path, *, local: bool) -> str:
@@ -102,8 +94,10 @@ def facts(records: Sequence[Record]) -> dict[str, Any]:
     }
 
 
-def spending(table: Table) -> Spending:
-    """Cost of a run of each method: the median over its seeds, the mean over the data sets."""
+def spending(table: Table) -> dict[str, Any]:
+    """Cost of a run of each method: the median over its seeds, the mean over the data sets; a row
+    has its name, then text and share of the largest for each of ``heads``.
+    """
     heads = ("minutes", "images", "trainable")
     rows = {row.label: row for row in table.rows}
     means = {}
@@ -117,7 +111,7 @@ def spending(table: Table) -> Spending:
         texts = (f"{own[0]:.1f}", *map(metric_formats.count, own[1:]))
         shares = (value / largest for value, largest in zip(own, most, strict=True))
         lines.append((label, tuple(zip(texts, shares, strict=True))))
-    return Spending(table.title, heads, tuple(lines))
+    return {"title": table.title, "heads": heads, "rows": lines}
 
 
 def entry(record: Record) -> dict[str, Any]:

@@ -313,7 +313,7 @@ def test_minutes_on_the_page_are_the_median_over_seeds(tmp_path):
     for run in runs:
         run["cost"] = run["cost"] | {"seconds": 6000.0 if run["seed"] == 1 else 60.0}
     found, _ = read_tables(Selection(folder=pages.write(tmp_path, runs, pictures=False)))
-    spent = dict(spending(found[0]).rows)
+    spent = dict(spending(found[0])["rows"])
     assert spent["good"][0] == ("1.0", 1.0)
     (*_, cost) = scatter.plots(found[0], pages.DATA[0])
     assert "minutes of training, median ↓</text>" in cost.drawing

@@ -27,10 +27,11 @@ class PerceptualMetric(ThroughExtractor):
         super().__init__(extractor)
         self.samples = samples
 
-    def maps(self, gallery: Gallery, stream: str) -> list[Tensor]:
+    def maps(self, gallery: Gallery, stream: str) -> tuple[Tensor, Tensor]:
         """Maps [K, V] of the shots and [n, V] of the first pictures of a stream."""
         (shots,) = self.read(gallery, "maps", "shots")
-        return [shots, *self.read(gallery, "maps", stream, first=self.samples)]
+        (maps,) = self.read(gallery, "maps", stream, first=self.samples)
+        return shots, maps
 
     def between(self, gallery: Gallery, one: str, i: Tensor, other: str, j: Tensor) -> Tensor:
         """Distances [P] in float64 between pictures i of a stream and pictures j of one."""
