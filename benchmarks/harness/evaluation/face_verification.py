@@ -14,7 +14,7 @@ from benchmarks.harness.data.pictures import read as read_picture
 from benchmarks.harness.evaluation.extractors import DetectedFaces, FramedFaces, MobileFaceNet
 from core.errors import UserError
 
-BATCH = 32
+BATCH = 32  # pictures at a time
 Heads = dict[str, Tensor]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from benchmarks.harness.leaderboard import metric_formats, statistics
 from benchmarks.harness.leaderboard.tables import MethodRow, MetricColumn, Table
 
-WHOLE = ("sound", "provisional")
+WHOLE = ("sound", "provisional")  # states of cells that are ranked: no seed of them diverged
 MOST = 2000  # choices of data sets that are looked at; real tables have a handful
 REASONS = {
     "missing": "not run on",

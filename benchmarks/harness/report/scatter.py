@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH, HEIGHT = 380, 300  # pixels, of which the page makes as many as there is room for
-FRAME = Box(46, 24, WIDTH - 10, HEIGHT - 44)
+FRAME = Box(46, 24, WIDTH - 10, HEIGHT - 44)  # within it the axes, around it their texts
 DISC = 110  # radius of the tint in the better corner
 FEWEST = 2  # points that make a plot
 LONGEST = 26  # signs of a name
 AIR = 0.08  # share of an axis beyond its outermost bars
 TINY = 1e-9  # a value below it is 0, and a difference of so small a share none
 NEAR_ZERO = 0.3  # of the largest value: an axis that comes so near to 0 shows it
+# By metric, of which the first that a table has is drawn.
 QUALITY = ("kid", "fid", "fd")
 DIVERSITY = ("intra", "recall", "coverage")
 STRUCTURE = ("landmarks", "identity", "translation")

@@ -27,7 +27,7 @@ NAMES: dict[str, tuple[str, dict[str, Any]]] = {
     "parafaces-maps": ("ParaFacesMaps", {"weights": "measure"}),
 }
 RANDOM = "random-"
-homes, __getattr__ = lazily(
+exported, __getattr__ = lazily(
     __name__,
     {
         "faces": "ArcFace DetectedFaces FramedFaces MobileFaceNet",
@@ -38,7 +38,7 @@ homes, __getattr__ = lazily(
         "transformers": "CLIP DINO DINOv2",
     },
 )
-__all__ = [*homes, "by_name"]
+__all__ = [*exported, "by_name"]
 
 
 def by_name(name: str, **options: Any) -> Any:

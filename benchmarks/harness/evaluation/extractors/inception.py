@@ -16,7 +16,7 @@ from benchmarks.harness.io import external_weights
 from benchmarks.harness.io.contact_sheet import to_uint8
 from core.errors import UserError
 
-WIDTH = 2048
+WIDTH = 2048  # of the last pooling, which FID compares (arXiv:1706.08500)
 CLASSES = 1008  # of the graph of 2015; their layer is in the file and not used
 RESIZES = ("clean", "legacy-pytorch", "legacy-tensorflow")
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-HEIGHT, WIDTH, EMBEDDING = 112, 96, 128
+HEIGHT, WIDTH, EMBEDDING = 112, 96, 128  # of the published file
 TEMPLATE = ((30.29, 51.70), (65.53, 51.50), (48.03, 71.74), (33.55, 92.37), (62.73, 92.20))
 """Eyes, nose and corners of the mouth in the aligned face, in steps from its first pixel: the five
 points of MTCNN that the file was trained with."""
@@ -83,7 +83,7 @@ def similarity(points: Tensor, template: Tensor) -> Tensor:
     """Turn, scale, shift [N, 2, 3] of least squares from points [N, P, 2] to template [P, 2]."""
     centre, goal = points.mean(1, keepdim=True), template.mean(0)
     p, q = points - centre, template - goal
-    size = p.square().sum((1, 2)).clamp(min=1e-12)
+    size = p.square().sum((1, 2)).clamp(min=1e-12)  # all points in one place
     cosine = (p * q).sum((1, 2)) / size
     sine = (p[..., 0] * q[:, 1] - p[..., 1] * q[:, 0]).sum(1) / size
     turn = torch.stack([cosine, -sine, sine, cosine], 1).view(-1, 2, 2)

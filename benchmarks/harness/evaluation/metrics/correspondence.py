@@ -15,7 +15,7 @@ from benchmarks.harness.evaluation.measure import Measure, TooFew
 SIDE = 64  # landmark errors are in pixels of a picture of this side, whatever was rendered
 DIRECTIONS = 8  # main directions whose products enter; more of them lowered no residual
 LEAST = 10  # pairs: every fifth is held out, and one alone is no residual
-HELD_OUT = 5
+HELD_OUT = 5  # every so many pairs one tells the residual and is not fitted
 TOGETHER = 4  # pictures: at 224 px ViT-B/8 has 785 tokens, each compared with all others
 
 

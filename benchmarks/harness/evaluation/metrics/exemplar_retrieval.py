@@ -40,4 +40,5 @@ def colourless(images: Tensor) -> Tensor:
     """Pictures [N, 3, R, R] as grey ones of the same mean and contrast."""
     grey = (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
     mean, deviation = grey.mean((2, 3), keepdim=True), grey.std((2, 3), keepdim=True)
+    # 0.4 clips from 2.5 deviations on; 1e-6 is for pictures of one grey.
     return (0.4 * (grey - mean) / (deviation + 1e-6)).clamp(-1, 1).expand(-1, 3, -1, -1)

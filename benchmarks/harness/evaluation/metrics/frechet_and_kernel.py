@@ -23,7 +23,7 @@ CACHED = 256  # rows that are read at once: what is made of them stays in the ca
 SYMMETRIC = 1e-4  # of the largest number: rounding of a covariance that was kept in float32
 REGULAR = 1e-10  # of the largest variance: a pivot from which on rounding does not matter
 CMMD_SCALE = 1000.0  # arXiv:2401.09603, section 4
-SHARE = 0.95  # of resampled distances that an interval holds: two standard errors, as usual
+SHARE = 0.95  # of resampled distances that an interval holds
 MANY = 10_000
 """Rows on one side from which on features stay as they are kept: twice 50,000 rows of Inception in
 float64 would be 1.6 GB, and products in float32 move a KID by less than 1e-3 of it (tested)."""
