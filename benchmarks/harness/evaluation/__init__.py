@@ -9,9 +9,7 @@ from typing import Any
 
 
 def lazily(package: str, modules: dict[str, str]) -> tuple[list[str], Callable[[str], Any]]:
-    """``__all__`` and ``__getattr__`` of a package that imports a module when a name is asked for.
-    ``modules`` are its modules and the names that each holds.
-    """
+    """``__all__``, ``__getattr__`` of a package whose ``modules`` wait until one is asked for."""
     homes = {name: module for module, names in modules.items() for name in names.split()}
 
     def get(name: str) -> Any:

@@ -9,9 +9,8 @@ from benchmarks.harness.evaluation.gallery import Gallery, Metric, measure
 
 
 class EarlyMetric(L.Callback):
-    """Logs under ``name`` what a metric without photos says of ``samples`` pictures at so many
-    equal ``points`` of a training. The run does not notice: its random streams, weights and modes
-    stay.
+    """Logs a metric of ``samples`` pictures under ``name`` at so many equal ``points`` of a
+    training, which does not notice: its random streams, weights and modes stay what they were.
     """
 
     def __init__(

@@ -21,9 +21,7 @@ FLAT_LEVELS = 1.0  # of 255
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to: numbers, a sheet of shots, source and fakes, warnings in sentences, or
-    the reason of its failure.
-    """
+    """Numbers, a sheet of pictures, warnings in sentences, and the reason of a failure."""
 
     result: Result
     sheet: Image.Image
@@ -42,9 +40,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Evaluator:
-    """How finished runs are evaluated: ``samples`` latents of ``seed`` and at most ``photos``
-    held-out photos are rendered, ``batch_size`` together, and kept in ``memory`` or on ``disk``
-    meanwhile.
+    """How runs are evaluated: ``samples`` latents of ``seed`` and at most ``photos`` held-out
+    photos, ``batch_size`` together, which are kept in ``memory`` or on ``disk`` meanwhile.
     """
 
     metrics: Mapping[str, Metric]

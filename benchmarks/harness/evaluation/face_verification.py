@@ -21,9 +21,8 @@ Heads = dict[str, Tensor]
 def compare_folders(
     a: str, b: str, *, side: int, eyes: list[list[float]] | None, detector: str
 ) -> dict[str, Any]:
-    """Numbers of :func:`verify`, and of which network, for pictures of the same people under the
-    same names in two folders or zips, padded to ``side``. Eyes are given over the side, or
-    detected.
+    """Numbers of :func:`verify` for pictures of the same people under the same names in two folders
+    or zips, padded to ``side``; eyes are given over the side, or detected.
     """
     finder: Any = FramedFaces(eyes=eyes) if eyes else DetectedFaces(detector=detector)
     extractor = MobileFaceNet(finder=finder)
@@ -54,9 +53,8 @@ def extract(extractor: Callable[[Tensor], Heads], pictures: list[File], side: in
 
 
 def verify(a: Heads, b: Heads) -> dict[str, float]:
-    """Cosines of the same and of different people, and how well they are told apart. Either side
-    has ``identity`` [N, E], unit vectors, of the same people, and ``found`` [N], 0 where no face
-    was found; pairs without two faces count for the ``found`` rates only.
+    """Cosines of the same and of different people by ``identity`` [N, E], and how well they are
+    told apart; pairs without two ``found`` faces count for the rates of detection only.
     """
     both = (a["found"] > 0) & (b["found"] > 0)
     if int(both.sum()) < 2:

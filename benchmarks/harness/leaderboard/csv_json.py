@@ -38,14 +38,8 @@ def lines(grids: Sequence[Grid], published: Sequence[PublishedNumber]) -> Iterat
 
 
 def shared(table: Table, column: MetricColumn) -> dict[str, Any]:
-    return {
-        "data": column.data,
-        "source": table.source,
-        "eval": table.eval,
-        "metric": column.metric,
-        "better": column.better,
-        "protocol": column.protocol,
-    }
+    where = {"data": column.data, "source": table.source, "eval": table.eval}
+    return where | {key: getattr(column, key) for key in ("metric", "better", "protocol")}
 
 
 def measured(table: Table, row: MethodRow, column: MetricColumn) -> dict[str, Any]:

@@ -29,8 +29,7 @@ LEGEND = {
 
 class Entry(NamedTuple):
     """One printed cell: mean and std, empty where there is none; medal 1 for the best, 2 for the
-    second; state, a key of LEGEND or "sound"; how many seeds failed, and on how many the mean
-    rests.
+    second; state, a key of LEGEND or "sound"; how many seeds failed, and n that the mean rests on.
     """
 
     mean: str = ""

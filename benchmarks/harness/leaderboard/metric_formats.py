@@ -6,9 +6,7 @@ ARROWS = {"lower": "↓", "higher": "↑"}
 
 
 class MetricFormat(NamedTuple):
-    """How a metric is printed: times ``factor``, as the heading says, with so many ``digits``
-    behind the point, at which two cells tie; and its meaning for those who do not know it.
-    """
+    """How a metric is printed: ``factor`` times itself, with digits at which two cells tie."""
 
     title: str
     factor: float

@@ -19,10 +19,7 @@ COLUMNS = "protocol method target shots metric better value std paper table seen
 
 
 class PublishedNumber(namedtuple("PublishedNumber", COLUMNS)):
-    """One reported number, as text, exactly as it is printed. Numbers of different protocols are
-    never compared. ``seen`` is a key of SEEN; ``seen_in`` says where the number was read, and is
-    empty for hearsay.
-    """
+    """One reported number, as texts; those of different protocols are never compared."""
 
     @property
     def text(self) -> str:

@@ -19,8 +19,8 @@ REASONS = {
 @dataclass(frozen=True)
 class Ranking:
     """Mean ranks in one metric over ``data``, on which every ranked row has a number; on ``unused``
-    ones too few have. Rows of swapped layers are variants of a row, not methods, and never ranked.
-    A rank of fewer than three seeds anywhere is ``provisional``.
+    ones too few have. Swapped layers are variants of a row and never ranked. Fewer than three seeds
+    anywhere make it ``provisional``.
     """
 
     metric: str

@@ -126,10 +126,7 @@ class MethodRow:
 
 @dataclass(frozen=True)
 class Table:
-    """All rows of one source and one task, measured by one eval group. ``task`` is what was changed
-    in the task on the command line, ``untouched`` the source's own number by column, where a metric
-    says it.
-    """
+    """Rows of one source and task by one eval group; ``untouched`` is the source's own number."""
 
     source: str
     eval: str
@@ -177,9 +174,7 @@ class Table:
 
     @cached_property
     def medals(self) -> dict[tuple[str, MetricColumn], int]:
-        """1 for the best and 2 for the second of each column, by what is printed; ties share. Only
-        sound cells compete: not those of fewer than three seeds, nor with a failed one.
-        """
+        """1 and 2 for the best two prints of each column, ties shared, of sound cells alone."""
         medals = {}
         for column in self.columns:
             sign = 1 if column.better == "lower" else -1

@@ -67,9 +67,7 @@ PLACES = (*BESIDE, *(place for radius in RINGS for place in ring(radius)))
 def place(
     names: Sequence[str], spots: Sequence[Spot], minor: Sequence[bool], frame: Box
 ) -> list[Label | None]:
-    """A place within the frame for every name of a point; None for a minor one without room. The
-    most crowded points choose first; minor ones, which may go without their name, last.
-    """
+    """A place in the frame for every name, the most crowded first; a minor one may get None."""
     taken = [Box(x - POINT, y - POINT, x + POINT, y + POINT) for x, y in spots]
     labels: list[Label | None] = [None] * len(spots)
 

@@ -95,8 +95,8 @@ def facts(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def spending(table: Table) -> dict[str, Any]:
-    """Cost of a run of each method: the median over its seeds, the mean over the data sets; a row
-    has its name, then text and share of the largest for each of ``heads``.
+    """Cost of a run of each method, the median over its seeds and mean over data sets: its name,
+    then text and share of the largest for each of ``heads``.
     """
     heads = ("minutes", "images", "trainable")
     rows = {row.label: row for row in table.rows}

@@ -84,10 +84,7 @@ class Mark(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """A finished scatter plot: what Matplotlib drew, and what lies upon it. ``corner`` is the path
-    of the quarter of a disc in which the better points lie, ``trails`` paths from a method through
-    its swapped levels.
-    """
+    """What Matplotlib drew, and upon it the better corner, trails of swapped levels, and marks."""
 
     title: str
     description: str
@@ -151,9 +148,8 @@ def plot(
     *,
     log: bool = False,
 ) -> Plot:
-    """The drawn plot of at least one dot. ``titles`` are those of the horizontal and the vertical
-    axis, ``better`` which way each of them is better; with ``log`` equal ratios are equally long
-    horizontally.
+    """The drawn plot of at least one dot: titles of both axes, which way each is better, and
+    whether horizontally, with ``log``, equal ratios are equally long.
     """
     with blank(titles, log=log) as (figure, axes):
         spread(axes, dots)

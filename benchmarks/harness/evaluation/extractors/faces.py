@@ -38,10 +38,7 @@ class FramedFaces:
 
 
 class DetectedFaces:
-    """Eyes and mouth where a detector finds them; the surest face of a picture counts. The detector
-    is ``mtcnn``, or another that is installed (`harness.alignment.detectors`); ``files`` are the
-    checksums of what it looks through, by name.
-    """
+    """Eyes and mouth of the surest face that a detector finds, such as ``mtcnn``; zeros without."""
 
     def __init__(self, *, detector: str) -> None:
         self.detector = detectors.detector(detector)

@@ -1,7 +1,5 @@
 """LPIPS 0.1 (arXiv:1801.03924), with its classifier from the list of optional files."""
 
-from pathlib import Path
-
 from PIL import Image
 from torch import Tensor
 
@@ -23,11 +21,9 @@ class LPIPS(Published):
         super().__init__(weights=f"lpips-{net}")
         self.side = side
         self.name = f"lpips-{net}:{side or 'as it is'}"
-
-        def make(path: Path) -> LPIPSNetwork:
-            return LPIPSNetwork(net, read(path), path.name)
-
-        self.network = self.shared(f"lpips-{net}", make)
+        self.network = self.shared(
+            f"lpips-{net}", lambda path: LPIPSNetwork(net, read(path), path.name)
+        )
 
     def prepare(self, images: Tensor) -> Tensor:
         if self.side in (0, images.shape[-1]):

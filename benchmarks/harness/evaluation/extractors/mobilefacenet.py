@@ -92,8 +92,8 @@ def similarity(points: Tensor, template: Tensor) -> Tensor:
 
 
 def align(images: Tensor, points: Tensor) -> Tensor:
-    """Aligned faces [N, 3, 112, 96] of images [N, 3, R, R] with their points [N, P, 2] in pixels,
-    the first pixel's centre at 0.5: eyes, corners of the mouth too, or all 5. Edges are repeated.
+    """Faces [N, 3, 112, 96] of images [N, 3, R, R] by points [N, P, 2] in pixels, the first one's
+    centre at 0.5: eyes, mouth too, or all 5; outside a picture its edge is repeated.
     """
     template = torch.tensor([TEMPLATE[i] for i in KNOWN[points.shape[1]]]).double() + 0.5
     maps = similarity(points.double(), template)

@@ -24,10 +24,7 @@ NETWORKS: WeakValueDictionary[tuple[str, Stamp], nn.Module] = WeakValueDictionar
 
 
 class Published:
-    """An extractor with weights of the list of optional files, frozen and in evaluation mode.
-    Pictures seen under another ``name`` are seen anew; ``files`` are checksums of what prepares its
-    pictures.
-    """
+    """An extractor of an optional file; ``files`` are checksums of what prepares its pictures."""
 
     name: str
     network: nn.Module
@@ -73,9 +70,8 @@ def digest(stamp: Stamp) -> str:
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a weights file, by name; nothing in it is executed. A file may hold the state
-    dict itself or under ``state_dict``, ``net_state_dict`` or ``model``. Raises UserError: it
-    cannot be read, or is no state dict.
+    """The tensors of a weights file by name, themselves or under ``state_dict``, ``net_state_dict``
+    or ``model``; nothing in it is executed. UserError where it cannot be read or holds others.
     """
     try:
         if path.suffix == ".safetensors":

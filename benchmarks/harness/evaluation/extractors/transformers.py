@@ -3,7 +3,6 @@ see what people see in generated pictures (arXiv:2306.04675), CLIP's give CMMD (
 and the keys of DINO's last layer the structure distance (arXiv:2201.00424).
 """
 
-from pathlib import Path
 from typing import Any, cast
 
 import timm
@@ -35,11 +34,9 @@ class Transformer(Published):
     def __init__(self, *, weights: str, architecture: str, **options: Any) -> None:
         super().__init__(weights=weights)
         self.name = f"{weights}:{self.side}"
-
-        def make(path: Path) -> nn.Module:
-            return loaded(create(architecture, **options), read(path), path.name)
-
-        self.network = self.shared(self.name, make)
+        self.network = self.shared(
+            self.name, lambda path: loaded(create(architecture, **options), read(path), path.name)
+        )
 
     def prepare(self, images: Tensor) -> Tensor:
         mean, std = (torch.tensor(numbers)[:, None, None] for numbers in self.colours)
