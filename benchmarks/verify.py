@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from benchmarks.harness.config.cli import command
-from core import atomic
+from benchmarks.harness.io import output
 
 
 @command()
@@ -25,13 +25,11 @@ def main(words: list[str]) -> int:
     from benchmarks.harness.evaluation.face_verification import compare_folders
 
     eyes = options.eyes and [options.eyes[:2], options.eyes[2:]]
-    numbers = compare_folders(
-        options.a, options.b, side=options.side, eyes=eyes, detector=options.detector
-    )
-    text = json.dumps(numbers, indent=1)
+    faces = {"side": options.side, "eyes": eyes, "detector": options.detector}
+    text = json.dumps(compare_folders(options.a, options.b, **faces), indent=1)
     print(text)
     if options.to:
-        atomic.write(options.to, f"{text}\n".encode())
+        output.write(options.to, f"{text}\n".encode())
     return 0
 
 

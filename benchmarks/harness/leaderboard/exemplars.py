@@ -19,10 +19,8 @@ FACES = {
     "inverted_distance": "inverted ↓",
     "destylised_distance": "destylised ↓",
 }
-EXCHANGED = "rows_"
-"""Before the names of what exchanging rows of latents does, beside the method's own numbers."""
-Seeds = dict[tuple[str, str], list[Mapping[str, float]]]
-"""Numbers of each seed by data set and method."""
+EXCHANGED = "rows_"  # before the names of what exchanging rows of latents does
+Seeds = dict[tuple[str, str], list[Mapping[str, float]]]  # by data set and method
 
 
 class SeedTable(NamedTuple):
