@@ -68,9 +68,9 @@ class ThroughExtractor:
     def __init__(self, extractor: Any) -> None:
         self.extractors = (extractor,)
 
-    def read(self, gallery: Gallery, head: str, *streams: str, first: int = 0) -> list[Tensor]:
-        """A head [n, ...] for each stream, of the ``first`` pictures or (0) of all."""
-        return [gallery.features(s, self.extractors[0], head, first) for s in streams]
+    def read(self, gallery: Gallery, head: str, *streams: str, **first: int) -> list[Tensor]:
+        """A head [n, ...] for each stream, of the ``first`` pictures or of all."""
+        return [gallery.features(s, self.extractors[0], head, **first) for s in streams]
 
 
 @dataclass(eq=False)
