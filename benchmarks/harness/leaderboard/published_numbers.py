@@ -1,9 +1,9 @@
 """What papers report, apart from what was measured here: ``results/published.csv``."""
 
 import csv
-from collections import namedtuple
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from core.errors import UserError
 
@@ -15,11 +15,21 @@ SEEN = {
 """Read in the authors' own table or figure; read in another paper; known by hearsay."""
 
 
-COLUMNS = "protocol method target shots metric better value std paper table seen seen_in"
-
-
-class PublishedNumber(namedtuple("PublishedNumber", COLUMNS)):
+class PublishedNumber(NamedTuple):
     """One reported number, as texts; those of different protocols are never compared."""
+
+    protocol: str
+    method: str
+    target: str
+    shots: str
+    metric: str
+    better: str
+    value: str
+    std: str
+    paper: str
+    table: str
+    seen: str
+    seen_in: str
 
     @property
     def text(self) -> str:
