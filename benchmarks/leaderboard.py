@@ -1,17 +1,14 @@
 """Tables of the committed records: ``python -m benchmarks.leaderboard --format latex``."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.config.cli import command
+from benchmarks.harness.io import output
 from benchmarks.harness.leaderboard import csv_json, markup, readme
 from benchmarks.harness.leaderboard.selection import Content, Selection, gather
-from core import atomic
-from core.errors import UserError
 
 FORMATS = ("markdown", "latex", "csv", "json", "html")
 
@@ -22,15 +19,10 @@ def arguments(words: list[str]) -> argparse.Namespace:
     several: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME"}
     parser.add_argument("--data", help="data set or pattern; may be repeated", **several)
     parser.add_argument("--source", help="source or pattern; may be repeated", **several)
-    parser.add_argument(
-        "--metric", help="kid or kid@parafaces or a pattern; may be repeated", **several
-    )
-    parser.add_argument(
-        "--rank",
-        metavar="METRIC",
-        default="",
-        help="order rows by mean rank in it, and compare them over the same seeds",
-    )
+    metrics = "kid or kid@parafaces or a pattern; may be repeated"
+    parser.add_argument("--metric", dest="metrics", help=metrics, **several)
+    ranks = "order rows by mean rank in it, and compare them over the same seeds"
+    parser.add_argument("--rank", metavar="METRIC", default="", help=ranks)
     parser.add_argument("--against", metavar="ROW", default="", help="compare with this row")
     parser.add_argument("--since", metavar="DATE", default="", help="leave out earlier runs")
     parser.add_argument("--reported", action="store_true", help="add what papers report")
@@ -41,7 +33,6 @@ def arguments(words: list[str]) -> argparse.Namespace:
 
 
 def printed(content: Content, form: str) -> str:
-    """The content in one of FORMATS."""
     if form == "csv":
         return csv_json.as_csv(content.grids, content.published)
     parts = content.grids, content.comparisons, content.published
@@ -50,41 +41,22 @@ def printed(content: Content, form: str) -> str:
 
 @command()
 def main(words: list[str]) -> int:
-    """Write the tables that are asked for."""
-    asked = arguments(words)
-    if asked.readme:
-        path = asked.folder / "README.md"
-        put(path, readme.text(asked.folder))
+    asked = vars(arguments(words))
+    form, to, whole = (asked.pop(name) for name in ("format", "to", "readme"))
+    if whole:
+        path = asked["folder"] / "README.md"
+        output.write(path, readme.text(asked["folder"]).encode())
         print(path)
         return 0
-    content = gather(
-        Selection(
-            folder=asked.folder,
-            data=tuple(asked.data),
-            source=tuple(asked.source),
-            metrics=tuple(asked.metric),
-            rank=asked.rank,
-            against=asked.against,
-            since=asked.since,
-            reported=asked.reported,
-        )
-    )
+    content = gather(Selection(**asked))
     if content.dirty:
         print(f"left out: {content.dirty} records of code that was not committed", file=sys.stderr)
-    text = printed(content, asked.format)
-    if asked.to:
-        put(asked.to, text)
+    text = printed(content, form)
+    if to:
+        output.write(to, text.encode())
     else:
         sys.stdout.write(text)
     return 0
-
-
-def put(path: Path, text: str) -> None:
-    """Write a file at once."""
-    try:
-        atomic.write(path, text.encode())
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 if __name__ == "__main__":

@@ -1,46 +1,35 @@
-"""A page of all results to look at: ``python -m benchmarks.report --open``.
-
-One HTML file that needs no server, no network and nothing beside it.
+"""A page of all results to look at: ``python -m benchmarks.report --open``. One HTML file that
+needs no server, no network and nothing beside it.
 """
-
-from __future__ import annotations
 
 import argparse
 import webbrowser
 from pathlib import Path
 
 from benchmarks.harness.config.cli import command
+from benchmarks.harness.io import output
 from benchmarks.harness.report import readme_gallery
 from benchmarks.harness.report.page import render
-from core import atomic
-from core.errors import UserError
 
 
 @command()
 def main(words: list[str]) -> int:
-    """Write the page, and say where it lies."""
     parser = argparse.ArgumentParser("python -m benchmarks.report", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("results"), help="of the results")
     parser.add_argument("--to", type=Path, metavar="FILE", help="instead of report/index.html")
     parser.add_argument("--open", action="store_true", help="show it in the browser")
-    parser.add_argument(
-        "--public", action="store_true", help="leave out pictures made from real data"
-    )
-    parser.add_argument(
-        "--gallery", type=Path, metavar="FILE", help="write only the README's picture"
-    )
+    hidden, only = "leave out pictures made from real data", "write only the README's picture"
+    parser.add_argument("--public", action="store_true", help=hidden)
+    parser.add_argument("--gallery", type=Path, metavar="FILE", help=only)
     asked = parser.parse_args(words)
     if asked.gallery:
         readme_gallery.write(asked.gallery, asked.folder)
         print(asked.gallery)
         return 0
     path = asked.to or asked.folder / "report" / "index.html"
-    page = render(asked.folder, local=not asked.public)
-    try:
-        atomic.write(path, page.encode())
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}.") from error
-    print(f"{path} ({len(page.encode()) / 1e6:.1f} MB)")
+    page = render(asked.folder, local=not asked.public).encode()
+    output.write(path, page)
+    print(f"{path} ({len(page) / 1e6:.1f} MB)")
     if asked.open:
         webbrowser.open(path.resolve().as_uri())
     return 0

@@ -1,10 +1,7 @@
-"""Small pictures of finished runs for the report: ``python -m benchmarks.tiles``.
-
-Reads the weights in ``results/out`` and writes one strip a published run, and its scene's, into
-``results/tiles``; of real pictures into ``results/local/tiles``, which git does not know.
+"""Small pictures of finished runs for the report: ``python -m benchmarks.tiles``. Reads the weights
+in ``results/out`` and writes one strip a published run, and its scene's, into ``results/tiles``; of
+real pictures into ``results/local/tiles``, which git does not know.
 """
-
-from __future__ import annotations
 
 import argparse
 from pathlib import Path

@@ -1,18 +1,15 @@
-"""How well an identity network knows people again: ``python -m benchmarks.verify A B``.
-
-A and B are folders (or zips) with pictures of the same people under the same names, such as photos
-and the artist's sketches of them. Same-person cosines are compared with those of different people:
-what an identity metric can say on such pictures, and where its floor lies.
+"""How well an identity network knows people again: ``python -m benchmarks.verify A B``. A and B are
+folders (or zips) with pictures of the same people under the same names, such as photos and the
+artist's sketches of them. Same-person cosines are compared with those of different people: what an
+identity metric can say on such pictures, and where its floor lies.
 """
-
-from __future__ import annotations
 
 import argparse
 import json
 from pathlib import Path
 
 from benchmarks.harness.config.cli import command
-from core import atomic
+from benchmarks.harness.io import output
 
 
 @command()
@@ -28,13 +25,11 @@ def main(words: list[str]) -> int:
     from benchmarks.harness.evaluation.face_verification import compare_folders
 
     eyes = options.eyes and [options.eyes[:2], options.eyes[2:]]
-    numbers = compare_folders(
-        options.a, options.b, side=options.side, eyes=eyes, detector=options.detector
-    )
-    text = json.dumps(numbers, indent=1)
+    faces = {"side": options.side, "eyes": eyes, "detector": options.detector}
+    text = json.dumps(compare_folders(options.a, options.b, **faces), indent=1)
     print(text)
     if options.to:
-        atomic.write(options.to, f"{text}\n".encode())
+        output.write(options.to, f"{text}\n".encode())
     return 0
 
 

@@ -1,7 +1,5 @@
 """Pictures in batches that fit: where memory runs out, they get smaller."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -11,32 +9,25 @@ from torch import Tensor
 from core.errors import UserError
 
 T = TypeVar("T")
+FULL = ("can't allocate memory", "not enough memory")  # torch has no class for it on the CPU
 
 
 class AdaptiveBatches:
-    """Does something batch by batch; halves the batch where memory does not suffice.
-
-    Args:
-        size: of a batch at most, to begin with.
-        warn: is told, in a sentence, when it was halved.
-    """
+    """Works batch by batch, ``size`` at most, and halves it (``warn`` is told) without memory."""
 
     def __init__(self, size: int, warn: Callable[[str], None]) -> None:
         self.size, self.warn = size, warn
 
     def map(self, work: Callable[[Tensor], T], items: Tensor) -> Iterator[T]:
-        """What ``work`` makes of items [n, ...], in order, batch by batch.
-
-        Raises:
-            UserError: not even one item fits.
-        """
+        """What ``work`` makes of items [n, ...], in order; UserError if not even one fits."""
         start = 0
         while start < len(items):
             part = items[start : start + self.size]
             try:
                 done = work(part)
             except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
+                known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+                if not (known or any(words in str(error) for words in FULL)):
                     raise
                 self.halve(len(part))
                 continue
@@ -44,7 +35,6 @@ class AdaptiveBatches:
             yield done
 
     def halve(self, tried: int) -> None:
-        """Smaller batches from now on."""
         if tried == 1:
             raise UserError("There is not enough memory for even one picture at a time.")
         self.size = tried // 2
@@ -53,12 +43,3 @@ class AdaptiveBatches:
         self.warn(
             f"memory did not suffice for {tried} pictures at a time: {self.size} from now on."
         )
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out; torch has no class for it on the CPU."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(
-        words in str(error) for words in ("can't allocate memory", "not enough memory")
-    )

@@ -1,7 +1,5 @@
 """A metric during training: a sweep ends those runs early by it that will not be good ones."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import lightning as L
@@ -11,24 +9,15 @@ from benchmarks.harness.evaluation.gallery import Gallery, Metric, measure
 
 
 class EarlyMetric(L.Callback):
-    """Measures the run at a few moments, on fewer pictures than at its end, and logs the number.
-
-    The run does not notice: its random streams, its weights and its modes stay what they were.
-
-    Args:
-        name: under which the number is logged.
-        points: how often, equally far apart; the last is the run's end.
-        samples: pictures that are measured.
-        batch_size: pictures at a time.
-        seed: of their latents.
-        metric: which number; it may need no photos.
+    """Logs a metric of ``samples`` pictures under ``name`` at so many equal ``points`` of a
+    training, which does not notice: its random streams, weights and modes stay what they were.
     """
 
     def __init__(
         self, *, name: str, points: int, samples: int, batch_size: int, seed: int, metric: Metric
     ) -> None:
         self.name, self.points, self.metric = name, points, metric
-        self.samples, self.batch_size, self.seed = samples, batch_size, seed
+        self.latents: dict[str, Any] = {"samples": samples, "seed": seed, "batch_size": batch_size}
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int
@@ -45,23 +34,14 @@ class EarlyMetric(L.Callback):
                 logger.log_metrics({self.name: value, "kimg": seen / 1000}, step=seen)
 
     def passed(self, adapter: Any) -> int:
-        """How many of the moments are over."""
         return int(adapter.images_seen) * self.points // max(int(adapter.images), 1)
 
     def measure(self, adapter: Any, domain: Any) -> float:
-        """The metric of the adapter as it is now."""
         modes = [(module, module.training) for module in adapter.modules()]
         cuda = [adapter.device] if adapter.device.type == "cuda" else []
         with torch.random.fork_rng(devices=cuda), torch.no_grad():
             adapter.eval()
-            gallery = Gallery(
-                adapter,
-                domain,
-                samples=self.samples,
-                photos=0,
-                seed=self.seed,
-                batch_size=self.batch_size,
-            )
+            gallery = Gallery(adapter, domain, photos=0, **self.latents)
             result = measure(gallery, {self.name: self.metric})
         for module, training in modes:
             module.training = training

@@ -1,7 +1,5 @@
 """A finished run in numbers and one picture."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +9,7 @@ import torch
 from PIL import Image
 
 from benchmarks.harness.evaluation import feature_store
-from benchmarks.harness.evaluation.gallery import Gallery, Metric, Result, measure
+from benchmarks.harness.evaluation.gallery import Gallery, Metric, Result, latents, measure
 from benchmarks.harness.evaluation.measure import NotFinite
 from benchmarks.harness.io import contact_sheet
 from core.progress import bar
@@ -23,13 +21,7 @@ FLAT_LEVELS = 1.0  # of 255
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to: its numbers and its picture, or what it failed of.
-
-    Attributes:
-        sheet: shots, pictures of the source and of the adapted generator.
-        warnings: what a reader of the numbers should know, in sentences.
-        reason: of the failure; empty for a finished run.
-    """
+    """Numbers, a sheet of pictures, warnings in sentences, and the reason of a failure."""
 
     result: Result
     sheet: Image.Image
@@ -38,11 +30,9 @@ class Outcome:
 
     @property
     def finished(self) -> bool:
-        """Whether the run has not failed."""
         return not self.reason
 
     def record(self) -> dict[str, Any]:
-        """Its part of a run's record."""
         state = {"state": "failed", "reason": self.reason} if self.reason else {"state": "finished"}
         measures = {key: measure.as_dict() for key, measure in self.result.measures.items()}
         return {**state, "metrics": measures, "left_out": self.result.left_out}
@@ -50,14 +40,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Evaluator:
-    """How finished runs are evaluated.
-
-    Attributes:
-        metrics: by name.
-        samples: latents that are rendered, drawn from ``seed``.
-        photos: held-out photos that are stylised, at most.
-        batch_size: images that are rendered or looked at together.
-        keep: where pictures and features lie meanwhile, see `feature_store`.
+    """How runs are evaluated: ``samples`` latents of ``seed`` and at most ``photos`` held-out
+    photos, ``batch_size`` together, which are kept in ``memory`` or on ``disk`` meanwhile.
     """
 
     metrics: Mapping[str, Metric]
@@ -68,11 +52,7 @@ class Evaluator:
     keep: str = "memory"
 
     def __call__(self, adapter: Any, domain: Any, title: str) -> Outcome:
-        """The numbers and the picture of a finished adapter, on the device that it is on.
-
-        Raises:
-            NotFinite: the pictures, or a number, are not finite.
-        """
+        """Numbers and picture of a finished adapter; NotFinite where they are not finite."""
         adapter.eval()
         with bar("measuring", 1, "pictures") as shown, torch.no_grad():
 
@@ -81,16 +61,9 @@ class Evaluator:
                 shown.progress.update(shown.task, total=total, description=f"measuring {what}")
                 shown.update(done)
 
-            gallery = Gallery(
-                adapter,
-                domain,
-                samples=self.samples,
-                photos=self.photos,
-                seed=self.seed,
-                batch_size=self.batch_size,
-                progress=progress,
-                store=feature_store.of(self.keep),
-            )
+            sizes: Any = {"samples": self.samples, "photos": self.photos, "seed": self.seed}
+            sizes |= {"batch_size": self.batch_size, "store": feature_store.of(self.keep)}
+            gallery = Gallery(adapter, domain, progress=progress, **sizes)
             result = measure(gallery, self.metrics)
             z = gallery.z()[: COLUMNS * BANDS].to(adapter.device)
             fakes = adapter.sample(z)
@@ -105,21 +78,20 @@ class Evaluator:
         """No numbers, and the picture of the adapter as it was when it was last finite."""
         adapter.eval()
         source = adapter.source
-        generator = torch.Generator().manual_seed(self.seed)
-        z = torch.randn(COLUMNS * BANDS, source.g.z_dim, generator=generator).to(adapter.device)
+        z = latents(COLUMNS * BANDS, source.g.z_dim, self.seed).to(adapter.device)
         with torch.no_grad():
             fakes, sources = adapter.sample(z), source.g(z) if source.trained else None
         at = f"{title}, failed; at {adapter.images_seen:,} images"
         shots = domain.streamed(torch.device("cpu"))
         sheet = contact_sheet.of_run(shots, sources, fakes, at, COLUMNS, BANDS)
-        return Outcome(Result(), sheet, reason=reason)
+        return Outcome(Result({}, {}), sheet, reason=reason)
 
 
 def of_failed_swap(domain: Any, title: str, reason: str) -> Outcome:
     """No numbers, and the shots: swapped layers whose pictures are not finite have no other."""
     shots = domain.shots
     sheet = contact_sheet.of_run(shots, None, shots, f"{title}, failed", COLUMNS, 1)
-    return Outcome(Result(), sheet, reason=reason)
+    return Outcome(Result({}, {}), sheet, reason=reason)
 
 
 def identical_images(pixels: np.ndarray) -> list[str]:

@@ -1,12 +1,11 @@
 """How well an identity network knows people again, on pairs of pictures of the same people."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
 import torch
+from scipy.stats import rankdata
 from torch import Tensor
 
 from benchmarks.harness.data.files import File, files
@@ -15,22 +14,15 @@ from benchmarks.harness.data.pictures import read as read_picture
 from benchmarks.harness.evaluation.extractors import DetectedFaces, FramedFaces, MobileFaceNet
 from core.errors import UserError
 
-BATCH = 32
-
+BATCH = 32  # pictures at a time
 Heads = dict[str, Tensor]
 
 
 def compare_folders(
     a: str, b: str, *, side: int, eyes: list[list[float]] | None, detector: str
 ) -> dict[str, Any]:
-    """Numbers of :func:`verify` for two folders or zips, and which network they are of.
-
-    Args:
-        a: pictures of people.
-        b: of the same people, under the same names.
-        side: pixels of the squares that the pictures are padded to.
-        eyes: where they lie in all pictures, over the side; None to find the faces.
-        detector: finds the faces.
+    """Numbers of :func:`verify` for pictures of the same people under the same names in two folders
+    or zips, padded to ``side``; eyes are given over the side, or detected.
     """
     finder: Any = FramedFaces(eyes=eyes) if eyes else DetectedFaces(detector=detector)
     extractor = MobileFaceNet(finder=finder)
@@ -40,14 +32,14 @@ def compare_folders(
 
 def paired(a: str, b: str) -> tuple[list[File], list[File]]:
     """Files of the same name, without its ending, in both folders."""
-    by_name = [
+    ours, theirs = (
         {str(PurePosixPath(file.member).with_suffix("")): file for file in files(folder)}
         for folder in (a, b)
-    ]
-    names = sorted(set(by_name[0]) & set(by_name[1]))
+    )
+    names = sorted(ours.keys() & theirs.keys())
     if len(names) < 2:
         raise UserError(f"{a} and {b} have fewer than two names in common.")
-    return [by_name[0][n] for n in names], [by_name[1][n] for n in names]
+    return [ours[name] for name in names], [theirs[name] for name in names]
 
 
 def extract(extractor: Callable[[Tensor], Heads], pictures: list[File], side: int) -> Heads:
@@ -61,11 +53,8 @@ def extract(extractor: Callable[[Tensor], Heads], pictures: list[File], side: in
 
 
 def verify(a: Heads, b: Heads) -> dict[str, float]:
-    """Cosines of the same and of different people, and how well they are told apart.
-
-    Args:
-        a: ``identity`` [N, E], unit vectors, and ``found`` [N], 0 where no face was found.
-        b: those of the same people; pairs without two faces count for the ``found`` rates only.
+    """Cosines of the same and of different people by ``identity`` [N, E], and how well they are
+    told apart; pairs without two ``found`` faces count for the rates of detection only.
     """
     both = (a["found"] > 0) & (b["found"] > 0)
     if int(both.sum()) < 2:
@@ -87,14 +76,8 @@ def verify(a: Heads, b: Heads) -> dict[str, float]:
 
 
 def auc(positive: Tensor, negative: Tensor) -> float:
-    """Probability that a positive score exceeds a negative one; ties count half.
-
-    By the Mann-Whitney statistic: the sum of the positives' ranks, less its smallest value.
-    """
-    scores = torch.cat([positive, negative]).double()
-    _, where, times = scores.unique(return_inverse=True, return_counts=True)
-    last = times.cumsum(0).double()
-    ranks = (last - (times - 1) / 2)[where]
+    """Probability that a positive score exceeds a negative one, ties half (Mann-Whitney)."""
+    ranks = rankdata(torch.cat([positive, negative]).double().numpy())
     n, m = len(positive), len(negative)
     return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))
 

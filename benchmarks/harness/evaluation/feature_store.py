@@ -1,11 +1,7 @@
-"""Rows that are made once: pictures, and what networks see in them, in memory or on the disk.
-
-Rows are arrays by head, all of the same number of rows, and are made in parts from any row on.
-:class:`OnDisk` writes parts as they come and reads them as memory-mapped files, so that neither the
-pictures nor their features have to fit into memory, and goes on where a killed run ended.
+"""Rows that are made once, in parts from any row on: pictures, and what networks see in them, by
+head. :class:`OnDisk` writes parts as they come and reads them as memory-mapped files, so that they
+need not fit into memory, and goes on where a killed run ended.
 """
-
-from __future__ import annotations
 
 import json
 import os
@@ -13,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypeVar
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -23,28 +19,12 @@ from core import atomic, hashing
 from core.errors import UserError
 from core.paths import cache_folder
 
-S = TypeVar("S")
-T = TypeVar("T")
 Rows = dict[str, np.ndarray]
 Key = Callable[[], dict[str, Any]]
-Make = Callable[[int], Iterable[Rows]]
-"""Parts of the rows from one on, in order."""
+Make = Callable[[int], Iterable[Rows]]  # parts of the rows from one on, in order
 SECONDS_BETWEEN_NOTES = 2.0  # of what a kill cannot take any more; a note waits for the disk
 META = "rows.json"
 DIGITS = 24  # of the key's checksum in the name of a folder: 96 bits never meet by chance
-
-
-class FeatureStore(Protocol):
-    """Where rows are kept.
-
-    Attributes:
-        on_disk: whether pictures are read again rather than held in memory.
-    """
-
-    on_disk: bool
-
-    def get(self, key: Key, make: Make) -> Rows:
-        """The rows of a key, made if they are not there; the key is asked for if it is needed."""
 
 
 class InMemory:
@@ -53,7 +33,7 @@ class InMemory:
     on_disk = False
 
     def get(self, key: Key, make: Make) -> Rows:
-        """All rows, made now."""
+        """The rows of a key, which is asked for where it is needed; made if they are not there."""
         parts: dict[str, list[np.ndarray]] = {}
         for part in make(0):
             for head, values in part.items():
@@ -62,11 +42,7 @@ class InMemory:
 
 
 class OnDisk:
-    """Keeps rows in a folder, for this run and others; it may be deleted at any time.
-
-    Args:
-        folder: where; empty for ``bank`` beside the optional files.
-    """
+    """Keeps rows in a folder (``bank`` in the cache without a name), which may go at any time."""
 
     on_disk = True
 
@@ -82,6 +58,9 @@ class OnDisk:
             if not meta.get("complete"):
                 meta = write(place, {**meta, "key": about}, make)
             return {head: mapped(place, head, meta) for head in meta["heads"]}
+
+
+FeatureStore = InMemory | OnDisk  # ``on_disk``: pictures are read again rather than held
 
 
 def of(name: str) -> FeatureStore:
@@ -145,11 +124,6 @@ def mapped(place: Path, head: str, meta: dict[str, Any]) -> np.ndarray:
     if 0 in shape:
         return np.empty(shape, about["dtype"])
     return np.memmap(place / f"{head}.rows", about["dtype"], "c", shape=shape)
-
-
-def digest(arrays: Iterable[np.ndarray]) -> str:
-    """SHA-256 of arrays one after the other."""
-    return hashing.of_parts(values.tobytes() for values in arrays)
 
 
 def state_digest(module: torch.nn.Module) -> str:

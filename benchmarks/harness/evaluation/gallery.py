@@ -1,5 +1,4 @@
 """What a finished run shows: streams of pictures and, once each, what networks see in them.
-
 Pictures and features are kept in a `feature_store`: in memory, or on the disk, where they outlive a
 kill and need not fit into memory. Every metric looks at the same pictures, in 8 bits as they would
 be saved; `streams` lists them.
@@ -9,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property, partial
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -20,17 +19,12 @@ from torch import Tensor
 
 from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.evaluation.adaptive_batches import AdaptiveBatches
-from benchmarks.harness.evaluation.feature_store import (
-    FeatureStore,
-    InMemory,
-    Rows,
-    digest,
-    state_digest,
-)
+from benchmarks.harness.evaluation.feature_store import FeatureStore, InMemory, Rows, state_digest
 from benchmarks.harness.evaluation.measure import Measure, TooFew
 from benchmarks.harness.evaluation.streams import NEEDS, STREAMS
 from benchmarks.harness.io.contact_sheet import to_uint8
 from benchmarks.harness.io.prefetch import prefetch
+from core import hashing
 from core.types import Shots
 
 T = TypeVar("T")
@@ -57,60 +51,55 @@ class Metric(Protocol):
         """The number, from the streams and facts that it needs."""
 
 
-def silent(done: int, total: int, what: str) -> None:
-    """Tell nobody about the progress."""
+def latents(n: int, width: int, seed: int) -> Tensor:
+    """Latents [n, Z], the same on every machine and for every method."""
+    return torch.randn(n, width, generator=torch.Generator().manual_seed(seed))
 
 
 IN_MEMORY = InMemory()
 
 
-class Gallery:
-    """The pictures of one adapter in one domain, and their features, each made once.
+class ThroughExtractor:
+    """A metric through one extractor, whose heads it reads of whole streams."""
 
-    Args:
-        adapter: whose pictures are measured, in evaluation mode.
-        domain: with shots and what else it knows.
-        samples: latents that are drawn.
-        photos: held-out photos at most.
-        seed: of the latents.
-        batch_size: pictures at a time at most.
-        progress: is told how many pictures of how many were read, and of which stream.
-        store: where pictures and features are kept.
+    better = "lower"
+    needs: tuple[str, ...] = ("fakes", "sources", "others")
+
+    def __init__(self, extractor: Any) -> None:
+        self.extractors = (extractor,)
+
+    def read(self, gallery: Gallery, head: str, *streams: str, **first: int) -> list[Tensor]:
+        """A head [n, ...] for each stream, of the ``first`` pictures or of all."""
+        return [gallery.features(s, self.extractors[0], head, **first) for s in streams]
+
+
+@dataclass(eq=False)
+class Gallery:
+    """The pictures of one adapter, in evaluation mode, in one domain, and their features, each made
+    once. It draws ``samples`` latents of ``seed`` and takes ``photos`` held-out people at most;
+    ``progress`` is told how many pictures of how many were read, and of which stream.
     """
 
     adapter: Any
     domain: Any
+    _: KW_ONLY
     samples: int
     photos: int
+    seed: int
     batch_size: int
+    progress: Callable[[int, int, str], None] = lambda done, total, what: None
+    store: FeatureStore = IN_MEMORY
 
-    def __init__(
-        self,
-        adapter: Any,
-        domain: Any,
-        *,
-        samples: int,
-        photos: int,
-        seed: int,
-        batch_size: int,
-        progress: Callable[[int, int, str], None] = silent,
-        store: FeatureStore = IN_MEMORY,
-    ) -> None:
-        self.adapter, self.domain = adapter, domain
-        self.samples, self.photos = samples, photos
-        self.seed, self.batch_size = seed, batch_size
-        self.progress, self.store = progress, store
+    def __post_init__(self) -> None:
         self.done = self.total = 0
         self.notes: list[str] = []
-        self.batches = AdaptiveBatches(batch_size, self.notes.append)
+        self.batches = AdaptiveBatches(self.batch_size, self.notes.append)
         self._pixels: dict[str, np.ndarray] = {}
         self._features: dict[tuple[str, str, int], dict[str, Tensor]] = {}
         self._once: dict[Hashable, Any] = {}
 
     def z(self) -> Tensor:
-        """The latents [samples, Z], the same on every machine and for every method."""
-        generator = torch.Generator().manual_seed(self.seed)
-        return torch.randn(self.samples, self.adapter.source.g.z_dim, generator=generator)
+        return latents(self.samples, self.adapter.source.g.z_dim, self.seed)
 
     def has(self, need: str) -> bool:
         """Whether the adapter and the domain can show this stream or know this fact."""
@@ -133,10 +122,7 @@ class Gallery:
         return self._pixels[stream]
 
     def images(self, stream: str, first: int = 0, start: int = 0) -> Iterator[Tensor]:
-        """Batches [N, 3, R, R] in [-1, 1] of a stream; of the ``first`` pictures, or (0) of all.
-
-        The first ``start`` of them are passed over.
-        """
+        """Batches [N, 3, R, R] in [-1, 1] of the ``first`` (0: all) pictures from ``start`` on."""
         base = STREAMS[stream].shifts
         name = base or stream
         if self.store.on_disk and not STREAMS[name].kept and name not in self._pixels:
@@ -183,11 +169,12 @@ class Gallery:
         make = STREAMS[stream].make
         if not STREAMS[stream].kept:
             levels = [to_uint8(batch) for batch in make(self, 0, 0)]
-            return {"sha256": digest(levels), "n": sum(map(len, levels))}
+            digest = hashing.of_parts(pixels.tobytes() for pixels in levels)
+            return {"sha256": digest, "n": sum(map(len, levels))}
         network = self.adapter.source.g if stream == "sources" else self.adapter
-        beginning = map(to_uint8, make(self, 0, BEGINNING))
+        beginning = (to_uint8(batch).tobytes() for batch in make(self, 0, BEGINNING))
         about = {"stream": stream, "weights": state_digest(network), "samples": self.samples}
-        about |= {"seed": self.seed, "begins": digest(beginning)}
+        about |= {"seed": self.seed, "begins": hashing.of_parts(beginning)}
         return about | ({"photos": self.origin("photos")} if stream == "stylised" else {})
 
     def expect(self, metrics: Iterable[Metric]) -> None:
@@ -200,10 +187,8 @@ class Gallery:
             for extractor in getattr(metric, "extractors", ())
         }
         sizes = {stream: STREAMS[stream].size(self) for stream, _ in jobs}
-        self.done = 0
-        self.total = sum(
-            min(sizes[stream], first or sizes[stream]) for (stream, _), first in jobs.items()
-        )
+        read = (min(sizes[stream], first or sizes[stream]) for (stream, _), first in jobs.items())
+        self.done, self.total = 0, sum(read)
         if self.store.on_disk:  # many pictures: making them is worth telling as well
             self.total += sum(size for stream, size in sizes.items() if STREAMS[stream].kept)
 
@@ -256,9 +241,8 @@ def networks(metrics: Mapping[str, Metric]) -> dict[str, Any]:
     for name, metric in metrics.items():
         for extractor in getattr(metric, "extractors", ()):
             if hasattr(extractor, "path"):
-                files.setdefault(name, {}).update(
-                    {extractor.name: extractor.sha256, **extractor.files}
-                )
+                own = {extractor.name: extractor.sha256, **extractor.files}
+                files.setdefault(name, {}).update(own)
     return {"networks": files} if files else {}
 
 
@@ -268,17 +252,16 @@ def extractor_key(extractor: Any) -> dict[str, str]:
     return own | getattr(extractor, "files", {})
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """Measures by name, and one sentence for each metric that could not be taken."""
 
-    measures: dict[str, Measure] = field(default_factory=dict)
-    left_out: dict[str, str] = field(default_factory=dict)
+    measures: dict[str, Measure]
+    left_out: dict[str, str]
 
 
 def measure(gallery: Gallery, metrics: Mapping[str, Metric]) -> Result:
     """Take every metric whose needs the gallery has; say why the others are left out."""
-    result = Result()
+    result = Result({}, {})
     for name, metric in metrics.items():
         lacking = [NEEDS[need].why_absent for need in metric.needs if not gallery.has(need)]
         if lacking:

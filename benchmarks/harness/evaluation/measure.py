@@ -1,9 +1,7 @@
 """What a metric returns."""
 
-from __future__ import annotations
-
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -17,13 +15,9 @@ class TooFew(ValueError):
 
 @dataclass(frozen=True)
 class Measure:
-    """A number, how many pictures it rests on, and what a reader needs to judge it.
-
-    Attributes:
-        value: the number itself.
-        better: "lower" or "higher".
-        n: how many pictures of the method it was taken from.
-        details: comparison values, floors, counts; plain numbers by name.
+    """A number, how many pictures of the method it rests on, and what a reader needs to judge it.
+    ``better`` is "lower" or "higher". ``details`` are comparison values, floors, counts: plain
+    numbers by name.
     """
 
     value: float
@@ -37,10 +31,4 @@ class Measure:
                 raise NotFinite(f"a measure must be finite, but {name} is {number}")
 
     def as_dict(self) -> dict[str, Any]:
-        """As the record stores it."""
-        return {
-            "value": self.value,
-            "better": self.better,
-            "n": self.n,
-            "details": dict(self.details),
-        }
+        return asdict(self)

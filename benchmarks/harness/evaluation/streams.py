@@ -12,34 +12,24 @@ from torch import Tensor
 if TYPE_CHECKING:
     from benchmarks.harness.evaluation.gallery import Gallery
 
-Network = Callable[["Gallery"], Callable[[Tensor], Tensor]]
+Has = Callable[["Gallery"], bool]
 Make = Callable[["Gallery", int, int], Iterator[Tensor]]
 NO_SOURCE = "the method has no trained source to compare with"
 
 
 @dataclass(frozen=True)
 class Fact:
-    """Something that a metric may need.
-
-    Attributes:
-        why_absent: a sentence for those galleries that have it not.
-        has: whether a gallery has it.
-    """
+    """Something that a metric may need: whether a gallery ``has`` it, and a sentence if not."""
 
     why_absent: str
-    has: Callable[[Gallery], bool]
+    has: Has
 
 
 @dataclass(frozen=True)
 class Stream(Fact):
-    """Pictures of one kind in a fixed order.
-
-    Attributes:
-        make: batches [N, 3, R, R] in [-1, 1] of a gallery's pictures from one on, up to so many of
-            all, or (0) all; what is not kept is made from its start.
-        size: how many there are, roughly.
-        kept: whether a network makes them, so that they are worth keeping.
-        shifts: the stream of which this one has every picture beside the one before it.
+    """Pictures of one kind in a fixed order. ``make`` gives batches [N, 3, R, R] in [-1, 1] from
+    one on, up to so many of all, or (0) all; what is not ``kept``, for no network makes it, from
+    the start. ``shifts`` names the stream whose pictures it shows beside the one before.
     """
 
     make: Make
@@ -48,11 +38,12 @@ class Stream(Fact):
     shifts: str = ""
 
 
-def from_latents(network: Network) -> Make:
-    """What a network makes of the gallery's latents."""
+def from_latents(network: str) -> Make:
+    """What a network of the adapter, by its dotted name, makes of the gallery's latents."""
 
     def make(gallery: Gallery, start: int, first: int) -> Iterator[Tensor]:
-        return gallery.batched(network(gallery), gallery.z()[start : first or None])
+        latents = gallery.z()[start : first or None]
+        return gallery.batched(attrgetter(network)(gallery.adapter), latents)
 
     return make
 
@@ -71,7 +62,7 @@ def of_domain(name: str, *, limited: bool) -> Make:
     return make
 
 
-def domain_has(name: str) -> Callable[[Gallery], bool]:
+def domain_has(name: str) -> Has:
     """Whether the domain gives anything of this name: absence is an empty sequence."""
 
     def has(gallery: Gallery) -> bool:
@@ -86,12 +77,9 @@ def trained(gallery: Gallery) -> bool:
     return bool(gallery.adapter.source.trained)
 
 
-def several(gallery: Gallery) -> bool:
-    return trained(gallery) and gallery.samples > 1
-
-
-def photographed(gallery: Gallery) -> bool:
-    return gallery.photos > 0 and domain_has("photos")(gallery)
+def shown(name: str) -> Has:
+    """Whether the gallery takes held-out people at all, and the domain shows them so."""
+    return lambda gallery: gallery.photos > 0 and domain_has(name)(gallery)
 
 
 def first_of(batches: Iterable[Tensor], limit: int) -> Iterator[Tensor]:
@@ -105,54 +93,31 @@ def first_of(batches: Iterable[Tensor], limit: int) -> Iterator[Tensor]:
 
 
 SAMPLES, PHOTOS = attrgetter("samples"), attrgetter("photos")
-source_of_latents = from_latents(lambda gallery: gallery.adapter.source.g)
 NEEDS: dict[str, Fact] = {
-    "fakes": Stream(
-        "the method makes no pictures from latents",
-        lambda gallery: True,
-        from_latents(lambda gallery: gallery.adapter.sample),
-        SAMPLES,
-        kept=True,
-    ),
+    "fakes": Stream("the method makes no pictures from latents", lambda gallery: True,
+                    from_latents("sample"), SAMPLES, kept=True),
     # The source's pictures of the same latents, and of other ones.
-    "sources": Stream(NO_SOURCE, trained, source_of_latents, SAMPLES, kept=True),
-    "others": Stream(NO_SOURCE, several, source_of_latents, SAMPLES, shifts="sources"),
-    "reference": Stream(  # held-out pictures of the domain
-        "the data have no held-out reference pictures",
-        lambda gallery: bool(gallery.domain.has_reference),
-        of_domain("reference", limited=False),
-        SAMPLES,
-    ),
-    "shots": Stream(
-        "the data have no shots",
-        lambda gallery: len(gallery.shots) > 0,
-        lambda gallery, start, first: iter(gallery.shots.split(gallery.batch_size)),
-        lambda gallery: len(gallery.shots),
-    ),
+    "sources": Stream(NO_SOURCE, trained, from_latents("source.g"), SAMPLES, kept=True),
+    "others": Stream(NO_SOURCE, lambda gallery: trained(gallery) and gallery.samples > 1,
+                     from_latents("source.g"), SAMPLES, shifts="sources"),
+    # Held-out pictures of the domain, and those that a method learns from.
+    "reference": Stream("the data have no held-out reference pictures",
+                        lambda gallery: bool(gallery.domain.has_reference),
+                        of_domain("reference", limited=False), SAMPLES),
+    "shots": Stream("the data have no shots", lambda gallery: len(gallery.shots) > 0,
+                    lambda gallery, *_: iter(gallery.shots.split(gallery.batch_size)),
+                    lambda gallery: len(gallery.shots)),
     # Held-out people of the source domain, in the new style, and as they truly look in the domain.
-    "photos": Stream(
-        "there are no held-out photos", photographed, of_domain("photos", limited=True), PHOTOS
-    ),
-    "stylised": Stream(
-        "there are no held-out photos, or no trained source to invert them",
-        lambda gallery: trained(gallery) and photographed(gallery),
-        stylised,
-        PHOTOS,
-        kept=True,
-    ),
-    "translated": Stream(
-        "nobody knows how the held-out people look in this domain",
-        lambda gallery: gallery.photos > 0 and domain_has("translations")(gallery),
-        of_domain("translations", limited=True),
-        PHOTOS,
-    ),
-    "landmark_pairs": Fact(
-        "the true geometric map from photos to this domain is not known",
-        domain_has("landmark_pairs"),
-    ),
-    "translation_landmarks": Fact(
-        "the true landmarks of the held-out people are not known",
-        domain_has("translation_landmarks"),
-    ),
-}
+    "photos": Stream("there are no held-out photos", shown("photos"),
+                     of_domain("photos", limited=True), PHOTOS),
+    "stylised": Stream("there are no held-out photos, or no trained source to invert them",
+                       lambda gallery: trained(gallery) and shown("photos")(gallery),
+                       stylised, PHOTOS, kept=True),
+    "translated": Stream("nobody knows how the held-out people look in this domain",
+                         shown("translations"), of_domain("translations", limited=True), PHOTOS),
+    "landmark_pairs": Fact("the true geometric map from photos to this domain is not known",
+                           domain_has("landmark_pairs")),
+    "translation_landmarks": Fact("the true landmarks of the held-out people are not known",
+                                  domain_has("translation_landmarks")),
+}  # fmt: skip
 STREAMS = {name: need for name, need in NEEDS.items() if isinstance(need, Stream)}

@@ -1,7 +1,5 @@
 """Rows of one finished run: its weights are read back and evaluated with swapped layers."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,5 +1,4 @@
-"""Tables of results: a pure function of the committed records.
-
-Records are selected, averaged over seeds, compared within one protocol, and printed in several
-forms. Nothing is measured here, and no network is imported.
+"""Tables of results: a pure function of the committed records. Records are selected, averaged over
+seeds, compared within one protocol, and printed in several forms. Nothing is measured here, and no
+network is imported.
 """

@@ -1,22 +1,19 @@
 """Methods against one another: the same seeds, an interval, and ranks over data sets."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from benchmarks.harness.leaderboard import layout, metric_formats, rank_diagram, statistics
-from benchmarks.harness.leaderboard.rank_diagram import RankDiagram
 from benchmarks.harness.leaderboard.ranking import Ranking
 from benchmarks.harness.leaderboard.statistics import Difference
-from benchmarks.harness.leaderboard.tables import MISSING, Cell, MetricColumn, Table
+from benchmarks.harness.leaderboard.tables import MISSING, MetricColumn, Table
 from core.errors import UserError
 
 
-@dataclass(frozen=True)
-class Opponent:
+class Opponent(NamedTuple):
     """A method beside the one that all are compared with, and its difference on each data set."""
 
     label: str
@@ -25,13 +22,7 @@ class Opponent:
 
 @dataclass(frozen=True)
 class MethodComparison:
-    """All comparisons in one metric.
-
-    Attributes:
-        metric: with its extractor.
-        against: label of the row that the others are compared with.
-        data: data sets of the differences; the ranks may be over fewer.
-    """
+    """All rows in one metric against one; ranks may be over fewer data sets than ``data``."""
 
     metric: str
     against: str
@@ -41,7 +32,6 @@ class MethodComparison:
 
     @property
     def ranks(self) -> Mapping[str, float]:
-        """Mean ranks of the methods that are compared, the best first."""
         return dict(sorted(self.ranking.ranks.items(), key=lambda item: item[1]))
 
     @cached_property
@@ -51,16 +41,14 @@ class MethodComparison:
 
     @property
     def comparable(self) -> bool:
-        """Whether there is anything for a diagram."""
         return math.isfinite(self.critical)
 
     @cached_property
     def cliques(self) -> list[tuple[str, ...]]:
-        """Groups of rows whose mean ranks do not differ."""
         return statistics.cliques(self.ranking.ranks, self.critical)
 
     @property
-    def diagram(self) -> RankDiagram:
+    def diagram(self) -> rank_diagram.RankDiagram:
         return rank_diagram.draw(self.ranking.ranks, self.cliques)
 
     def parts(self, d: Difference) -> tuple[str, str]:
@@ -68,17 +56,15 @@ class MethodComparison:
         form = metric_formats.of(self.metric)
         if d.n < 2:
             return (form.difference(d.mean), "(n = 1)") if d.n else (layout.SIGNS["missing"], "")
-        ends = f"[{form.difference(d.low)}, {form.difference(d.high)}]"
         outcome = "" if d.outcome == "open" else f" {d.outcome}"
+        ends = f"[{form.difference(d.low)}, {form.difference(d.high)}]"
         return f"{form.difference(d.mean)}{outcome}", ends
 
     def text(self, d: Difference) -> str:
-        """A difference with its outcome and its interval, on one line."""
         return " ".join(self.parts(d)).strip()
 
     @property
     def legend(self) -> str:
-        """How the differences are to be read."""
         intervals = sum(d.n > 1 for opponent in self.opponents for d in opponent.differences)
         return (
             f"Differences of {metric_formats.of(self.metric).heading} over the same seeds with "
@@ -89,17 +75,14 @@ class MethodComparison:
 
     @property
     def caption(self) -> str:
-        """What the diagram shows."""
         return f"Mean rank in {self.metric}; critical difference {self.critical:.2f}."
 
     @property
     def refusal(self) -> str:
-        """Why there is no diagram."""
-        ranking = self.ranking
+        methods, data = len(self.ranking.ranks), len(self.ranking.data)
         return (
             "No critical-difference diagram: it needs two methods with numbers on all of two data "
-            f"sets or more; there are {len(ranking.ranks)} methods on {len(ranking.data)} data "
-            "sets."
+            f"sets or more; there are {methods} methods on {data} data sets."
         )
 
     @property
@@ -110,36 +93,31 @@ class MethodComparison:
 
 
 def compare(table: Table, metric: str, against: str) -> MethodComparison:
-    """Compare all rows of a table in a metric with one row, by default the first in rank.
-
-    Raises:
-        UserError: the metric or the row is not there.
-    """
+    """All rows in a metric against one, or the first in rank; UserError if it is missing."""
     columns = layout.select(table.columns, (metric,))
     ranking = layout.ranking(table, metric)
     labels = [row.label for row in sorted(table.rows, key=lambda r: layout.place(r, ranking.ranks))]
     first = against or labels[0]
     if first not in labels:
         raise UserError(f"No row is called {first}; there are {', '.join(labels)}.")
-    return MethodComparison(
-        metric=ranking.metric,
-        against=first,
-        data=tuple(column.data for column in columns),
-        opponents=tuple(
-            Opponent(name, tuple(difference(table, c, name, first) for c in columns))
-            for name in labels
-            if name != first
-        ),
-        ranking=ranking,
+    opponents = (
+        Opponent(name, tuple(difference(table, column, name, first) for column in columns))
+        for name in labels
+        if name != first
     )
+    data = tuple(column.data for column in columns)
+    return MethodComparison(ranking.metric, first, data, tuple(opponents), ranking)
+
+
+def leading(table: Table) -> MethodComparison | None:
+    """All rows in the metric that the table leads with; None without two rows to compare."""
+    rank = table.leading_metric
+    return compare(table, rank, "") if len(table.rows) > 1 and layout.has(table, (rank,)) else None
 
 
 def difference(table: Table, column: MetricColumn, name: str, first: str) -> Difference:
-    """Row ``name`` minus row ``first`` over the seeds of both; none where one of them diverged.
-
-    The seeds that survive are no fair sample of a method that diverges.
-    """
-    a: Cell = table.cells.get((name, column), MISSING)
-    b: Cell = table.cells.get((first, column), MISSING)
-    whole = not (a.failed or b.failed)
-    return statistics.paired(a.values if whole else {}, b.values if whole else {}, column.better)
+    """Row ``name`` less ``first``; none if a seed diverged: the others are no fair sample."""
+    a, b = (table.cells.get((label, column), MISSING) for label in (name, first))
+    if a.failed or b.failed:
+        return statistics.paired({}, {}, column.better)
+    return statistics.paired(a.values, b.values, column.better)

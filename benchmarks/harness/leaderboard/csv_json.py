@@ -1,7 +1,5 @@
 """Tables for programs: a long CSV with one line a cell, and JSON."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json
@@ -19,8 +17,7 @@ COLUMNS = (
     *("state", "n", "mean", "std", "seeds", "failed_seeds", "left_out", "protocol"),
     *("images", "minutes", "trainable", "paper", "seen"),
 )
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""First signs of what a spreadsheet would run."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # first signs of what a spreadsheet would run
 
 
 def lines(grids: Sequence[Grid], published: Sequence[PublishedNumber]) -> Iterator[dict[str, Any]]:
@@ -33,34 +30,19 @@ def lines(grids: Sequence[Grid], published: Sequence[PublishedNumber]) -> Iterat
             if column in grid.columns:
                 yield {"kind": "source", **shared(table, column), "mean": value}
     for n in published:
-        yield {
-            "kind": "reported",
-            "method": n.method,
-            "data": n.target,
-            "metric": n.metric,
-            "better": n.better,
-            "mean": float(n.value),
-            **({"std": float(n.std)} if n.std else {}),
-            "protocol": n.protocol,
-            "paper": f"{n.paper}, {n.table}",
-            "seen": n.provenance,
-        }
+        line: dict[str, Any] = {"kind": "reported", "method": n.method, "data": n.target}
+        line |= {"metric": n.metric, "better": n.better, "mean": float(n.value)}
+        line |= {"std": float(n.std)} if n.std else {}
+        paper = f"{n.paper}, {n.table}"
+        yield line | {"protocol": n.protocol, "paper": paper, "seen": n.provenance}
 
 
 def shared(table: Table, column: MetricColumn) -> dict[str, Any]:
-    """What all cells of a column have in common."""
-    return {
-        "data": column.data,
-        "source": table.source,
-        "eval": table.eval,
-        "metric": column.metric,
-        "better": column.better,
-        "protocol": column.protocol,
-    }
+    where = {"data": column.data, "source": table.source, "eval": table.eval}
+    return where | {key: getattr(column, key) for key in ("metric", "better", "protocol")}
 
 
 def measured(table: Table, row: MethodRow, column: MetricColumn) -> dict[str, Any]:
-    """A cell of a method."""
     cell = table.cell(row, column)
     return {
         "kind": "measured",
@@ -75,7 +57,7 @@ def measured(table: Table, row: MethodRow, column: MetricColumn) -> dict[str, An
         "left_out": cell.left_out if cell.state == "left out" else "",
         "paper": row.records[0].paper,
         **({"mean": cell.mean} if cell.values else {}),
-        **({"std": cell.std} if len(cell.values) > 1 else {}),
+        **({} if cell.std is None else {"std": cell.std}),
         **costs(row, column.data),
     }
 
@@ -83,25 +65,22 @@ def measured(table: Table, row: MethodRow, column: MetricColumn) -> dict[str, An
 def costs(row: MethodRow, data: str) -> dict[str, float]:
     """Median costs of the finished runs on one data set, the time in minutes; or nothing."""
     medians = row.costs(data)
-    if not medians:
-        return {}
-    minutes = round(medians.pop("seconds") / 60, 3)
-    return medians | {"minutes": minutes}
+    if medians:
+        medians["minutes"] = round(medians.pop("seconds") / 60, 3)
+    return medians
 
 
 def as_csv(grids: Sequence[Grid], published: Sequence[PublishedNumber]) -> str:
-    """One line a cell; a text that a spreadsheet would run gets a quote before it."""
+
+    def harmless(value: Any) -> Any:
+        return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
     for line in lines(grids, published):
-        writer.writerow({k: harmless(v) for k, v in line.items()})
+        writer.writerow({key: harmless(value) for key, value in line.items()})
     return text.getvalue()
-
-
-def harmless(value: Any) -> Any:
-    """A text that no spreadsheet runs."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def as_json(
@@ -109,16 +88,11 @@ def as_json(
     comparisons: Sequence[MethodComparison],
     published: Sequence[PublishedNumber],
 ) -> str:
-    """Cells, and every comparison with its interval."""
-    whole = {
-        "cells": list(lines(grids, published)),
-        "comparisons": [compared(comparison) for comparison in comparisons],
-    }
+    whole = {"cells": list(lines(grids, published)), "comparisons": [*map(compared, comparisons)]}
     return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def compared(comparison: MethodComparison) -> dict[str, Any]:
-    """A comparison's numbers; an infinite end of an interval is absent."""
     differences = [
         {
             "method": opponent.label,

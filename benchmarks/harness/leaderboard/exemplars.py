@@ -1,14 +1,11 @@
 """What single exemplars do, as tables, from the files of ``benchmarks.exemplars``."""
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import NamedTuple
 
 FOLDER = "exemplars"
 STYLES = {
@@ -22,64 +19,41 @@ FACES = {
     "inverted_distance": "inverted ↓",
     "destylised_distance": "destylised ↓",
 }
-EXCHANGED = "rows_"
-"""Before the names of what exchanging rows of latents does, beside the method's own numbers."""
-
-Seeds = dict[tuple[str, str], list[Mapping[str, float]]]
-"""Numbers of each seed by data set and method."""
+EXCHANGED = "rows_"  # before the names of what exchanging rows of latents does
+Seeds = dict[tuple[str, str], list[Mapping[str, float]]]  # by data set and method
 
 
-@dataclass(frozen=True)
-class SeedTable:
+class SeedTable(NamedTuple):
     """Mean and sample deviation over the seeds: data set, method, numbers, count of seeds."""
 
     titles: tuple[str, ...]
     rows: tuple[tuple[str, str, tuple[str, ...], int], ...]
 
 
-@dataclass(frozen=True)
-class ExemplarTables:
-    """How results follow their exemplars, and how near destylised faces are to true photos.
-
-    Attributes:
-        chance: share of results that find their exemplar again by chance.
-    """
-
-    chance: str
-    styles: SeedTable
-    faces: SeedTable
-
-
-def read(folder: Path) -> ExemplarTables | None:
-    """The tables of a results folder; none where no exemplars were looked at."""
-    paths = sorted((folder / FOLDER).glob("*.json"))
-    if not paths:
-        return None
+def read(folder: Path) -> dict[str, str | SeedTable] | None:
+    """How results of a folder follow exemplars, by chance too, and how near faces are to photos."""
     styles: Seeds = defaultdict(list)
     faces: Seeds = defaultdict(list)
     chances = set()
-    for one in (json.loads(path.read_text(encoding="utf-8")) for path in paths):
+    for path in sorted((folder / FOLDER).glob("*.json")):
+        one = json.loads(path.read_text(encoding="utf-8"))
         numbers, data, method = one["numbers"], one["data"], one["method"]
         chances.add(f"{numbers['chance']:.0%}")
         styles[data, method].append(numbers)
         if "shots_distance" in numbers:
             faces[data, method].append(numbers)
-        if exchanged := exchanging(numbers):
+        exchanged = {
+            k.removeprefix(EXCHANGED): v for k, v in numbers.items() if k.startswith(EXCHANGED)
+        }
+        if exchanged:
             styles[data, f"{method}, rows exchanged"].append(exchanged)
-    return ExemplarTables(", ".join(sorted(chances)), table(styles, STYLES), table(faces, FACES))
-
-
-def exchanging(numbers: Mapping[str, Any]) -> dict[str, Any]:
-    """What exchanging rows does, where it was measured."""
-    return {
-        key.removeprefix(EXCHANGED): value
-        for key, value in numbers.items()
-        if key.startswith(EXCHANGED)
-    }
+    if not styles:
+        return None
+    tables = {"styles": table(styles, STYLES), "faces": table(faces, FACES)}
+    return {"chance": ", ".join(sorted(chances)), **tables}
 
 
 def table(seeds: Seeds, columns: Mapping[str, str]) -> SeedTable:
-    """One row for each data set and method."""
     rows = [
         (data, method, tuple(spread([one[key] for one in own]) for key in columns), len(own))
         for (data, method), own in sorted(seeds.items())
@@ -88,6 +62,5 @@ def table(seeds: Seeds, columns: Mapping[str, str]) -> SeedTable:
 
 
 def spread(numbers: Sequence[float]) -> str:
-    """Mean, and the deviation where there is one."""
     mean = f"{fmean(numbers):.3f}"
     return f"{mean} ± {stdev(numbers):.3f}" if len(numbers) > 1 else mean

@@ -7,18 +7,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from benchmarks.harness.leaderboard import metric_formats
 from benchmarks.harness.leaderboard import ranking as ranks
 from benchmarks.harness.leaderboard.ranking import Ranking
-from benchmarks.harness.leaderboard.tables import MethodRow, MetricColumn, Table
+from benchmarks.harness.leaderboard.tables import COSTS, MethodRow, MetricColumn, Table
 from core.errors import UserError
 
 LEADING = ("kid", "landmarks", "identity", "intra")
 """Shown unless others are asked for: likeness to the domain, faithfulness, diversity."""
-
-COSTS = (("images", "images"), ("seconds", "minutes"), ("trainable", "trainable"))
-"""Keys of a record's cost, and what is printed over their columns."""
 SIGNS = {"missing": "–", "failed": "✗", "left out": "·", "provisional": "°", "partly failed": "✗"}
 LEGEND = {
     "provisional": "° provisional: fewer than three seeds",
@@ -29,16 +27,9 @@ LEGEND = {
 }
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One printed cell.
-
-    Attributes:
-        mean, std: as printed; std is empty for one seed, both are empty without a number.
-        medal: 1 best, 2 second, 0 neither.
-        state: of the cell, a key of LEGEND or "sound".
-        failed: how many seeds diverged.
-        n: seeds that the mean rests on.
+class Entry(NamedTuple):
+    """One printed cell: mean and std, empty where there is none; medal 1 for the best, 2 for the
+    second; state, a key of LEGEND or "sound"; how many seeds failed, and n that the mean rests on.
     """
 
     mean: str = ""
@@ -50,18 +41,13 @@ class Entry:
 
     @property
     def sign(self) -> str:
-        """The mark behind or instead of the number."""
         sign = SIGNS.get(self.state, "")
         return f"{sign}{self.failed}" if self.state == "partly failed" else sign
 
 
 @dataclass(frozen=True)
 class PrintedRow:
-    """One printed row: a measured method, or the source as it was.
-
-    Attributes:
-        spent: the largest cost of each kind over the data sets, to be sorted by.
-    """
+    """A printed method, or the source as it was; by ``spent``, the largest costs, it is sorted."""
 
     label: str
     measured: bool
@@ -78,14 +64,7 @@ class PrintedRow:
 
 @dataclass(frozen=True)
 class Grid:
-    """A printed table.
-
-    Attributes:
-        ranking: what the rank column shows.
-        ranked: whether there is such a column.
-        marks: what the marks in it mean.
-        costs: names of the cost columns.
-    """
+    """A printed table; ``marks`` say what its marks mean, ``costs`` name its last columns."""
 
     table: Table
     columns: tuple[MetricColumn, ...]
@@ -97,20 +76,17 @@ class Grid:
 
     @property
     def title(self) -> str:
-        """What the table is of."""
         return f"{self.table.title[0].upper()}{self.table.title[1:]}"
 
     @property
     def groups(self) -> tuple[tuple[str, tuple[MetricColumn, ...]], ...]:
-        """Data sets with their columns."""
         names = dict.fromkeys(column.data for column in self.columns)
         return tuple((n, tuple(c for c in self.columns if c.data == n)) for n in names)
 
     @property
     def legend(self) -> tuple[str, ...]:
-        """What a reader has to know, in clauses."""
         ranks = self.ranking.clauses if self.ranked else ()
-        return (*self.marks, *ranks, *(spent(self.table) if self.costs else ()))
+        return (*self.marks, *ranks, *((spent(self.table.devices),) if self.costs else ()))
 
     def part(self, columns: Sequence[MetricColumn]) -> Grid:
         """The same rows with some of the columns, without ranks and costs."""
@@ -140,33 +116,30 @@ class Grid:
         return [*first, replace(last, rows=rows, ranked=self.ranked, costs=self.costs)]
 
 
-def select(columns: Sequence[MetricColumn], metrics: Sequence[str]) -> tuple[MetricColumn, ...]:
-    """Columns whose metric is named, with or without its extractor; all where nothing is named.
+def fits(patterns: Sequence[str], *names: str) -> bool:
+    """Whether one of the names fits one of the patterns, or there are none."""
+    return not patterns or any(fnmatchcase(name, p) for name in names for p in patterns)
 
-    Raises:
-        UserError: nothing fits.
-    """
-    selected = tuple(c for c in columns if not metrics or named(c.metric, metrics))
+
+def named(metric: str, patterns: Sequence[str]) -> bool:
+    """The same of a metric, with or without its extractor."""
+    return fits(patterns, metric, metric_formats.base(metric))
+
+
+def select(columns: Sequence[MetricColumn], metrics: Sequence[str]) -> tuple[MetricColumn, ...]:
+    """Columns of the metrics that are named, all where none is; UserError where nothing fits."""
+    selected = tuple(c for c in columns if named(c.metric, metrics))
     if columns and not selected:
         known = ", ".join(sorted({c.metric for c in columns}))
         raise UserError(f"No metric is called {' or '.join(metrics)}; there are {known}.")
     return selected
 
 
-def named(metric: str, patterns: Sequence[str]) -> bool:
-    """Whether a metric fits one of the patterns."""
-    return any(
-        fnmatchcase(metric, p) or fnmatchcase(metric_formats.base(metric), p) for p in patterns
-    )
-
-
 def has(table: Table, metrics: Sequence[str]) -> bool:
-    """Whether a table has one of these metrics."""
     return any(named(column.metric, metrics) for column in table.columns)
 
 
 def leading(table: Table) -> Sequence[str]:
-    """The leading metrics, or all where the table has none of those."""
     return LEADING if has(table, LEADING) else ()
 
 
@@ -175,22 +148,26 @@ def arrange(table: Table, metrics: Sequence[str], rank: str) -> Grid:
     columns = select(table.columns, metrics)
     ranked = ranking(table, rank)
     places = ranked.ranks
-    ordered = sorted(table.rows, key=lambda row: place(row, places))
-    rows = [printed_row(table, row, columns, places) for row in ordered]
+    rows = [
+        PrintedRow(
+            label=row.label,
+            measured=True,
+            entries=tuple(entry(table, row, column) for column in columns),
+            costs=tuple(cost(row, key) for key in COSTS),
+            spent=tuple(row.spread(key)[1] for key in COSTS),
+            rank=f"{places[row.label]:.1f}" if row.label in places else SIGNS["missing"],
+        )
+        for row in sorted(table.rows, key=lambda row: place(row, places))
+    ]
     if any(column in table.untouched for column in columns):
         entries = tuple(untouched_entry(table, column) for column in columns)
         rows.append(PrintedRow("unadapted source", False, entries, ("0",) * 3, (0.0,) * 3))
     has_ranks = bool(len(table.data) > 1 and ranked.metric)
-    names = tuple(name for _, name in COSTS)
-    return Grid(table, columns, tuple(rows), ranked, has_ranks, marks(rows), names)
+    return Grid(table, columns, tuple(rows), ranked, has_ranks, marks(rows), tuple(COSTS.values()))
 
 
 def ranking(table: Table, metric: str) -> Ranking:
-    """Mean ranks in a metric that is named with or without its extractor; none for no name.
-
-    Raises:
-        UserError: the name fits several metrics.
-    """
+    """Mean ranks in a metric, with or without its extractor; UserError where several fit."""
     names = sorted({c.metric for c in table.columns if metric and named(c.metric, (metric,))})
     if len(names) > 1:
         raise UserError(f"{metric} may be {' or '.join(names)}: name its extractor.")
@@ -198,10 +175,7 @@ def ranking(table: Table, metric: str) -> Ranking:
 
 
 def place(row: MethodRow, places: Mapping[str, float]) -> tuple[bool, float, str, tuple[int, str]]:
-    """Sorts rows by mean rank, those of swapped layers behind the row that they are of.
-
-    A source's own training stands behind all adaptations.
-    """
+    """Sorts by mean rank, swapped layers behind their row, a source's training behind all."""
     rank = places.get(row.whole, math.inf)
     return row.makes_source, rank, row.whole, natural(layers(row.swapped))
 
@@ -218,37 +192,16 @@ def natural(text: str) -> tuple[int, str]:
     return (int(digits[0]) if digits else 10**9, text) if text else (-1, text)
 
 
-def printed_row(
-    table: Table, row: MethodRow, columns: Sequence[MetricColumn], places: Mapping[str, float]
-) -> PrintedRow:
-    """The printed row of a method."""
-    return PrintedRow(
-        label=row.label,
-        measured=True,
-        entries=tuple(entry(table, row, column) for column in columns),
-        costs=tuple(cost(row, key) for key, _ in COSTS),
-        spent=tuple(row.spread(key)[1] for key, _ in COSTS),
-        rank=f"{places[row.label]:.1f}" if row.label in places else SIGNS["missing"],
-    )
-
-
 def entry(table: Table, row: MethodRow, column: MetricColumn) -> Entry:
-    """The printed cell of a method in a column."""
-    cell = table.cell(row, column)
+    cell, text = table.cell(row, column), column.format.text
     if not cell.values:
         return Entry(state=cell.state, failed=len(cell.failed))
-    return Entry(
-        mean=column.format.text(cell.mean),
-        std=column.format.text(cell.std) if len(cell.values) > 1 else "",
-        medal=table.medals.get((row.label, column), 0),
-        state=cell.state,
-        failed=len(cell.failed),
-        n=len(cell.values),
-    )
+    std = "" if cell.std is None else text(cell.std)
+    medal = table.medals.get((row.label, column), 0)
+    return Entry(text(cell.mean), std, medal, cell.state, len(cell.failed), len(cell.values))
 
 
 def untouched_entry(table: Table, column: MetricColumn) -> Entry:
-    """The printed cell of the unadapted source in a column."""
     value = table.untouched.get(column)
     if value is None:
         return Entry(state="left out")
@@ -260,12 +213,11 @@ def cost(row: MethodRow, key: str) -> str:
     ends = row.spread(key)
     if ends == (0.0, 0.0):
         return SIGNS["missing"]
-    texts = [f"{end / 60:.1f}" if key == "seconds" else metric_formats.count(end) for end in ends]
-    return texts[0] if texts[0] == texts[1] else "–".join(texts)
+    texts = (f"{end / 60:.1f}" if key == "seconds" else metric_formats.count(end) for end in ends)
+    return "–".join(dict.fromkeys(texts))
 
 
 def marks(rows: Sequence[PrintedRow]) -> tuple[str, ...]:
-    """What the numbers and the marks that occur mean, in clauses."""
     counts = sorted({e.n for row in rows if row.measured for e in row.entries if e.n})
     ends = dict.fromkeys([counts[0], counts[-1]]) if counts else {}
     seeds = f"n = {' to '.join(map(str, ends))}"
@@ -275,10 +227,7 @@ def marks(rows: Sequence[PrintedRow]) -> tuple[str, ...]:
     return (*clauses, *(text for state, text in LEGEND.items() if state in occurring))
 
 
-def spent(table: Table) -> tuple[str, ...]:
-    """What the costs are of, in clauses."""
-    mixed = "; of different devices, not comparable" if len(table.devices) > 1 else ""
-    devices = ", ".join(table.devices)
-    return (
-        f"minutes of training on {devices}: median over seeds, least–most of the data sets{mixed}",
-    )
+def spent(devices: Sequence[str]) -> str:
+    mixed = "; of different devices, not comparable" if len(devices) > 1 else ""
+    on = ", ".join(devices)
+    return f"minutes of training on {on}: median over seeds, least–most of the data sets{mixed}"

@@ -1,39 +1,34 @@
 """Tables as Markdown, LaTeX and HTML: a template for each, in which everything is escaped."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import markupsafe
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from benchmarks.harness.leaderboard import escapes
 from benchmarks.harness.leaderboard.comparison import MethodComparison
 from benchmarks.harness.leaderboard.layout import Grid
 from benchmarks.harness.leaderboard.metric_formats import ARROWS
 from benchmarks.harness.leaderboard.published_numbers import PublishedNumber, by_protocol
 
 TEMPLATES = Path(__file__).parent / "templates"
-
-
-class Form(NamedTuple):
-    """A markup: the template of a document, and how a text shows in it as it is."""
-
-    template: str
-    escape: Callable[[str], str]
-
-
-FORMS = {
-    "markdown": Form("document.md", escapes.markdown),
-    "latex": Form("document.tex", escapes.latex),
-    "html": Form("document.html", markupsafe.escape),
+MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&@])")
+SYMBOLS = {"±": "pm", "×": "times", "°": "circ", "·": "cdot", "✗": "times", "↓": "downarrow",
+           "↑": "uparrow"}  # fmt: skip
+WORDS = {"\\": "backslash", "^": "asciicircum", "~": "asciitilde", "<": "less", ">": "greater",
+         "|": "bar", '"': "quotedbl"}  # fmt: skip
+LATEX = {
+    **{sign: f"\\{sign}" for sign in "{}$&#%_"},
+    **{sign: f"\\text{word}{{}}" for sign, word in WORDS.items()},
+    **{sign: f"$\\{symbol}$" for sign, symbol in SYMBOLS.items()},
+    **{"–": "--", "−": "$-$", "…": r"\ldots{}"},
 }
-LATEX_TAGS = {
+LONGEST = 40  # letters of a row's name on one line in LaTeX
+LATEX_TAGS: dict[str, Any] = {
     "block_start_string": "<%",
     "block_end_string": "%>",
     "variable_start_string": "<<",
@@ -44,20 +39,60 @@ LATEX_TAGS = {
 """Jinja's own tags are LaTeX's braces."""
 
 
+def markdown(text: str) -> str:
+    """A text that shows as it is, on one line."""
+    return MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def markdown_heading(name: str) -> Markup:
+    """A name of two words on two lines: a heading need not be wider than its numbers."""
+    first, sign, rest = name.partition("_")
+    lines = (first + sign, rest) if rest else (name,)
+    return Markup("<br>".join(map(markdown, lines)))
+
+
+def markdown_verbatim(text: str) -> Markup:
+    """A line within a fence of backticks, which it cannot close."""
+    return Markup(text.replace("```", "'''"))
+
+
+def latex(text: str) -> str:
+    """A text that shows as it is; a letter that Latin fonts lack shows as a question mark."""
+
+    def latin(sign: str) -> str:
+        return sign if (sign.isascii() and sign.isprintable()) or "À" <= sign <= "ÿ" else "?"
+
+    return "".join(LATEX.get(sign) or latin(sign) for sign in " ".join(text.split()))
+
+
+def latex_number(text: str) -> Markup:
+    return Markup(latex(text.replace("-", "−")))
+
+
+def latex_name(label: str) -> Markup:
+    """A row's name, on several lines where it is long: a table is as wide as its numbers need."""
+    if len(label) <= LONGEST:
+        return Markup(latex(label))
+    words = re.sub(r"(?<=[_/])", r"\\allowbreak{}", latex(label))
+    return Markup(rf"\parbox[t]{{70mm}}{{\raggedright {words}\strut}}")
+
+
+ESCAPES: dict[str, Callable[[str], str]] = {
+    "markdown": markdown,
+    "latex": latex,
+    "html": markupsafe.escape,
+}
+"""By markup: how a text shows in it as it is."""
+DOCUMENTS = {"markdown": "document.md", "latex": "document.tex", "html": "document.html"}
+
+
 @cache
 def environment(form: str, *folders: Path) -> Environment:
-    """Templates in which everything is escaped as the form needs it, and nothing may be missing.
-
-    Args:
-        form: one of FORMS.
-        folders: of more templates.
-    """
-    escape = FORMS[form].escape
+    """Templates, of more folders too, in which everything is escaped and nothing may be missing."""
 
     def escaped(value: Any) -> Markup:
-        return value if isinstance(value, Markup) else Markup(escape(str(value)))
+        return value if isinstance(value, Markup) else Markup(ESCAPES[form](str(value)))
 
-    tags: Any = LATEX_TAGS if form == "latex" else {}
     env = Environment(
         loader=FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,  # lets pass what is Markup, which all is after ``finalize``
@@ -65,14 +100,14 @@ def environment(form: str, *folders: Path) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        **tags,
+        **(LATEX_TAGS if form == "latex" else {}),
     )
     env.globals |= {"ARROWS": ARROWS, "by_protocol": by_protocol}
     env.filters |= {
-        "markdown_heading": escapes.markdown_heading,
-        "verbatim": escapes.markdown_verbatim,
-        "number": escapes.latex_number,
-        "name": escapes.latex_name,
+        "markdown_heading": markdown_heading,
+        "verbatim": markdown_verbatim,
+        "number": latex_number,
+        "name": latex_name,
     }
     return env
 
@@ -83,10 +118,8 @@ def document(
     comparisons: Sequence[MethodComparison],
     published: Sequence[PublishedNumber],
 ) -> str:
-    """Everything, below one another."""
-    return render(
-        form, FORMS[form].template, grids=grids, comparisons=comparisons, published=published
-    )
+    parts = {"grids": grids, "comparisons": comparisons, "published": published}
+    return render(form, DOCUMENTS[form], **parts)
 
 
 def render(form: str, template: str, **values: Any) -> str:

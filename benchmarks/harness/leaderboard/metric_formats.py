@@ -1,22 +1,12 @@
 """How a number is called and printed: title, factor and digits of each metric."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
+from typing import NamedTuple
 
 ARROWS = {"lower": "↓", "higher": "↑"}
 
 
-@dataclass(frozen=True)
-class MetricFormat:
-    """How a metric is printed.
-
-    Attributes:
-        title: for a heading.
-        factor: the printed number is the value times this; the heading says so.
-        digits: behind the point; two cells tie where they print alike.
-        meaning: for a reader who does not know the metric.
-    """
+class MetricFormat(NamedTuple):
+    """How a metric is printed: ``factor`` times itself, with digits at which two cells tie."""
 
     title: str
     factor: float
@@ -24,55 +14,39 @@ class MetricFormat:
     meaning: str
 
     def text(self, value: float) -> str:
-        """A value as printed."""
         text = f"{value * self.factor:.{self.digits}f}"
         return text.removeprefix("-") if float(text) == 0 else text
 
     def difference(self, value: float) -> str:
-        """A difference as printed, with its sign."""
         text = self.text(value)
         return text if text.startswith("-") or float(text) == 0 else f"+{text}"
 
     @property
     def heading(self) -> str:
-        """The title with its factor."""
         return self.title if self.factor == 1 else f"{self.title} ×{self.factor:g}"
 
 
-FORMATS = {
-    "kid": MetricFormat(
-        "KID", 1000, 1, "distance to held-out pictures of the domain, unbiased in n"
-    ),
-    "fd": MetricFormat("Fréchet", 1, 2, "distance to held-out pictures of the domain, biased in n"),
-    "fid": MetricFormat("FID", 1, 1, "distance to held-out pictures of the domain, biased in n"),
-    "precision": MetricFormat("precision", 1, 3, "share of pictures that lie among real ones"),
-    "recall": MetricFormat("recall", 1, 3, "share of real pictures that the generator comes near"),
-    "density": MetricFormat("density", 1, 2, "how densely pictures lie among real ones"),
-    "coverage": MetricFormat("coverage", 1, 3, "share of real pictures with a generated neighbour"),
-    "intra": MetricFormat(
-        "intra-cluster", 1, 3, "distance between pictures that share a nearest shot"
-    ),
-    "identity": MetricFormat(
-        "identity", 1, 3, "likeness to the source's picture of the same latent"
-    ),
-    "nearest_shot": MetricFormat(
-        "nearest shot", 1, 3, "distance to the nearest shot: low is a copy"
-    ),
-    "palette": MetricFormat("palette ΔE", 1, 1, "distance from the shots' colours; 2 is just seen"),
-    "landmarks": MetricFormat(
-        "landmarks px", 1, 2, "error of the face's geometry after the true map"
-    ),
-    "translation": MetricFormat(
-        "translation", 1, 3, "distance to the true picture of a person's photo"
-    ),
-    "recognition": MetricFormat(
-        "recognition", 1, 2, "share of held-out people whose true picture is the nearest to theirs"
-    ),
+PEOPLE = "share of held-out people whose true picture is the nearest to theirs"
+ROWS = {  # KID is printed times 1000, as papers do
+    "kid": ("KID", 1000, 1, "distance to held-out pictures of the domain, unbiased in n"),
+    "fd": ("Fréchet", 1, 2, "distance to held-out pictures of the domain, biased in n"),
+    "fid": ("FID", 1, 1, "distance to held-out pictures of the domain, biased in n"),
+    "precision": ("precision", 1, 3, "share of pictures that lie among real ones"),
+    "recall": ("recall", 1, 3, "share of real pictures that the generator comes near"),
+    "density": ("density", 1, 2, "how densely pictures lie among real ones"),
+    "coverage": ("coverage", 1, 3, "share of real pictures with a generated neighbour"),
+    "intra": ("intra-cluster", 1, 3, "distance between pictures that share a nearest shot"),
+    "identity": ("identity", 1, 3, "likeness to the source's picture of the same latent"),
+    "nearest_shot": ("nearest shot", 1, 3, "distance to the nearest shot: low is a copy"),
+    "palette": ("palette ΔE", 1, 1, "distance from the shots' colours; 2 is just seen"),
+    "landmarks": ("landmarks px", 1, 2, "error of the face's geometry after the true map"),
+    "translation": ("translation", 1, 3, "distance to the true picture of a person's photo"),
+    "recognition": ("recognition", 1, 2, PEOPLE),
 }
+FORMATS = {name: MetricFormat(*row) for name, row in ROWS.items()}
 
 
 def base(metric: str) -> str:
-    """The metric's name without its extractor."""
     return metric.partition("@")[0]
 
 
@@ -83,9 +57,7 @@ def of(metric: str) -> MetricFormat:
 
 
 def order(metric: str) -> tuple[int, str]:
-    """Place of a metric among the columns."""
-    names = list(FORMATS)
-    name = base(metric)
+    names, name = list(FORMATS), base(metric)
     return (names.index(name) if name in names else len(names), metric)
 
 

@@ -1,7 +1,5 @@
 """Records as tables: which of them share a row, a column or a cell."""
 
-from __future__ import annotations
-
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable
@@ -16,19 +14,28 @@ RANDOM = "@random-"
 """In the name of a metric by an untrained network: it proves the harness and is never printed."""
 
 
-def rows_of(records: Iterable[Record]) -> list[MethodRow]:
-    """One row a method and set of changes; an earlier recipe of the same name has its own.
+def build(records: Iterable[Record]) -> list[Table]:
+    """All tables, of sources' training last; UserError where two protocols would share a column."""
+    groups = defaultdict(list)
+    for record in records:
+        groups[record.source, record.eval, record.task].append(record)
+    tables = []
+    for shared, own in sorted(groups.items()):
+        columns, rows = columns_of(own), tuple(rows_of(own))
+        cells = {(row.label, column): cell_of(row, column) for row in rows for column in columns}
+        tables.append(Table(*shared, columns, rows, cells, untouched(own, columns)))
+    return sorted(tables, key=lambda one: one.makes_source)
 
-    Two recipes of one name on one data set are different methods: they are never pooled.
-    """
+
+def rows_of(records: Iterable[Record]) -> list[MethodRow]:
+    """A row a method and set of changes; recipes of one name and data set are never pooled."""
     methods = defaultdict(list)
     for record in records:
         methods[record.method, record.changes].append(record)
     rows = []
     for (method, changes), own in sorted(methods.items()):
-        newest = {
-            one.data_label: one.recipe for one in sorted(own, key=lambda r: r.provenance.started)
-        }
+        by_age = sorted(own, key=lambda record: record.provenance.started)
+        newest = {one.data_label: one.recipe for one in by_age}
         parts = defaultdict(list)
         for one in own:
             parts["" if newest[one.data_label] == one.recipe else one.recipe].append(one)
@@ -36,27 +43,6 @@ def rows_of(records: Iterable[Record]) -> list[MethodRow]:
             MethodRow(method, changes, key, tuple(part)) for key, part in sorted(parts.items())
         ]
     return rows
-
-
-def build(records: Iterable[Record]) -> list[Table]:
-    """All tables of the records, those of nothing but sources' own training last.
-
-    Raises:
-        UserError: two records would share a column although they were measured differently.
-    """
-    groups = defaultdict(list)
-    for record in records:
-        groups[record.source, record.eval, record.task].append(record)
-    tables = [table(*key, own) for key, own in sorted(groups.items())]
-    return sorted(tables, key=lambda one: one.makes_source)
-
-
-def table(source: str, evaluation: str, task: tuple[str, ...], records: list[Record]) -> Table:
-    """The table of records with the same source, evaluation and changes in the task."""
-    columns = columns_of(records)
-    rows = tuple(rows_of(records))
-    cells = {(row.label, column): cell_of(row, column) for row in rows for column in columns}
-    return Table(source, evaluation, task, columns, rows, cells, untouched(records, columns))
 
 
 def columns_of(records: list[Record]) -> tuple[MetricColumn, ...]:
@@ -69,21 +55,14 @@ def columns_of(records: list[Record]) -> tuple[MetricColumn, ...]:
             first, expected = seen.setdefault((record.data_label, metric), (record, facts))
             if facts != expected:
                 raise UserError(mixed(metric, first, expected, record, facts))
-    columns = [
-        MetricColumn(
-            data=data,
-            place=metric_formats.order(metric),
-            metric=metric,
-            better=first.metrics[metric].better,
-            protocol=protocol.identify(facts),
-        )
-        for (data, metric), (first, facts) in seen.items()
-    ]
+    columns = []
+    for (data, metric), (first, facts) in seen.items():
+        better, place = first.metrics[metric].better, metric_formats.order(metric)
+        columns.append(MetricColumn(data, place, metric, better, protocol.identify(facts)))
     return tuple(sorted(columns))
 
 
 def mixed(metric: str, a: Record, of_a: protocol.Facts, b: Record, of_b: protocol.Facts) -> str:
-    """Why two records cannot share a column."""
     runs = [
         f"{r.method} seed {r.seed} of {r.provenance.started} (protocol {protocol.identify(facts)})"
         for r, facts in ((a, of_a), (b, of_b))
@@ -96,7 +75,6 @@ def mixed(metric: str, a: Record, of_a: protocol.Facts, b: Record, of_b: protoco
 
 
 def cell_of(row: MethodRow, column: MetricColumn) -> Cell:
-    """The seeds of a row in a column."""
     own = row.by_data.get(column.data, ())
     finished = [record for record in own if not record.failed]
     values = {
@@ -116,7 +94,5 @@ def untouched(
         for metric, measured in record.metrics.items():
             if measured.details.source is not None:
                 sources[record.data_label, metric].append(measured.details.source)
-    by_name = {(column.data, column.metric): column for column in columns}
-    return {
-        column: statistics.fmean(sources[key]) for key, column in by_name.items() if key in sources
-    }
+    keys = {column: (column.data, column.metric) for column in columns}
+    return {one: statistics.fmean(sources[key]) for one, key in keys.items() if key in sources}

@@ -1,12 +1,9 @@
 """What papers report, apart from what was measured here: ``results/published.csv``."""
 
-from __future__ import annotations
-
 import csv
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import NamedTuple
 
 from core.errors import UserError
 
@@ -18,15 +15,8 @@ SEEN = {
 """Read in the authors' own table or figure; read in another paper; known by hearsay."""
 
 
-@dataclass(frozen=True)
-class PublishedNumber:
-    """One reported number, as text, exactly as it is printed.
-
-    Attributes:
-        protocol: numbers of different protocols are never compared.
-        seen: a key of SEEN.
-        seen_in: where the number was read; empty for hearsay.
-    """
+class PublishedNumber(NamedTuple):
+    """One reported number, as texts; those of different protocols are never compared."""
 
     protocol: str
     method: str
@@ -43,22 +33,16 @@ class PublishedNumber:
 
     @property
     def text(self) -> str:
-        """Value with its deviation, where one is reported."""
         return f"{self.value} ± {self.std}" if self.std else self.value
 
     @property
     def provenance(self) -> str:
-        """Whether and where the number was seen."""
         return f"{SEEN[self.seen]}: {self.seen_in}" if self.seen_in else SEEN[self.seen]
 
 
 def read(path: Path) -> list[PublishedNumber]:
-    """All reported numbers of a file.
-
-    Raises:
-        UserError: it is no such file, or a line of it is no number.
-    """
-    names = [field.name for field in fields(PublishedNumber)]
+    """All reported numbers of a file; UserError where it is none, or a line of it is no number."""
+    names = PublishedNumber._fields
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
@@ -80,8 +64,5 @@ def read(path: Path) -> list[PublishedNumber]:
 
 
 def by_protocol(numbers: Sequence[PublishedNumber]) -> dict[str, list[PublishedNumber]]:
-    """Numbers of each protocol, in the order of the file."""
-    groups: dict[str, list[PublishedNumber]] = defaultdict(list)
-    for number in numbers:
-        groups[number.protocol].append(number)
-    return dict(groups)
+    protocols = dict.fromkeys(number.protocol for number in numbers)
+    return {one: [number for number in numbers if number.protocol == one] for one in protocols}

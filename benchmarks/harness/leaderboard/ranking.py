@@ -1,16 +1,13 @@
 """Mean ranks: which methods are compared over which data sets, what is left out of it, and why."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.harness.leaderboard import metric_formats, statistics
 from benchmarks.harness.leaderboard.tables import MethodRow, MetricColumn, Table
 
-WHOLE = ("sound", "provisional")
-MOST = 2000
-"""Choices of data sets that are looked at; real tables have a handful."""
+WHOLE = ("sound", "provisional")  # states of cells that are ranked: no seed of them diverged
+MOST = 2000  # choices of data sets that are looked at; real tables have a handful
 REASONS = {
     "missing": "not run on",
     "left out": "not measured on",
@@ -21,17 +18,9 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Ranking:
-    """Mean ranks in one metric; every row that has one has a number on each of ``data``.
-
-    Attributes:
-        metric: with its extractor.
-        data: data sets that count.
-        unused: data sets that do not, because too few rows have a number there.
-        ranks: mean rank over ``data`` by label, 1 for the best.
-        left_out: why a row has none, by label.
-        provisional: whether a rank rests on fewer than three seeds anywhere.
-        swapped: whether there are rows of swapped layers, which are never ranked: they are
-            variants of a ranked row by other layers, not methods.
+    """Mean ranks in one metric over ``data``, on which every ranked row has a number; on ``unused``
+    ones too few have. Swapped layers are variants of a row and never ranked. Fewer than three seeds
+    anywhere make it ``provisional``.
     """
 
     metric: str
@@ -48,7 +37,6 @@ class Ranking:
 
     @property
     def clauses(self) -> tuple[str, ...]:
-        """What a reader has to know of the ranks."""
         if not self.ranks:
             return ()
         rests = ", on provisional cells too" if self.provisional else ""
@@ -64,48 +52,33 @@ class Ranking:
 
 
 def rank(table: Table, metric: str) -> Ranking:
-    """Rank the methods of a table over the data sets that all of them have.
-
-    Compared are the methods and data sets that together make the largest table without a gap.
-    """
+    """Rank methods over data sets that together make the largest table without a gap."""
     columns = [c for c in table.columns if c.metric == metric]
-    rows = [row for row in table.rows if not row.swapped]
-    swapped = len(rows) < len(table.rows)
-    covered = {row.label: frozenset(numbered(table, row, columns)) for row in rows}
-    chosen = largest(list(covered.values()), [column.data for column in columns])
-    compared = [row for row in rows if chosen and set(chosen) <= covered[row.label]]
-    left_out = {
-        row.label: why(table, row, [c for c in columns if c.data in chosen])
+    rows = table.unswapped.rows
+    covered = {
+        row.label: frozenset(c.data for c in columns if table.cell(row, c).state in WHOLE)
         for row in rows
-        if chosen and row not in compared
     }
-    cells = {
-        row.label: [table.cell(row, c) for c in columns if c.data in chosen] for row in compared
-    }
+    chosen = largest(list(covered.values()), [column.data for column in columns])
+    used = [c for c in columns if c.data in chosen]
+    compared = [row for row in rows if chosen and set(chosen) <= covered[row.label]]
+    cells = {row.label: [table.cell(row, c) for c in used] for row in compared}
     scores = {label: [cell.mean for cell in own] for label, own in cells.items()}
     return Ranking(
         metric=metric,
         data=chosen,
-        unused=tuple(c.data for c in columns if c.data not in chosen) if chosen else (),
+        unused=tuple(c.data for c in columns if c not in used) if chosen else (),
         ranks=statistics.mean_ranks(scores, columns[0].better) if scores else {},
-        left_out=left_out,
+        left_out={
+            row.label: why(table, row, used) for row in rows if chosen and row not in compared
+        },
         provisional=any(cell.state == "provisional" for own in cells.values() for cell in own),
-        swapped=swapped,
+        swapped=len(rows) < len(table.rows),
     )
 
 
-def numbered(table: Table, row: MethodRow, columns: Sequence[MetricColumn]) -> list[str]:
-    """The data sets on which a row has a whole number."""
-    return [column.data for column in columns if table.cell(row, column).state in WHOLE]
-
-
 def largest(covered: Sequence[frozenset[str]], order: Sequence[str]) -> tuple[str, ...]:
-    """The data sets of the largest table without a gap, in order; () where nobody has a number.
-
-    Args:
-        covered: the data sets of each row.
-        order: all data sets.
-    """
+    """The data sets, of all in ``order``, of the largest table of ``covered`` without a gap."""
     choices: set[frozenset[str]] = set()
     for own in sorted(set(covered), key=sorted):
         choices |= {own, *(own & other for other in list(choices)[:MOST])}
@@ -121,9 +94,8 @@ def largest(covered: Sequence[frozenset[str]], order: Sequence[str]) -> tuple[st
 
 def why(table: Table, row: MethodRow, columns: Sequence[MetricColumn]) -> str:
     """On which data sets a row has no number that could be ranked, by the reason."""
-    states = {column.data: table.cell(row, column).state for column in columns}
     parts = []
     for state, words in REASONS.items():
-        if own := [data for data, reached in states.items() if reached == state]:
+        if own := [c.data for c in columns if table.cell(row, c).state == state]:
             parts.append(f"{words} {', '.join(own)}")
     return "; ".join(parts)

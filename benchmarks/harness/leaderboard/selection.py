@@ -1,15 +1,13 @@
 """Which records, metrics and published numbers a table is made of."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.harness.leaderboard import layout, published_numbers
 from benchmarks.harness.leaderboard.comparison import MethodComparison, compare
-from benchmarks.harness.leaderboard.layout import Grid
+from benchmarks.harness.leaderboard.layout import Grid, fits
 from benchmarks.harness.leaderboard.pivot import build
 from benchmarks.harness.leaderboard.published_numbers import PublishedNumber
 from benchmarks.harness.leaderboard.tables import Table
@@ -19,15 +17,9 @@ from core.errors import UserError
 
 @dataclass(frozen=True)
 class Selection:
-    """What a reader asked for; patterns are like file names, nothing asked for is everything.
-
-    Attributes:
-        folder: of the results, with ``runs/`` and ``published.csv``.
-        data, source, metrics: patterns.
-        rank: the metric that orders the rows and in which methods are compared; empty for none.
-        against: the row that others are compared with; empty for the first in rank.
-        since: runs that started earlier are left out; an ISO date or its beginning.
-        reported: whether published numbers follow.
+    """What a reader asked for: patterns like file names, where nothing is everything; ``rank``
+    orders rows and compares them with row ``against``, or the first; runs before ``since``, the
+    beginning of an ISO date, are left out.
     """
 
     folder: Path
@@ -40,26 +32,17 @@ class Selection:
     reported: bool = False
 
 
-@dataclass(frozen=True)
-class Content:
-    """What is printed.
-
-    Attributes:
-        dirty: how many records were left out because their code was not committed.
-    """
+class Content(NamedTuple):
+    """What is printed; ``dirty`` records were left out because their code was not committed."""
 
     grids: list[Grid]
     comparisons: list[MethodComparison]
-    published: list[PublishedNumber] = field(default_factory=list)
-    dirty: int = 0
+    published: list[PublishedNumber]
+    dirty: int
 
 
 def read(folder: Path) -> list[Record]:
-    """All records of a folder, in the order of their names.
-
-    Raises:
-        UserError: one is not sound, or holds a run that another one holds too.
-    """
+    """All records of a folder by name; UserError where one is not sound or is there twice."""
     paths = sorted((folder / "runs").glob("*.json"))
     if not paths:
         raise UserError(f"There are no records in {folder / 'runs'}.")
@@ -67,17 +50,11 @@ def read(folder: Path) -> list[Record]:
     seen: dict[tuple[str, str], Path] = {}
     for path in paths:
         record = Record.read(path)
-        run = record.name, record.eval
-        if run in seen:
-            raise UserError(f"{path} and {seen[run]} are records of the same run.")
-        seen[run] = path
+        first = seen.setdefault((record.name, record.eval), path)
+        if first != path:
+            raise UserError(f"{path} and {first} are records of the same run.")
         records.append(record)
     return records
-
-
-def fits(name: str, patterns: Sequence[str]) -> bool:
-    """Whether a name fits one of the patterns, or there are none."""
-    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def read_tables(selection: Selection) -> tuple[list[Table], int]:
@@ -85,8 +62,8 @@ def read_tables(selection: Selection) -> tuple[list[Table], int]:
     chosen = [
         record
         for record in read(selection.folder)
-        if fits(record.data, selection.data)
-        and fits(record.source, selection.source)
+        if fits(selection.data, record.data)
+        and fits(selection.source, record.source)
         and record.provenance.started >= selection.since
     ]
     if not chosen:
@@ -96,34 +73,25 @@ def read_tables(selection: Selection) -> tuple[list[Table], int]:
 
 
 def gather(selection: Selection) -> Content:
-    """Everything that was asked for, ready to be printed."""
     every, dirty = read_tables(selection)
-    metrics = selection.metrics or layout.LEADING
-    displayed = [one for one in every if not selection.metrics or layout.has(one, metrics)]
-    if every and not displayed:
-        layout.select([c for one in every for c in one.columns], metrics)
+    displayed = having(every, selection.metrics) if selection.metrics else every
     grids = [
         layout.arrange(one, selection.metrics or layout.leading(one), selection.rank)
         for one in displayed
     ]
-    numbers = (
-        published_numbers.read(selection.folder / "published.csv") if selection.reported else []
-    )
-    return Content(
-        grids=grids,
-        comparisons=list(compared(displayed, selection)),
-        published=[number for number in numbers if fits(number.target, selection.data)],
-        dirty=dirty,
-    )
+    ranked = having(displayed, (selection.rank,)) if selection.rank else []
+    comparisons = [
+        compare(one, selection.rank, selection.against) for one in ranked if len(one.rows) > 1
+    ]
+    path = selection.folder / "published.csv"
+    numbers = published_numbers.read(path) if selection.reported else []
+    published = [number for number in numbers if fits(selection.data, number.target)]
+    return Content(grids, comparisons, published, dirty)
 
 
-def compared(displayed: Sequence[Table], selection: Selection) -> Iterator[MethodComparison]:
-    """The comparisons in the metric that was asked for, of every table that has it."""
-    if not selection.rank:
-        return
-    fitting = [one for one in displayed if layout.has(one, (selection.rank,))]
-    if displayed and not fitting:
-        layout.select([c for one in displayed for c in one.columns], (selection.rank,))
-    for one in fitting:
-        if len(one.rows) > 1:
-            yield compare(one, selection.rank, selection.against)
+def having(tables: Sequence[Table], metrics: Sequence[str]) -> list[Table]:
+    """The tables that have one of these metrics; UserError where none has."""
+    fitting = [one for one in tables if layout.has(one, metrics)]
+    if tables and not fitting:
+        layout.select([column for one in tables for column in one.columns], metrics)
+    return fitting

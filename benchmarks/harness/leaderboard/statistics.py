@@ -1,9 +1,7 @@
-"""Differences over the same seeds with an interval, mean ranks, and the critical difference.
-
-Few seeds are the rule here, and a bootstrap of three numbers never leaves their range: with three
-seeds its percentile interval excludes 0 in a quarter of all comparisons of equals. The interval
-given is therefore the hull of the bootstrap's and of Student's, and never claims more than either.
-Ranks: Demsar, "Statistical Comparisons of Classifiers over Multiple Data Sets", JMLR 7, 2006.
+"""Differences over the same seeds with an interval, mean ranks, and the critical difference
+(Demsar, "Statistical Comparisons of Classifiers over Multiple Data Sets", JMLR 7, 2006). A
+bootstrap of three numbers never leaves their range: its interval excludes 0 in a quarter of all
+comparisons of equals. The interval is therefore the hull of the bootstrap's and of Student's.
 """
 
 from __future__ import annotations
@@ -11,27 +9,21 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
 
-LEVEL = 0.95
-RESAMPLES = 10_000
+LEVEL = 0.95  # the 5 % level of Demsar's tables, which the pages name
+RESAMPLES = 10_000  # of a normal, the 2.5 % quantile then errs by 0.7 % of the interval's length
 EXACT_UP_TO = 6  # 6 ** 6 resamples can all be looked at
 
 
-@dataclass(frozen=True)
-class Difference:
-    """Mean of a minus b over the seeds that both have, and its interval.
-
-    Attributes:
-        n: how many seeds both have.
-        mean: of the differences; 0 without any.
-        low, high: ends of the 95 % interval; infinite with fewer than two seeds.
-        better: "lower" or "higher": which way the metric is better.
+class Difference(NamedTuple):
+    """Mean of a minus b over the ``n`` seeds that both have, and its 95 % interval. The mean is 0
+    without any seed, the interval infinite with fewer than two. ``better`` is "lower" or "higher":
+    which way the metric is better.
     """
 
     n: int
@@ -73,17 +65,14 @@ def student(values: np.ndarray) -> tuple[float, float]:
 
 
 def paired(a: Mapping[int, float], b: Mapping[int, float], better: str) -> Difference:
-    """The difference of two methods' values by seed."""
     import numpy as np
 
-    seeds = sorted(a.keys() & b.keys())
-    values = np.array([a[seed] - b[seed] for seed in seeds])
+    values = np.array([a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())])
     if len(values) < 2:
         mean = float(values[0]) if len(values) else 0.0
         return Difference(len(values), mean, -math.inf, math.inf, better)
-    ends = bootstrap(values), student(values)
-    low, high = min(e[0] for e in ends), max(e[1] for e in ends)
-    return Difference(len(values), float(values.mean()), low, high, better)
+    lows, highs = zip(bootstrap(values), student(values), strict=True)
+    return Difference(len(values), float(values.mean()), min(lows), max(highs), better)
 
 
 def ranks(scores: Sequence[float], better: str) -> list[float]:

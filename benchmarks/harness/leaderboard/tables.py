@@ -13,9 +13,9 @@ from benchmarks.harness.leaderboard import metric_formats
 from benchmarks.harness.records import overrides
 from benchmarks.harness.records.record import Record
 
-COSTS = ("images", "seconds", "trainable")
-ENOUGH = 3
-"""Seeds from which on a mean is no longer provisional."""
+COSTS = {"images": "images", "seconds": "minutes", "trainable": "trainable"}
+"""Keys of a record's cost, and what is printed over their columns."""
+ENOUGH = 3  # seeds from which on a mean is no longer provisional
 
 
 @dataclass(frozen=True, order=True)
@@ -34,19 +34,12 @@ class MetricColumn:
 
     @property
     def heading(self) -> str:
-        """The metric with its factor and the way that is better."""
         return f"{self.format.heading} {metric_formats.ARROWS[self.better]}"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What is known of one method in one column.
-
-    Attributes:
-        values: the metric by seed, of finished runs.
-        failed: seeds whose run diverged.
-        left_out: why finished runs have no such number; empty where they have.
-    """
+    """A method in a column: values by seed, failed seeds, and why finished runs have no number."""
 
     values: Mapping[int, float]
     failed: tuple[int, ...] = ()
@@ -66,10 +59,10 @@ class Cell:
         """Over the seeds; there is one at least."""
         return statistics.fmean(self.values.values())
 
-    @property
-    def std(self) -> float:
-        """Sample standard deviation over at least two seeds."""
-        return statistics.stdev(self.values.values())
+    @cached_property
+    def std(self) -> float | None:
+        """Sample standard deviation over the seeds; None of a single one."""
+        return statistics.stdev(self.values.values()) if len(self.values) > 1 else None
 
 
 MISSING = Cell({})
@@ -77,11 +70,7 @@ MISSING = Cell({})
 
 @dataclass(frozen=True)
 class MethodRow:
-    """A method with what was changed in it or whose layers were swapped, and every run of it.
-
-    Attributes:
-        recipe: empty for the newest recipe of the name.
-    """
+    """Every run of a method with some changes; ``recipe`` is empty for the newest of the name."""
 
     method: str
     changes: tuple[str, ...]
@@ -109,14 +98,12 @@ class MethodRow:
         return bool(purpose("method", self.records[0].method))
 
     def called(self, changes: Sequence[str]) -> str:
-        """The method's name with some changes."""
         words = [change.lstrip("+~").removeprefix("method.") for change in changes]
         words += [f"recipe {self.recipe}"] if self.recipe else []
         return f"{self.method} ({', '.join(words)})" if words else self.method
 
     @cached_property
     def by_data(self) -> dict[str, list[Record]]:
-        """The runs on each data set."""
         groups = defaultdict(list)
         for record in self.records:
             groups[record.data_label].append(record)
@@ -124,7 +111,6 @@ class MethodRow:
 
     def costs(self, data: str) -> dict[str, float]:
         """What the finished runs on a data set cost, the median over them; empty without any.
-
         Whatever else a machine does only ever adds to the time of a run: one slow run says nothing.
         """
         finished = [one.cost for one in self.by_data.get(data, ()) if not one.failed]
@@ -140,12 +126,7 @@ class MethodRow:
 
 @dataclass(frozen=True)
 class Table:
-    """All rows of one source and one task, measured by one eval group.
-
-    Attributes:
-        task: what was changed in the task on the command line.
-        untouched: the source's own number by column, where a metric says it.
-    """
+    """Rows of one source and task by one eval group; ``untouched`` is the source's own number."""
 
     source: str
     eval: str
@@ -156,21 +137,17 @@ class Table:
     untouched: Mapping[MetricColumn, float]
 
     def cell(self, row: MethodRow, column: MetricColumn) -> Cell:
-        """What is known of a row in a column."""
         return self.cells.get((row.label, column), MISSING)
 
     @property
     def title(self) -> str:
-        """What all its rows share."""
         return ", ".join((f"source {self.source}", f"evaluation {self.eval}", *self.task))
 
     @property
     def data(self) -> tuple[str, ...]:
-        """Data sets, in the order of the columns."""
         return tuple(dict.fromkeys(column.data for column in self.columns))
 
     def of(self, data: str) -> tuple[MetricColumn, ...]:
-        """The columns of one data set."""
         return tuple(column for column in self.columns if column.data == data)
 
     def only(self, data: str) -> Table:
@@ -188,7 +165,6 @@ class Table:
 
     @property
     def unswapped(self) -> Table:
-        """The table without the rows of swapped layers."""
         return replace(self, rows=tuple(row for row in self.rows if not row.swapped))
 
     @property
@@ -198,18 +174,14 @@ class Table:
 
     @cached_property
     def medals(self) -> dict[tuple[str, MetricColumn], int]:
-        """1 for the best and 2 for the second of each column, by what is printed; ties share.
-
-        Only sound cells compete: not those of fewer than three seeds, nor with a failed one.
-        """
+        """1 and 2 for the best two prints of each column, ties shared, of sound cells alone."""
         medals = {}
         for column in self.columns:
-            cells = {row.label: self.cell(row, column) for row in self.rows}
             sign = 1 if column.better == "lower" else -1
             means = {
-                label: sign * float(column.format.text(cell.mean))
-                for label, cell in cells.items()
-                if cell.state == "sound"
+                row.label: sign * float(column.format.text(cell.mean))
+                for row in self.rows
+                if (cell := self.cell(row, column)).state == "sound"
             }
             places = sorted(set(means.values()))[:2]
             for label, mean in means.items():

@@ -1,17 +1,14 @@
 """Training curves as small multiples: one row of panels a reading, one panel a method."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from benchmarks.harness.records.record import Record
 
 Points = list[tuple[float, float]]
 
 
-@dataclass(frozen=True)
-class CurvePanel:
+class CurvePanel(NamedTuple):
     """The curves of one method: points of a polyline by seed."""
 
     name: str
@@ -19,14 +16,8 @@ class CurvePanel:
     lines: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True)
-class ReadingCurves:
-    """One reading of all methods on a common scale.
-
-    Attributes:
-        low, high: ends of the scale, as texts.
-        kimg: end of the longest training, in thousands of images, as text.
-    """
+class ReadingCurves(NamedTuple):
+    """One reading of all methods on one scale, as texts, up to ``kimg`` thousand images."""
 
     reading: str
     low: str
@@ -36,11 +27,7 @@ class ReadingCurves:
 
 
 def readings(runs: Mapping[str, Sequence[Record]]) -> Iterator[ReadingCurves]:
-    """One for every reading that any of the runs has and that ever moves.
-
-    Args:
-        runs: those of each method on one data set.
-    """
+    """One for every reading of the runs of methods on one data set that ever moves."""
     names = {name for own in runs.values() for run in own for name in run.curves}
     for name in sorted(names - {"kimg"}):
         lines = {
@@ -53,7 +40,6 @@ def readings(runs: Mapping[str, Sequence[Record]]) -> Iterator[ReadingCurves]:
 
 
 def points(run: Record, reading: str) -> Points:
-    """Thousands of images and value, where there is one."""
     pairs = zip(run.curves["kimg"], run.curves[reading], strict=True)
     return [(at, value) for at, value in pairs if at is not None and value is not None]
 
@@ -64,21 +50,18 @@ def reading_curves(
     """The panels of one reading; their pictures are a hundred units wide and high."""
     low, high = min(value for _, value in every), max(value for _, value in every)
     end = max(*(at for at, _ in every), 1e-3)  # a run that ended at once has no length
-
-    def polyline(line: Points) -> str:
-        return " ".join(
-            f"{100 * at / end:.4g},{100 * (high - value) / (high - low):.4g}" for at, value in line
-        )
-
-    panels = [
-        CurvePanel(
-            method,
-            f"{reading} of {method}; it ends at "
-            + ", ".join(f"{line[-1][1]:.4g}" for line in own.values() if line),
-            tuple((seed, polyline(line)) for seed, line in own.items() if line),
-        )
-        for method, own in lines.items()
-    ]
-    return ReadingCurves(
-        reading, f"{low:.4g}", f"{high:.4g}", f"{end:.4g}", tuple(p for p in panels if p.lines)
-    )
+    panels = []
+    for method, own in lines.items():
+        drawn = {
+            seed: " ".join(
+                f"{100 * at / end:.4g},{100 * (high - value) / (high - low):.4g}"
+                for at, value in line
+            )
+            for seed, line in own.items()
+            if line
+        }
+        ends = ", ".join(f"{line[-1][1]:.4g}" for line in own.values() if line)
+        description = f"{reading} of {method}; it ends at {ends}"
+        if drawn:
+            panels.append(CurvePanel(method, description, tuple(drawn.items())))
+    return ReadingCurves(reading, f"{low:.4g}", f"{high:.4g}", f"{end:.4g}", tuple(panels))

@@ -1,34 +1,24 @@
 """The pictures of one data set beside each other: rows are latents and people, columns methods."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from benchmarks.harness.leaderboard import layout
 from benchmarks.harness.leaderboard.tables import MethodRow, Table
 from benchmarks.harness.records.overrides import is_swap
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.report import strip_files
-from benchmarks.harness.report.strip_data import Sprite, Sprites
+from benchmarks.harness.report.strip_files import Sprite, Sprites
 
-Key = tuple[str, int]
-"""A level of layer swap ("" for none) and a seed."""
-
-WHOLE: Key = ("", -1)
-"""Of what has neither: the source and the truth."""
+Key = tuple[str, int]  # a level of layer swap ("" for none) and a seed
+SHOT = "a shot"
+WHOLE: Key = ("", -1)  # of what has neither: the source and the truth
 
 
 @dataclass(frozen=True)
 class PictureColumn:
-    """What one method shows.
-
-    Attributes:
-        strips: by level and seed.
-        failed: why runs failed, by level and seed.
-        numbers: by level, in the order of the grid's metrics.
-        first: tile of the strip that stands in row 0 (the truth begins with the people).
-    """
+    """One method by level and seed; row 0 is tile ``first``: the truth begins with people."""
 
     name: str
     strips: Mapping[Key, Sprite] = field(default_factory=dict)
@@ -39,13 +29,8 @@ class PictureColumn:
 
 @dataclass(frozen=True)
 class ImageGrid:
-    """The pictures of one data set, or nothing but the names where there are none.
-
-    Attributes:
-        data: its name.
-        levels: of layer swap, "" for none first.
-        shots: their strip, or None.
-        metrics: title of each of the columns' numbers, and whether it leads.
+    """The pictures of one data set, or nothing but the names without any: levels of layer swap, ""
+    for none first, titles of the numbers and whether they lead.
     """
 
     data: str
@@ -58,17 +43,14 @@ class ImageGrid:
 
     @property
     def people(self) -> int:
-        """Row of the first person; rows before are latents."""
         return min(strip_files.LATENTS, self.rows)
 
     @property
     def rows(self) -> int:
-        """Of the longest column."""
         ends = [strip.tiles + c.first for c in self.columns for strip in c.strips.values()]
         return max(ends, default=0)
 
     def describe(self, row: int) -> str:
-        """What a row is of."""
         return f"latent {row + 1}" if row < self.people else f"person {row - self.people + 1}"
 
 
@@ -78,19 +60,13 @@ def level(record: Record) -> str:
 
 
 def image_grids(table: Table, order: Sequence[str], sprites: Sprites) -> list[ImageGrid]:
-    """One for every data set of a table.
-
-    Args:
-        table: whose records are shown.
-        order: labels of its methods, the best first; swapped layers stand with their method.
-        sprites: where strips are taken from.
-    """
+    """One for every data set of a table; ``order`` are labels of its methods, the best first."""
     names = sorted({record.data_label for record in table.records})
     return [image_grid(table, order, name, sprites) for name in names]
 
 
 def image_grid(table: Table, order: Sequence[str], data: str, sprites: Sprites) -> ImageGrid:
-    """The pictures of one data set."""
+    """The pictures of one data set; swapped layers stand with their method."""
     methods: dict[str, list[MethodRow]] = {label: [] for label in order}
     for row in table.rows:
         if data in row.by_data:
@@ -99,35 +75,21 @@ def image_grid(table: Table, order: Sequence[str], data: str, sprites: Sprites) 
     records = [record for own in rows for row in own for record in row.by_data[data]]
     levels = tuple(sorted({"", *map(level, records)}, key=layout.natural))
     scene = strip_files.scene(max(records, key=lambda record: record.provenance.started))
-    metrics = [(c.heading, layout.named(c.metric, layout.LEADING)) for c in table.of(data)]
-    return ImageGrid(
-        data=data,
-        table=table,
-        levels=levels,
-        seeds=tuple(sorted({record.seed for record in records})),
-        shots=sprites.get(f"{scene}--{strip_files.SHOTS}"),
-        metrics=tuple(metrics),
-        columns=(
-            *source(table, scene, data, levels, sprites),
-            *(method(table, own, data, levels, sprites) for own in rows),
-            *truth(scene, sprites),
-        ),
+    shots, source, truth = (
+        sprites.get(f"{scene}--{part}")
+        for part in (strip_files.SHOTS, strip_files.SOURCE, strip_files.TRUTH)
     )
-
-
-def source(
-    table: Table, scene: str, data: str, levels: Sequence[str], sprites: Sprites
-) -> Iterator[PictureColumn]:
-    """The source, where there is a strip of it; it is the same at every level."""
-    if strip := sprites.get(f"{scene}--{strip_files.SOURCE}"):
-        numbers = [layout.untouched_entry(table, column) for column in table.of(data)]
-        yield PictureColumn("source", {WHOLE: strip}, numbers=dict.fromkeys(levels, numbers))
-
-
-def truth(scene: str, sprites: Sprites) -> Iterator[PictureColumn]:
-    """How the held-out people truly look, where there is a strip of it: nobody knows of latents."""
-    if strip := sprites.get(f"{scene}--{strip_files.TRUTH}"):
-        yield PictureColumn("truth", {WHOLE: strip}, first=strip_files.LATENTS)
+    columns = []
+    if source:
+        untouched = [layout.untouched_entry(table, column) for column in table.of(data)]
+        numbers = dict.fromkeys(levels, untouched)
+        columns.append(PictureColumn("source", {WHOLE: source}, numbers=numbers))
+    columns += [method(table, own, data, levels, sprites) for own in rows]
+    if truth:
+        columns.append(PictureColumn("truth", {WHOLE: truth}, first=strip_files.LATENTS))
+    metrics = ((c.heading, layout.named(c.metric, layout.LEADING)) for c in table.of(data))
+    seeds = tuple(sorted({record.seed for record in records}))
+    return ImageGrid(data, table, levels, seeds, shots, tuple(metrics), tuple(columns))
 
 
 def method(
@@ -143,10 +105,53 @@ def method(
         elif sprite := sprites.get(record.name):
             strips[key] = sprite
     by_level = {layout.layers(row.swapped): row for row in rows}
-    numbers = {at: entries(table, by_level.get(at), data) for at in levels}
+    numbers = {
+        at: [
+            layout.entry(table, by_level[at], column) if at in by_level else layout.Entry()
+            for column in table.of(data)
+        ]
+        for at in levels
+    }
     return PictureColumn(rows[0].whole, strips, failed, numbers)
 
 
-def entries(table: Table, row: MethodRow | None, data: str) -> list[layout.Entry]:
-    """A row's cells on a data set, one for every metric; empty ones where there is no such row."""
-    return [layout.entry(table, row, c) if row else layout.Entry() for c in table.of(data)]
+class Tile(NamedTuple):
+    """One picture of a strip."""
+
+    strip: Sprite
+    at: int
+
+
+def glances(grids: Sequence[ImageGrid]) -> Iterator[dict[str, Any]]:
+    """For each table of which there are pictures, its title, names of columns (a shot, the photo
+    that the source knows, methods, truth), and of each data set section, name and a tile a column.
+    """
+    for title in dict.fromkeys(grid.table.title for grid in grids):
+        own = [(i, grid) for i, grid in enumerate(grids) if grid.table.title == title and grid.rows]
+        names = dict.fromkeys(column.name for _, grid in own for column in grid.columns)
+        ordered = [SHOT, *sorted(names, key="truth".__eq__)]
+        rows = [(i, grid.data, tuple(tiles(grid, ordered))) for i, grid in own]
+        people = any(grid.rows > grid.people for _, grid in own)
+        called = ("photo" if name == "source" and people else name for name in ordered)
+        if rows:
+            yield {"title": title, "names": list(called), "rows": rows}
+
+
+def tiles(grid: ImageGrid, names: Sequence[str]) -> Iterator[Tile | None]:
+    """The first shot, and the first person of each column; the first latent where nobody is."""
+    columns = {column.name: column for column in grid.columns}
+    row = grid.people if grid.rows > grid.people else 0
+    for name in names:
+        if name == SHOT:
+            yield Tile(grid.shots, 0) if grid.shots else None
+        else:
+            yield tile(columns[name], row) if name in columns else None
+
+
+def tile(column: PictureColumn, row: int) -> Tile | None:
+    """A row of a column's first seed without swapped layers, where there is such a picture."""
+    strips = {seed: strip for (level, seed), strip in column.strips.items() if not level}
+    if not strips:
+        return None
+    strip, at = strips[min(strips)], row - column.first
+    return Tile(strip, at) if 0 <= at < strip.tiles else None

@@ -8,23 +8,14 @@ from typing import NamedTuple
 
 SIGN, LINE = 6.1, 13.0  # pixels of a letter and a line, as the page sets them
 POINT = 5  # pixels from the middle of a point to its edge, with some air
-BESIDE = (
-    (8, 4, "start"),
-    (-8, 4, "end"),
-    (0, -9, "middle"),
-    (0, 17, "middle"),
-    (7, -6, "start"),
-    (7, 14, "start"),
-    (-7, -6, "end"),
-    (-7, 14, "end"),
-)
+BESIDE = ((8, 4, "start"), (-8, 4, "end"), (0, -9, "middle"), (0, 17, "middle"),
+          (7, -6, "start"), (7, 14, "start"), (-7, -6, "end"), (-7, 14, "end"))  # fmt: skip
 """Places of a name beside its point: shift to the right, shift down, anchor."""
 RINGS = (24, 38, 54)  # pixels from a point to places further away, which need a line to it
 NEAR = 0.3  # share of a ring's radius within which a name stands above or below its point
 FAR = 30  # square pixels of cover that a place further away is worth
 OUTSIDE = 40  # square pixels of cover that a pixel outside the frame is worth
 LOOSE = 40  # square pixels that the name of a minor point may cover; it is left out otherwise
-
 Spot = tuple[float, float]
 
 
@@ -37,7 +28,6 @@ class Box(NamedTuple):
     bottom: float
 
     def overlap(self, other: Box) -> float:
-        """Area that two boxes share."""
         wide = min(self.right, other.right) - max(self.left, other.left)
         high = min(self.bottom, other.bottom) - max(self.top, other.top)
         return max(wide, 0.0) * max(high, 0.0)
@@ -65,7 +55,6 @@ class Label(NamedTuple):
 
 
 def ring(radius: int) -> Iterator[tuple[int, int, str]]:
-    """Twelve places around a point."""
     for hour in range(12):
         right, down = (f(math.tau * hour / 12) for f in (math.cos, math.sin))
         anchor = "start" if right > NEAR else "end" if right < -NEAR else "middle"
@@ -78,16 +67,7 @@ PLACES = (*BESIDE, *(place for radius in RINGS for place in ring(radius)))
 def place(
     names: Sequence[str], spots: Sequence[Spot], minor: Sequence[bool], frame: Box
 ) -> list[Label | None]:
-    """A place for every name; None for a minor one where there is no room.
-
-    The most crowded points choose first; minor ones last.
-
-    Args:
-        names: of the points.
-        spots: their pixels.
-        minor: whether a point may go without its name.
-        frame: that names stay within.
-    """
+    """A place in the frame for every name, the most crowded first; a minor one may get None."""
     taken = [Box(x - POINT, y - POINT, x + POINT, y + POINT) for x, y in spots]
     labels: list[Label | None] = [None] * len(spots)
 
@@ -97,13 +77,10 @@ def place(
 
     for i in sorted(range(len(spots)), key=lambda i: (minor[i], -crowd(i), i)):
         tries = [candidate(names[i], spots[i], rank) for rank in range(len(PLACES))]
-        costs = [
-            sum(map(label.box.overlap, taken))
-            + OUTSIDE * label.box.beyond(frame)
-            + FAR * label.far
-            + rank
-            for rank, label in enumerate(tries)
-        ]
+        costs = []
+        for rank, label in enumerate(tries):
+            covered = sum(map(label.box.overlap, taken))
+            costs.append(covered + OUTSIDE * label.box.beyond(frame) + FAR * label.far + rank)
         best = costs.index(min(costs))
         if not (minor[i] and costs[best] > LOOSE):
             labels[i] = tries[best]
@@ -112,9 +89,8 @@ def place(
 
 
 def candidate(name: str, spot: Spot, rank: int) -> Label:
-    """A name in one of PLACES."""
     right, down, anchor = PLACES[rank]
     x, y, wide = spot[0] + right, spot[1] + down, SIGN * len(name)
     left = x - {"start": 0.0, "end": wide, "middle": wide / 2}[anchor]
-    box = Box(left, y - LINE + 3, left + wide, y + 3)
+    box = Box(left, y - LINE + 3, left + wide, y + 3)  # 3: below the base line
     return Label(x, y, anchor, box, far=rank >= len(BESIDE))

@@ -1,51 +1,27 @@
 """Every method with every metric, sortable."""
 
-from __future__ import annotations
-
 import math
 import statistics
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
-from benchmarks.harness.leaderboard import layout
-from benchmarks.harness.leaderboard.comparison import MethodComparison, compare
-from benchmarks.harness.leaderboard.layout import Grid
+from benchmarks.harness.leaderboard import comparison, layout
 from benchmarks.harness.leaderboard.tables import Table
 from benchmarks.harness.report.scatter import QUALITY, first
 
 
-@dataclass(frozen=True)
-class Overview:
-    """The sortable table of one source and evaluation.
-
-    Attributes:
-        comparison: paired differences and ranks in the leading metric, if there are two methods.
-    """
-
-    grid: Grid
-    comparison: MethodComparison | None
-
-    @property
-    def metrics(self) -> dict[str, str]:
-        """Name and title of each metric, for the choice of what is shown."""
-        return {c.metric: c.heading for c in sorted(self.grid.columns, key=lambda c: c.place)}
-
-
-def overview(whole: Table) -> Overview:
-    """The table with all its metrics, the best row first.
-
-    Rows of swapped layers stand beside their pictures instead.
-    """
+def overview(whole: Table) -> dict[str, Any]:
+    """The sortable grid, the best row first, titles to choose from, and the comparison."""
     table = whole.unswapped
-    rank = table.leading_metric
-    grid = layout.arrange(table, (), rank)
+    grid = layout.arrange(table, (), table.leading_metric)
     places = {label: i for i, label in enumerate(order(table))}
     rows = sorted(grid.rows, key=lambda row: places.get(row.label, len(places)))
-    compared = len(table.rows) > 1 and layout.has(table, (rank,))
-    return Overview(
-        grid=replace(grid, rows=tuple(rows)),
-        comparison=compare(table, rank, "") if compared else None,
-    )
+    return {
+        "grid": replace(grid, rows=tuple(rows)),
+        "metrics": {c.metric: c.heading for c in sorted(grid.columns, key=lambda c: c.place)},
+        "comparison": comparison.leading(table),
+    }
 
 
 def order(table: Table) -> list[str]:

@@ -1,7 +1,5 @@
-"""Two metrics against each other: named points with their spread over the seeds.
-
-Matplotlib draws axes and bars, as SVG in the colours of the page. The template adds
-what is placed by pixels: the better corner, points with their titles, names and lines to them.
+"""Two metrics against each other: named points with their spread over the seeds. Matplotlib draws
+axes and bars in the colours of the page; the template adds what is placed by pixels.
 """
 
 from __future__ import annotations
@@ -11,8 +9,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from markupsafe import Markup
 
@@ -26,17 +23,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH, HEIGHT = 380, 300  # pixels, of which the page makes as many as there is room for
-FRAME = Box(46, 24, WIDTH - 10, HEIGHT - 44)
+FRAME = Box(46, 24, WIDTH - 10, HEIGHT - 44)  # within it the axes, around it their texts
 DISC = 110  # radius of the tint in the better corner
 FEWEST = 2  # points that make a plot
 LONGEST = 26  # signs of a name
 AIR = 0.08  # share of an axis beyond its outermost bars
 TINY = 1e-9  # a value below it is 0, and a difference of so small a share none
 NEAR_ZERO = 0.3  # of the largest value: an axis that comes so near to 0 shows it
+# By metric, of which the first that a table has is drawn.
 QUALITY = ("kid", "fid", "fd")
 DIVERSITY = ("intra", "recall", "coverage")
 STRUCTURE = ("landmarks", "identity", "translation")
-
 ACCENT, MUTED, LINE = "#000001", "#000002", "#000003"
 COLOURS = {ACCENT: "var(--accent)", MUTED: "var(--muted)", LINE: "var(--line)"}
 """Stand-ins, for Matplotlib knows no variables of CSS, by which the page turns dark."""
@@ -47,15 +44,18 @@ SETTINGS: Any = {
     "font.size": 11,
     "figure.dpi": 72,  # a point is a pixel
 }
+CLEAN = (
+    (r'<g id="[^"]*"/>', ""),  # ids must differ between the plots of a page
+    (r'<g id="[^"]*">', "<g>"),
+    (r"font-size: [^;]*; font-family: [^;]*; ", ""),  # the page has its own
+    (r' transform="rotate\(-0 [^)]*\)"', ""),
+    (r"\s+", " "),
+    (r"> <", "><"),
+)
 
 
-@dataclass(frozen=True)
-class Dot:
-    """A method: name, value and deviation on both axes, in printed units.
-
-    Attributes:
-        level: up to which layers are the source's; empty for a run as it was trained.
-    """
+class Dot(NamedTuple):
+    """A method in printed units; ``level`` says which layers are the source's, if any."""
 
     name: str
     x: float
@@ -71,8 +71,7 @@ class Dot:
         return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """A drawn point: its pixels, its label where there is room for one, a path to a far one."""
 
     name: str
@@ -84,14 +83,8 @@ class Mark:
     whole: bool
 
 
-@dataclass(frozen=True)
-class Plot:
-    """A finished scatter plot: what Matplotlib drew, and what lies upon it.
-
-    Attributes:
-        corner: path of the quarter of a disc in which the better points lie.
-        trails: paths from a method through its swapped levels.
-    """
+class Plot(NamedTuple):
+    """What Matplotlib drew, and upon it the better corner, trails of swapped levels, and marks."""
 
     title: str
     description: str
@@ -141,12 +134,10 @@ def costs(table: Table, quality: MetricColumn) -> Iterator[Dot]:
             yield Dot(row.label, minutes, y[0], 0.0, y[1])
 
 
-def scaled(cell: Cell, column: MetricColumn) -> tuple[float, float] | tuple[()]:
+def scaled(cell: Cell, column: MetricColumn) -> tuple[float, float] | None:
     """Mean and deviation in printed units, or nothing where there is no number."""
-    if not cell.values:
-        return ()
     factor = column.format.factor
-    return cell.mean * factor, (cell.std * factor if len(cell.values) > 1 else 0.0)
+    return (cell.mean * factor, (cell.std or 0.0) * factor) if cell.values else None
 
 
 def plot(
@@ -157,37 +148,30 @@ def plot(
     *,
     log: bool = False,
 ) -> Plot:
-    """The drawn plot of some dots.
-
-    Args:
-        title: of the plot.
-        dots: at least one.
-        titles: of the horizontal and the vertical axis.
-        better: which way each of them is better.
-        log: whether equal ratios are equally long horizontally.
+    """The drawn plot of at least one dot: titles of both axes, which way each is better, and
+    whether horizontally, with ``log``, equal ratios are equally long.
     """
     with blank(titles, log=log) as (figure, axes):
         spread(axes, dots)
-        spots = [(round(x, 1), round(HEIGHT - y, 1)) for x, y in pixels(axes, dots)]
+        places = axes.transData.transform([(dot.x, dot.y) for dot in dots])
+        spots = [(round(float(x), 1), round(HEIGHT - float(y), 1)) for x, y in places]
         drawing = inline(figure)
-    names = [dot.label for dot in dots]
     room = Box(FRAME.left, FRAME.top - labels.LINE, WIDTH, FRAME.bottom)
-    places = labels.place(names, spots, [bool(dot.level) for dot in dots], room)
-    marks = tuple(
-        Mark(
-            name=dot.label,
-            description=f"{dot.name} {dot.level}".strip()
-            + f": {titles[0]} {dot.x:.4g}, {titles[1]} {dot.y:.4g}",
-            x=spot[0],
-            y=spot[1],
-            label=label,
-            leader=path((spot, label.end(spot))) if label and label.far else "",
-            whole=not dot.level,
-        )
-        for dot, spot, label in zip(dots, spots, places, strict=True)
+    minor = [bool(dot.level) for dot in dots]
+    marks = []
+    placed = labels.place([dot.label for dot in dots], spots, minor, room)
+    for dot, spot, label in zip(dots, spots, placed, strict=True):
+        values = f"{titles[0]} {dot.x:.4g}, {titles[1]} {dot.y:.4g}"
+        description = f"{dot.name} {dot.level}".strip() + f": {values}"
+        leader = path((spot, label.end(spot))) if label and label.far else ""
+        marks.append(Mark(dot.label, description, *spot, label, leader, not dot.level))
+    swapped = dict.fromkeys(dot.name for dot in dots if dot.level)
+    trails = (
+        path(spot for dot, spot in zip(dots, spots, strict=True) if dot.name == name)
+        for name in swapped
     )
     description = f"{title}: " + "; ".join(mark.description for mark in marks) + "."
-    return Plot(title, description, drawing, quarter(better), tuple(trails(dots, spots)), marks)
+    return Plot(title, description, drawing, quarter(better), tuple(trails), tuple(marks))
 
 
 @contextmanager
@@ -238,7 +222,7 @@ def limits(
     """Ends of an axis that shows all values (one at least) with some air; with 0 if it is near."""
     low, high = min(values), max(values)
     if log:
-        factor = max((high / low) ** AIR, 1.15)
+        factor = max((high / low) ** AIR, 1.15)  # 1.15: of a single value
         return low / factor, high * factor
     if zero and 0 < low < NEAR_ZERO * high:
         low = 0.0
@@ -249,11 +233,6 @@ def limits(
     return low - (0.0 if zero and low == 0 else air), high + air
 
 
-def pixels(axes: Axes, dots: Sequence[Dot]) -> list[Spot]:
-    """Where the dots lie, from the lower left corner."""
-    return [(float(x), float(y)) for x, y in axes.transData.transform([(d.x, d.y) for d in dots])]
-
-
 def quarter(better: tuple[str, str]) -> str:
     """Path of a quarter of a disc in the corner in which the better points lie."""
     right, top = (way == "higher" for way in better)
@@ -262,34 +241,18 @@ def quarter(better: tuple[str, str]) -> str:
     return f"M{x} {y}h{dx}A{DISC} {DISC} 0 0 {int(right != top)} {x} {y + dy}z"
 
 
-def trails(dots: Sequence[Dot], spots: Sequence[Spot]) -> Iterator[str]:
-    """A path through the points of each method that has swapped levels."""
-    for name in dict.fromkeys(dot.name for dot in dots if dot.level):
-        yield path(spot for dot, spot in zip(dots, spots, strict=True) if dot.name == name)
-
-
 def path(spots: Iterable[Spot]) -> str:
-    """The path of an SVG through some pixels."""
     return "M" + "L".join(f"{x:g} {y:g}" for x, y in spots)
 
 
 def inline(figure: Figure) -> Markup:
-    """The drawing as the inside of an SVG: the page's fonts and colours, no ids, which must differ
-    between the plots of a page.
-    """
+    """The drawing as the inside of an SVG, in the page's fonts and colours."""
     out = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     figure.savefig(out, format="svg", transparent=True, metadata=nothing)
     text = out.getvalue()
     text = text[text.index("</defs>") + len("</defs>") : text.rindex("</svg>")]
-    for pattern, new in (
-        (r'<g id="[^"]*"/>', ""),
-        (r'<g id="[^"]*">', "<g>"),
-        (r"font-size: [^;]*; font-family: [^;]*; ", ""),
-        (r' transform="rotate\(-0 [^)]*\)"', ""),
-        (r"\s+", " "),
-        (r"> <", "><"),
-    ):
+    for pattern, new in CLEAN:
         text = re.sub(pattern, new, text)
     for stand_in, colour in COLOURS.items():
         text = text.replace(stand_in, colour)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,13 @@ from benchmarks.harness.config.recorded import configuration, rebuilding
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.evaluation.gallery import Gallery
 from benchmarks.harness.evaluation.streams import first_of
+from benchmarks.harness.io import output
 from benchmarks.harness.io.contact_sheet import to_uint8
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.records.run_id import RECORD, WEIGHTS
 from benchmarks.harness.report import strip_files
 from benchmarks.harness.report.strip_files import LATENTS, PHOTOS, SHOTS, SIDE, SOURCE, TRUTH
 from benchmarks.harness.training import seeds
-from core import atomic
-from core.errors import UserError
 
 QUALITY = 85  # of a WebP: a strip stays under 25 kB, as git has to carry it
 MOST = 100  # shots that are shown; a source is trained on thousands
@@ -33,18 +31,12 @@ MOST = 100  # shots that are shown; a source is trained on thousands
 
 @dataclass
 class StripMaker:
-    """Makes strips of runs; scenes are built once.
-
-    Args:
-        runs: folder with one folder a run, as ``results/out``.
-        to: folder of results that the strips are written to.
-        again: also those that are there.
-    """
+    """Strips of the runs in ``runs``, written to the folder ``to``, if need be ``again``."""
 
     runs: Path
     to: Path
     again: bool
-    scenes: dict[str, Scene] = field(default_factory=dict)
+    scenes: dict[str, tuple[Any, Any]] = field(default_factory=dict)  # source, domain: built once
 
     def needs(self, folder: Path, record: Record) -> bool:
         """Whether the run's strip is missing, or older than its weights."""
@@ -54,92 +46,58 @@ class StripMaker:
         return path.stat().st_mtime < (folder / WEIGHTS).stat().st_mtime
 
     def path(self, record: Record, name: str) -> Path:
-        """Where a strip of a run belongs."""
         return strip_files.place(self.to, record) / f"{name}.webp"
 
     def make(self, record: Record) -> int:
-        """Write the strip of a run, and its scene's where they are missing; bytes of the strip.
-
-        Raises:
-            UserError: this version cannot build the run, or a strip cannot be written.
-        """
-        cfg = configuration(record.to_json())
-        key = strip_files.scene(record)
-        scene = self.scenes.setdefault(key, Scene(cfg))
+        """Write the strip of a run, and its scene's that are missing; its bytes, or a UserError."""
+        cfg, key = configuration(record.to_json()), strip_files.scene(record)
         with rebuilding("it"):
-            adapter = self.load_adapter(cfg, record, scene)
-            own = scene.own(adapter)
-        missing = {
-            path: pixels
-            for part, pixels in own.items()
-            if self.again or not (path := self.path(record, f"{key}--{part}")).is_file()
-        }
-        strip = webp(scene.strip(adapter))
-        for path, pixels in missing.items():
-            put(path, webp(pixels))
-        put(self.path(record, record.name), strip)
-        return len(strip)
+            if key not in self.scenes:
+                self.scenes[key] = build(cfg.source), build(cfg.data)
+            source, domain = self.scenes[key]
+            adapter = self.load_adapter(cfg, record, source)
+            sizes = {"samples": cfg.eval.samples, "seed": cfg.eval.seed, "batch_size": LATENTS}
+            gallery = Gallery(adapter, domain, photos=PHOTOS, **sizes)
+            shared = shared_strips(gallery)
+        own = {self.path(record, f"{key}--{part}"): pixels for part, pixels in shared.items()}
+        missing = {path: own[path] for path in own if self.again or not path.is_file()}
+        missing[self.path(record, record.name)] = own_strip(gallery)
+        strips = {path: webp(pixels) for path, pixels in missing.items()}
+        for path, data in strips.items():
+            output.write(path, data, "The strip")
+        return len(data)
 
-    def load_adapter(self, cfg: Config, record: Record, scene: Scene) -> Any:
-        """The adapter with the networks of its run."""
+    def load_adapter(self, cfg: Config, record: Record, source: Any) -> Any:
         seeds.everything(cfg.seed, deterministic=True)
-        adapter = build(cfg.method, scene.source)  # never prepared: the weights say all
+        adapter = build(cfg.method, source)  # never prepared: the weights say all
         swaps.recall(adapter, self.runs / (record.of or record.name))
         if cfg.swap.resolution:
             swaps.apply(build(cfg.swap), adapter)
         return adapter.eval()
 
 
-@dataclass
-class Scene:
-    """Source and data that several runs share, and the pictures that belong to no method."""
+@torch.no_grad()
+def own_strip(gallery: Gallery) -> np.ndarray:
+    """What an adapter makes of the latents and the photos, uint8 [N, R, R, 3]."""
+    parts = [to_uint8(gallery.adapter.sample(gallery.z()[:LATENTS]))]
+    if gallery.has("stylised"):
+        parts.append(gallery.pictures("stylised"))
+    return np.concatenate(parts)
 
-    cfg: Config
 
-    @cached_property
-    def source(self) -> Any:
-        return build(self.cfg.source)
-
-    @cached_property
-    def domain(self) -> Any:
-        return build(self.cfg.data)
-
-    def gallery(self, adapter: Any) -> Gallery:
-        """The pictures that an adapter's numbers were taken from."""
-        evaluation = self.cfg.eval
-        return Gallery(
-            adapter,
-            self.domain,
-            samples=evaluation.samples,
-            photos=PHOTOS,
-            seed=evaluation.seed,
-            batch_size=LATENTS,
-        )
-
-    def strip(self, adapter: Any) -> np.ndarray:
-        """What an adapter makes of the latents and the photos, uint8 [N, R, R, 3]."""
-        gallery = self.gallery(adapter)
-        with torch.no_grad():
-            parts = [to_uint8(adapter.sample(gallery.z()[:LATENTS]))]
-        if gallery.has("stylised"):
-            parts.append(gallery.pictures("stylised"))
-        return np.concatenate(parts)
-
-    def own(self, adapter: Any) -> dict[str, np.ndarray]:
-        """The first shots, source and truth, uint8 [N, R, R, 3]; what there is of them."""
-        strips = {SHOTS: self.domain.exemplary()[:MOST]}
-        gallery = self.gallery(adapter)
-        if gallery.has("sources"):
-            with torch.no_grad():
-                parts = [to_uint8(self.source.g(gallery.z()[:LATENTS]))]
-            strips[SOURCE] = np.concatenate([*parts, *self.people("photos")])
-        if gallery.has("translated") and gallery.has("stylised"):
-            strips[TRUTH] = np.concatenate(self.people("translations"))
-        return strips
-
-    def people(self, name: str) -> list[np.ndarray]:
-        """The held-out people of the strips, by what the domain calls them; [] without any."""
-        return [to_uint8(batch) for batch in first_of(getattr(self.domain, name)(), PHOTOS)]
+@torch.no_grad()
+def shared_strips(gallery: Gallery) -> dict[str, np.ndarray]:
+    """The first shots, source and truth, uint8 [N, R, R, 3]; what there is of them."""
+    domain = gallery.domain
+    strips = {SHOTS: domain.exemplary()[:MOST]}
+    if gallery.has("sources"):
+        latents = to_uint8(gallery.adapter.source.g(gallery.z()[:LATENTS]))
+        people = map(to_uint8, first_of(domain.photos(), PHOTOS))  # [] without any
+        strips[SOURCE] = np.concatenate([latents, *people])
+    if gallery.has("translated") and gallery.has("stylised"):
+        people = map(to_uint8, first_of(domain.translations(), PHOTOS))
+        strips[TRUTH] = np.concatenate([*people])
+    return strips
 
 
 def webp(pixels: np.ndarray) -> bytes:
@@ -153,14 +111,6 @@ def webp(pixels: np.ndarray) -> bytes:
     out = io.BytesIO()
     row.save(out, "WEBP", quality=QUALITY, method=6)  # the slowest method, the smallest file
     return out.getvalue()
-
-
-def put(path: Path, data: bytes) -> None:
-    """Write a strip at once."""
-    try:
-        atomic.write(path, data)
-    except OSError as error:
-        raise UserError(f"The strip cannot be written to {path}: {error.strerror}.") from error
 
 
 def finished(results: Path) -> list[tuple[Path, Record]]:

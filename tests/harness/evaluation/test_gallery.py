@@ -15,7 +15,7 @@ from benchmarks.harness.evaluation import metrics
 from benchmarks.harness.evaluation.extractors import ParaFaces, ParaFacesMaps
 from benchmarks.harness.evaluation.gallery import Gallery, measure
 from benchmarks.harness.evaluation.measure import Measure
-from benchmarks.harness.evaluation.metrics.geometry import GeometricMap
+from benchmarks.harness.evaluation.metrics.correspondence import GeometricMap
 from core.errors import UserError
 from core.networks.perception import Perception, save
 from core.source import Source, random_source

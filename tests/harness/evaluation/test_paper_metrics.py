@@ -21,9 +21,12 @@ from benchmarks.harness.evaluation.metrics import (
     polynomial_mmd,
     precision_recall,
 )
-from benchmarks.harness.evaluation.metrics.bootstrap import bootstrap
-from benchmarks.harness.evaluation.metrics.fid_infinity import intercept
-from benchmarks.harness.evaluation.metrics.frechet_and_kernel import Normal, kernel_distance
+from benchmarks.harness.evaluation.metrics.distribution import intercept
+from benchmarks.harness.evaluation.metrics.frechet_and_kernel import (
+    Normal,
+    bootstrap,
+    kernel_distance,
+)
 from tests.harness.evaluation.test_gallery import Folder, Tinted, World, gallery, weights  # noqa: F401
 from tests.harness.evaluation.test_metrics import FirstPixels, as_images
 

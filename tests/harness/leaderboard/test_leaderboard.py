@@ -11,7 +11,6 @@ import pytest
 
 from benchmarks import leaderboard
 from benchmarks.harness.leaderboard import (
-    escapes,
     layout,
     markup,
     metric_formats,
@@ -203,8 +202,8 @@ def test_latex_sets_no_more_columns_beside_one_another_than_can_be_read():
 
 
 def test_latex_sets_a_long_name_on_several_lines_that_may_break_within_a_path():
-    assert escapes.latex_name("cdc (lr=0.1)") == "cdc (lr=0.1)"
-    long = escapes.latex_name("paired (grown_from=results/out/a/generator.safetensors, lr=0.001)")
+    assert markup.latex_name("cdc (lr=0.1)") == "cdc (lr=0.1)"
+    long = markup.latex_name("paired (grown_from=results/out/a/generator.safetensors, lr=0.001)")
     assert long.startswith(r"\parbox[t]{70mm}{\raggedright paired (grown\_\allowbreak{}from=")
     assert r"results/\allowbreak{}out/" in long
     assert "0.001" in long
@@ -274,8 +273,8 @@ def test_minutes_are_the_median_over_seeds_for_other_work_only_ever_adds(capsys,
 
 
 def test_every_special_sign_of_latex_is_escaped():
-    assert escapes.latex("a_b&c%d#e$f") == r"a\_b\&c\%d\#e\$f"
-    assert escapes.latex("\\input{x}") == r"\textbackslash{}input\{x\}"
+    assert markup.latex("a_b&c%d#e$f") == r"a\_b\&c\%d\#e\$f"
+    assert markup.latex("\\input{x}") == r"\textbackslash{}input\{x\}"
 
 
 def test_the_committed_page_is_what_the_records_give():

@@ -18,8 +18,7 @@ from benchmarks.harness.records.record import Record
 from benchmarks.harness.report import curves, overview, scatter, strip_files
 from benchmarks.harness.report.image_grid import image_grids
 from benchmarks.harness.report.page import render, spending
-from benchmarks.harness.report.strip_data import Sprites, count
-from benchmarks.harness.report.strip_files import Strips
+from benchmarks.harness.report.strip_files import Sprites, count
 from core.errors import UserError
 from tests.helpers import pages
 
@@ -159,8 +158,9 @@ def test_equal_strips_are_carried_once_and_a_page_carries_only_what_it_has_room_
         (tmp_path / f"{name}.webp").write_bytes(data)
         sizes[name] = len(data)
     paths = {path.stem: path for path in tmp_path.glob("*.webp")}
-    sprites = Sprites(Strips(paths), room=sizes["a"] + sizes["b"])
-    sprites.reserve(["a", "b", "same as a", "c", "missing"])
+    sprites = Sprites(paths, room=sizes["a"] + sizes["b"])
+    for name in ("a", "b", "same as a", "c", "missing"):
+        sprites.get(name)
     assert sprites.get("a") is sprites.get("same as a")
     assert sprites.get("a").tiles == 12
     assert [s.index for s in sprites.carried.values()] == [0, 1]
@@ -313,7 +313,7 @@ def test_minutes_on_the_page_are_the_median_over_seeds(tmp_path):
     for run in runs:
         run["cost"] = run["cost"] | {"seconds": 6000.0 if run["seed"] == 1 else 60.0}
     found, _ = read_tables(Selection(folder=pages.write(tmp_path, runs, pictures=False)))
-    spent = dict(spending(found[0]).rows)
+    spent = dict(spending(found[0])["rows"])
     assert spent["good"][0] == ("1.0", 1.0)
     (*_, cost) = scatter.plots(found[0], pages.DATA[0])
     assert "minutes of training, median ↓</text>" in cost.drawing
@@ -327,7 +327,7 @@ def test_methods_stand_by_mean_rank_and_those_without_behind_them(tmp_path):
     found, _ = read_tables(Selection(folder=pages.write(tmp_path, runs, pictures=False)))
     (one,) = found
     assert overview.order(one) == ["good", "fair", "weak", "quick", "torn"]
-    grid, _ = image_grids(one, overview.order(one), Sprites(Strips()))
+    grid, _ = image_grids(one, overview.order(one), Sprites({}))
     assert [c.name for c in grid.columns] == ["good", "fair", "weak", "quick", "torn"]
 
 

@@ -1,9 +1,6 @@
 """Identity networks on real faces: IR-SE50 and MobileFaceNet, both trained with an angular margin.
-
 A network that a method was trained against must not measure it: compare with another one.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
@@ -25,11 +22,7 @@ Finder = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 class FramedFaces:
-    """Eyes that are where the framing of the set puts them: every picture has a face there.
-
-    Args:
-        eyes: two points in units of the side, the one on the left of the picture first.
-    """
+    """Faces whose ``eyes``, left and right in units of the side, are where the set frames them."""
 
     def __init__(self, *, eyes: Sequence[Sequence[float]]) -> None:
         points = torch.tensor(eyes, dtype=torch.float64)
@@ -45,14 +38,7 @@ class FramedFaces:
 
 
 class DetectedFaces:
-    """Eyes and mouth where a detector finds them; the surest face of a picture counts.
-
-    Args:
-        detector: ``mtcnn``, or another that is installed (`harness.alignment.detectors`).
-
-    Attributes:
-        files: checksums of what the detector looks through, by name.
-    """
+    """Eyes and mouth of the surest face that a detector finds, such as ``mtcnn``; zeros without."""
 
     def __init__(self, *, detector: str) -> None:
         self.detector = detectors.detector(detector)
@@ -71,11 +57,7 @@ class DetectedFaces:
 
 
 class MobileFaceNet(Published):
-    """``identity`` [N, 128] unit vectors, and ``found`` [N]: whether there is a face at all.
-
-    Args:
-        finder: says where the eyes, and the mouth, are: ``FramedFaces`` or ``DetectedFaces``.
-    """
+    """``identity`` [N, 128] unit vectors, and ``found`` [N]: whether the finder sees a face."""
 
     def __init__(self, *, finder: Finder) -> None:
         super().__init__(weights="mobilefacenet")
@@ -91,12 +73,12 @@ class MobileFaceNet(Published):
         faces = torch.zeros(len(images), 3, mobilefacenet.HEIGHT, mobilefacenet.WIDTH)
         if bool(detected.any()):
             aligned = mobilefacenet.align(images[detected].float(), points[detected])
-            faces[detected] = aligned * (127.5 / 128)
+            faces[detected] = aligned * (127.5 / 128)  # it was trained on (x - 127.5) / 128
         return faces
 
     def look(self, prepared: Tensor) -> dict[str, Tensor]:
         detected = prepared.flatten(1).any(1)
-        vectors = F.normalize(self.network.to(prepared.device)(prepared).float())
+        vectors = F.normalize(self.output(prepared))
         return {"identity": vectors * detected[:, None], "found": detected.float()}
 
 
@@ -116,5 +98,5 @@ class ArcFace(Published):
         return face_crop(images)
 
     def look(self, prepared: Tensor) -> dict[str, Tensor]:
-        vectors = F.normalize(self.network.to(prepared.device)(prepared).float())
-        return {"identity": vectors, "found": torch.ones(len(prepared), device=prepared.device)}
+        found = torch.ones(len(prepared), device=prepared.device)
+        return {"identity": F.normalize(self.output(prepared)), "found": found}

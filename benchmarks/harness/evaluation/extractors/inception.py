@@ -1,12 +1,8 @@
-"""Inception-v3 of 2015, the network of FID: its 2,048 pooled features (arXiv:1706.08500).
-
-Two published files hold the same network: a TorchScript program with its own resizing, and a state
-dict (pytorch-fid's port). Of the program, which clean-fid runs, only the layers are used; the state
-dict fills torchvision's network with the blocks in which clean-fid patches it. A TorchScript file
-is run, a state dict is only read: take the former from its official place alone.
+"""Inception-v3 of 2015, the network of FID: its 2,048 pooled features (arXiv:1706.08500), of either
+published file. Of the TorchScript program, which is run (take it from its official place alone) and
+resizes itself, only the layers are used; the state dict (pytorch-fid's port), which is only read,
+fills torchvision's network with the blocks in which clean-fid patches it.
 """
-
-from __future__ import annotations
 
 import zipfile
 from pathlib import Path
@@ -20,18 +16,15 @@ from benchmarks.harness.io import external_weights
 from benchmarks.harness.io.contact_sheet import to_uint8
 from core.errors import UserError
 
-WIDTH = 2048
+WIDTH = 2048  # of the last pooling, which FID compares (arXiv:1706.08500)
 CLASSES = 1008  # of the graph of 2015; their layer is in the file and not used
 RESIZES = ("clean", "legacy-pytorch", "legacy-tensorflow")
 
 
 class Inception(Published):
-    """Pooled features [N, 2048], with the resizing that a published number names.
-
-    Args:
-        weights: names in the list of optional files; the first one that is there is used.
-        resize: ``clean`` (clean-fid), ``legacy-pytorch`` (pytorch-fid) or ``legacy-tensorflow``
-            (TTUR, stylegan2-ada).
+    """Pooled features [N, 2048] by the first of the files that is there, resized as a published
+    number names it: ``clean`` (clean-fid), ``legacy-pytorch`` (pytorch-fid), ``legacy-tensorflow``
+    (TTUR, stylegan2-ada).
     """
 
     def __init__(self, *, weights: list[str], resize: str) -> None:
@@ -41,9 +34,8 @@ class Inception(Published):
         super().__init__(weights=(present or list(weights))[0])
         self.resize = resize
         self.name = f"{self.path.stem}:{resize}"
-        self.network = self.shared(
-            "inception", from_torchscript if is_torchscript(self.path) else from_state_dict
-        )
+        scripted = is_torchscript(self.path)
+        self.network = self.shared("inception", from_torchscript if scripted else from_state_dict)
 
     def prepare(self, images: Tensor) -> Tensor:
         if self.resize == "legacy-tensorflow":  # (x - 128) / 128 is what the graph of 2015 does
@@ -55,8 +47,7 @@ class Inception(Published):
         return pixels / 255 * 2 - 1  # pytorch-fid's
 
     def look(self, prepared: Tensor) -> dict[str, Tensor]:
-        features = self.network.to(prepared.device)(prepared)
-        return {"features": features.reshape(len(prepared), WIDTH).float()}
+        return {"features": self.output(prepared).reshape(len(prepared), WIDTH)}
 
 
 def is_torchscript(path: Path) -> bool:
@@ -69,21 +60,16 @@ def is_torchscript(path: Path) -> bool:
 
 
 def blank() -> nn.Module:
-    """The network of the state dict, untrained; with ``fc``, which is in the file.
-
-    clean-fid's own constructor of it (``fid_inception_v3``) downloads the weights.
-    """
+    """The untrained network, with the file's ``fc``; clean-fid's own constructor downloads it."""
     from cleanfid import inception_pytorch as fid
     from torchvision.models import inception_v3
 
     network = inception_v3(weights=None, num_classes=CLASSES, aux_logits=False, init_weights=False)
-    network.Mixed_5b = fid.FIDInceptionA(192, pool_features=32)
-    network.Mixed_5c = fid.FIDInceptionA(256, pool_features=64)
-    network.Mixed_5d = fid.FIDInceptionA(288, pool_features=64)
+    for block, width, pooled in (("b", 192, 32), ("c", 256, 64), ("d", 288, 64)):
+        setattr(network, f"Mixed_5{block}", fid.FIDInceptionA(width, pool_features=pooled))
     for block, width in (("b", 128), ("c", 160), ("d", 160), ("e", 192)):
         setattr(network, f"Mixed_6{block}", fid.FIDInceptionC(768, channels_7x7=width))
-    network.Mixed_7b = fid.FIDInceptionE_1(1280)
-    network.Mixed_7c = fid.FIDInceptionE_2(2048)
+    network.Mixed_7b, network.Mixed_7c = fid.FIDInceptionE_1(1280), fid.FIDInceptionE_2(2048)
     return network
 
 
@@ -96,11 +82,7 @@ def from_state_dict(path: Path) -> nn.Module:
 
 
 def from_torchscript(path: Path) -> nn.Module:
-    """The layers of a TorchScript file, without its resizing.
-
-    Raises:
-        UserError: it is none, or has no layers.
-    """
+    """The layers of a TorchScript file, without its resizing; UserError without such layers."""
     try:
         layers = torch.jit.load(str(path), map_location="cpu").layers
         with torch.no_grad():

@@ -1,24 +1,17 @@
 """LPIPS 0.1 (arXiv:1801.03924), with its classifier from the list of optional files."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
 from PIL import Image
 from torch import Tensor
 
 from benchmarks.harness.evaluation.extractors import resize
 from benchmarks.harness.evaluation.extractors.published_files import Published, read
-from benchmarks.harness.io.contact_sheet import to_uint8
 from core.networks.lpips import LPIPSNetwork, check_net
 
 
 class LPIPS(Published):
-    """``maps``: vectors whose squared distances are the LPIPS of two pictures.
-
-    Args:
-        net: ``vgg`` (intra-cluster LPIPS as papers print it), ``alex`` or ``squeeze``.
-        side: pictures are brought to this side first, bilinearly on bytes; 0 leaves them.
+    """``maps``, whose squared distances are LPIPS, by ``vgg`` (intra-cluster LPIPS as papers print
+    it), ``alex`` or ``squeeze``. Pictures are brought to ``side`` first, bilinearly on bytes; 0
+    leaves them.
     """
 
     network: LPIPSNetwork
@@ -28,18 +21,14 @@ class LPIPS(Published):
         super().__init__(weights=f"lpips-{net}")
         self.side = side
         self.name = f"lpips-{net}:{side or 'as it is'}"
-
-        def make(path: Path) -> LPIPSNetwork:
-            return LPIPSNetwork(net, read(path), path.name)
-
-        self.network = self.shared(f"lpips-{net}", make)
+        self.network = self.shared(
+            f"lpips-{net}", lambda path: LPIPSNetwork(net, read(path), path.name)
+        )
 
     def prepare(self, images: Tensor) -> Tensor:
         if self.side in (0, images.shape[-1]):
             return images
-        bilinear = Image.Resampling.BILINEAR
-        rows = [resize.pillow(pixels, self.side, bilinear) for pixels in to_uint8(images)]
-        return resize.stack(rows) / 127.5 - 1
+        return resize.pillow(images, self.side, Image.Resampling.BILINEAR) / 127.5 - 1
 
     def look(self, prepared: Tensor) -> dict[str, Tensor]:
         return {"maps": self.network.to(prepared.device).embed(prepared)}

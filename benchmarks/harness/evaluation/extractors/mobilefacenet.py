@@ -1,18 +1,16 @@
-"""MobileFaceNet (arXiv:1804.07573): a small network that tells people apart.
-
-Parameter names are those of the published file (ArcFace on CASIA-WebFace, 128 numbers a face).
-
-Departs from the paper in: what the file does too. The first bottlenecks have the widths of the
-file, and the global depthwise kernel is 7 x 6 for pictures of 112 x 96.
+"""MobileFaceNet (arXiv:1804.07573), which tells people apart, with the parameter names of the
+published file (ArcFace on CASIA-WebFace). Departs from the paper in what the file does: widths of
+the first bottlenecks, and a global depthwise kernel of 7 x 6 for pictures of 112 x 96.
 """
 
-from __future__ import annotations
+from collections import OrderedDict
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-HEIGHT, WIDTH, EMBEDDING = 112, 96, 128
+HEIGHT, WIDTH, EMBEDDING = 112, 96, 128  # of the published file
 TEMPLATE = ((30.29, 51.70), (65.53, 51.50), (48.03, 71.74), (33.55, 92.37), (62.73, 92.20))
 """Eyes, nose and corners of the mouth in the aligned face, in steps from its first pixel: the five
 points of MTCNN that the file was trained with."""
@@ -23,30 +21,22 @@ STAGES = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128
 EQUAL = 1e-9  # difference of scales that is rounding
 
 
-class Convolution(nn.Module):
+def convolution(
+    inputs: int,
+    outputs: int,
+    kernel: int | tuple[int, int],
+    *,
+    linear: bool = False,
+    **options: Any,
+) -> nn.Sequential:
     """Convolution and batch normalisation, with a rectifier unless it is linear."""
-
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        kernel: int | tuple[int, int],
-        *,
-        stride: int = 1,
-        padding: int = 0,
-        groups: int = 1,
-        linear: bool = False,
-    ) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False)
-        self.bn = nn.BatchNorm2d(outputs)
-        if not linear:
-            self.prelu = nn.PReLU(outputs)
-        self.linear = linear
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.bn(self.conv(x))
-        return x if self.linear else self.prelu(x)
+    layers: dict[str, nn.Module] = {
+        "conv": nn.Conv2d(inputs, outputs, kernel, bias=False, **options),
+        "bn": nn.BatchNorm2d(outputs),
+    }
+    if not linear:
+        layers["prelu"] = nn.PReLU(outputs)
+    return nn.Sequential(OrderedDict(layers))
 
 
 class Bottleneck(nn.Module):
@@ -57,14 +47,9 @@ class Bottleneck(nn.Module):
         wide = inputs * expansion
         self.skips = stride == 1 and inputs == outputs
         self.conv = nn.Sequential(
-            nn.Conv2d(inputs, wide, 1, bias=False),
-            nn.BatchNorm2d(wide),
-            nn.PReLU(wide),
-            nn.Conv2d(wide, wide, 3, stride, 1, groups=wide, bias=False),
-            nn.BatchNorm2d(wide),
-            nn.PReLU(wide),
-            nn.Conv2d(wide, outputs, 1, bias=False),
-            nn.BatchNorm2d(outputs),
+            *convolution(inputs, wide, 1),
+            *convolution(wide, wide, 3, stride=stride, padding=1, groups=wide),
+            *convolution(wide, outputs, 1, linear=True),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -76,8 +61,8 @@ class MobileFaceNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1 = Convolution(3, 64, 3, stride=2, padding=1)
-        self.dw_conv1 = Convolution(64, 64, 3, padding=1, groups=64)
+        self.conv1 = convolution(3, 64, 3, stride=2, padding=1)
+        self.dw_conv1 = convolution(64, 64, 3, padding=1, groups=64)
         blocks, before = [], 64
         for expansion, width, repeats, first in STAGES:
             for i in range(repeats):
@@ -85,9 +70,9 @@ class MobileFaceNetwork(nn.Module):
                 blocks.append(Bottleneck(before, width, stride=stride, expansion=expansion))
                 before = width
         self.blocks = nn.Sequential(*blocks)
-        self.conv2 = Convolution(before, 512, 1)
-        self.linear7 = Convolution(512, 512, (7, 6), groups=512, linear=True)
-        self.linear1 = Convolution(512, EMBEDDING, 1, linear=True)
+        self.conv2 = convolution(before, 512, 1)
+        self.linear7 = convolution(512, 512, (7, 6), groups=512, linear=True)
+        self.linear1 = convolution(512, EMBEDDING, 1, linear=True)
 
     def forward(self, faces: Tensor) -> Tensor:
         x = self.blocks(self.dw_conv1(self.conv1(faces)))
@@ -95,13 +80,10 @@ class MobileFaceNetwork(nn.Module):
 
 
 def similarity(points: Tensor, template: Tensor) -> Tensor:
-    """Similarities [N, 2, 3] that bring points [N, P, 2] nearest to a template [P, 2].
-
-    Rotation, scale and shift of least squared error; no reflection.
-    """
+    """Turn, scale, shift [N, 2, 3] of least squares from points [N, P, 2] to template [P, 2]."""
     centre, goal = points.mean(1, keepdim=True), template.mean(0)
     p, q = points - centre, template - goal
-    size = p.square().sum((1, 2)).clamp(min=1e-12)
+    size = p.square().sum((1, 2)).clamp(min=1e-12)  # all points in one place
     cosine = (p * q).sum((1, 2)) / size
     sine = (p[..., 0] * q[:, 1] - p[..., 1] * q[:, 0]).sum(1) / size
     turn = torch.stack([cosine, -sine, sine, cosine], 1).view(-1, 2, 2)
@@ -110,10 +92,8 @@ def similarity(points: Tensor, template: Tensor) -> Tensor:
 
 
 def align(images: Tensor, points: Tensor) -> Tensor:
-    """Aligned faces [N, 3, 112, 96] of images [N, 3, R, R] with their points [N, P, 2].
-
-    P is 2 (eyes), 4 (and corners of the mouth) or 5; points are in pixels, where the centre of the
-    first pixel is at 0.5. What lies outside of a picture repeats its edge.
+    """Faces [N, 3, 112, 96] of images [N, 3, R, R] by points [N, P, 2] in pixels, the first one's
+    centre at 0.5: eyes, mouth too, or all 5; outside a picture its edge is repeated.
     """
     template = torch.tensor([TEMPLATE[i] for i in KNOWN[points.shape[1]]]).double() + 0.5
     maps = similarity(points.double(), template)

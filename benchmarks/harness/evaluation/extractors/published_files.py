@@ -1,7 +1,5 @@
 """What published networks have in common: a file, a way to prepare pictures, and heads."""
 
-from __future__ import annotations
-
 import pickle
 import zipfile
 from collections.abc import Callable, Mapping
@@ -20,31 +18,26 @@ from core import hashing
 from core.errors import UserError
 
 N = TypeVar("N", bound=nn.Module)
-Stamp = tuple[Path, int, int]
+Stamp = tuple[Path, int, int]  # a file as it is now: where, when it was changed, how long it is
 NETWORKS: WeakValueDictionary[tuple[str, Stamp], nn.Module] = WeakValueDictionary()
 """What is in use, by architecture and file: many metrics look through one network."""
 
 
 class Published:
-    """An extractor with weights from the list of optional files.
-
-    Attributes:
-        name: network and preprocessing; pictures seen under another name are seen anew.
-        files: checksums of what prepares its pictures, such as a detector, by name; mostly none.
-        network: in evaluation mode and frozen.
-    """
+    """An extractor of an optional file; ``files`` are checksums of what prepares its pictures."""
 
     name: str
     network: nn.Module
 
     def __init__(self, *, weights: str) -> None:
         self.path = external_weights.require(weights)  # refuses a missing file before anything runs
-        self.stamp = stamp(self.path)
+        status = self.path.stat()
+        self.stamp: Stamp = self.path, status.st_mtime_ns, status.st_size
         self.files: dict[str, str] = {}
 
     @property
     def sha256(self) -> str:
-        return digest(*self.stamp)
+        return digest(self.stamp)
 
     def shared(self, architecture: str, make: Callable[[Path], N]) -> N:
         """The network that ``make`` reads from the file, once for all that look through it."""
@@ -56,35 +49,29 @@ class Published:
         """What the network takes, of images [N, 3, R, R] in [-1, 1]; on the CPU."""
         raise NotImplementedError(f"{type(self).__name__} prepares nothing.")
 
+    def output(self, prepared: Tensor) -> Tensor:
+        """What the network makes of prepared pictures, in float32; where they are."""
+        output: Tensor = self.network.to(prepared.device)(prepared)
+        return output.float()
+
     def look(self, prepared: Tensor) -> dict[str, Tensor]:
         """What the network sees in prepared pictures, by head; where they are."""
-        raise NotImplementedError(f"{type(self).__name__} sees nothing.")
+        return {"features": self.output(prepared)}
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
         """What the network sees in images [N, 3, R, R] in [-1, 1], by head."""
         return self.look(self.prepare(images.cpu()).to(images.device))
 
 
-def stamp(path: Path) -> Stamp:
-    """A file as it is now."""
-    status = path.stat()
-    return path, status.st_mtime_ns, status.st_size
-
-
-@lru_cache(maxsize=64)
-def digest(path: Path, changed: int, size: int) -> str:
-    """Checksum of a file as it is now."""
-    del changed, size  # they make another file of it
-    return hashing.of_file(path)
+@lru_cache(maxsize=64)  # more than the list of optional files has
+def digest(stamp: Stamp) -> str:
+    """Checksum of a file as it is now; another time or length makes another file of it."""
+    return hashing.of_file(stamp[0])
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a weights file, by name; nothing in it is executed.
-
-    A file may hold the state dict itself or under ``state_dict``, ``net_state_dict`` or ``model``.
-
-    Raises:
-        UserError: it cannot be read, or is no state dict.
+    """The tensors of a weights file by name, themselves or under ``state_dict``, ``net_state_dict``
+    or ``model``; nothing in it is executed. UserError where it cannot be read or holds others.
     """
     try:
         if path.suffix == ".safetensors":
@@ -103,11 +90,7 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor], what: str) -> nn.Module:
-    """The network with these weights, every one of them, frozen and in evaluation mode.
-
-    Raises:
-        UserError: an entry is missing, too many or of another shape.
-    """
+    """The network with all of these weights, frozen, to evaluate; UserError if one misfits."""
     try:
         network.load_state_dict(dict(state), strict=True)
     except RuntimeError as error:

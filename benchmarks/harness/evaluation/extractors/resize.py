@@ -12,8 +12,6 @@ The first two are clean-fid's own. It leaves the third to the TorchScript progra
 which a state dict has not got.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
@@ -30,11 +28,7 @@ SIDE = 299  # of Inception's pictures, and of all that clean-fid resizes
 
 @lru_cache
 def clean_fid(way: str) -> Callable[[np.ndarray], np.ndarray]:
-    """How clean-fid resizes pixels uint8 [H, W, 3] to float32 [299, 299, 3] in 0..255.
-
-    Args:
-        way: ``clean`` or ``legacy_pytorch``.
-    """
+    """clean-fid's ``clean`` or ``legacy_pytorch``: uint8 [H, W, 3] to float [299, 299, 3]."""
     from cleanfid.resize import build_resizer
 
     with warnings.catch_warnings():  # it would silence those of the whole process
@@ -58,11 +52,12 @@ def legacy_tensorflow(pixels: Tensor, side: int) -> Tensor:
     return upper + (lower - upper) * down[:, None]
 
 
-def pillow(pixels: np.ndarray, side: int, filter: Image.Resampling) -> np.ndarray:
-    """A picture uint8 [side, side, 3] of pixels uint8 [H, W, 3]; untouched if it has the side."""
-    if pixels.shape[:2] == (side, side):
-        return pixels
-    return np.asarray(Image.fromarray(pixels).resize((side, side), filter))
+def pillow(images: Tensor, side: int, filter: Image.Resampling) -> Tensor:
+    """Grey levels [N, 3, side, side] as floats of images in [-1, 1]; untouched with that side."""
+    if images.shape[-2:] == (side, side):
+        return levels(images)
+    resized = (Image.fromarray(pixels).resize((side, side), filter) for pixels in to_uint8(images))
+    return stack([np.asarray(picture) for picture in resized])
 
 
 def levels(images: Tensor) -> Tensor:

@@ -1,13 +1,8 @@
-"""Vision transformers through timm: DINOv2, DINO and the picture side of CLIP.
-
-DINOv2's features see what people see in generated pictures (arXiv:2306.04675), CLIP's give CMMD
-(arXiv:2401.09603), and the keys of DINO's last layer the structure distance (arXiv:2201.00424).
+"""Vision transformers through timm: DINOv2, DINO and the picture side of CLIP. DINOv2's features
+see what people see in generated pictures (arXiv:2306.04675), CLIP's give CMMD (arXiv:2401.09603),
+and the keys of DINO's last layer the structure distance (arXiv:2201.00424).
 """
 
-from __future__ import annotations
-
-from functools import partial
-from pathlib import Path
 from typing import Any, cast
 
 import timm
@@ -19,16 +14,13 @@ from torch import Tensor, nn
 
 from benchmarks.harness.evaluation.extractors import resize
 from benchmarks.harness.evaluation.extractors.published_files import Published, fill, read
-from benchmarks.harness.io.contact_sheet import to_uint8
 from core.errors import UserError
 
+# Mean and deviation of the channels that the networks were trained with: of torchvision's models
+# and of OpenAI's CLIP.
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 OPENAI = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-DINOV2 = {
-    "s": "vit_small_patch14_dinov2",
-    "b": "vit_base_patch14_dinov2",
-    "l": "vit_large_patch14_dinov2",
-}
+DINOV2 = {"s": "small", "b": "base", "l": "large"}
 CLIPS = {"b32": ("vit_base_patch32_clip_quickgelu_224", 224, 512),
          "l14": ("vit_large_patch14_clip_quickgelu_336", 336, 768)}  # fmt: skip
 
@@ -36,50 +28,40 @@ CLIPS = {"b32": ("vit_base_patch32_clip_quickgelu_224", 224, 512),
 class Transformer(Published):
     """A transformer that looks at pictures of one side, resized bicubically on bytes."""
 
-    side: int
+    side = 224
     colours = IMAGENET
 
-    def prepare(self, images: Tensor) -> Tensor:
-        bicubic = Image.Resampling.BICUBIC
-        rows = [resize.pillow(pixels, self.side, bicubic) for pixels in to_uint8(images)]
-        mean, std = (torch.tensor(numbers)[:, None, None] for numbers in self.colours)
-        return (resize.stack(rows) / 255 - mean) / std
+    def __init__(self, *, weights: str, architecture: str, **options: Any) -> None:
+        super().__init__(weights=weights)
+        self.name = f"{weights}:{self.side}"
+        self.network = self.shared(
+            self.name, lambda path: loaded(create(architecture, **options), read(path), path.name)
+        )
 
-    def look(self, prepared: Tensor) -> dict[str, Tensor]:
-        return {"features": self.network.to(prepared.device)(prepared).float()}
+    def prepare(self, images: Tensor) -> Tensor:
+        mean, std = (torch.tensor(numbers)[:, None, None] for numbers in self.colours)
+        return (resize.pillow(images, self.side, Image.Resampling.BICUBIC) / 255 - mean) / std
 
 
 class DINOv2(Transformer):
-    """Class tokens at 224 px, as FD-DINOv2 has them.
-
-    Departs from the published evaluation in: the positions, learnt for 518 px, are brought to
-    224 px by timm (bicubic, antialiased), not by the authors' code.
-
-    Args:
-        size: ``s``, ``b`` or ``l``.
+    """Class tokens at 224 px, as FD-DINOv2 has them; of size ``s``, ``b`` or ``l``. Departs from
+    the published evaluation in: the positions, learnt for 518 px, are brought to 224 px by timm
+    (bicubic, antialiased), not by the authors' code.
     """
-
-    side = 224
 
     def __init__(self, *, size: str) -> None:
         if size not in DINOV2:
             raise UserError(f"DINOv2 comes in the sizes {', '.join(DINOV2)}, not {size!r}.")
-        super().__init__(weights=f"dinov2-{size}")
-        self.name = f"dinov2-{size}:{self.side}"
-        make = partial(filled, architecture=DINOV2[size], img_size=self.side, num_classes=0)
-        self.network = self.shared(self.name, make)
+        architecture = f"vit_{DINOV2[size]}_patch14_dinov2"
+        options = {"img_size": self.side, "num_classes": 0}
+        super().__init__(weights=f"dinov2-{size}", architecture=architecture, **options)
 
 
 class DINO(Transformer):
     """DINO's ViT-B/8 at 224 px: class tokens, and the self-similarity of its last keys."""
 
-    side = 224
-
     def __init__(self) -> None:
-        super().__init__(weights="dino-b8")
-        self.name = f"dino-b8:{self.side}"
-        make = partial(filled, architecture="vit_base_patch8_224", num_classes=0)
-        self.network = self.shared(self.name, make)
+        super().__init__(weights="dino-b8", architecture="vit_base_patch8_224", num_classes=0)
 
     def self_similarity(self, prepared: Tensor) -> Tensor:
         """Cosines [N, T, T] between the keys of the last layer, class token first."""
@@ -87,13 +69,8 @@ class DINO(Transformer):
 
 
 class CLIP(Transformer):
-    """Picture embeddings of OpenAI's CLIP, before normalisation.
-
-    Departs from CMMD's released code in: pictures are resized as for the others, by Pillow's
-    antialiased filter on bytes, not by a cubic one without antialiasing.
-
-    Args:
-        size: ``b32`` (224 px) or ``l14`` (336 px, the one of CMMD).
+    """Picture embeddings of OpenAI's CLIP ``b32`` (224 px) or ``l14`` (336 px, that of CMMD), not
+    normalised. Departs from CMMD's code in: Pillow's antialiased filter on bytes resizes.
     """
 
     colours = OPENAI
@@ -101,11 +78,8 @@ class CLIP(Transformer):
     def __init__(self, *, size: str) -> None:
         if size not in CLIPS:
             raise UserError(f"CLIP comes in the sizes {', '.join(CLIPS)}, not {size!r}.")
-        super().__init__(weights=f"clip-{size}")
         architecture, self.side, width = CLIPS[size]
-        self.name = f"clip-{size}:{self.side}"
-        make = partial(filled, architecture=architecture, num_classes=width)
-        self.network = self.shared(self.name, make)
+        super().__init__(weights=f"clip-{size}", architecture=architecture, num_classes=width)
 
 
 def create(architecture: str, **options: Any) -> nn.Module:
@@ -114,22 +88,12 @@ def create(architecture: str, **options: Any) -> nn.Module:
         return cast(nn.Module, timm.create_model(architecture, pretrained=False, **options))
 
 
-def filled(path: Path, architecture: str, **options: Any) -> nn.Module:
-    """A timm network with the weights of a file."""
-    return loaded(create(architecture, **options), read(path), path.name)
-
-
 def loaded(blank: Any, state: dict[str, Tensor], what: str) -> nn.Module:
-    """The network with weights of timm's layout or of the original release, strictly.
-
-    Raises:
-        UserError: they are of another network.
-    """
-    odd = UserError(f"{what} does not fit its network.")
+    """The network with weights of timm's or the original layout; UserError of another's."""
     try:
         fitting = checkpoint_filter_fn(dict(state), blank)
     except (KeyError, RuntimeError, ValueError, AttributeError) as error:
-        raise odd from error
+        raise UserError(f"{what} does not fit its network.") from error
     if isinstance(blank.head, nn.Linear) and "head.weight" in fitting:
         # OpenAI projects without a bias, timm's layer has one.
         fitting.setdefault("head.bias", torch.zeros(len(fitting["head.weight"])))

@@ -1,5 +1,4 @@
 """Spread of the fakes around each shot: intra-cluster perceptual distance (arXiv:2104.06820).
-
 Departs from the paper in: members are chosen by a seeded order, and empty clusters are counted
 instead of being forgotten, since dropping them hides a collapse onto few shots.
 """
@@ -10,12 +9,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+ROWS = 256  # maps whose distances to all shots are taken at once: maps are long
+
 
 class Clusters(NamedTuple):
-    """Every fake at its nearest shot: ``assignment`` [N], ``counts`` [K], ``means`` [K].
-
-    ``means`` is the mean distance over all pairs of a cluster, 0 where it has fewer than 2 members.
-    """
+    """Every fake at its nearest shot [N], counts [K], mean distance [K] of pairs (0 if none)."""
 
     assignment: Tensor
     counts: Tensor
@@ -23,7 +21,6 @@ class Clusters(NamedTuple):
 
     @property
     def scored(self) -> Tensor:
-        """Which clusters [K] have a pair to measure."""
         return self.counts >= 2
 
     @property
@@ -51,7 +48,6 @@ class Clusters(NamedTuple):
 
     def details(self, cap: int) -> dict[str, float]:
         """What a record says beside the value; ``members_K`` of the shots that have any."""
-        members = {f"members_{i}": int(n) for i, n in enumerate(self.counts) if n}
         return {
             "empty_counts_zero": self.zeroed,
             "std_over_clusters": self.spread,
@@ -59,7 +55,7 @@ class Clusters(NamedTuple):
             "empty": int((self.counts == 0).sum()),
             "singletons": int((self.counts == 1).sum()),
             "cap": cap,
-            **members,
+            **{f"members_{i}": int(n) for i, n in enumerate(self.counts) if n},
         }
 
 
@@ -67,7 +63,6 @@ def intra_cluster(
     to_shots: Tensor, among: Callable[[Tensor], Tensor], cap: int, order: Tensor
 ) -> Clusters:
     """Assign fakes by their distances ``to_shots`` [N, K]; average pairs within each cluster.
-
     ``among(members)`` gives the distances [m, m] of the fakes with these indices. At most ``cap``
     members of a cluster are paired, the first ones in ``order``, a permutation [N].
     """
@@ -78,8 +73,33 @@ def intra_cluster(
     means = torch.zeros(clusters, dtype=torch.float64)
     for shot in range(clusters):
         members = order[assignment[order] == shot][:cap]
-        if len(members) < 2:
-            continue
-        i, j = torch.triu_indices(len(members), len(members), offset=1)
-        means[shot] = among(members)[i, j].double().mean()
+        if len(members) >= 2:
+            i, j = torch.triu_indices(len(members), len(members), offset=1)
+            means[shot] = among(members)[i, j].double().mean()
     return Clusters(assignment, torch.bincount(assignment, minlength=clusters), means)
+
+
+def of_maps(shots: Tensor, fakes: Tensor, cap: int, seed: int) -> Clusters:
+    """Clusters of fakes by maps [N, V] around shots by maps [K, V], of an order of ``seed``."""
+
+    def among(members: Tensor) -> Tensor:
+        maps = fakes[members].float()
+        return squared_distances(maps, maps)
+
+    return intra_cluster(to_shots(fakes, shots), among, cap, shuffled(len(fakes), seed))
+
+
+def squared_distances(x: Tensor, y: Tensor) -> Tensor:
+    """Squared Euclidean distances [N, M] of rows [N, F] and [M, F], by a product of them."""
+    norms = x.square().sum(1, keepdim=True) + y.square().sum(1)
+    return torch.addmm(norms, x, y.mT, alpha=-2).clamp_(min=0)
+
+
+def to_shots(maps: Tensor, shots: Tensor) -> Tensor:
+    """Squared distances [N, K] of maps [N, V] to those of shots [K, V], in float32."""
+    goals = shots.float()
+    return torch.cat([squared_distances(part.float(), goals) for part in maps.split(ROWS)])
+
+
+def shuffled(n: int, seed: int) -> Tensor:
+    return torch.randperm(n, generator=torch.Generator().manual_seed(seed))

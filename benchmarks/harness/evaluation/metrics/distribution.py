@@ -1,72 +1,114 @@
 """How close the set of fakes is to the set of held-out reference pictures."""
 
-from __future__ import annotations
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from benchmarks.harness.evaluation.gallery import Extractor, Gallery
-from benchmarks.harness.evaluation.measure import Measure
-from benchmarks.harness.evaluation.metrics import set_metrics
-from benchmarks.harness.evaluation.metrics.bootstrap import bootstrap
-from benchmarks.harness.evaluation.metrics.frechet_and_kernel import double, polynomial_mmd
+from benchmarks.harness.evaluation.gallery import Extractor, Gallery, ThroughExtractor
+from benchmarks.harness.evaluation.measure import Measure, TooFew
+from benchmarks.harness.evaluation.metrics import frechet_and_kernel, manifold
+from benchmarks.harness.evaluation.metrics.frechet_and_kernel import Normal, double, in_float64
 
 AT_MOST = 2000  # pictures on either side that an interval is made from: its cost is their square
 
 
-class Distribution:
+class Distribution(ThroughExtractor):
     """A number of the features of ``fakes`` against those of ``reference``."""
 
-    better: str
     needs = ("fakes", "reference")
-
-    def __init__(self, extractor: Extractor) -> None:
-        self.extractors = (extractor,)
 
     def features(self, gallery: Gallery) -> tuple[Tensor, Tensor]:
         """Features of the reals [N, F] and of the fakes [M, F]; in float64 unless they are many."""
-        return set_metrics.in_float64(
-            *(gallery.features(s, self.extractors[0], "features") for s in ("reference", "fakes"))
-        )
+        return in_float64(*self.read(gallery, "features", "reference", "fakes"))
+
+    def score(self, real: Tensor, fake: Tensor) -> float:
+        raise NotImplementedError(f"{type(self).__name__} compares nothing.")
+
+    def __call__(self, gallery: Gallery) -> Measure:
+        real, fake = self.features(gallery)
+        return Measure(self.score(real, fake), self.better, len(fake), {"reference": len(real)})
 
 
 class FD(Distribution):
     """Fréchet distance (arXiv:1706.08500); biased upwards in small samples: read ``n``."""
 
-    better = "lower"
-
-    def __call__(self, gallery: Gallery) -> Measure:
-        real, fake = self.features(gallery)
-        value = float(set_metrics.of(set_metrics.FrechetDistance, real, fake).compute())
-        return Measure(value, self.better, len(fake), {"reference": len(real)})
+    def score(self, real: Tensor, fake: Tensor) -> float:
+        sides = (*frechet_and_kernel.moments(real), *frechet_and_kernel.moments(fake))
+        return frechet_and_kernel.frechet_distance(*sides)
 
 
 class CleanFID(Distribution):
-    """What clean-fid computes from the same features: a check of FD from outside.
-
-    It takes the matrix square root of a product that is not symmetric, adds 1e-6 to the variances
-    where that fails, and is wrong where a covariance is singular (fewer than 2,049 pictures).
+    """What clean-fid computes from the same features: a check of FD from outside. It takes the
+    matrix square root of a product that is not symmetric, adds 1e-6 to the variances where that
+    fails, and is wrong where a covariance is singular (fewer than 2,049 pictures).
     """
 
-    better = "lower"
-
-    def __call__(self, gallery: Gallery) -> Measure:
+    def score(self, real: Tensor, fake: Tensor) -> float:
         from cleanfid.fid import fid_from_feats
 
+        return float(fid_from_feats(fake.numpy(), real.numpy()))
+
+
+class CMMD(Distribution):
+    """Kernel distance of unit CLIP embeddings (2401.09603: sigma 10); biased upwards."""
+
+    def __init__(self, extractor: Extractor, *, sigma: float) -> None:
+        super().__init__(extractor)
+        self.sigma = sigma
+
+    def score(self, real: Tensor, fake: Tensor) -> float:
+        return frechet_and_kernel.cmmd(real, fake, self.sigma)
+
+
+class FDInfinity(Distribution):
+    """Fréchet distance drawn out to infinitely many fakes (FID-infinity, arXiv:1911.07023). Its
+    bias falls as one over the number of pictures, and how fast depends on the generator. The
+    distance is taken at ``points`` numbers of fakes, evenly spaced from the share ``least`` to all
+    of them, and drawn out to one over infinity; the reference stays as large as it is. Departs from
+    the paper in: fakes are drawn by ``seed`` from the gallery's, not from a Sobol sequence.
+    """
+
+    def __init__(self, extractor: Extractor, *, points: int, least: float, seed: int) -> None:
+        super().__init__(extractor)
+        self.points, self.least, self.seed = points, least, seed
+
+    def sizes(self, n: int) -> list[int]:
+        """The numbers of fakes, rising, each at least 2, which a covariance needs."""
+        steps = torch.linspace(max(2, n * self.least), n, self.points, dtype=torch.float64)
+        return sorted({round(step) for step in steps.tolist()})
+
+    def __call__(self, gallery: Gallery) -> Measure:
         real, fake = self.features(gallery)
-        value = float(fid_from_feats(fake.numpy(), real.numpy()))
-        return Measure(value, self.better, len(fake), {"reference": len(real)})
+        reference = Normal.of(real)
+        generator = torch.Generator().manual_seed(self.seed)
+        values, sizes = [], self.sizes(len(fake))
+        if len(sizes) < 2:
+            raise TooFew(f"a line needs two numbers of fakes, and there are only {sizes}")
+        for size in sizes:
+            drawn = torch.randperm(len(fake), generator=generator)[:size]
+            values.append(reference.distance(Normal.of(fake[drawn])))
+        at_infinity, slope = intercept(sizes, values)
+        details = {"all_fakes": values[-1], "slope": slope, "points": len(sizes)}
+        details |= {"least": sizes[0], "reference": len(real)}
+        return Measure(at_infinity, self.better, len(fake), details)
+
+
+def intercept(sizes: list[int], values: list[float]) -> tuple[float, float]:
+    """Value at 1 / n = 0 and slope of the line through values over 1 / n, by least squares."""
+    inverse = 1 / torch.tensor(sizes, dtype=torch.float64)
+    design = torch.stack([torch.ones_like(inverse), inverse], 1)
+    answer = torch.tensor(values, dtype=torch.float64)[:, None]
+    at_infinity, slope = torch.linalg.lstsq(design, answer).solution[:, 0].tolist()
+    return at_infinity, slope
 
 
 class KID(Distribution):
-    """Kernel distance (arXiv:1801.01401): mean over seeded subsets, unbiased in n.
-
-    ``std`` is the spread over subsets, not over seeds. Sets smaller than ``subset_size`` make the
-    subsets smaller; what was used is among the details, and ``source``: the same distance of the
-    unadapted source.
+    """Kernel distance (arXiv:1801.01401): mean over seeded subsets, unbiased in n. ``std`` is the
+    spread over subsets, not over seeds. Sets smaller than ``subset_size`` make the subsets smaller;
+    what was used is among the details, and ``source``: the same distance of the unadapted source.
     """
-
-    better = "lower"
 
     def __init__(self, extractor: Extractor, *, subsets: int, subset_size: int, seed: int) -> None:
         super().__init__(extractor)
@@ -74,33 +116,30 @@ class KID(Distribution):
 
     def __call__(self, gallery: Gallery) -> Measure:
         real, fake = self.features(gallery)
-        options = {"subsets": self.subsets, "subset_size": self.subset_size, "seed": self.seed}
-        draws = set_metrics.of(set_metrics.KernelDistance, real, fake, **options).draws()
+        options = self.subsets, self.subset_size, self.seed
+        draws = frechet_and_kernel.kernel_draws(real, fake, *options)
         details = {
             "std": float(draws.std()) if self.subsets > 1 else 0.0,
             "subsets": self.subsets,
             "subset_size": min(self.subset_size, len(real), len(fake)),
             "reference": len(real),
         }
-        if max(len(real), len(fake)) <= set_metrics.MANY:  # the cost is the square of their number
-            details["all_samples"] = polynomial_mmd(real, fake)
+        if max(len(real), len(fake)) <= frechet_and_kernel.MANY:  # the cost is their square
+            details["all_samples"] = frechet_and_kernel.polynomial_mmd(real, fake)
             if gallery.has("sources"):
-                before = double(gallery.features("sources", self.extractors[0], "features"))
-                details["source"] = polynomial_mmd(real, before)
+                (before,) = self.read(gallery, "features", "sources")
+                details["source"] = frechet_and_kernel.polynomial_mmd(real, double(before))
         return Measure(float(draws.mean()), self.better, len(fake), details)
 
 
 class KIDInterval(KID):
-    """KID with a 95 % bootstrap interval: ``low`` and ``high`` among the details.
-
-    The interval is that of ``interval_n`` pictures on the smaller side; more pictures would make it
-    narrower. It holds the pictures' chance, not that of the training: seeds do that.
+    """KID with a 95 % bootstrap interval: ``low`` and ``high`` among the details. The interval is
+    that of ``interval_n`` pictures on the smaller side; more pictures would make it narrower. It
+    holds the pictures' chance, not that of the training: seeds do that.
     """
 
-    def __init__(
-        self, extractor: Extractor, *, subsets: int, subset_size: int, seed: int, resamples: int
-    ) -> None:
-        super().__init__(extractor, subsets=subsets, subset_size=subset_size, seed=seed)
+    def __init__(self, extractor: Extractor, *, resamples: int, **kid: Any) -> None:
+        super().__init__(extractor, **kid)
         self.resamples = resamples
 
     def __call__(self, gallery: Gallery) -> Measure:
@@ -110,41 +149,17 @@ class KIDInterval(KID):
             rows[torch.randperm(len(rows), generator=generator)[:AT_MOST]]
             for rows in self.features(gallery)
         )
-        low, high = bootstrap(real, fake, self.resamples, generator)
+        low, high = frechet_and_kernel.bootstrap(real, fake, self.resamples, generator)
         details = {"low": low, "high": high, "interval_n": min(len(real), len(fake))}
         return Measure(measure.value, self.better, measure.n, {**measure.details, **details})
 
 
-class CMMD(Distribution):
-    """Gaussian kernel distance of unit CLIP embeddings, times 1000 as published; biased upwards.
-
-    Args:
-        extractor: with a head ``features``.
-        sigma: of the kernel; 10 as published.
-    """
-
-    better = "lower"
-
-    def __init__(self, extractor: Extractor, *, sigma: float) -> None:
-        super().__init__(extractor)
-        self.sigma = sigma
-
-    def __call__(self, gallery: Gallery) -> Measure:
-        real, fake = self.features(gallery)
-        value = float(
-            set_metrics.of(
-                set_metrics.GaussianKernelDistance, real, fake, sigma=self.sigma
-            ).compute()
-        )
-        return Measure(value, self.better, len(fake), {"reference": len(real)})
-
-
 class Manifold(Distribution):
-    """A share by balls of k nearest neighbours."""
+    """A share by balls of k neighbours; the papers take 3 (1904.06991) and 5 (2002.09797)."""
 
     better = "higher"
     share: str
-    shares: type[set_metrics.PrecisionRecall | set_metrics.DensityCoverage]
+    shares: Callable[[Tensor, Tensor, int], Any]
 
     def __init__(self, extractor: Extractor, *, k: int) -> None:
         super().__init__(extractor)
@@ -153,41 +168,38 @@ class Manifold(Distribution):
     def value(self, gallery: Gallery, part: str, real: Tensor, fake: Tensor) -> float:
         """The share; the gallery remembers all that come of the same counts."""
         key = (self.shares, self.extractors[0].name, self.k, part)
-        shares = gallery.once(
-            key, lambda: set_metrics.of(self.shares, real, fake, k=self.k).compute()
-        )
-        return float(shares[self.share])
+        counted = gallery.once(key, lambda: self.shares(real, fake, self.k))
+        return float(getattr(counted, self.share))
 
     def __call__(self, gallery: Gallery) -> Measure:
         real, fake = self.features(gallery)
         details: dict[str, float] = {"k": self.k, "reference": len(real)}
         # What two halves of the reference would score: the ceiling, which is not 1 for few samples.
         half = len(real) // 2
-        if half > self.k and len(real) <= set_metrics.MANY:
+        if half > self.k and len(real) <= frechet_and_kernel.MANY:
             details["real_against_real"] = self.value(gallery, "halves", real[:half], real[half:])
-        value = self.value(gallery, "all", real, fake)
-        return Measure(value, self.better, len(fake), details)
+        return Measure(self.value(gallery, "all", real, fake), self.better, len(fake), details)
 
 
 class Precision(Manifold):
     """Share of fakes that lie among the reals (arXiv:1904.06991)."""
 
-    share, shares = "precision", set_metrics.PrecisionRecall
+    share, shares = "precision", staticmethod(manifold.precision_recall)
 
 
 class Recall(Manifold):
     """Share of reals that lie among the fakes (arXiv:1904.06991)."""
 
-    share, shares = "recall", set_metrics.PrecisionRecall
+    share, shares = "recall", staticmethod(manifold.precision_recall)
 
 
 class Density(Manifold):
     """Mean number of real balls around a fake, over k (arXiv:2002.09797); can exceed 1."""
 
-    share, shares = "density", set_metrics.DensityCoverage
+    share, shares = "density", staticmethod(manifold.density_coverage)
 
 
 class Coverage(Manifold):
     """Share of reals that have a fake in their ball (arXiv:2002.09797)."""
 
-    share, shares = "coverage", set_metrics.DensityCoverage
+    share, shares = "coverage", staticmethod(manifold.density_coverage)

@@ -1,97 +1,95 @@
-"""Whether fakes differ from one another, from the source and from the shots."""
-
-from __future__ import annotations
+"""Whether fakes differ from one another, from the source and from the shots. Distances are those of
+a perceptual network's maps (LPIPS, arXiv:1801.03924). Metrics named ``...Maps`` keep only
+distances: the maps of LPIPS are too large, and live as long as a batch.
+"""
 
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from benchmarks.harness.evaluation.gallery import Extractor, Gallery
+from benchmarks.harness.evaluation.gallery import Extractor, Gallery, ThroughExtractor
 from benchmarks.harness.evaluation.measure import Measure, TooFew
-from benchmarks.harness.evaluation.metrics import perceptual, set_metrics
-from benchmarks.harness.evaluation.metrics.clusters import Clusters, intra_cluster
+from benchmarks.harness.evaluation.metrics import clusters, manifold
 
 COPIES = 0.01  # share of held-out pictures that are nearer to a shot than what counts as a copy
+UNMOVED = 0.1  # share of the floor within which a fake is taken for the source's own picture
+TOGETHER = 8  # pictures whose maps are made at once: those of LPIPS are 32 MB a picture of 256 px
 
 
-class IntraCluster:
-    """Mean perceptual distance within the fakes nearest to each shot (arXiv:2104.06820).
-
-    The value drops clusters without a pair, as published; ``empty_counts_zero`` does not. Low
-    means memorised under either rule.
-    """
+class PerceptualMetric(ThroughExtractor):
+    """A metric of the distances that an extractor's ``maps`` give, of the first ``samples``."""
 
     better = "higher"
     needs: tuple[str, ...] = ("fakes", "shots")
 
-    def __init__(self, extractor: Extractor, *, samples: int, cap: int, seed: int) -> None:
-        self.extractors = (extractor,)
-        self.samples, self.cap, self.seed = samples, cap, seed
+    def __init__(self, extractor: Any, *, samples: int) -> None:
+        super().__init__(extractor)
+        self.samples = samples
 
-    def clusters(self, gallery: Gallery) -> Clusters:
-        shots = gallery.features("shots", self.extractors[0], "maps")
-        fakes = gallery.features("fakes", self.extractors[0], "maps", self.samples)
-        options = {"cap": self.cap, "seed": self.seed}
-        return set_metrics.of(set_metrics.IntraClusterDistance, shots, fakes, **options).clusters()
+    def maps(self, gallery: Gallery, stream: str) -> tuple[Tensor, Tensor]:
+        """Maps [K, V] of the shots and [n, V] of the first pictures of a stream."""
+        (shots,) = self.read(gallery, "maps", "shots")
+        (maps,) = self.read(gallery, "maps", stream, first=self.samples)
+        return shots, maps
+
+    def between(self, gallery: Gallery, one: str, i: Tensor, other: str, j: Tensor) -> Tensor:
+        """Distances [P] in float64 between pictures i of a stream and pictures j of one."""
+        distances = []
+        for a, b in zip(gallery.some(one, i), gallery.some(other, j), strict=True):
+            maps = (maps_of(gallery, self.extractors[0], images) for images in (a, b))
+            distances.append((next(maps) - next(maps)).square().sum(1).double())
+        return torch.cat(distances)
+
+
+class IntraCluster(PerceptualMetric):
+    """Mean perceptual distance within the fakes nearest to each shot (arXiv:2104.06820). The value
+    drops clusters without a pair, as published; ``empty_counts_zero`` does not. Low means memorised
+    under either rule. At most ``cap`` fakes of a shot are paired, in an order of ``seed``.
+    """
+
+    def __init__(self, extractor: Extractor, *, samples: int, cap: int, seed: int) -> None:
+        super().__init__(extractor, samples=samples)
+        self.cap, self.seed = cap, seed
+
+    def assigned(self, gallery: Gallery) -> clusters.Clusters:
+        return clusters.of_maps(*self.maps(gallery, "fakes"), self.cap, self.seed)
 
     def __call__(self, gallery: Gallery) -> Measure:
-        clusters = self.clusters(gallery)
-        n = len(clusters.assignment)
-        return Measure(clusters.dropped, self.better, n, clusters.details(self.cap))
+        found = self.assigned(gallery)
+        n = len(found.assignment)
+        return Measure(found.dropped, self.better, n, found.details(self.cap))
 
 
 class IntraClusterMaps(IntraCluster):
     """The same without keeping maps: intra-cluster LPIPS."""
 
-    def clusters(self, gallery: Gallery) -> Clusters:
-        extractor = self.extractors[0]
-        to_shots = perceptual.to_shots(gallery, extractor, "fakes", self.samples)
-
+    def assigned(self, gallery: Gallery) -> clusters.Clusters:
         def among(members: Tensor) -> Tensor:
-            return perceptual.among(gallery, extractor, "fakes", members)
+            images = torch.cat(list(gallery.some("fakes", members)))
+            maps = maps_of(gallery, self.extractors[0], images)
+            return clusters.squared_distances(maps, maps)
 
-        return intra_cluster(
-            to_shots, among, self.cap, set_metrics.shuffled(len(to_shots), self.seed)
-        )
-
-
-class PerceptualMetric:
-    """A metric of the distances that an extractor's ``maps`` give, of the first ``samples``."""
-
-    better: str
-    needs: tuple[str, ...]
-
-    def __init__(self, extractor: Any, *, samples: int) -> None:
-        self.extractors = (extractor,)
-        self.samples = samples
-
-    def between(self, gallery: Gallery, one: str, i: Tensor, other: str, j: Tensor) -> Tensor:
-        """Distances [P] between pictures i of a stream and pictures j of one."""
-        return perceptual.between(gallery, self.extractors[0], (one, i), (other, j))
+        to_shots = distances_to_shots(gallery, self.extractors[0], "fakes", self.samples)
+        order = clusters.shuffled(len(to_shots), self.seed)
+        return clusters.intra_cluster(to_shots, among, self.cap, order)
 
 
 class NearestShot(PerceptualMetric):
     """Mean perceptual distance of a fake to the nearest shot: small if shots were memorised.
-
     ``reference`` is the same of held-out pictures of the domain, which is where an honest generator
     would be; ``copies`` the share of fakes nearer to a shot than 99 of 100 of those.
     """
 
-    better = "higher"
-    needs = ("fakes", "shots")
-
-    def nearest(self, gallery: Gallery, stream: str) -> Tensor:
-        """Distance [n] of every picture of a stream to its nearest shot."""
-        shots = gallery.features("shots", self.extractors[0], "maps")
-        maps = gallery.features(stream, self.extractors[0], "maps", self.samples)
-        return set_metrics.to_shots(maps, shots).amin(1).double()
+    def to_shots(self, gallery: Gallery, stream: str) -> Tensor:
+        shots, maps = self.maps(gallery, stream)
+        return clusters.to_shots(maps, shots)
 
     def __call__(self, gallery: Gallery) -> Measure:
-        fakes = self.nearest(gallery, "fakes")
+        fakes = self.to_shots(gallery, "fakes").amin(1).double()
         details = {"median": float(fakes.median()), "least": float(fakes.min())}
         if gallery.has("reference"):
-            real = self.nearest(gallery, "reference")
+            real = self.to_shots(gallery, "reference").amin(1).double()
             details["reference"] = float(real.mean())
             details["copies"] = float((fakes < real.quantile(COPIES)).double().mean())
         return Measure(float(fakes.mean()), self.better, len(fakes), details)
@@ -100,24 +98,13 @@ class NearestShot(PerceptualMetric):
 class NearestShotMaps(NearestShot):
     """The same without keeping maps: LPIPS."""
 
-    def nearest(self, gallery: Gallery, stream: str) -> Tensor:
-        distances = perceptual.to_shots(gallery, self.extractors[0], stream, self.samples)
-        return distances.amin(1).double()
+    def to_shots(self, gallery: Gallery, stream: str) -> Tensor:
+        return distances_to_shots(gallery, self.extractors[0], stream, self.samples)
 
 
 class Pairwise(PerceptualMetric):
-    """Mean distance between random pairs of fakes: overall diversity, whatever the shots.
+    """Mean distance of ``pairs`` of the first ``samples`` fakes; ``reference``: of real ones."""
 
-    ``reference`` is the same of the domain's own pictures.
-
-    Args:
-        extractor: with a head ``maps``.
-        samples: the first fakes, of which pairs are drawn.
-        pairs: how many.
-        seed: of the pairs.
-    """
-
-    better = "higher"
     needs = ("fakes",)
 
     def __init__(self, extractor: Any, *, samples: int, pairs: int, seed: int) -> None:
@@ -125,28 +112,28 @@ class Pairwise(PerceptualMetric):
         self.pairs, self.seed = pairs, seed
 
     def random_pairs(self, n: int) -> tuple[Tensor, Tensor]:
-        """Indices of pairs of different pictures out of n."""
         generator = torch.Generator().manual_seed(self.seed)
         i = torch.randint(n, (self.pairs,), generator=generator)
         return i, (i + torch.randint(1, n, (self.pairs,), generator=generator)) % n
+
+    def within(self, gallery: Gallery, stream: str, n: int) -> Tensor:
+        """Distances [pairs] of random pairs of the first n pictures of a stream."""
+        i, j = self.random_pairs(n)
+        return self.between(gallery, stream, i, stream, j)
 
     def __call__(self, gallery: Gallery) -> Measure:
         n = min(self.samples, len(gallery.pictures("fakes")))
         if n < 2:
             raise TooFew("a pair needs at least 2 fakes, not 1")
-        i, j = self.random_pairs(n)
-        distances = self.between(gallery, "fakes", i, "fakes", j)
+        distances = self.within(gallery, "fakes", n)
         details = {"std": float(distances.std()), "pairs": self.pairs}
         if gallery.has("reference") and (m := len(gallery.pictures("reference"))) > 1:
-            i, j = self.random_pairs(m)
-            real = self.between(gallery, "reference", i, "reference", j)
-            details["reference"] = float(real.mean())
+            details["reference"] = float(self.within(gallery, "reference", m).mean())
         return Measure(float(distances.mean()), self.better, n, details)
 
 
 class NearestSource(PerceptualMetric):
     """Mean distance of a fake to the source's picture of its own latent: 0 if nothing was learnt.
-
     ``floor`` is that to the source's picture of another latent: what a generator would score that
     has forgotten its source. Between them, small is faithful and not small enough is adapted.
     """
@@ -160,34 +147,53 @@ class NearestSource(PerceptualMetric):
         own = self.between(gallery, "fakes", i, "sources", i)
         other = self.between(gallery, "fakes", i, "sources", i.roll(1))
         details = {"std": float(own.std()), "floor": float(other.mean())}
-        details["copies"] = float((own < 0.1 * other.mean()).double().mean())
+        details["copies"] = float((own < UNMOVED * other.mean()).double().mean())
         return Measure(float(own.mean()), self.better, n, details)
 
 
-class AuthPct:
+class AuthPct(ThroughExtractor):
     """Percentage of fakes that are no copies of shots (arXiv:2102.08921); with ten it says little.
-
     A single shot has no neighbour, so that nothing can be called a copy of it: 100.
     """
 
     better = "higher"
     needs = ("fakes", "shots")
 
-    def __init__(self, extractor: Extractor) -> None:
-        self.extractors = (extractor,)
-
-    def percentage(self, gallery: Gallery, stream: str) -> float:
-        extractor = self.extractors[0]
-        shots, rows = (gallery.features(s, extractor, "features") for s in ("shots", stream))
-        return 100 * float(set_metrics.of(set_metrics.Authenticity, shots, rows).compute())
-
     def __call__(self, gallery: Gallery) -> Measure:
-        shots, fakes = (
-            len(gallery.features(s, self.extractors[0], "features")) for s in self.needs[::-1]
-        )
-        details: dict[str, float] = {"shots": shots}
-        if shots < 2:
-            return Measure(100.0, self.better, fakes, details)
+        shots, fakes = self.read(gallery, "features", "shots", "fakes")
+        details: dict[str, float] = {"shots": len(shots)}
+        if len(shots) < 2:
+            return Measure(100.0, self.better, len(fakes), details)
         if gallery.has("reference"):
-            details["reference"] = self.percentage(gallery, "reference")
-        return Measure(self.percentage(gallery, "fakes"), self.better, fakes, details)
+            (reals,) = self.read(gallery, "features", "reference")
+            details["reference"] = 100 * manifold.authenticity(shots, reals)
+        value = 100 * manifold.authenticity(shots, fakes)
+        return Measure(value, self.better, len(fakes), details)
+
+
+def maps_of(gallery: Gallery, extractor: Any, images: Tensor) -> Tensor:
+    """Maps [N, V] in float32 of images [N, 3, R, R], on the CPU."""
+    device = gallery.adapter.device
+    with torch.no_grad():
+        parts = images.split(TOGETHER)
+        return torch.cat([extractor(part.to(device))["maps"].float().cpu() for part in parts])
+
+
+class ToShots:
+    """An extractor of the distances [N, K] of pictures to the shots."""
+
+    def __init__(self, gallery: Gallery, extractor: Any) -> None:
+        self.gallery, self.extractor = gallery, extractor
+        self.name = f"{extractor.name} to {gallery.origin('shots')['sha256']}"
+        self.sha256 = getattr(extractor, "sha256", "")
+        self.shots = maps_of(gallery, extractor, torch.cat(list(gallery.images("shots"))))
+
+    def __call__(self, images: Tensor) -> dict[str, Tensor]:
+        maps = maps_of(self.gallery, self.extractor, images)
+        return {"distances": clusters.squared_distances(maps, self.shots)}
+
+
+def distances_to_shots(gallery: Gallery, extractor: Any, stream: str, samples: int) -> Tensor:
+    """Distances [n, K] of the first pictures of a stream to the shots, whose maps are kept."""
+    reader = gallery.once(("to shots", extractor.name), lambda: ToShots(gallery, extractor))
+    return gallery.features(stream, reader, "distances", samples)

@@ -1,11 +1,7 @@
-"""How well stylised photos follow their exemplars: functions of features.
-
-A result shows a photo in the style of an exemplar. Features of results are compared with those of
-exemplars after each has lost what its set has in common, since photos and drawings differ by more
-than styles do.
+"""How well stylised photos follow their exemplars: functions of features. A result shows a photo in
+the style of an exemplar. Features of results are compared with those of exemplars after each has
+lost what its set has in common, since photos and drawings differ by more than styles do.
 """
-
-from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
@@ -26,10 +22,7 @@ def mean_distance(features: Tensor) -> float:
 
 
 def retrieval_rate(results: Tensor, exemplars: Tensor) -> float:
-    """Share of results [P, K, F] whose nearest exemplar [K, F] is their own; 1 / K by chance.
-
-    The mean over exemplars is taken off both sides, for each photo on its own.
-    """
+    """Share of results [P, K, F] less their mean whose nearest exemplar [K, F] is their own."""
     ours = F.normalize(results.double() - results.double().mean(dim=1, keepdim=True), dim=2)
     theirs = F.normalize(exemplars.double() - exemplars.double().mean(dim=0), dim=1)
     nearest = (ours @ theirs.T).argmax(dim=2)  # results that do not differ all find the first
@@ -47,4 +40,5 @@ def colourless(images: Tensor) -> Tensor:
     """Pictures [N, 3, R, R] as grey ones of the same mean and contrast."""
     grey = (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
     mean, deviation = grey.mean((2, 3), keepdim=True), grey.std((2, 3), keepdim=True)
+    # 0.4 clips from 2.5 deviations on; 1e-6 is for pictures of one grey.
     return (0.4 * (grey - mean) / (deviation + 1e-6)).clamp(-1, 1).expand(-1, 3, -1, -1)

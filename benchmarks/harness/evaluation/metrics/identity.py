@@ -1,116 +1,97 @@
 """Whether a picture still shows the same person, by identity networks whose vectors are units.
-
 Networks of real faces may find no face in a picture; its vector is zero then.
 """
 
-from __future__ import annotations
-
+import torch
 from torch import Tensor
 
-from benchmarks.harness.evaluation.gallery import Extractor, Gallery
+from benchmarks.harness.evaluation.gallery import Gallery, ThroughExtractor
 from benchmarks.harness.evaluation.measure import Measure
-from benchmarks.harness.evaluation.metrics import set_metrics
+from benchmarks.harness.evaluation.metrics.frechet_and_kernel import double
+
+SEARCHED = 1024  # rows compared with all others at once: 1024 x 50,000 doubles are 400 MB
 
 
-class IdentityMetric:
-    """A number of the identities in two streams that show the same people in the same order."""
+def cosines(real: Tensor, fake: Tensor) -> Tensor:
+    """Cosines [N] in float64 of identities [N, E] and those that they should be [N, E]."""
+    if real.shape != fake.shape:
+        raise ValueError(f"pairs need as many reals as fakes, not {len(real)} and {len(fake)}")
+    return (double(fake) * double(real)).sum(1)
+
+
+def recognised(real: Tensor, fake: Tensor) -> Tensor:
+    """Whether the nearest of all reals [N, E] is the fake's own [N]."""
+    goals = double(real).T
+    nearest = [(part @ goals).argmax(1) for part in double(fake).split(SEARCHED)]
+    return torch.cat(nearest) == torch.arange(len(fake))
+
+
+class IdentityMetric(ThroughExtractor):
+    """A number of the identities in streams that show the same people in the same order."""
 
     better = "higher"
-    needs: tuple[str, ...]
 
-    def __init__(self, extractor: Extractor) -> None:
-        self.extractors = (extractor,)
-
-    def pairs(self, gallery: Gallery, shown: str, people: str) -> set_metrics.IdentitySimilarity:
-        """The identities of a stream against those of the people that it should show."""
-        fake, real = (gallery.features(s, self.extractors[0], "identity") for s in (shown, people))
-        return set_metrics.of(set_metrics.IdentitySimilarity, real, fake)
-
-    def detected(self, gallery: Gallery, stream: str) -> Tensor:
-        """Whether there is a face [N]."""
-        return gallery.features(stream, self.extractors[0], "found") > 0
+    def compared(self, gallery: Gallery) -> tuple[Tensor, Tensor, dict[str, float]]:
+        """Cosines [N] of fake and source, which fakes [N] find their source, and their details."""
+        fakes, sources, others = self.read(gallery, "identity", "fakes", "sources", "others")
+        own, right = cosines(sources, fakes), recognised(sources, fakes)
+        details = {"std": float(own.std()), "floor": float(cosines(others, fakes).mean())}
+        return own, right, details | {"rank1": float(right.double().mean())}
 
 
 class Identity(IdentityMetric):
     """Mean cosine between the identities of source and adapted picture of the same latent.
-
-    ``floor`` is the same against the source of another latent, ``rank1`` how often the right
-    source is the nearest of all, ``ceiling`` what the true pictures of the domain would score.
+    ``floor`` is the same against the source of another latent, ``rank1`` how often the right source
+    is the nearest of all, ``ceiling`` what the true pictures of the domain would score.
     """
 
-    needs = ("fakes", "sources", "others")
-
     def __call__(self, gallery: Gallery) -> Measure:
-        pairs = self.pairs(gallery, "fakes", "sources")
-        cosines = pairs.cosines()
-        details = {
-            "std": float(cosines.std()),
-            "floor": float(self.pairs(gallery, "fakes", "others").compute()),
-            "rank1": float(pairs.recognised().double().mean()),
-        }
+        own, _, details = self.compared(gallery)
         if gallery.has("photos") and gallery.has("translated"):
-            details["ceiling"] = float(self.pairs(gallery, "photos", "translated").compute())
-        return Measure(float(cosines.mean()), self.better, len(cosines), details)
+            photos, truth = self.read(gallery, "identity", "photos", "translated")
+            details["ceiling"] = float(cosines(truth, photos).mean())
+        return Measure(float(own.mean()), self.better, len(own), details)
 
 
 class DetectedIdentity(IdentityMetric):
-    """Mean cosine between the identities of fake and source of the same latent; a miss counts 0.
-
-    ``floor`` is the cosine to the source of another latent, ``rank1`` how often the right source is
-    the nearest of all, ``found_fakes`` and ``found_sources`` where a face was detected at all, and
-    ``where_found`` the mean over pairs with both. A high mean with few detections says nothing.
+    """The same of networks that look for a face first; a fake without a face counts 0. ``rank1``
+    counts pairs with two faces only, ``found_fakes`` and ``found_sources`` say where a face was
+    detected at all, and ``where_found`` is the mean over pairs with both. A high mean with few
+    detections says nothing.
     """
 
-    needs = ("fakes", "sources", "others")
-
     def __call__(self, gallery: Gallery) -> Measure:
-        pairs = self.pairs(gallery, "fakes", "sources")
-        cosines = pairs.cosines()
-        fakes, sources = (self.detected(gallery, stream) for stream in ("fakes", "sources"))
+        own, right, details = self.compared(gallery)
+        fakes, sources = (found > 0 for found in self.read(gallery, "found", "fakes", "sources"))
         both = fakes & sources
-        details = {
-            "std": float(cosines.std()),
-            "floor": float(self.pairs(gallery, "fakes", "others").compute()),
-            "rank1": float((pairs.recognised() & both).double().mean()),
+        details |= {
+            "rank1": float((right & both).double().mean()),
             "found_fakes": float(fakes.double().mean()),
             "found_sources": float(sources.double().mean()),
-            "where_found": float(cosines[both].mean()) if bool(both.any()) else 0.0,
+            "where_found": float(own[both].mean()) if bool(both.any()) else 0.0,
         }
-        return Measure(float(cosines.mean()), self.better, len(cosines), details)
+        return Measure(float(own.mean()), self.better, len(own), details)
 
 
 class Recognition(IdentityMetric):
-    """How often the true picture of a held-out person is the nearest to the stylised photo.
-
-    Rank-1 accuracy, as sketch recognition is measured (Wang and Tang, "Face photo-sketch synthesis
-    and recognition", TPAMI 2009): the gallery is the true pictures of all held-out people, the
-    probe a stylised photo, compared by cosine of identities. A face that is not found is wrong.
-    ``photo`` is the same for the untouched photos, ``chance`` for a guess, ``cosine`` the mean
-    cosine to the own true picture and ``floor`` to another person's.
+    """Rank-1 accuracy, as sketch recognition is measured (Wang and Tang, TPAMI 2009): how often, by
+    cosine, the true picture of a held-out person is the nearest of all to the stylised photo. A
+    face that is not found is wrong. ``photo`` is the same for the untouched photos, ``chance`` for
+    a guess, ``cosine`` the mean cosine to the own true picture and ``floor`` to another person's.
     """
 
     needs = ("stylised", "translated", "photos")
 
-    def recognised(self, gallery: Gallery, stream: str) -> Tensor:
-        """Whether each picture [N] of a stream finds its own true picture, in float64."""
-        faces = self.detected(gallery, "translated") & self.detected(gallery, stream)
-        return (self.pairs(gallery, stream, "translated").recognised() & faces).double()
-
     def __call__(self, gallery: Gallery) -> Measure:
-        pairs, hits = (
-            self.pairs(gallery, "stylised", "translated"),
-            self.recognised(gallery, "stylised"),
-        )
-        others = gallery.features("translated", self.extractors[0], "identity").roll(1, 0)
-        stylised = pairs.rows(real=False)
+        stylised, truth, photos = self.read(gallery, "identity", *self.needs)
+        drawn, true, shown = (found > 0 for found in self.read(gallery, "found", *self.needs))
+        hits = (recognised(truth, stylised) & true & drawn).double()
         details = {
-            "photo": float(self.recognised(gallery, "photos").mean()),
+            "photo": float((recognised(truth, photos) & true & shown).double().mean()),
             "chance": 1 / len(hits),
-            "cosine": float(pairs.compute()),
-            "floor": float(
-                set_metrics.of(set_metrics.IdentitySimilarity, others, stylised).compute()
-            ),
-            "found_stylised": float(self.detected(gallery, "stylised").double().mean()),
-            "found_truth": float(self.detected(gallery, "translated").double().mean()),
+            "cosine": float(cosines(truth, stylised).mean()),
+            "floor": float(cosines(truth.roll(1, 0), stylised).mean()),
+            "found_stylised": float(drawn.double().mean()),
+            "found_truth": float(true.double().mean()),
         }
         return Measure(float(hits.mean()), self.better, len(hits), details)

@@ -1,13 +1,10 @@
 """Which fakes lie among the reals, and which reals among the fakes, by balls of nearest neighbours.
-
 Improved precision and recall (arXiv:1904.06991), density and coverage (arXiv:2002.09797) and
 authenticity (arXiv:2102.08921). The ball of a point reaches to its k-th nearest neighbour in its
-own set, rim included; a point is no neighbour of itself. Departs from the papers in: nothing;
-every count is that of all distances by differences in float64, most of which are never computed
+own set, rim included; a point is no neighbour of itself. Departs from the papers in: nothing; every
+count is that of all distances by differences in float64, most of which are never computed
 (`neighbours`).
 """
-
-from __future__ import annotations
 
 from typing import NamedTuple
 
@@ -34,34 +31,25 @@ class DensityCoverageShares(NamedTuple):
     coverage: float
 
 
-def squared_distances(x: Tensor, y: Tensor) -> Tensor:
-    """Squared Euclidean distances [N, M] of rows [N, F] and [M, F], by a product of them."""
-    norms = x.square().sum(1, keepdim=True) + y.square().sum(1)
-    return torch.addmm(norms, x, y.mT, alpha=-2).clamp_(min=0)
-
-
 def radii(x: Array, k: int) -> Tensor:
     """Distance [N] of every row of x [N, F] to its k-th nearest other row, in float64."""
-    return squared_radii(x, k).sqrt()
-
-
-def squared_radii(x: Array, k: int) -> Tensor:
-    """The same squared: what is compared where equal distances must stay equal."""
     rows = features("x", x)
-    return _squared_radii(clouds(rows)[0], neighbour(k, x=rows))
+    return squared_radii(clouds(rows)[0], neighbour(k, x=rows)).sqrt()
+
+
+def squared_radii(cloud: Cloud, k: int) -> Tensor:
+    """Their squares [N]: what is compared where equal distances must stay equal."""
+    return neighbours.nearest(cloud, k)[:, -1]
 
 
 def precision_recall(real: Array, fake: Array, k: int) -> PrecisionRecallShares:
-    """Improved precision and recall of fakes [M, F] against reals [N, F].
-
-    Raises:
-        ValueError: a set is not [N, F] with more than k rows, or not finite; k is no such number.
+    """Improved precision and recall of fakes [M, F] against reals [N, F]; ValueError where a set
+    has no more than k rows or is not finite, or k is no such number.
     """
     real, fake = pair(real=real, fake=fake)
     k = neighbour(k, real=real, fake=fake)
     b, a = clouds(real, fake)
-    real_radii = _squared_radii(b, k)
-    fake_radii = _squared_radii(clouds(fake)[0], k)
+    real_radii, fake_radii = squared_radii(b, k), squared_radii(clouds(fake)[0], k)
     precise = torch.zeros(len(a), dtype=torch.bool)
     recalled = torch.zeros(len(b), dtype=torch.bool)
     real_limits, fake_limits = neighbours.limit(real_radii, b), neighbours.limit(fake_radii, a)
@@ -86,15 +74,13 @@ def precision_recall(real: Array, fake: Array, k: int) -> PrecisionRecallShares:
 
 
 def density_coverage(real: Array, fake: Array, k: int) -> DensityCoverageShares:
-    """Density and coverage of fakes [M, F] against reals [N, F]; only real balls are used.
-
-    Raises:
-        ValueError: as :func:`precision_recall`; one fake is enough.
+    """Density and coverage of fakes [M, F] against reals [N, F], of which only the reals have
+    balls; ValueError as :func:`precision_recall`, but one fake is enough.
     """
     real, fake = pair(real=real, fake=fake)
     k = neighbour(k, real=real)
     b, a = clouds(real, fake)
-    reach = _squared_radii(b, k)
+    reach = squared_radii(b, k)
     limits = neighbours.limit(reach, b)
     covered = torch.zeros(len(b), dtype=torch.bool)
     count = 0
@@ -109,16 +95,14 @@ def density_coverage(real: Array, fake: Array, k: int) -> DensityCoverageShares:
 
 
 def authenticity(train: Array, fake: Array) -> float:
-    """Share of fakes [M, F] farther from their nearest training row [N, F] than it from its own.
-
-    1 where nothing is copied, 0 where everything is. Of equally near rows the first counts.
-
-    Raises:
-        ValueError: a set is not [N, F], not finite, or there are fewer than two training rows.
+    """Share of fakes [M, F] farther from their nearest training row [N, F] than it from its own. 1
+    where nothing is copied, 0 where everything is. Of equally near rows the first counts. Raises
+    ValueError: a set is not [N, F], not finite, or there are fewer than two training rows.
     """
     train, fake = pair(train=train, fake=fake)
-    own = squared_radii(train, 1)
+    neighbour(1, x=train)
     b, a = clouds(train, fake)
+    own = squared_radii(b, 1)
     authentic = 0
     for i in neighbours.slices(len(a), neighbours.SEARCHED):
         nearest, where = neighbours.closest(a, i, b)
@@ -127,11 +111,7 @@ def authenticity(train: Array, fake: Array) -> float:
 
 
 def neighbour(k: int, **sets: Tensor) -> int:
-    """Which neighbour a ball reaches to, if every set has so many beside the point itself.
-
-    Raises:
-        ValueError: it is no whole number of at least 1, or a set is too small.
-    """
+    """Which neighbour k a ball reaches to; ValueError if it is none, or a set too small."""
     if isinstance(k, bool) or not hasattr(k, "__index__") or k < 1:
         raise ValueError(f"k={k!r} must be a whole number of at least 1")
     for name, rows in sets.items():
@@ -145,7 +125,3 @@ def clouds(rows: Tensor, *others: Tensor) -> list[Cloud]:
     about, unit = neighbours.centre(rows), neighbours.unit(rows, *others)
     kind = neighbours.low_precision()
     return [Cloud(part, about, unit, kind) for part in (rows, *others)]
-
-
-def _squared_radii(cloud: Cloud, k: int) -> Tensor:
-    return neighbours.nearest(cloud, k)[:, -1]

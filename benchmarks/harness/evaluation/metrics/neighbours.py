@@ -1,14 +1,9 @@
-"""Nearest neighbours, exactly: low precision proposes, differences in float64 decide.
-
-A product of rows in low precision, with a bound on its error, excludes most pairs at a fraction of
-the cost. The distance of every pair that it leaves open is the sum of squared differences of the
-rows as they came, in float64: what brute force computes, so that equal distances stay equal.
-The result does not depend on the proposals: a machine without fast low precision is slower, not
-different. Even in float32 this is five times as fast as products in float64 with a bound on their
-rounding (8,000 rows of 64 or 512 features, one core).
+"""Nearest neighbours, exactly: a product in low precision, with a bound on its error, excludes most
+pairs; the distance of every pair left open is the sum of squared differences of the rows as they
+came, in float64, so that equal distances stay equal and no result depends on the machine. Even in
+float32 this is five times as fast as products in float64 with a bound on their rounding (8,000 rows
+of 64 or 512 features, one core).
 """
-
-from __future__ import annotations
 
 import math
 
@@ -19,11 +14,12 @@ from benchmarks.harness.evaluation.metrics.frechet_and_kernel import CACHED
 
 BLOCK = 2048  # rows on either side of a block of distances: it stays in the cache
 PAIRS = 128  # pairs whose difference is held at once: more would leave the cache
-SPARE = 13  # neighbours that are proposed beyond those wanted
+SPARE = 13  # neighbours that are proposed beyond those wanted: 16 in all at k = 3
 SEARCHED = 512  # rows that are compared with all others at once: 512 x 50,000 doubles are 200 MB
 MEASURED = 512  # others of a row, beyond which a product in float64 excludes more
 DENSE = 0.02  # share of open pairs from which on a whole block is computed in double precision
 VANISHING = 1e-30  # squared distance under which low precision flushes to zero; unit 1
+MARGINS = 8  # columns beside those of the rows, which make a product an upper bound
 
 
 def low_precision() -> torch.dtype:
@@ -33,7 +29,6 @@ def low_precision() -> torch.dtype:
 
 
 def centre(rows: Tensor) -> Tensor:
-    """Mean [F] of rows [N, F] in float64."""
     return torch.stack([part.double().sum(0) for part in rows.split(CACHED)]).sum(0) / len(rows)
 
 
@@ -44,19 +39,15 @@ def unit(*clouds: Tensor) -> float:
 
 
 class Cloud:
-    """Rows [N, F] as they came, and in low precision what bounds products of them.
-
-    Args:
-        rows: in float32 or float64.
-        about: a point [F]; near it, what is proposed is sharp.
-        scale: what numbers are divided by, a power of two; of two clouds the same.
-        proposed_in: the type of products.
+    """Rows [N, F] in float32 or float64 as they came, and in low precision what bounds products.
+    Proposals are sharp near the point ``about`` [F]. Numbers are divided by ``scale``, a power of
+    two, of two clouds the same; products are taken in ``proposed_in``.
     """
 
     def __init__(self, rows: Tensor, about: Tensor, scale: float, proposed_in: torch.dtype) -> None:
         self.rows, self.about, self.scale = rows, about, scale
         n, width = rows.shape
-        self.low = torch.empty(n, width + 8, dtype=proposed_in)
+        self.low = torch.empty(n, width + MARGINS, dtype=proposed_in)
         self.squared, lost, short = torch.empty(3, n, dtype=torch.float64)
         for i in slices(n, CACHED):
             exact = self.centred(i)
@@ -65,16 +56,15 @@ class Cloud:
             short[i] = torch.linalg.vector_norm(kept, dim=1)
             lost[i] = torch.linalg.vector_norm(kept.sub_(exact), dim=1)
             self.squared[i] = exact.square_().sum(1)
-        self.left, self.low[:, width:] = self._margins(lost, short)
+        self.left, self.low[:, width:] = self.margins(lost, short)
 
-    def _margins(self, lost: Tensor, short: Tensor) -> tuple[Tensor, Tensor]:
-        """Columns [N, 8] beside those of the rows, which make a product an upper bound.
-
-        With rounded rows a, b of errors e, f and with g for the rounding of sums in float32, they
-        add -(|x|^2 + |y|^2) / 2 (1 - 2g) + e|b| + |a|f + ef, where g|a| is part of e.
+    def margins(self, lost: Tensor, short: Tensor) -> tuple[Tensor, Tensor]:
+        """Columns [N, 8] of the left and of the right side that make a product an upper bound. With
+        rounded rows a, b of errors e, f and with g for the rounding of sums in float32, they add
+        -(|x|^2 + |y|^2) / 2 (1 - 2g) + e|b| + |a|f + ef, where g|a| is part of e.
         """
         kind = self.low.dtype
-        summed = (self.rows.shape[1] + 8) * torch.finfo(torch.float32).eps / 2
+        summed = self.low.shape[1] * torch.finfo(torch.float32).eps / 2
         half, parts = self.squared * (summed - 0.5), []
         for _ in range(3):  # 24 bits in three numbers of 8
             parts.append(half.to(kind))
@@ -90,7 +80,6 @@ class Cloud:
 
     @property
     def blocks(self) -> list[slice]:
-        """Slices of at most BLOCK rows."""
         return slices(len(self), BLOCK)
 
     def centred(self, i: slice | Tensor) -> Tensor:
@@ -103,7 +92,6 @@ class Cloud:
 
 
 def slices(n: int, size: int) -> list[slice]:
-    """All of n in slices of at most ``size``."""
     return [slice(i, min(i + size, n)) for i in range(0, n, size)]
 
 
@@ -115,16 +103,14 @@ def raised(numbers: Tensor, kind: torch.dtype) -> Tensor:
 
 
 def nearness(queries: Tensor, cloud: Cloud, j: slice) -> Tensor:
-    """An upper bound [n, m] of minus half the squared distances of queries and rows j.
-
-    It is rounded to the nearest number of its type; compare it with :func:`limit`.
+    """An upper bound [n, m] of minus half the squared distances of queries and rows j. It is
+    rounded to the nearest number of its type; compare it with :func:`limit`.
     """
     return queries @ cloud.low[j].mT
 
 
 def limit(squared: Tensor, cloud: Cloud) -> Tensor:
     """The least nearness that a pair can have whose squared distance is at most ``squared``.
-
     Rounding is monotone: a bound that is not less before it is not less after it.
     """
     return (squared / cloud.scale / cloud.scale / -2 - VANISHING).to(cloud.low.dtype)
@@ -139,12 +125,17 @@ def pair_distances(a: Cloud, i: Tensor, b: Cloud, j: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def whole_distances(a: Cloud, i: slice | Tensor, b: Cloud, j: slice) -> tuple[Tensor, Tensor]:
-    """Squared distances [n, m] in units, by a product in float64, and how far each may be off."""
-    squares = a.squared[i, None] + b.squared[j]
-    distances = torch.addmm(squares, a.centred(i), b.centred(j).mT, alpha=-2)
-    rounding = 4 * (a.rows.shape[1] + 8) * torch.finfo(torch.float64).eps
-    return distances, squares.mul_(rounding)
+def whole_distances(
+    a: Cloud, i: slice | Tensor, b: Cloud, blocks: list[slice]
+) -> tuple[Tensor, Tensor]:
+    """Squared distances [n, m] in units, by products in float64, and how far each may be off."""
+    rounding = 4 * a.low.shape[1] * torch.finfo(torch.float64).eps
+    rows, distances, off = a.centred(i), [], []
+    for j in blocks:
+        squares = a.squared[i, None] + b.squared[j]
+        distances.append(torch.addmm(squares, rows, b.centred(j).mT, alpha=-2))
+        off.append(squares.mul_(rounding))
+    return torch.cat(distances, 1), torch.cat(off, 1)
 
 
 def nearest(cloud: Cloud, most: int) -> Tensor:
@@ -212,8 +203,7 @@ def merge(near: Tensor, place: Tensor, new: Tensor, row: Tensor, where: Tensor) 
     touched, line = row.unique(return_inverse=True)
     if not len(touched):
         return
-    values = side_by_side(new, line, -torch.inf)
-    places = side_by_side(where, line, 0)
+    values, places = side_by_side(new, line, -torch.inf), side_by_side(where, line, 0)
     best = torch.cat([near[touched], values], 1).topk(near.shape[1], dim=1, sorted=False)
     near[touched] = best.values
     place[touched] = torch.cat([place[touched], places], 1).gather(1, best.indices)
@@ -230,24 +220,18 @@ def side_by_side(numbers: Tensor, line: Tensor, absent: float) -> Tensor:
 
 
 def closest(a: Cloud, i: slice, b: Cloud) -> tuple[Tensor, Tensor]:
-    """Squared distances [n] of rows i to the nearest rows of b, and which [n]: of equal, the first.
-
-    A product in float64 proposes with a bound on its rounding, differences decide.
-    """
-    parts = [whole_distances(a, i, b, j) for j in b.blocks]
-    distances, off = (torch.cat(part, 1) for part in zip(*parts, strict=True))
+    """Squared distances [n] of rows i to the nearest of b, and which: of equal, the first."""
+    distances, off = whole_distances(a, i, b, b.blocks)
     row, column = hits(distances - off <= (distances + off).amin(1, keepdim=True))
     exact = side_by_side(pair_distances(a, row + i.start, b, column), row, torch.inf)
     first = exact.argmin(1, keepdim=True)
-    places = side_by_side(column, row, 0)
-    return exact.gather(1, first)[:, 0], places.gather(1, first)[:, 0]
+    return exact.gather(1, first)[:, 0], side_by_side(column, row, 0).gather(1, first)[:, 0]
 
 
 def searched(cloud: Cloud, rows: Tensor, most: int, last: Tensor) -> Tensor:
-    """What :func:`nearest` gives for some rows [n], none of which is farther than ``last`` [n].
-
-    All pairs that low precision cannot exclude are measured or, where those are too many, all that
-    a product in float64 cannot.
+    """What :func:`nearest` gives for some rows [n], none of which is farther than ``last`` [n]. All
+    pairs that low precision cannot exclude are measured or, where those are too many, all that a
+    product in float64 cannot.
     """
     limits, queries = limit(last, cloud)[:, None], cloud.queries(rows)
     mask = torch.cat([nearness(queries, cloud, j) >= limits for j in cloud.blocks], 1)
@@ -255,8 +239,7 @@ def searched(cloud: Cloud, rows: Tensor, most: int, last: Tensor) -> Tensor:
     few = mask.sum(1) <= MEASURED
     many = rows[~few]
     if len(many):
-        parts = [whole_distances(cloud, many, cloud, j) for j in cloud.blocks]
-        distances, off = (torch.cat(part, 1) for part in zip(*parts, strict=True))
+        distances, off = whole_distances(cloud, many, cloud, cloud.blocks)
         distances.scatter_(1, many[:, None], torch.inf)
         reach = (distances + off).kthvalue(most, dim=1, keepdim=True).values
         mask[~few] = distances - off <= reach
@@ -271,7 +254,7 @@ def within(
     """Which pairs [P] of the blocks have a squared distance of at most ``squared`` [P]."""
     if len(row) <= DENSE * (i.stop - i.start) * (j.stop - j.start):
         return pair_distances(a, row + i.start, b, column + j.start) <= squared
-    distances, off = (x[row, column] for x in whole_distances(a, i, b, j))
+    distances, off = (x[row, column] for x in whole_distances(a, i, b, [j]))
     beyond = distances - squared / a.scale / a.scale
     inside = beyond <= 0
     unsure = (beyond.abs() <= off).nonzero()[:, 0]

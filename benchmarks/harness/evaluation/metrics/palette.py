@@ -1,7 +1,5 @@
 """Whether the adapted generator paints with the colours of its shots."""
 
-from __future__ import annotations
-
 import math
 
 import torch
@@ -11,12 +9,9 @@ from torch import Tensor
 from benchmarks.harness.evaluation.gallery import Gallery
 from benchmarks.harness.evaluation.measure import Measure
 
-TO_XYZ = (
-    (0.4124564, 0.3575761, 0.1804375),
-    (0.2126729, 0.7151522, 0.0721750),
-    (0.0193339, 0.1191920, 0.9503041),
-)
-"""From linear sRGB, IEC 61966-2-1."""
+TO_XYZ = ((0.4124564, 0.3575761, 0.1804375),  # from linear sRGB, IEC 61966-2-1
+          (0.2126729, 0.7151522, 0.0721750),
+          (0.0193339, 0.1191920, 0.9503041))  # fmt: skip
 WHITE = (0.95047, 1.0, 1.08883)  # D65
 TOGETHER = 1 << 25  # projections of colours that are sorted at once
 
@@ -26,7 +21,7 @@ def lab(images: Tensor) -> Tensor:
     rgb = ((images.double() + 1) / 2).clamp(0, 1).permute(0, 2, 3, 1).reshape(-1, 3)
     linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     xyz = linear @ linear.new_tensor(TO_XYZ).T / linear.new_tensor(WHITE)
-    cut = (6 / 29) ** 3
+    cut = (6 / 29) ** 3  # here and below the numbers of sRGB's and of CIELAB's definition
     x, y, z = torch.where(xyz > cut, xyz ** (1 / 3), xyz / (3 * (6 / 29) ** 2) + 4 / 29).unbind(1)
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], 1)
 
@@ -59,9 +54,8 @@ def quantile(values: Tensor, at: Tensor) -> Tensor:
 
 
 class Palette:
-    """Sliced Wasserstein distance of the colours of fakes and of shots, in CIELAB units.
-
-    A difference of 2 is just seen (CIE 1976). Pictures are reduced to ``side`` px first, so that it
+    """Sliced Wasserstein distance of the colours of fakes and of shots, in CIELAB units. A
+    difference of 2 is just seen (CIE 1976). Pictures are reduced to ``side`` px first, so that it
     is the palette that counts and not its grain. ``held_out`` is the same distance of the domain's
     reference pictures, the best that few shots allow; ``source`` that of the unadapted source.
     """
@@ -73,22 +67,17 @@ class Palette:
         self.side, self.axes, self.quantiles = side, directions(axes), quantiles
 
     def colours(self, gallery: Gallery, stream: str) -> Tensor:
-        """CIELAB colours [n, 3] of a stream's reduced pictures."""
         parts = [F.adaptive_avg_pool2d(x, self.side) for x in gallery.images(stream)]
         return lab(torch.cat(parts))
 
     def __call__(self, gallery: Gallery) -> Measure:
         shots = self.colours(gallery, "shots")
-        distances = {
-            stream: sliced_wasserstein(
-                self.colours(gallery, stream), shots, self.axes, self.quantiles
-            )
-            for stream in ("fakes", "reference", "sources")
-            if gallery.has(stream)
-        }
-        details = {
-            name: distances[stream]
-            for name, stream in (("held_out", "reference"), ("source", "sources"))
-            if stream in distances
-        }
-        return Measure(distances["fakes"], self.better, len(gallery.pictures("fakes")), details)
+
+        def distance(stream: str) -> float:
+            colours = self.colours(gallery, stream)
+            return sliced_wasserstein(colours, shots, self.axes, self.quantiles)
+
+        value = distance("fakes")
+        beside = {"held_out": "reference", "source": "sources"}
+        details = {name: distance(one) for name, one in beside.items() if gallery.has(one)}
+        return Measure(value, self.better, len(gallery.pictures("fakes")), details)

@@ -1,10 +1,7 @@
-"""Perceptual path length: how far pictures move for a small step between two styles.
-
-Paper: arXiv:1812.04948, at the ends of the path in W as StyleGAN2 reports it (arXiv:1912.04958).
-Departs from the papers in: the network is any that measures LPIPS; its name is in the metric's.
+"""Perceptual path length: how far pictures move for a small step between two styles. Paper:
+arXiv:1812.04948, at the ends of the path in W as StyleGAN2 reports it (arXiv:1912.04958). Departs
+from the papers in: the network is any that measures LPIPS; its name is in the metric's.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,27 +10,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.harness.evaluation.gallery import Gallery
+from benchmarks.harness.evaluation.gallery import Gallery, ThroughExtractor
 from benchmarks.harness.evaluation.measure import Measure
 
 LARGEST = 256  # side at which larger pictures are compared, as in the released code: VGG knows 224
 DISCARDED = 0.01  # share of the shortest and of the longest steps
 
 
-class PerceptualPathLength:
-    """Mean LPIPS over epsilon squared of a step along the path between two random styles.
-
-    It looks at pictures as floats: the step is too small for 8 bits.
-
-    Args:
-        extractor: with ``distance``, such as LPIPS.
-        samples: how many steps.
-        epsilon: length of a step, of the path.
-        place: ``end`` begins at the first style, ``full`` anywhere on the path.
-        seed: of the latents.
+class PerceptualPathLength(ThroughExtractor):
+    """Mean LPIPS over epsilon squared of ``samples`` steps of length ``epsilon`` between two random
+    styles, from the first (``end``) or anywhere on the path (``full``). The extractor has
+    ``distance``. Pictures are looked at as floats: the step is too small for 8 bits.
     """
 
-    better = "lower"
     needs = ("fakes",)
 
     def __init__(
@@ -41,7 +30,7 @@ class PerceptualPathLength:
     ) -> None:
         if place not in ("end", "full"):
             raise ValueError(f"place={place} must be end or full")
-        self.extractors = (extractor,)
+        super().__init__(extractor)
         self.samples, self.epsilon, self.place, self.seed = samples, epsilon, place, seed
 
     def steps(self, gallery: Gallery) -> Iterator[Tensor]:

@@ -1,43 +1,17 @@
-"""Distances between sets of features as torchmetrics: for a gallery, or any Lightning module.
-
-``update(features, real=...)`` collects features [N, F] of any network batch by batch;
-``compute()`` is of all of them, in all processes. The arithmetic is that of the pure functions
-beside this module: float64, deterministic and exact, where torchmetrics' own FID and KID draw
+"""Distances between sets of features as torchmetrics, for any Lightning module, by the pure
+functions beside this module: deterministic and exact, where torchmetrics' own FID and KID draw
 subsets from the global generator and take eigenvalues of a product that is not symmetric.
+``update(features, real=...)`` collects [N, F] batch by batch, ``compute()`` is of all, in all
+processes.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import Metric
 
-from benchmarks.harness.evaluation.metrics.clusters import Clusters, intra_cluster
-from benchmarks.harness.evaluation.metrics.frechet_and_kernel import (
-    double,
-    frechet_distance,
-    gaussian_mmd,
-    kernel_distance,
-    moments,
-)
-from benchmarks.harness.evaluation.metrics.manifold import (
-    authenticity,
-    density_coverage,
-    precision_recall,
-    squared_distances,
-)
-
-M = TypeVar("M", bound="FeatureSets")
-MANY = 10_000
-"""Rows on one side from which on features stay as they are kept: twice 50,000 rows of Inception in
-float64 would be 1.6 GB, and products in float32 move a KID by less than 1e-3 of it (tested)."""
-CMMD_SCALE = 1000.0  # arXiv:2401.09603, section 4
-ROWS = 256  # maps whose distances to all shots are taken at once: maps are long
-SEARCHED = 1024  # rows that are compared with all others at once
+from benchmarks.harness.evaluation.metrics import clusters, frechet_and_kernel, identity, manifold
 
 
 class FeatureSets(Metric):
@@ -45,6 +19,7 @@ class FeatureSets(Metric):
 
     full_state_update = False
     is_differentiable = False
+    higher_is_better = False
     real: list[Tensor] | Tensor
     fake: list[Tensor] | Tensor
 
@@ -69,93 +44,59 @@ class FeatureSets(Metric):
         return held[0].detach().cpu() if len(held) == 1 else torch.cat(held).detach().cpu()
 
     def sets(self) -> tuple[Tensor, Tensor]:
-        """Features of the reals [N, F] and of the fakes [M, F], as :func:`in_float64`."""
-        return in_float64(self.rows(real=True), self.rows(real=False))
+        """Features of the reals [N, F] and of the fakes [M, F], in float64 unless they are many."""
+        return frechet_and_kernel.in_float64(self.rows(real=True), self.rows(real=False))
 
+    def score(self) -> float | dict[str, float]:
+        raise NotImplementedError(f"{type(self).__name__} compares nothing.")
 
-def in_float64(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    """Features of two sets in float64 on the CPU, or as they are where they are many."""
-    if max(len(real), len(fake)) > MANY:
-        return real, fake
-    return double(real), double(fake)
-
-
-def of(metric: Callable[..., M], real: Tensor, fake: Tensor, **options: Any) -> M:
-    """The metric with two whole sets; each process that measures has all of both."""
-    filled = metric(sync_on_compute=False, **options)
-    filled.update(real, real=True)
-    filled.update(fake, real=False)
-    return filled
+    def compute(self) -> Any:
+        score = self.score()  # as tensors that keep all digits
+        if isinstance(score, dict):
+            return {name: torch.tensor(one, dtype=torch.float64) for name, one in score.items()}
+        return torch.tensor(score, dtype=torch.float64)
 
 
 class FrechetDistance(FeatureSets):
     """Fréchet distance (arXiv:1706.08500); biased upwards in small samples."""
 
-    higher_is_better = False
-
-    def compute(self) -> Tensor:
-        real, fake = self.sets()
-        return scalar(frechet_distance(*moments(real), *moments(fake)))
+    def score(self) -> float:
+        (real, fake), moments = self.sets(), frechet_and_kernel.moments
+        return frechet_and_kernel.frechet_distance(*moments(real), *moments(fake))
 
 
 class KernelDistance(FeatureSets):
     """Kernel distance (arXiv:1801.01401): mean over subsets, unbiased in the number of features.
-
-    Args:
-        subsets: how many.
-        subset_size: rows of each set in a subset; fewer where there are not so many.
-        seed: of the subsets, which depend on nothing else.
-        kwargs: of torchmetrics.
+    Each of ``subsets`` has ``subset_size`` rows of each set, fewer where there are not so many;
+    they depend on ``seed`` and nothing else.
     """
-
-    higher_is_better = False
 
     def __init__(self, *, subsets: int, subset_size: int, seed: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.subsets, self.subset_size, self.seed = subsets, subset_size, seed
 
-    def compute(self) -> Tensor:
-        return self.draws().mean()
-
     def draws(self) -> Tensor:
         """The distance of each subset [subsets], in float64."""
-        real, fake = self.sets()
-        size = min(self.subset_size, len(real), len(fake))
-        generator = torch.Generator().manual_seed(self.seed)
+        options = self.subsets, self.subset_size, self.seed
+        return frechet_and_kernel.kernel_draws(*self.sets(), *options)
 
-        def subset(rows: Tensor) -> Tensor:
-            return rows[torch.randperm(len(rows), generator=generator)[:size]]
-
-        draws = [kernel_distance(subset(real), subset(fake)) for _ in range(self.subsets)]
-        return torch.tensor(draws, dtype=torch.float64)
+    def score(self) -> float:
+        return float(self.draws().mean())
 
 
 class GaussianKernelDistance(FeatureSets):
-    """Gaussian kernel distance of unit embeddings, times 1000: CMMD (arXiv:2401.09603).
-
-    Args:
-        sigma: of the kernel; 10 as published.
-        kwargs: of torchmetrics.
-    """
-
-    higher_is_better = False
+    """CMMD: Gaussian kernel distance of unit embeddings, times 1000 (2401.09603: sigma 10)."""
 
     def __init__(self, *, sigma: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.sigma = sigma
 
-    def compute(self) -> Tensor:
-        real, fake = (F.normalize(double(rows)) for rows in self.sets())
-        return scalar(CMMD_SCALE * gaussian_mmd(real, fake, self.sigma))
+    def score(self) -> float:
+        return frechet_and_kernel.cmmd(*self.sets(), self.sigma)
 
 
 class NeighbourShares(FeatureSets):
-    """Shares by balls that reach to the k-th neighbour.
-
-    Args:
-        k: that neighbour.
-        kwargs: of torchmetrics.
-    """
+    """Shares by balls that reach to the ``k``-th neighbour."""
 
     higher_is_better = True
 
@@ -167,15 +108,15 @@ class NeighbourShares(FeatureSets):
 class PrecisionRecall(NeighbourShares):
     """``precision`` and ``recall``, in float64 (arXiv:1904.06991)."""
 
-    def compute(self) -> dict[str, Tensor]:
-        return tensors(precision_recall(*self.sets(), self.k)._asdict())
+    def score(self) -> dict[str, float]:
+        return manifold.precision_recall(*self.sets(), self.k)._asdict()
 
 
 class DensityCoverage(NeighbourShares):
     """``density``, which can exceed 1, and ``coverage``, in float64 (arXiv:2002.09797)."""
 
-    def compute(self) -> dict[str, Tensor]:
-        return tensors(density_coverage(*self.sets(), self.k)._asdict())
+    def score(self) -> dict[str, float]:
+        return manifold.density_coverage(*self.sets(), self.k)._asdict()
 
 
 class Authenticity(FeatureSets):
@@ -183,20 +124,15 @@ class Authenticity(FeatureSets):
 
     higher_is_better = True
 
-    def compute(self) -> Tensor:
-        return scalar(authenticity(self.rows(real=True), self.rows(real=False)))
+    def score(self) -> float:
+        return manifold.authenticity(self.rows(real=True), self.rows(real=False))
 
 
 class IntraClusterDistance(FeatureSets):
     """Mean perceptual distance within the fakes nearest to each real, the shots (arXiv:2104.06820).
-
     Features are maps, whose squared distances are the perceptual distance (LPIPS' embedding).
-    Clusters without a pair are left out, as published.
-
-    Args:
-        cap: members of a cluster at most, that are paired.
-        seed: of the order in which members are taken.
-        kwargs: of torchmetrics.
+    Clusters without a pair are left out, as published. At most ``cap`` members of a cluster are
+    paired, in an order of ``seed``.
     """
 
     higher_is_better = True
@@ -205,63 +141,15 @@ class IntraClusterDistance(FeatureSets):
         super().__init__(**kwargs)
         self.cap, self.seed = cap, seed
 
-    def compute(self) -> Tensor:
-        return scalar(self.clusters().dropped)
-
-    def clusters(self) -> Clusters:
-        """Every fake at its shot."""
+    def score(self) -> float:
         shots, fakes = self.rows(real=True), self.rows(real=False)
-
-        def among(members: Tensor) -> Tensor:
-            maps = fakes[members].float()
-            return squared_distances(maps, maps)
-
-        return intra_cluster(
-            to_shots(fakes, shots), among, self.cap, shuffled(len(fakes), self.seed)
-        )
+        return clusters.of_maps(shots, fakes, self.cap, self.seed).dropped
 
 
 class IdentitySimilarity(FeatureSets):
-    """Mean cosine of the identities of fakes and of the reals that they show, in the same order.
-
-    Features are unit vectors, or zeros where no face was found.
-    """
+    """Mean cosine of identities of fakes and reals in pairs: unit vectors, or zeros if unseen."""
 
     higher_is_better = True
 
-    def compute(self) -> Tensor:
-        return self.cosines().mean()
-
-    def cosines(self) -> Tensor:
-        """Of each pair [N], in float64."""
-        real, fake = double(self.rows(real=True)), double(self.rows(real=False))
-        if real.shape != fake.shape:
-            raise ValueError(f"pairs need as many reals as fakes, not {len(real)} and {len(fake)}")
-        return (fake * real).sum(1)
-
-    def recognised(self) -> Tensor:
-        """Whether the nearest of all reals is the fake's own [N]."""
-        real, fake = double(self.rows(real=True)), double(self.rows(real=False))
-        nearest = [(part @ real.T).argmax(1) for part in fake.split(SEARCHED)]
-        return torch.cat(nearest) == torch.arange(len(fake))
-
-
-def to_shots(maps: Tensor, shots: Tensor) -> Tensor:
-    """Squared distances [N, K] of maps [N, V] to those of shots [K, V], in float32."""
-    goals = shots.float()
-    return torch.cat([squared_distances(part.float(), goals) for part in maps.split(ROWS)])
-
-
-def shuffled(n: int, seed: int) -> Tensor:
-    """A permutation [n] that depends on nothing but the seed."""
-    return torch.randperm(n, generator=torch.Generator().manual_seed(seed))
-
-
-def scalar(number: float) -> Tensor:
-    """A number as a tensor that keeps all of its digits."""
-    return torch.tensor(number, dtype=torch.float64)
-
-
-def tensors(numbers: dict[str, float]) -> dict[str, Tensor]:
-    """Numbers by name, as Lightning logs them."""
-    return {name: scalar(number) for name, number in numbers.items()}
+    def score(self) -> float:
+        return float(identity.cosines(self.rows(real=True), self.rows(real=False)).mean())
