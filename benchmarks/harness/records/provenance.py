@@ -29,8 +29,9 @@ def environment(device: str) -> dict[str, Any]:
 
 def git(*words: str) -> str:
     """What git says of the project, or nothing where there is no repository."""
+    line = ["git", "--no-optional-locks", *words]  # another git may be at work here
     try:
-        done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, timeout=10)
+        done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
