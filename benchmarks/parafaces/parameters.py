@@ -59,12 +59,13 @@ def uniforms(keys: NDArray[np.uint64], columns: int, stream: int) -> NDArray[np.
     SplitMix64 (Steele, Lea, Flood 2014) used as a counter-based generator.
     """
     counter = np.arange(columns, dtype=np.uint64)[None] + np.uint64(stream * 4096 + 1)
-    x = _mix(keys.astype(np.uint64)[:, None] + np.uint64(0x632BE59BD9B4E019))
-    x = _mix(x ^ (counter * np.uint64(0x9E3779B97F4A7C15)))
+    x = mixed(keys.astype(np.uint64)[:, None] + np.uint64(0x632BE59BD9B4E019))
+    x = mixed(x ^ (counter * np.uint64(0x9E3779B97F4A7C15)))
     return ((x >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
 
 
-def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014)."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
@@ -78,7 +79,7 @@ def normals(person_ids: NDArray[np.integer], picture_ids: NDArray[np.integer]) -
     """
     people = np.asarray(person_ids, np.uint64)
     pictures = np.asarray(picture_ids, np.uint64)
-    pairs = _mix(people * np.uint64(0xD1342543DE82EF95) + np.uint64(1)) ^ (pictures + np.uint64(1))
+    pairs = mixed(people * np.uint64(0xD1342543DE82EF95) + np.uint64(1)) ^ (pictures + np.uint64(1))
     person = ndtri(uniforms(people, _HIDDEN + 4, stream=0))
     picture = ndtri(uniforms(pairs, _HIDDEN + 4, stream=1))
     own = np.arange(_HIDDEN + 1) < len(IDENTITY)
