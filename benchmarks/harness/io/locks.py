@@ -16,21 +16,13 @@ LOCK = ".lock"  # in the folder that is worked in; gone when the work ends
 
 
 class Busy(UserError):
-    """Another process works in this folder.
+    """Another process works in this folder."""
 
-    Attributes:
-        status: with which a command ends then, EX_TEMPFAIL of sysexits.h: to be tried again.
-    """
-
-    status = 75
+    status = 75  # with which a command ends then, EX_TEMPFAIL of sysexits.h: to be tried again
 
 
 def writable(folder: Path) -> None:
-    """Refuse early where results cannot be written; a folder that was not there is not left.
-
-    Raises:
-        UserError: they cannot.
-    """
+    """Raise a `UserError` early where results cannot be written; no folder is left that was new."""
     new = absent(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
