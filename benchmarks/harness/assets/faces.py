@@ -13,8 +13,6 @@ from benchmarks import parafaces
 from benchmarks.harness.data.pictures import as_images
 from core.paths import cache_folder
 
-Progress = Callable[[int, int], None]
-
 
 @dataclass(frozen=True)
 class Faces:
@@ -48,28 +46,21 @@ class Faces:
 
 
 def rendered(
-    domains: list[str],
-    *,
-    first: int,
-    count: int,
-    pictures: int,
-    resolution: int,
-    cache: str,
-    progress: Progress,
-) -> Faces:
+    domains: list[str], *, first: int, count: int, pictures: int, resolution: int, cache: str,
+    progress: Callable[[int, int], None],
+) -> Faces:  # fmt: skip
     """``pictures`` of each of ``count`` people from number ``first`` on, the same in all domains.
 
     They are kept in the folder ``cache``; ``progress`` is called with the pictures that are done
     and those in all, over all domains.
     """
-    people = range(first, first + count)
     person, picture = np.repeat(np.arange(count), pictures), np.tile(np.arange(pictures), count)
     total = len(person) * len(domains)
 
     def render(i: int, domain: str) -> parafaces.Rendering:
         return parafaces.cached(
             domain,
-            people=people,
+            people=range(first, first + count),
             pictures_each=pictures,
             resolution=resolution,
             folder=cache_folder(cache),
