@@ -16,8 +16,7 @@ import yaml
 from numpy.typing import NDArray
 from scipy.special import expit, ndtri
 
-Array = NDArray[np.float32]
-Normals = NDArray[np.float64]
+Array, Doubles, Integers = NDArray[np.float32], NDArray[np.float64], NDArray[np.int64]
 
 
 class Parameter(NamedTuple):
@@ -53,7 +52,7 @@ BLOCKS = {
 _HIDDEN = len(TABLE)  # hash columns after the parameters: hidden traits
 
 
-def uniforms(keys: NDArray[np.uint64], columns: int, stream: int) -> NDArray[np.float64]:
+def uniforms(keys: NDArray[np.uint64], columns: int, stream: int) -> Doubles:
     """Uniform numbers [n, columns] in (0, 1), a pure function of key, column and stream.
 
     SplitMix64 (Steele, Lea, Flood 2014) used as a counter-based generator.
@@ -71,7 +70,7 @@ def mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return x ^ (x >> np.uint64(31))
 
 
-def normals(person_ids: NDArray[np.integer], picture_ids: NDArray[np.integer]) -> Normals:
+def normals(person_ids: NDArray[np.integer], picture_ids: NDArray[np.integer]) -> Doubles:
     """Independent standard normals [n, P + 1] that pictures are made of: a pure function of both.
 
     One for each parameter of `TABLE`, and last the hidden softness of the person. With `parameters`
@@ -98,7 +97,7 @@ def parameters(person_ids: NDArray[np.integer], picture_ids: NDArray[np.integer]
     return np.clip(value, low, high).astype(np.float32)
 
 
-def _traits(value: NDArray[np.float64], soft: NDArray[np.float64]) -> None:
+def _traits(value: Doubles, soft: Doubles) -> None:
     column = {name: value[:, i] for name, i in INDEX.items()}
     normal = {name: column[name].copy() for name in NAMES}
     skin = expit(1.15 * normal["skin_tone"] - 0.85)

@@ -35,10 +35,10 @@ class Rendering:
     """
 
     images: NDArray[np.uint8]  # [n, R, R, 3]
-    landmarks: NDArray[np.float32]  # [n, K, 2]
+    landmarks: Array  # [n, K, 2]
     visible: NDArray[np.bool_]  # [n, K]
     segmentation: NDArray[np.uint8]  # [n, R, R], indices into SEGMENTS
-    depth: NDArray[np.float32]  # [n, R, R]
+    depth: Array  # [n, R, R]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -130,7 +130,7 @@ def fill(
             yield done
 
 
-def landmarks(params: Array, domain: str, resolution: int) -> NDArray[np.float32]:
+def landmarks(params: Array, domain: str, resolution: int) -> Array:
     """Landmarks [n, K, 2] in pixels of parameters [n, P], without rendering; those of `render`."""
     check(domain, resolution, 1)
     records = shapes(STYLES[domain].deform(np.asarray(params, np.float32)))

@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.parafaces.march import AO, HAIR, NOTHING, NX, PART, PX, SHADE, SKIN
-from benchmarks.parafaces.noise import declared, ramp, small
+from benchmarks.parafaces.noise import compiled, declared, ramp
 from benchmarks.parafaces.paint import GLINT, GLOSS, LABEL, RED, STRAND
+from benchmarks.parafaces.parameters import Array, Doubles
 
 WRAP = np.array([0.34, 0.20, 0.14])  # light bleeds around the terminator of skin, red the farthest
 
 
-@small
-def backdrop(h: Any, u: float, v: float, c: NDArray[np.float64]) -> None:
+@compiled
+def backdrop(h: Any, u: float, v: float, c: Doubles) -> None:
     """Out-of-focus background at (u, v) in [0, 1], v downwards: a gradient and three soft discs."""
     a = h.back_angle
     along = (u - 0.5) * sin(a) - (v - 0.5) * cos(a)
@@ -40,26 +41,18 @@ def backdrop(h: Any, u: float, v: float, c: NDArray[np.float64]) -> None:
     c[2] = min(max(light * (1 - 0.20 * warm - 0.06 * green), 0.0), 1.0)
 
 
-@small
+@compiled
 def lobe(h: Any, nx: float, ny: float, nz: float, vx: float, vy: float, vz: float) -> float:
     """Cosine between normal and half vector of light and view."""
     x, y, z = h.light_x + vx, h.light_y + vy, h.light_z + vz
     return max((nx * x + ny * y + nz * z) / sqrt(x * x + y * y + z * z + 1e-9), 0.0)
 
 
-@small
+@compiled
 def band(
-    h: Any,
-    x: float,
-    y: float,
-    z: float,
-    nx: float,
-    ny: float,
-    nz: float,
-    vx: float,
-    vy: float,
-    vz: float,
-) -> float:
+    h: Any, x: float, y: float, z: float,
+    nx: float, ny: float, nz: float, vx: float, vy: float, vz: float,
+) -> float:  # fmt: skip
     """Highlight across the strands (Kajiya and Kay 1989); they run down from the crown."""
     tx, ty, tz = x - 0.5 * h.window_x, y - 1.6, z + 0.35
     d = tx * nx + ty * ny + tz * nz
@@ -80,8 +73,8 @@ def tone(x: float) -> float:
     return x ** (1 / 2.2)
 
 
-@small
-def sheen(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], i: int, j: int) -> float:
+@compiled
+def sheen(h: Any, g: Array, a: Array, i: int, j: int) -> float:
     """Highlight of a sample: strands, oily skin with its rim, or polish."""
     nx, ny, nz = g[NX, i, j], g[NX + 1, i, j], g[NX + 2, i, j]
     x, y, z = g[PX, i, j], g[PX + 1, i, j], g[PX + 2, i, j]
@@ -104,16 +97,9 @@ def sheen(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], i: int, j: int
     return gloss * (0.20 * half**40) * shade
 
 
-@small
+@compiled
 def lit(
-    h: Any,
-    g: NDArray[np.float32],
-    a: NDArray[np.float32],
-    i: int,
-    j: int,
-    key: NDArray[np.float64],
-    fill: NDArray[np.float64],
-    c: NDArray[np.float64],
+    h: Any, g: Array, a: Array, i: int, j: int, key: Doubles, fill: Doubles, c: Doubles
 ) -> None:
     """Display colour c of a sample under the key light and the light of the surroundings."""
     nx, ny, nz = g[NX, i, j], g[NX + 1, i, j], g[NX + 2, i, j]
@@ -135,10 +121,8 @@ def lit(
         c[k] = tone(value)
 
 
-@small
-def photograph(
-    h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np.float32]
-) -> None:
+@compiled
+def photograph(h: Any, g: Array, a: Array, out: Array) -> None:
     """Photographic picture out [size, size, 3] of G-buffer and paint."""
     size = g.shape[1]
     c, key, fill = np.zeros(3), np.zeros(3), np.zeros(3)
@@ -156,15 +140,15 @@ def photograph(
             out[i, j, 0], out[i, j, 1], out[i, j, 2] = c[0], c[1], c[2]
 
 
-@small
+@compiled
 def downsample(
-    samples: NDArray[np.float32],
-    a: NDArray[np.float32],
-    depth: NDArray[np.float32],
+    samples: Array,
+    a: Array,
+    depth: Array,
     s: int,
     image: NDArray[np.uint8],
     labels: NDArray[np.uint8],
-    depths: NDArray[np.float32],
+    depths: Array,
 ) -> None:
     """Average s x s samples to pixels; labels by majority, depth of the nearest sample."""
     votes = np.zeros(32, np.int64)

@@ -8,7 +8,7 @@ the viewer.
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.parafaces.parameters import INDEX, Array
+from benchmarks.parafaces.parameters import INDEX, Array, Doubles
 
 DISTANCE = 7.5  # camera to head, in head units: three quarters of a metre, as portraits are taken
 VIEW = 2.58  # height of the picture at the head
@@ -18,7 +18,7 @@ EYES_X, EYES_Y = 0.5, 0.478  # where the middle of the eyes falls, as in FFHQ's 
 def shapes(params: Array) -> NDArray[np.void]:
     """Records [n] of float32 fields for parameters [n, P]."""
     p = {name: params[:, column].astype(np.float64) for name, column in INDEX.items()}
-    fields: dict[str, NDArray[np.float64]] = dict(p)  # the paint reads parameters too
+    fields: dict[str, Doubles] = dict(p)  # the paint reads parameters too
     for part in (_skull, _eyes, _nose, _mouth, _hair, _glasses, _camera, _light):
         fields.update(part(p, fields))
     records = np.zeros(len(params), np.dtype([(name, np.float32) for name in fields]))
@@ -27,7 +27,7 @@ def shapes(params: Array) -> NDArray[np.void]:
     return records
 
 
-Fields = dict[str, NDArray[np.float64]]
+Fields = dict[str, Doubles]
 
 
 def _skull(p: Fields, _: Fields) -> Fields:
@@ -138,13 +138,11 @@ def _glasses(p: Fields, f: Fields) -> Fields:
     }
 
 
-def _rotation(
-    yaw: NDArray[np.float64], pitch: NDArray[np.float64], roll: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _rotation(yaw: Doubles, pitch: Doubles, roll: Doubles) -> Doubles:
     """Camera-from-head rotations [n, 3, 3]: nod, then turn, then tilt."""
     zero, one = np.zeros_like(yaw), np.ones_like(yaw)
 
-    def matrix(*rows: tuple[NDArray[np.float64], ...]) -> NDArray[np.float64]:
+    def matrix(*rows: tuple[Doubles, ...]) -> Doubles:
         return np.stack([np.stack(row, -1) for row in rows], -2)
 
     nod = matrix(

@@ -10,6 +10,7 @@ from benchmarks.parafaces.head import F, face
 from benchmarks.parafaces.march import compiled
 from benchmarks.parafaces.noise import declared
 from benchmarks.parafaces.paint import BROW_BEYOND, BROW_INNER, brow_line, gaze
+from benchmarks.parafaces.parameters import Array, Doubles
 from benchmarks.parafaces.shape import DISTANCE
 
 # Left and right are those of the picture. Anchors are given in head space: seen from the front
@@ -38,12 +39,12 @@ TOLERANCE = 0.06  # head units a landmark may lie behind the depth map and still
 
 
 @declared("void(f8[:, :, ::1], i8, i8, f8, f8)")
-def _put(pairs: NDArray[np.float64], n: int, side: int, x: float, y: float) -> None:
+def _put(pairs: Doubles, n: int, side: int, x: float, y: float) -> None:
     pairs[n, side, 0], pairs[n, side, 1] = x, y
 
 
 @compiled
-def anchors(h: Any) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def anchors(h: Any) -> tuple[Doubles, Doubles, Doubles]:
     """Pairs [11, 2, 2] (feature, left/right, xy), middle [7, 2], sides [3, 2] (height, depth)."""
     pairs, middle, sides = np.zeros((11, 2, 2)), np.zeros((7, 2)), np.zeros((3, 2))
     gx, gy = gaze(h)
@@ -98,7 +99,7 @@ def project(h: Any, x: float, y: float, z: float) -> tuple[float, float, float]:
 
 
 @compiled
-def locate(h: Any, points: NDArray[np.float32], distance: NDArray[np.float32]) -> None:
+def locate(h: Any, points: Array, distance: Array) -> None:
     """Fill points [K, 2], fractions of the picture (x right, y down), and distances [K]."""
     pairs, middle, sides = anchors(h)
     first, second = 2 * len(pairs), 2 * len(pairs) + len(middle)
@@ -114,9 +115,7 @@ def locate(h: Any, points: NDArray[np.float32], distance: NDArray[np.float32]) -
 
 
 @compiled
-def landmark_truth(
-    h: Any, depth: NDArray[np.float32], points: NDArray[np.float32], visible: NDArray[np.bool_]
-) -> None:
+def landmark_truth(h: Any, depth: Array, points: Array, visible: NDArray[np.bool_]) -> None:
     """Fill points [K, 2] in pixels (pixel centres at .5) and visible [K] from the depth [R, R]."""
     size, distance = depth.shape[0], np.empty(len(points), np.float32)
     locate(h, points, distance)

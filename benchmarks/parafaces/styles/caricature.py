@@ -4,11 +4,11 @@ from math import sqrt
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.parafaces.march import HAIR, NOTHING, PART
-from benchmarks.parafaces.noise import noise2, ramp, small
+from benchmarks.parafaces.noise import compiled, noise2, ramp
 from benchmarks.parafaces.paint import GLINT, LINE
+from benchmarks.parafaces.parameters import Array
 from benchmarks.parafaces.shading import backdrop, photograph
 from benchmarks.parafaces.styles.deform import exaggerated, numbers
 from benchmarks.parafaces.styles.ink import line_radius, outlines
@@ -17,8 +17,8 @@ deform = exaggerated(**numbers("caricature"))
 INK = np.array([0.16, 0.12, 0.11])
 
 
-@small
-def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+@compiled
+def draw(h: Any, g: Array, a: Array, out: Array) -> None:
     """Watercolour out [size, size, 3] of G-buffer and paint."""
     size = g.shape[1]
     photograph(h, g, a, out)

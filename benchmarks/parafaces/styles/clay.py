@@ -4,10 +4,9 @@ from math import sin, sqrt
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.parafaces.march import CLOTH, GLASSES, HAIR, NOTHING, NX, PART, PX, SKIN
-from benchmarks.parafaces.noise import lattice, noise3, ramp, small
+from benchmarks.parafaces.noise import compiled, lattice, noise3, ramp
 from benchmarks.parafaces.paint import (
     BROW,
     EYE,
@@ -23,13 +22,14 @@ from benchmarks.parafaces.paint import (
     skin_colour,
     whiskers,
 )
+from benchmarks.parafaces.parameters import Array
 from benchmarks.parafaces.shading import photograph
 from benchmarks.parafaces.styles.deform import affine, numbers
 
 deform = affine(**numbers("clay"))
 
 
-@small
+@compiled
 def prints(x: float, y: float) -> float:
     """Fingerprints: whorls in scattered patches, in [-1, 1]."""
     best, ridge = 0.0, 0.0
@@ -47,8 +47,8 @@ def prints(x: float, y: float) -> float:
     return best * ridge
 
 
-@small
-def modelled(h: Any, g: NDArray[np.float32], bent: NDArray[np.float32]) -> None:
+@compiled
+def modelled(h: Any, g: Array, bent: Array) -> None:
     """G-buffer with dents and fingerprints in its normals."""
     step, seed = 0.02, h.texture * 61.0
     for i in range(g.shape[1]):
@@ -70,8 +70,8 @@ def modelled(h: Any, g: NDArray[np.float32], bent: NDArray[np.float32]) -> None:
             bent[NX, i, j], bent[NX + 1, i, j], bent[NX + 2, i, j] = nx * s, ny * s, nz * s
 
 
-@small
-def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+@compiled
+def draw(h: Any, g: Array, a: Array, out: Array) -> None:
     """Puppet out [size, size, 3] of G-buffer and paint."""
     skin, mane = np.zeros(3), np.zeros(3)
     skin_colour(h, skin)

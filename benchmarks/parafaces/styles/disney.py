@@ -3,10 +3,9 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.parafaces.march import HAIR, NOTHING, PART, SKIN
-from benchmarks.parafaces.noise import noise2, ramp, small
+from benchmarks.parafaces.noise import compiled, noise2, ramp
 from benchmarks.parafaces.paint import (
     BROW,
     EYE,
@@ -21,14 +20,15 @@ from benchmarks.parafaces.paint import (
     hair_colour,
     skin_colour,
 )
+from benchmarks.parafaces.parameters import Array
 from benchmarks.parafaces.shading import photograph
 from benchmarks.parafaces.styles.deform import affine, numbers
 
 deform = affine(**numbers("disney"))
 
 
-@small
-def smooth(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], b: NDArray[np.float32]) -> None:
+@compiled
+def smooth(h: Any, g: Array, a: Array, b: Array) -> None:
     """Paint b: that of the photograph with simple clean colours and more gloss."""
     skin, mane = np.zeros(3), np.zeros(3)
     skin_colour(h, skin)
@@ -56,8 +56,8 @@ def smooth(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], b: NDArray[np
                 b[GLOSS, i, j] = 1.5 * a[GLOSS, i, j]
 
 
-@small
-def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+@compiled
+def draw(h: Any, g: Array, a: Array, out: Array) -> None:
     """Cartoon still out [size, size, 3] of G-buffer and paint."""
     size = g.shape[1]
     b = a.copy()

@@ -4,11 +4,11 @@ from math import cos, exp, sin, sqrt
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.parafaces.march import HAIR, NOTHING, NX, PART
-from benchmarks.parafaces.noise import lattice, noise2, ramp, small
+from benchmarks.parafaces.noise import compiled, lattice, noise2, ramp
 from benchmarks.parafaces.paint import LABEL, SEGMENTS
+from benchmarks.parafaces.parameters import Array
 from benchmarks.parafaces.shading import photograph
 from benchmarks.parafaces.styles.deform import affine, numbers
 
@@ -17,8 +17,8 @@ FINE = np.array([label in ("eye", "iris", "brow", "lips", "mouth") for label in 
 REACH = 4  # taps of a stroke to either side
 
 
-@small
-def flow(h: Any, g: NDArray[np.float32], i: int, j: int, seed: int) -> float:
+@compiled
+def flow(h: Any, g: Array, i: int, j: int, seed: int) -> float:
     """Direction in the picture (radians) in which the brush goes."""
     size = g.shape[1]
     if g[PART, i, j] == NOTHING:
@@ -31,7 +31,7 @@ def flow(h: Any, g: NDArray[np.float32], i: int, j: int, seed: int) -> float:
     return np.arctan2(-ny, nx) + 1.57 + turn
 
 
-@small
+@compiled
 def cracks(x: float, y: float, seed: int) -> float:
     """Craquelure at (x, y) in cells: 1 on a crack, borders between jittered cells (Worley 1996)."""
     i, j = int(np.floor(x)), int(np.floor(y))
@@ -46,8 +46,8 @@ def cracks(x: float, y: float, seed: int) -> float:
     return ramp(0.09, 0.0, second - first)
 
 
-@small
-def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+@compiled
+def draw(h: Any, g: Array, a: Array, out: Array) -> None:
     """Oil painting out [size, size, 3] of G-buffer and paint."""
     size = g.shape[1]
     photo = np.empty_like(out)

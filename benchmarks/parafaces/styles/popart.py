@@ -4,11 +4,11 @@ from math import cos, floor, sin, sqrt
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.parafaces.march import CLOTH, GLASSES, HAIR, NOTHING, PART
-from benchmarks.parafaces.noise import lattice, ramp, small
+from benchmarks.parafaces.noise import compiled, lattice, ramp
 from benchmarks.parafaces.paint import BROW, EYE, GLINT, IRIS, LABEL, LINE, LIPS, MOUTH
+from benchmarks.parafaces.parameters import Array
 from benchmarks.parafaces.shading import photograph
 from benchmarks.parafaces.styles.deform import affine, numbers
 from benchmarks.parafaces.styles.ink import line_radius, outlines
@@ -32,7 +32,7 @@ BLACK, WHITE, RED_INK = (
 )
 
 
-@small
+@compiled
 def dots(x: float, y: float, cover: float) -> float:
     """Halftone screen at 45 degrees, (x, y) in dots: ink in [0, 1] for a cover in [0, 1]."""
     # 45 degrees, as the black plate of a print has it: the eye sees it least.
@@ -42,8 +42,8 @@ def dots(x: float, y: float, cover: float) -> float:
     return ramp(r + 0.08, r - 0.08, sqrt(dx * dx + dy * dy))
 
 
-@small
-def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+@compiled
+def draw(h: Any, g: Array, a: Array, out: Array) -> None:
     """Screen print out [size, size, 3] of G-buffer and paint."""
     size = g.shape[1]
     lines = np.empty((size, size), np.float32)

@@ -3,10 +3,9 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.parafaces.march import AO, HAIR, NOTHING, NX, PART, PX, SHADE
-from benchmarks.parafaces.noise import noise2, ramp, small
+from benchmarks.parafaces.noise import compiled, noise2, ramp
 from benchmarks.parafaces.paint import (
     BROW,
     CLOTHES,
@@ -24,6 +23,7 @@ from benchmarks.parafaces.paint import (
     skin_colour,
     whiskers,
 )
+from benchmarks.parafaces.parameters import Array, Doubles
 from benchmarks.parafaces.shading import backdrop, band
 from benchmarks.parafaces.styles.deform import affine, numbers
 from benchmarks.parafaces.styles.ink import line_radius, outlines
@@ -32,8 +32,8 @@ deform = affine(**numbers("webtoon"))
 INK = np.array([0.13, 0.085, 0.11])
 
 
-@small
-def palette(h: Any, skin: NDArray[np.float64], mane: NDArray[np.float64]) -> None:
+@compiled
+def palette(h: Any, skin: Doubles, mane: Doubles) -> None:
     """Clearer and lighter colours than a photograph has."""
     skin_colour(h, skin)
     hair_colour(h, mane)
@@ -46,24 +46,17 @@ def palette(h: Any, skin: NDArray[np.float64], mane: NDArray[np.float64]) -> Non
     mane[2] += 0.035 * ramp(0.25, 0.08, grey)
 
 
-@small
-def shadowed(h: Any, g: NDArray[np.float32], i: int, j: int) -> float:
+@compiled
+def shadowed(h: Any, g: Array, i: int, j: int) -> float:
     """1 in the shadow tone, 0 in the light one."""
     lit = g[NX, i, j] * h.light_x + g[NX + 1, i, j] * h.light_y + g[NX + 2, i, j] * h.light_z
     lit = lit * (0.35 + 0.65 * g[SHADE, i, j])
     return ramp(0.30, 0.24, lit + 0.25 * (g[AO, i, j] - 0.8))
 
 
-@small
+@compiled
 def complexion(
-    h: Any,
-    x: float,
-    y: float,
-    z: float,
-    shadow: float,
-    skin: NDArray[np.float64],
-    mane: NDArray[np.float64],
-    c: NDArray[np.float64],
+    h: Any, x: float, y: float, z: float, shadow: float, skin: Doubles, mane: Doubles, c: Doubles
 ) -> None:
     """Skin in two tones, with blush, nostrils and a flat beard."""
     c[0], c[1], c[2] = skin[0], skin[1], skin[2]
@@ -92,16 +85,9 @@ def complexion(
     )
 
 
-@small
+@compiled
 def flat(
-    h: Any,
-    g: NDArray[np.float32],
-    a: NDArray[np.float32],
-    i: int,
-    j: int,
-    skin: NDArray[np.float64],
-    mane: NDArray[np.float64],
-    c: NDArray[np.float64],
+    h: Any, g: Array, a: Array, i: int, j: int, skin: Doubles, mane: Doubles, c: Doubles
 ) -> None:
     """The flat colour of a sample, in light or in shadow."""
     label, shadow = int(a[LABEL, i, j]), shadowed(h, g, i, j)
@@ -133,8 +119,8 @@ def flat(
         mix(c, INK[0], INK[1], INK[2], ramp(0.25, 0.55, float(a[LINE, i, j])))
 
 
-@small
-def gleam(h: Any, g: NDArray[np.float32], i: int, j: int) -> float:
+@compiled
+def gleam(h: Any, g: Array, i: int, j: int) -> float:
     """The jagged highlight across the hair."""
     x, y, z = float(g[PX, i, j]), float(g[PX + 1, i, j]), float(g[PX + 2, i, j])
     vx, vy, vz = h.origin_x - x, h.origin_y - y, h.origin_z - z
@@ -148,8 +134,8 @@ def gleam(h: Any, g: NDArray[np.float32], i: int, j: int) -> float:
     return ramp(0.987, 0.991, t + jag) * (1 - h.afro) * ramp(-0.2, 0.1, y)
 
 
-@small
-def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+@compiled
+def draw(h: Any, g: Array, a: Array, out: Array) -> None:
     """Webtoon picture out [size, size, 3] of G-buffer and paint."""
     size = g.shape[1]
     skin, mane, c = np.zeros(3), np.zeros(3), np.zeros(3)
