@@ -15,26 +15,13 @@ from benchmarks.parafaces.shape import DISTANCE
 
 # Left and right are those of the picture. Anchors are given in head space: seen from the front
 # (x, y), or from the side (height, depth).
-_PAIRS = (
-    "eye_outer",
-    "eye_inner",
-    "eye_top",
-    "eye_bottom",
-    "pupil",
-    "brow_inner",
-    "brow_middle",
-    "brow_outer",
-    "nose_wing",
-    "mouth_corner",
-    "cheek",
-)
+_PAIRS = ("eye_outer", "eye_inner", "eye_top", "eye_bottom", "pupil", "brow_inner", "brow_middle",
+          "brow_outer", "nose_wing", "mouth_corner", "cheek")  # fmt: skip
 _MIDDLE = ("forehead", "nose_root", "nose_tip", "nose_base", "lip_top", "lip_bottom", "chin")
 _SIDES = ("jaw", "temple", "ear")
-LANDMARKS = (
-    *(f"{name}_{side}" for name in _PAIRS for side in ("left", "right")),
-    *_MIDDLE,
-    *(f"{name}_{side}" for name in _SIDES for side in ("left", "right")),
-)
+_BOTH = [[f"{name}_{side}" for name in names for side in ("left", "right")]
+         for names in (_PAIRS, _SIDES)]  # fmt: skip
+LANDMARKS = (*_BOTH[0], *_MIDDLE, *_BOTH[1])
 TOLERANCE = 0.06  # head units a landmark may lie behind the depth map and still be seen
 
 

@@ -10,10 +10,8 @@ from benchmarks.parafaces.noise import compiled, noise2, ramp
 from benchmarks.parafaces.paint import GLINT, LINE
 from benchmarks.parafaces.parameters import Array
 from benchmarks.parafaces.shading import backdrop, photograph
-from benchmarks.parafaces.styles.deform import exaggerated, numbers
 from benchmarks.parafaces.styles.ink import line_radius, outlines
 
-deform = exaggerated(**numbers("caricature"))
 INK = np.array([0.16, 0.12, 0.11])
 
 

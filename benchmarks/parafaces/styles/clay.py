@@ -24,9 +24,6 @@ from benchmarks.parafaces.paint import (
 )
 from benchmarks.parafaces.parameters import Array
 from benchmarks.parafaces.shading import photograph
-from benchmarks.parafaces.styles.deform import affine, numbers
-
-deform = affine(**numbers("clay"))
 
 
 @compiled
@@ -89,12 +86,8 @@ def draw(h: Any, g: Array, a: Array, out: Array) -> None:
                 continue
             x, y, z = float(g[PX, i, j]), float(g[PX + 1, i, j]), float(g[PX + 2, i, j])
             b[GLOSS, i, j] = 0.9 if part == GLASSES or label in (EYE, IRIS) else 0.12
-            hairy = (
-                part == HAIR
-                or label == BROW
-                or (part == SKIN and label != LIPS and (h.beard * whiskers(h, x, y, z) > 0.25))
-            )
-            if hairy:
+            bearded = part == SKIN and label != LIPS and h.beard * whiskers(h, x, y, z) > 0.25
+            if part == HAIR or label == BROW or bearded:
                 for k in range(3):
                     b[RED + k, i, j] = min(mane[k] * 1.15 + 0.04, 1.0)
                 b[STRAND, i, j] = 0.12

@@ -22,9 +22,6 @@ from benchmarks.parafaces.paint import (
 )
 from benchmarks.parafaces.parameters import Array
 from benchmarks.parafaces.shading import photograph
-from benchmarks.parafaces.styles.deform import affine, numbers
-
-deform = affine(**numbers("disney"))
 
 
 @compiled

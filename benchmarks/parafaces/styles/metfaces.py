@@ -10,9 +10,7 @@ from benchmarks.parafaces.noise import compiled, lattice, noise2, ramp
 from benchmarks.parafaces.paint import LABEL, SEGMENTS
 from benchmarks.parafaces.parameters import Array
 from benchmarks.parafaces.shading import photograph
-from benchmarks.parafaces.styles.deform import affine, numbers
 
-deform = affine(**numbers("metfaces"))
 FINE = np.array([label in ("eye", "iris", "brow", "lips", "mouth") for label in SEGMENTS])
 REACH = 4  # taps of a stroke to either side
 
@@ -72,9 +70,8 @@ def draw(h: Any, g: Array, a: Array, out: Array) -> None:
                 r += w * photo[m, n, 0]
                 gr += w * photo[m, n, 1]
                 b += w * photo[m, n, 2]
-                bristle += w * noise2(
-                    (x + t * cos(angle) * 0.45) * 1.7, (y + t * sin(angle) * 0.45) * 1.7, seed + 4
-                )
+                bx, by = (x + t * cos(angle) * 0.45) * 1.7, (y + t * sin(angle) * 0.45) * 1.7
+                bristle += w * noise2(bx, by, seed + 4)
                 total += w
             relief = 1 + (0.06 if fine < 1 else 0.24) * (bristle / total - 0.5)
             light = (0.30 * r + 0.59 * gr + 0.11 * b) / total
@@ -84,8 +81,7 @@ def draw(h: Any, g: Array, a: Array, out: Array) -> None:
             crack = 0.085 * cracks(wx, wy, seed + 5) * noise2(x * 0.12, y * 0.12, seed + 7)
             for k in range(3):
                 c = (r if k == 0 else (gr if k == 1 else b)) / total
-                c = light + (c - light) * 0.98
-                c = c * relief * frame
+                c = (light + (c - light) * 0.98) * relief * frame
                 c = max(c, 0.0) ** 1.10 * 1.06  # contrast of old varnish
                 tint = 1.06 if k == 0 else (0.935 if k == 1 else 0.80)
                 dark = 0.055 if k == 0 else (0.040 if k == 1 else 0.026)

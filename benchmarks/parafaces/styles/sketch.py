@@ -10,10 +10,8 @@ from benchmarks.parafaces.noise import compiled, noise2, ramp
 from benchmarks.parafaces.paint import GLINT, LABEL, LINE, SEGMENTS, STRAND
 from benchmarks.parafaces.parameters import Array
 from benchmarks.parafaces.shading import photograph
-from benchmarks.parafaces.styles.deform import affine, numbers
 from benchmarks.parafaces.styles.ink import line_radius, outlines
 
-deform = affine(**numbers("sketch"))
 PAPER, GRAPHITE = np.array([0.965, 0.957, 0.938]), np.array([0.165, 0.165, 0.180])
 SOFT = np.array([label in ("skin", "nose", "neck") for label in SEGMENTS])
 

@@ -25,10 +25,8 @@ from benchmarks.parafaces.paint import (
 )
 from benchmarks.parafaces.parameters import Array, Doubles
 from benchmarks.parafaces.shading import backdrop, band
-from benchmarks.parafaces.styles.deform import affine, numbers
 from benchmarks.parafaces.styles.ink import line_radius, outlines
 
-deform = affine(**numbers("webtoon"))
 INK = np.array([0.13, 0.085, 0.11])
 
 
@@ -64,25 +62,14 @@ def complexion(
     u, v = (abs(x) - 0.40) / 0.14, (y + 0.33) / 0.065
     mix(c, skin[0], skin[1] * 0.74, skin[2] * 0.74, 0.75 * h.blush * ramp(1.2, 0.6, u * u + v * v))
     u, v = (abs(x) - 0.5 * h.nose_width) / 0.022, (y - h.nose_y + 0.07) / 0.016
-    mix(
-        c,
-        skin[0] * 0.5,
-        skin[1] * 0.36,
-        skin[2] * 0.36,
-        0.75 * ramp(1.3, 0.7, u * u + v * v) * ramp(0.5, 0.6, z),
-    )
+    nostril = 0.75 * ramp(1.3, 0.7, u * u + v * v) * ramp(0.5, 0.6, z)
+    mix(c, skin[0] * 0.5, skin[1] * 0.36, skin[2] * 0.36, nostril)
     grown = whiskers(h, x, y, z)
-    mix(
-        c, skin[0] * 0.78, skin[1] * 0.76, skin[2] * 0.80, 0.7 * h.stubble * ramp(0.35, 0.45, grown)
-    )
+    shaved = 0.7 * h.stubble * ramp(0.35, 0.45, grown)
+    mix(c, skin[0] * 0.78, skin[1] * 0.76, skin[2] * 0.80, shaved)
     bearded = ramp(0.35, 0.45, grown * min(1.0, 2.0 * h.beard))
-    mix(
-        c,
-        mane[0] * (0.95 - 0.3 * shadow),
-        mane[1] * (0.95 - 0.3 * shadow),
-        mane[2] * (0.95 - 0.3 * shadow),
-        bearded,
-    )
+    tone = 0.95 - 0.3 * shadow
+    mix(c, mane[0] * tone, mane[1] * tone, mane[2] * tone, bearded)
 
 
 @compiled
@@ -153,15 +140,10 @@ def draw(h: Any, g: Array, a: Array, out: Array) -> None:
             else:
                 flat(h, g, a, i, j, skin, mane, c)
                 if g[PART, i, j] == HAIR and shadowed(h, g, i, j) < 0.5:
-                    mix(
-                        c,
-                        0.35 + 0.7 * mane[0],
-                        0.35 + 0.7 * mane[1],
-                        0.36 + 0.7 * mane[2],
-                        0.62 * gleam(h, g, i, j),
-                    )
-                glint = float(a[GLINT, i, j])
-                mix(c, 1.0, 1.0, 1.0, ramp(0.3, 0.6, glint))
+                    shine = 0.62 * gleam(h, g, i, j)
+                    r, gr, b = 0.35 + 0.7 * mane[0], 0.35 + 0.7 * mane[1], 0.36 + 0.7 * mane[2]
+                    mix(c, r, gr, b, shine)
+                mix(c, 1.0, 1.0, 1.0, ramp(0.3, 0.6, float(a[GLINT, i, j])))
                 mix(c, INK[0], INK[1], INK[2], 0.92 * lines[i, j])
             for k in range(3):
                 out[i, j, k] = c[k]
