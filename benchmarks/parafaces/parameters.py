@@ -30,16 +30,11 @@ class Parameter(NamedTuple):
     soft: float = 0.0
 
 
-def _read() -> dict[str, tuple[Parameter, ...]]:
-    text = Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")
-    blocks: Any = yaml.safe_load(text)
-    return {
-        block: tuple(Parameter(name, *row) for name, row in rows.items())
-        for block, rows in blocks.items()
-    }
-
-
-_TABLES = _read()
+_CONTENT: Any = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+_TABLES = {
+    block: tuple(Parameter(name, *row) for name, row in rows.items())
+    for block, rows in _CONTENT.items()
+}
 IDENTITY = _TABLES["identity"]
 TABLE = tuple(parameter for table in _TABLES.values() for parameter in table)
 NAMES = tuple(parameter.name for parameter in TABLE)
@@ -55,7 +50,7 @@ _HIDDEN = len(TABLE)  # hash columns after the parameters: hidden traits
 def uniforms(keys: NDArray[np.uint64], columns: int, stream: int) -> Doubles:
     """Uniform numbers [n, columns] in (0, 1), a pure function of key, column and stream.
 
-    SplitMix64 (Steele, Lea, Flood 2014) used as a counter-based generator.
+    SplitMix64 used as a counter-based generator; the odd constants only have to differ.
     """
     counter = np.arange(columns, dtype=np.uint64)[None] + np.uint64(stream * 4096 + 1)
     x = mixed(keys.astype(np.uint64)[:, None] + np.uint64(0x632BE59BD9B4E019))

@@ -105,8 +105,7 @@ DETECTORS: dict[str, Callable[[Any], Detector]] = {
 def detector(name: str, landmarks: str | Path = "") -> Detector:
     """What finds faces: a name of `DETECTORS`, or ``landmarks`` with a file of them.
 
-    Raises:
-        UserError: there is no such detector, or it lacks a package, weights or the file.
+    A `UserError` says what is not there: the detector, its package, its weights, the file.
     """
     if name == "landmarks":
         if not str(landmarks):

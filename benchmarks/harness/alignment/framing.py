@@ -118,22 +118,14 @@ def within(framed: Framing, box: Sequence[float]) -> Framing:
 
 
 def framing(align: str, landmarks: str | Path) -> Framing:
-    """The framing of that name: ``auto``, ``none``, ``landmarks`` or a detector's.
-
-    Raises:
-        UserError: there is none, or it lacks something.
-    """
+    """The framing of that name: ``auto``, ``none``, ``landmarks`` or a detector's."""
     if align == "auto":
         return automatic("mtcnn")
     return central_square if align == "none" else aligned(detector(align, landmarks))
 
 
 def photo(file: File, framed: Framing, resolution: int) -> Photo:
-    """A picture file, framed.
-
-    Raises:
-        UserError: it cannot be read, or has no face; the message names the file.
-    """
+    """A picture file, framed; a `UserError` names one that cannot be read or has no face."""
     image, changes = upright(file.read(), str(file))
     if min(image.size) < SMALLEST:
         raise Unreadable(f"{file} is too small for a face ({image.width} x {image.height}).")
@@ -144,11 +136,7 @@ def photo(file: File, framed: Framing, resolution: int) -> Photo:
 
 
 def crop(file: File, framed: Framing, side: int) -> tuple[Image.Image, list[str]]:
-    """The square of a picture file, ``side`` pixels wide, and what was done to it.
-
-    Raises:
-        UserError: it cannot be read, or has no face; the message names the file.
-    """
+    """The square of a picture file, ``side`` pixels wide, and what was done; see `photo`."""
     image, _ = upright(file.read(), str(file))
     pixels, notes = framed(image, str(file))(side)
     return Image.fromarray(pixels), notes

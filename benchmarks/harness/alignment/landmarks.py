@@ -30,14 +30,10 @@ LIMIT = 1 << 31  # bytes of a file; FFHQ's has 267 million
 
 
 def four_points(found: Any) -> np.ndarray:
-    """The four points of a face.
+    """The four points of a face; a `ValueError` says why there is none.
 
-    Args:
-        found: an array of 4 points, 5 (with the nose between eyes and mouth), 68 (iBUG), 468 or
-            478 (MediaPipe), flat or not, or a mapping of the names in `NAMED`.
-
-    Raises:
-        ValueError: it is none of these, or the points are no face.
+    Understood are arrays of 4 points, 5 (with the nose between eyes and mouth), 68 (iBUG), 468 or
+    478 (MediaPipe), flat or not, and mappings of the names in `NAMED`.
     """
     if isinstance(found, dict):
         if not set(NAMED) <= found.keys():

@@ -114,8 +114,7 @@ NETWORKS = {"pnet.pt": pnet, "rnet.pt": rnet, "onet.pt": onet}
 def load(folder: Path) -> list[nn.Module]:
     """The three networks with the weights in a folder; nothing in their files is executed.
 
-    Raises:
-        UserError: a file is missing or holds something else.
+    A file that is missing or holds something else is a `UserError`.
     """
     networks = []
     for name, untrained in NETWORKS.items():

@@ -1,10 +1,8 @@
 """A network that sees ParaFaces: trained, measured and shipped from ``conf/perception.yaml``.
 
 It renders people whom no other part of the suite uses, trains on all domains at once, measures the
-network on held-out people and writes weights and a record.
-
-Identity is learnt with an angular margin (arXiv:1801.07698): the classes are the people, whatever
-the domain, pose, light or expression.
+network on held-out people and writes weights and a record. Identity is learnt with an angular
+margin (arXiv:1801.07698): classes are people, whatever the domain, pose, light or expression.
 """
 
 from __future__ import annotations
@@ -40,9 +38,7 @@ MAX_GRADIENT_NORM = 5.0  # so that one odd batch does not move the network far
 def make(words: Sequence[str]) -> list[str]:
     """Render, train, measure and write the network that ``words`` of the yaml name.
 
-    Raises:
-        UserError: there is no such network, or the record cannot be written.
-        OmegaConfBaseException: there is no such option.
+    A `UserError` says that there is no such network, an `OmegaConfBaseException` no such option.
     """
     cfg = with_words(CONF / "perception.yaml", words)
     path, report = train_and_measure(build_network(cfg), cfg)

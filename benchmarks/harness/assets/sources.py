@@ -93,11 +93,7 @@ def train(words: Sequence[str]) -> None:
 
 
 def ship(trained: Path, asset: Path) -> list[str]:
-    """Write the encoder of a run in half precision; what to say of its size.
-
-    Raises:
-        UserError: a number is beyond half precision.
-    """
+    """Write the encoder of a run in half precision, if it fits; what to say of its size."""
     networks, _ = weights.read(trained)
     for name, value in networks["encoder"].state_dict().items():
         if value.is_floating_point() and not value.half().isfinite().all():
@@ -114,11 +110,7 @@ def held_out_people(cfg: Config) -> tuple[Source, Tensor]:
 
 
 def write_codes(cfg: Config) -> str:
-    """Invert the test people of the data; a sentence on the file and its error.
-
-    Raises:
-        UserError: the source keeps no codes.
-    """
+    """Invert the test people of the data, if the source keeps codes; a sentence on the result."""
     if not cfg.source.invert.codes:
         raise UserError(f"{cfg.source.name} keeps no codes: its source.invert.codes is empty.")
     source, photos = held_out_people(cfg)

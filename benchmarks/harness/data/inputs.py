@@ -41,10 +41,9 @@ def strip_of(path: Path) -> Path:
 
 
 def listed(words: Iterable[str]) -> tuple[dict[Path, tuple[File, str]], list[str]]:
-    """The picture files that files, folders (with all below them) and zips mean, each once.
+    """The picture files of files, folders and zips, each once: by place, with its result's name.
 
-    By where they lie, with the names of their results; and a sentence for every word that names no
-    picture.
+    And a sentence for every word that names no picture.
     """
     pictures: dict[Path, tuple[File, str]] = {}
     errors: list[str] = []

@@ -102,8 +102,7 @@ def decode(
 def upright(data: bytes, name: str) -> tuple[Image.Image, list[str]]:
     """The picture in `data`, upright and RGB, and what was changed.
 
-    Raises:
-        Unreadable: it is none, or not a whole one; the message begins with `name`.
+    `Unreadable`, whose message begins with `name`, is raised where it is none or not a whole one.
     """
     try:
         with warnings.catch_warnings():

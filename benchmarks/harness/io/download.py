@@ -29,8 +29,7 @@ class NotAFile(Exception):
 def provide(entry: OptionalFile, by_hand: Path | None) -> None:
     """Bring one file, downloaded or from where a person put it, and say what is known of it.
 
-    Raises:
-        UserError: it cannot be had, is another one, or cannot be written.
+    A `UserError` says that it cannot be had, is another one, or cannot be written.
     """
     if by_hand is None and entry.path.is_file() and not entry.wrong(entry.path):
         announce(f"{entry.name} is there already: {entry.path}")
@@ -66,11 +65,7 @@ def fetch_behind_bar(entry: OptionalFile) -> None:
 
 
 def fetch(entry: OptionalFile, progress: Progress) -> None:
-    """Download a file from the first of its places that gives it.
-
-    Raises:
-        UserError: none of them does, or what came is not the file.
-    """
+    """Download a file from the first of its places that gives it."""
     failures = []
     for place in entry.places:
         part = part_of(entry, place)

@@ -69,11 +69,7 @@ def entry(name: str) -> OptionalFile:
 
 
 def require(name: str) -> Path:
-    """Where a file lies that is needed now.
-
-    Raises:
-        UserError: it does not; names the command that brings it, the place and the licence.
-    """
+    """Where a file lies that is needed now; if it does not, a `UserError` says how it is had."""
     file = entry(name)
     if file.state == "present":
         return file.path

@@ -50,11 +50,7 @@ def alone(folder: Path) -> Iterator[None]:
     """Work in a folder as the only process; the lock ends with the process, however it ends.
 
     A folder that was made for this, and in which nothing came to lie, is not left; nor are files
-    that a killed process had only begun to write.
-
-    Raises:
-        Busy: another process is at it.
-        UserError: nothing can be written there.
+    that a killed process had only begun to write. Where another process is at it, it is `Busy`.
     """
     writable(folder)
     new = absent(folder)

@@ -22,7 +22,7 @@ def draw(h: Any, g: Array, a: Array, out: Array) -> None:
     photograph(h, g, a, out)
     lines = np.empty((size, size), np.float32)
     outlines(g, line_radius(size), 0.075, 0.72, lines)
-    seed = int(abs(h.blob_x) * 9973 + abs(h.back_angle) * 7919) % 4096
+    seed = int(abs(h.blob_x) * 9973 + abs(h.back_angle) * 7919) % 4096  # by picture
     c, pixel = np.zeros(3), size / 64.0
     backdrop(h, 0.5, 0.4, c)
     for i in range(size):
@@ -47,8 +47,7 @@ def draw(h: Any, g: Array, a: Array, out: Array) -> None:
             step = 0.22 + 0.24 * ramp(0.20, 0.30, level) + 0.24 * ramp(0.40, 0.50, level)
             step += 0.26 * ramp(0.62, 0.72, level)
             share = 0.45 if g[PART, i, j] == HAIR else 0.62
-            target = (1 - share) * light + share * step
-            target = 0.10 + 0.95 * target
+            target = 0.10 + 0.95 * ((1 - share) * light + share * step)
             ink = 0.93 * max(lines[i, j], ramp(0.3, 0.8, float(a[LINE, i, j])))
             ink *= 0.80 + 0.35 * noise2(x * 0.2, y * 0.2, seed + 4)
             spark = ramp(0.3, 0.6, float(a[GLINT, i, j]))

@@ -50,7 +50,7 @@ def draw(h: Any, g: Array, a: Array, out: Array) -> None:
     size = g.shape[1]
     photo = np.empty_like(out)
     photograph(h, g, a, photo)
-    seed = int(abs(h.blob_x) * 9973 + abs(h.back_angle) * 7919) % 4096
+    seed = int(abs(h.blob_x) * 9973 + abs(h.back_angle) * 7919) % 4096  # by picture
     pixel = size / 64.0
     for i in range(size):
         for j in range(size):

@@ -52,7 +52,7 @@ def draw(h: Any, g: Array, a: Array, out: Array) -> None:
     lines = np.empty((size, size), np.float32)
     outlines(g, line_radius(size), 0.07, 0.80, lines)
     photograph(h, g, a, out)
-    seed = int(abs(h.blob_x) * 9973 + abs(h.back_angle) * 7919) % 4096
+    seed = int(abs(h.blob_x) * 9973 + abs(h.back_angle) * 7919) % 4096  # by picture
     wash = sqrt(h.light_key)
     for i in range(size):
         for j in range(size):

@@ -4,25 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.parafaces import paint
 from benchmarks.parafaces.march import AO, HAIR, NOTHING, NX, PART, PX, SHADE
 from benchmarks.parafaces.noise import compiled, noise2, ramp
-from benchmarks.parafaces.paint import (
-    BROW,
-    CLOTHES,
-    EYE,
-    GLINT,
-    IRIS,
-    LABEL,
-    LINE,
-    LIPS,
-    MOUTH,
-    RED,
-    RIMS,
-    hair_colour,
-    mix,
-    skin_colour,
-    whiskers,
-)
+from benchmarks.parafaces.paint import hair_colour, mix, skin_colour, whiskers
 from benchmarks.parafaces.parameters import Array, Doubles
 from benchmarks.parafaces.shading import backdrop, band
 from benchmarks.parafaces.styles.ink import line_radius, outlines
@@ -77,22 +62,22 @@ def flat(
     h: Any, g: Array, a: Array, i: int, j: int, skin: Doubles, mane: Doubles, c: Doubles
 ) -> None:
     """The flat colour of a sample, in light or in shadow."""
-    label, shadow = int(a[LABEL, i, j]), shadowed(h, g, i, j)
+    label, shadow = int(a[paint.LABEL, i, j]), shadowed(h, g, i, j)
     x, y, z = float(g[PX, i, j]), float(g[PX + 1, i, j]), float(g[PX + 2, i, j])
-    c[0], c[1], c[2] = a[RED, i, j], a[RED + 1, i, j], a[RED + 2, i, j]
-    if label in (EYE, MOUTH):
-        mix(c, 1.0, 1.0, 1.0, 0.25 if label == EYE else 0.1)
-    elif label == IRIS:
+    c[0], c[1], c[2] = a[paint.RED, i, j], a[paint.RED + 1, i, j], a[paint.RED + 2, i, j]
+    if label in (paint.EYE, paint.MOUTH):
+        mix(c, 1.0, 1.0, 1.0, 0.25 if label == paint.EYE else 0.1)
+    elif label == paint.IRIS:
         grey = (c[0] + c[1] + c[2]) / 3
         for k in range(3):
             c[k] = min(max(grey + (c[k] - grey) * 1.7, 0.0), 1.0) * 1.1
-    elif label == LIPS:
+    elif label == paint.LIPS:
         mix(c, skin[0] * 0.93, skin[1] * 0.62, skin[2] * 0.64, 0.55)
-    elif label == BROW:
+    elif label == paint.BROW:
         c[0], c[1], c[2] = mane[0] * 0.62, mane[1] * 0.60, mane[2] * 0.62
-    elif label == RIMS:
+    elif label == paint.RIMS:
         mix(c, 0.1, 0.09, 0.12, 0.5)
-    elif label == CLOTHES:
+    elif label == paint.CLOTHES:
         c[0], c[1], c[2] = h.cloth_light, h.cloth_light, h.cloth_light
         c[0] += 0.20 * h.cloth_warm + 0.06
         c[1] += 0.09 * h.cloth_green + 0.03
@@ -103,7 +88,7 @@ def flat(
         mix(c, mane[0] * 0.66, mane[1] * 0.62, mane[2] * 0.70, shadow)
     else:
         complexion(h, x, y, z, shadow, skin, mane, c)
-        mix(c, INK[0], INK[1], INK[2], ramp(0.25, 0.55, float(a[LINE, i, j])))
+        mix(c, INK[0], INK[1], INK[2], ramp(0.25, 0.55, float(a[paint.LINE, i, j])))
 
 
 @compiled
@@ -143,7 +128,7 @@ def draw(h: Any, g: Array, a: Array, out: Array) -> None:
                     shine = 0.62 * gleam(h, g, i, j)
                     r, gr, b = 0.35 + 0.7 * mane[0], 0.35 + 0.7 * mane[1], 0.36 + 0.7 * mane[2]
                     mix(c, r, gr, b, shine)
-                mix(c, 1.0, 1.0, 1.0, ramp(0.3, 0.6, float(a[GLINT, i, j])))
+                mix(c, 1.0, 1.0, 1.0, ramp(0.3, 0.6, float(a[paint.GLINT, i, j])))
                 mix(c, INK[0], INK[1], INK[2], 0.92 * lines[i, j])
             for k in range(3):
                 out[i, j, k] = c[k]

@@ -136,11 +136,7 @@ class Reader:
 
 
 def allocate_pixels(count: int, resolution: int) -> np.ndarray:
-    """Room for pixels uint8 [n, R, R, 3]: in memory or, for many, in a file that nobody else sees.
-
-    Raises:
-        UserError: there is no space for the file.
-    """
+    """Room for pixels uint8 [n, R, R, 3]: in memory or, for many, in a hidden file."""
     shape = (count, resolution, resolution, 3)
     size = int(np.prod(shape, dtype=np.int64))
     if size <= IN_MEMORY:

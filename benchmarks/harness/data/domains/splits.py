@@ -49,14 +49,9 @@ def draw_order(hashes: Iterable[str], draw: int) -> list[str]:
 def find_list(name: str, part: str, beside: Path, found: Container[str]) -> Split:
     """The list ``NAME-PART``, or one without files where there is none for this copy of the set.
 
-    Args:
-        name: of the set, or empty: then no committed list is looked for.
-        part: ``10-0`` (shots and draw), ``test``.
-        beside: the set; a list of its own may lie beside it.
-        found: checksums of its files.
-
-    Raises:
-        UserError: some files of the list are there and others are not.
+    Without a name only a list beside the set is looked for. The part is ``test`` or, of shots and
+    draw, ``10-0``; `found` has the checksums of the set's files. It is a `UserError` where some
+    files of the list are there and others are not.
     """
     own = beside.with_name(f"{name or beside.stem}-{part}.txt")
     note = ""

@@ -53,9 +53,8 @@ class Preparation:
     def run(self) -> list[str]:
         """Look, convert, write the report; the lines of it that are worth a terminal.
 
-        Raises:
-            UserError: there are files that cannot be read, and nothing was converted; or lists of
-                shots of which some files are there and others are not; or too few to hold out.
+        It ends in a `UserError` where there are files that cannot be read, so that nothing was
+        converted, lists of shots that fit only in part, or too few pictures to hold out.
         """
         parts = self.parts()
         surveys = {zipped: self.convert(root, zipped) for zipped, root in parts.items()}

@@ -23,14 +23,10 @@ class ShotLists(NamedTuple):
 def find_or_draw(
     name: str, place: Path, survey: Survey, candidates: list[str], *, write: bool
 ) -> ShotLists:
-    """The lists of a set or, where none fits and `write` is true, lists written beside its zip.
+    """The lists of a set and, where none fits, lists that are drawn and, with `write`, written.
 
-    Args:
-        name: of the set's committed lists, or empty: then they are called as the zip.
-        place: the zip that the set was converted to.
-        survey: of the set.
-        candidates: checksums of what may become a shot.
-        write: whether lists that are not there are written.
+    They lie beside the zip at `place`, and are called as it if the set's committed lists have no
+    `name`. Candidates are checksums of what may become a shot.
     """
     shots: dict[str, tuple[str, ...]] = {}
     drawn: list[str] = []
