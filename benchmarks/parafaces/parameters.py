@@ -16,7 +16,9 @@ import yaml
 from numpy.typing import NDArray
 from scipy.special import expit, ndtri
 
-Array, Doubles, Integers = NDArray[np.float32], NDArray[np.float64], NDArray[np.int64]
+Array = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 
 class Parameter(NamedTuple):

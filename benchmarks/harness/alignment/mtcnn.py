@@ -111,7 +111,7 @@ def onet() -> WindowNetwork:
 NETWORKS = {"pnet.pt": pnet, "rnet.pt": rnet, "onet.pt": onet}
 
 
-def load(folder: Path) -> list[nn.Module]:
+def load(folder: Path) -> list[WindowNetwork]:
     """The three networks with the weights in a folder; nothing in their files is executed.
 
     A file that is missing or holds something else is a `UserError`.
@@ -135,7 +135,7 @@ class MTCNN:
 
     def __init__(
         self,
-        networks: Sequence[nn.Module],  # of `load`
+        networks: Sequence[WindowNetwork],  # of `load`
         *,
         smallest: float,  # side in pixels of the smallest face that is looked for
         factor: float,  # from one picture of the pyramid to the next smaller one

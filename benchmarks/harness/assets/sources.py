@@ -104,7 +104,7 @@ def ship(trained: Path, asset: Path) -> list[str]:
     return [f"{asset} has {size:,} bytes{more}"]
 
 
-def held_out_people(cfg: Config) -> tuple[Source, Tensor]:
+def held_out_people(cfg: Config) -> tuple[Any, Tensor]:
     """The source, and photos [N, 3, R, R] of the held-out people of the data."""
     return build(cfg.source), torch.cat(list(build(cfg.data).photos()))[: cfg.eval.photos]
 

@@ -98,4 +98,4 @@ def without() -> dict[str, str]:
 
 
 def _content() -> dict[str, Any]:
-    return yaml.safe_load(LIST.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+    return yaml.safe_load(LIST.read_text(encoding="utf-8"))
