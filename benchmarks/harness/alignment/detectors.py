@@ -94,12 +94,7 @@ def face_alignment(numbers: Any) -> Detector:
     return lambda image, file: faces(network.get_landmarks_from_image(np.asarray(image)) or ())
 
 
-DETECTORS: dict[str, Callable[[Any], Detector]] = {
-    "mtcnn": mtcnn,
-    "dlib": dlib,
-    "mediapipe": mediapipe,
-    "face_alignment": face_alignment,
-}
+DETECTORS = {make.__name__: make for make in (mtcnn, dlib, mediapipe, face_alignment)}
 
 
 def detector(name: str, landmarks: str | Path = "") -> Detector:
