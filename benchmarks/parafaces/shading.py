@@ -27,10 +27,8 @@ def backdrop(h: Any, u: float, v: float, c: Doubles) -> None:
     light = h.back_light + h.back_contrast * along * 1.6
     warm, green = h.back_warm, h.back_green
     near = exp(-((u - h.blob_x) ** 2 + (v - h.blob_y) ** 2) / h.blob_size**2)
-    other = exp(
-        -((u - 1.15 + 0.8 * h.blob_x) ** 2 + (v - 0.9 + 0.6 * h.blob_y) ** 2)
-        / (0.6 * h.blob_size) ** 2
-    )
+    ou, ov = u - 1.15 + 0.8 * h.blob_x, v - 0.9 + 0.6 * h.blob_y
+    other = exp(-(ou**2 + ov**2) / (0.6 * h.blob_size) ** 2)
     low = ramp(0.35, 1.0, v + 0.3 * h.back_contrast * (u - 0.5))
     light += h.blob_light * near - 0.6 * h.blob_light * other - 0.10 * low * h.blob_warm
     warm += (h.blob_warm - warm) * 0.7 * near
@@ -39,13 +37,6 @@ def backdrop(h: Any, u: float, v: float, c: Doubles) -> None:
     c[0] = min(max(light * (1 + 0.17 * warm - 0.03 * green), 0.0), 1.0)
     c[1] = min(max(light * (1 + 0.02 * warm + 0.08 * green), 0.0), 1.0)
     c[2] = min(max(light * (1 - 0.20 * warm - 0.06 * green), 0.0), 1.0)
-
-
-@compiled
-def lobe(h: Any, nx: float, ny: float, nz: float, vx: float, vy: float, vz: float) -> float:
-    """Cosine between normal and half vector of light and view."""
-    x, y, z = h.light_x + vx, h.light_y + vy, h.light_z + vz
-    return max((nx * x + ny * y + nz * z) / sqrt(x * x + y * y + z * z + 1e-9), 0.0)
 
 
 @compiled
@@ -88,7 +79,8 @@ def sheen(h: Any, g: Array, a: Array, i: int, j: int) -> float:
         soft = (1 - 0.8 * h.afro) * (0.5 + 0.5 * ao)
         lit = max(facing + 0.5, 0.0) * a[STRAND, i, j]
         return soft * (0.55 * t**28 + 0.25 * t**7) * lit
-    half = lobe(h, nx, ny, nz, vx, vy, vz)
+    x, y, z = h.light_x + vx, h.light_y + vy, h.light_z + vz  # half way between light and view
+    half = max((nx * x + ny * y + nz * z) / sqrt(x * x + y * y + z * z + 1e-9), 0.0)
     if part == SKIN:
         shine = gloss * (0.10 * half**16 + 0.05 * half**60) * shade * max(facing, 0.0)
         up = h.r10 * nx + h.r11 * ny + h.r12 * nz
