@@ -24,15 +24,15 @@ def shapes(params: Array) -> NDArray[np.void]:
     """Records [n] of float32 fields for parameters [n, P]."""
     p = {name: params[:, column].astype(np.float64) for name, column in INDEX.items()}
     fields: Fields = dict(p)  # the paint reads parameters too
-    for part in (_skull, _eyes, _nose, _mouth, _hair, _glasses, _camera, _light):
-        fields.update(part(p, fields))
+    for part in (_skull, _eyes, _nose, _mouth, _hair, _glasses, _camera):
+        fields |= part(p)
     records = np.zeros(len(params), np.dtype([(name, np.float32) for name in fields]))
     for name, value in fields.items():
         records[name] = value
     return records
 
 
-def _skull(p: Fields, _: Fields) -> Fields:
+def _skull(p: Fields) -> Fields:
     smile, drop = p["smile"].clip(0), 0.12 * p["mouth_open"]
     chin = -p["face_length"] - drop
     return {
@@ -56,7 +56,7 @@ def _skull(p: Fields, _: Fields) -> Fields:
     }
 
 
-def _eyes(p: Fields, _: Fields) -> Fields:
+def _eyes(p: Fields) -> Fields:
     tall = p["eye_size"] * p["eye_height"]
     return {
         "eye_z": 0.435 - p["eye_depth"],
@@ -68,7 +68,7 @@ def _eyes(p: Fields, _: Fields) -> Fields:
     }
 
 
-def _nose(p: Fields, _: Fields) -> Fields:
+def _nose(p: Fields) -> Fields:
     y = -p["nose_length"]
     return {
         "nose_y": y,
@@ -80,7 +80,7 @@ def _nose(p: Fields, _: Fields) -> Fields:
     }
 
 
-def _mouth(p: Fields, _: Fields) -> Fields:
+def _mouth(p: Fields) -> Fields:
     smile, opened = p["smile"], p["mouth_open"]
     return {
         "mouth_y": -p["mouth_drop"] + 0.012 * smile.clip(0),
@@ -93,7 +93,7 @@ def _mouth(p: Fields, _: Fields) -> Fields:
     }
 
 
-def _hair(p: Fields, f: Fields) -> Fields:
+def _hair(p: Fields) -> Fields:
     length, afro, bald = p["hair_length"], p["afro"], p["bald"]
     long = length * (1 - afro) * (1 - p["bun"])
     volume = p["hair_volume"] * (1 - 0.30 * (1 - long)) + 0.30 * afro - 0.03 * p["bun"] - 0.6 * bald
@@ -127,7 +127,7 @@ def _hair(p: Fields, f: Fields) -> Fields:
     }
 
 
-def _glasses(p: Fields, f: Fields) -> Fields:
+def _glasses(p: Fields) -> Fields:
     size = p["glasses_size"]
     return {
         "rim_z": np.maximum(p["nose_bridge"], 0.62) + 0.12,
@@ -154,7 +154,8 @@ def _rotation(yaw: Doubles, pitch: Doubles, roll: Doubles) -> Doubles:
     return tilt @ turn @ nod
 
 
-def _camera(p: Fields, f: Fields) -> Fields:
+def _camera(p: Fields) -> Fields:
+    """Where head, body and light are, seen from the camera."""
     head = _rotation(p["yaw"], p["pitch"], p["roll"])
     body = _rotation(0.4 * p["yaw"], 0.1 * p["pitch"], 0.3 * p["roll"])  # follows in part
     view = VIEW / p["zoom"]
@@ -164,16 +165,13 @@ def _camera(p: Fields, f: Fields) -> Fields:
     shift = np.stack([right, up, np.zeros_like(view)], -1)
     origin = np.einsum("nji,nj->ni", head, np.array([0, 0, DISTANCE]) - shift)
     relative = np.swapaxes(body, 1, 2) @ head
+    a, e = p["light_azimuth"], p["light_elevation"]
+    light = np.stack([np.sin(a) * np.cos(e), np.sin(e), np.cos(a) * np.cos(e)], -1)
     fields = {"extent": view}
     for i, axis in enumerate("xyz"):
         fields |= {f"shift_{axis}_": shift[:, i], f"origin_{axis}": origin[:, i]}
         for j in range(3):
             fields |= {f"r{i}{j}": head[:, i, j], f"b{i}{j}": relative[:, i, j]}
+    for j, axis in enumerate("xyz"):  # the light turns into head space
+        fields[f"light_{axis}"] = sum(head[:, i, j] * light[:, i] for i in range(3))
     return fields
-
-
-def _light(p: Fields, f: Fields) -> Fields:
-    a, e = p["light_azimuth"], p["light_elevation"]
-    light = np.stack([np.sin(a) * np.cos(e), np.sin(e), np.cos(a) * np.cos(e)], -1)
-    axes = enumerate("xyz")  # of head space
-    return {f"light_{x}": sum(f[f"r{i}{j}"] * light[:, i] for i in range(3)) for j, x in axes}
