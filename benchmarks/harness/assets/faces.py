@@ -57,14 +57,17 @@ def render_people(cfg: Config, people: Any, title: str) -> Faces:
     renderings = []
     with bar(title, len(person) * len(cfg.domains), "pictures") as shown:
         for domain in cfg.domains:
-            before = len(renderings) * len(person)
+
+            def progress(done: int, _: int, before: int = len(renderings) * len(person)) -> None:
+                shown.update(before + done)
+
             rendering = parafaces.cached(
                 domain,
                 people=range(people.first, people.first + people.count),
                 pictures_each=people.pictures,
                 resolution=cfg.resolution,
                 folder=cache_folder(cfg.cache),
-                progress=lambda done, _, before=before: shown.update(before + done),
+                progress=progress,
             )
             renderings.append(rendering)
     return Faces(
