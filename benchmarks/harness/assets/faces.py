@@ -54,7 +54,7 @@ def render_people(cfg: Config, people: Any, title: str) -> Faces:
     """
     person = np.repeat(np.arange(people.count), people.pictures)
     picture = np.tile(np.arange(people.pictures), people.count)
-    renderings = []
+    renderings: list[parafaces.Rendering] = []
     with bar(title, len(person) * len(cfg.domains), "pictures") as shown:
         for domain in cfg.domains:
 
