@@ -168,7 +168,7 @@ def train(
             torch.stack([recipe.loss[name] * term for name, term in terms.items()]).sum().backward()
             torch.nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT_NORM)
             optimiser.step()
-            if step % 20 == 0:  # each look waits for the numbers
+            if step % 20 == 0:  # often enough for a bar
                 shown.update(step * recipe.batch_size, **{k: v.item() for k, v in terms.items()})
     network.eval()
 

@@ -79,7 +79,7 @@ class Folder(Container):
             raise UserError(f"The folder {fault.filename} cannot be read ({fault.strerror}).")
 
         members = [
-            (Path(folder, name)).relative_to(self.path).as_posix()
+            Path(folder, name).relative_to(self.path).as_posix()
             for folder, _, names in os.walk(self.path, onerror=refuse)
             for name in names
         ]
