@@ -17,12 +17,12 @@ from importlib import import_module
 from benchmarks.harness.config.cli import command
 
 MAKERS = {
-    "perception": "perception",
-    "encoder": "encoder",
-    "codes": "codes",
-    "stage2": "dualstylegan",
+    "perception": "perception.make",
+    "encoder": "sources.make_encoder",
+    "codes": "sources.make_codes",
+    "stage2": "sources.make_stage2",
 }
-"""Kinds of assets, and the modules whose ``make`` takes the words and returns what is said."""
+"""Kinds of assets, and what takes the words and returns what is said."""
 
 
 @command()
@@ -36,8 +36,8 @@ def main(words: list[str]) -> int:
     parser.add_argument("kind", choices=MAKERS, metavar="KIND", help=", ".join(MAKERS))
     parser.add_argument("words", nargs="*", metavar="key=value")
     options = parser.parse_args(words)
-    maker = import_module(f"benchmarks.harness.assets.{MAKERS[options.kind]}")
-    for line in maker.make(options.words):
+    module, maker = MAKERS[options.kind].split(".")
+    for line in getattr(import_module(f"benchmarks.harness.assets.{module}"), maker)(options.words):
         print(line)
     return 0
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.harness.config.cli import command
+from benchmarks.harness.io.terminal import console
 from core.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,11 +35,10 @@ def main(words: list[str]) -> int:
         raise UserError(f"{options.target} would overwrite the file that is read.")
     networks = load(options.source)
     lost = save(options.target, networks)
-    console = Console()
     console.print(table(networks))
     for sentence in (*networks.notes.items(), *(("lost", text) for text in lost)):
-        console.print(": ".join(sentence), highlight=False, soft_wrap=True)
-    console.print(f"written: {options.target}", highlight=False, soft_wrap=True)
+        console.print(": ".join(sentence), soft_wrap=True)
+    console.print(f"written: {options.target}", soft_wrap=True)
     return 0
 
 

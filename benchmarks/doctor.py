@@ -17,7 +17,7 @@ from core.paths import ASSETS
 @command()
 def main(words: list[str]) -> int:
     argparse.ArgumentParser("python -m benchmarks.doctor", description=__doc__).parse_args(words)
-    for name, value in {**machine.versions(), **machine.devices()}.items():
+    for name, value in (machine.versions() | machine.devices()).items():
         print(f"{name:<12} {value}")
     for path in sorted(ASSETS.glob("*.safetensors")):
         print(f"{'shipped':<12} {path.name}, {path.stat().st_size / 2**20:.1f} MiB")

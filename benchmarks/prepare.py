@@ -28,6 +28,7 @@ def composed(words: list[str]) -> DictConfig:
         UserError: a word is none, its value is of another kind than usual, or there is nothing to
             prepare.
     """
+    from benchmarks.harness.data.domains.base import NonNegative  # and torch, as what follows
     from benchmarks.harness.data.preparation.preparation import UNKNOWN, counting_options
 
     own = {}
@@ -47,8 +48,8 @@ def composed(words: list[str]) -> DictConfig:
         raise UserError("ParaFaces are drawn, not obtained: there is nothing to prepare.")
     data = OmegaConf.create(counting_options(cfg.data) | {"_target_": cfg.data["_target_"]})
     signatures.check(resolved(data), "data")
-    for key in ("resolution", "held_out"):
-        signatures.check_value(cfg[key], int, key)
+    signatures.check_value(cfg.resolution, int, "resolution")
+    signatures.check_value(cfg.held_out, NonNegative, "held_out")
     for key, value in own.items():
         OmegaConf.update(cfg, key, value)
     return cfg

@@ -44,7 +44,7 @@ Exit status: 0 if every photo went, 1 if some did not, 2 for a command that cann
 def main(words: list[str]) -> int:
     """Stylise photos; status 1 where some did not go."""
     options = parse(words)
-    from benchmarks.harness.alignment.framing import Within, framing
+    from benchmarks.harness.alignment.framing import framing, within
     from benchmarks.harness.data.inputs import Places, listed
     from benchmarks.harness.io.locks import writable
     from benchmarks.harness.stylize.find_run import find_run
@@ -58,7 +58,7 @@ def main(words: list[str]) -> int:
         run, options.source, refine=options.refine, swap=options.swap, seed=options.seed
     )
     if options.align != "none" and generator.source.box != WHOLE:
-        frame = Within(frame, generator.source.box)
+        frame = within(frame, generator.source.box)
     for sentence in generator.notes:
         announce(sentence)
     photos, unreadable = listed(options.photos)

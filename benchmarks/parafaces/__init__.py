@@ -22,21 +22,7 @@ PEOPLE = {
 }
 
 __all__ = [
-    "BLOCKS",
-    "DOMAINS",
-    "INDEX",
-    "LANDMARKS",
-    "NAMES",
-    "PEOPLE",
-    "RENDER_VERSION",
-    "SEGMENTS",
-    "STYLES",
-    "TABLE",
-    "ParaFacesError",
-    "Rendering",
-    "cached",
-    "landmarks",
-    "normals",
-    "parameters",
-    "render",
-]
+    "BLOCKS", "DOMAINS", "INDEX", "LANDMARKS", "NAMES", "PEOPLE", "RENDER_VERSION", "SEGMENTS",
+    "STYLES", "TABLE", "ParaFacesError", "Rendering", "cached", "landmarks", "normals",
+    "parameters", "render",
+]  # fmt: skip

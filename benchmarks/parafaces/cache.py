@@ -67,24 +67,20 @@ def cached(
     key = cache_key(domain, people, pictures_each, resolution, supersample)
     place = Path(folder) / f"{domain}-{resolution}-{n}-{key}"
     shapes = layout(n, resolution)
-    found = _opened(place, shapes)
-    if found is not None:
+    if (found := _opened(place, shapes)) is not None:
         return found
     ids = np.repeat(np.asarray(people, np.int64), pictures_each)
     params = parameters(ids, np.tile(np.arange(pictures_each), len(people)))
     with _workplace(place.parent) as work:
-        result = Rendering(
-            **{name: _array(work / f"{name}.npy", *of) for name, of in shapes.items()}
-        )
-        for done in fill(result, params, domain, supersample=supersample):
+        arrays = {name: _array(work / f"{name}.npy", *of) for name, of in shapes.items()}
+        for done in fill(Rendering(**arrays), params, domain, supersample=supersample):
             progress(done, n)
-        for array in vars(result).values():
+        for array in arrays.values():
             array.flush()
-        del result, array
+        del arrays, array  # Windows moves no file that is mapped
         atomic.write(work / SUMS, json.dumps(_sums(work, shapes)).encode())
         _move(work, place)
-    found = _opened(place, shapes)
-    if found is None:
+    if (found := _opened(place, shapes)) is None:
         raise OSError(f"The rendered pictures in {place} cannot be read back.")
     return found
 
@@ -99,21 +95,15 @@ def _opened(place: Path, shapes: dict[str, tuple[tuple[int, ...], type]]) -> Ren
         if array.shape != shape or array.dtype != kind:
             return None
         arrays[name] = array
-    return Rendering(**arrays) if _intact(place, shapes) else None
-
-
-def _intact(place: Path, names: Iterable[str]) -> bool:
     stamps = []
-    for name in (*(f"{name}.npy" for name in names), SUMS):
-        try:
+    for name in (*(f"{name}.npy" for name in shapes), SUMS):
+        with suppress(OSError):  # SUMS, in what a version rendered that wrote none: taken as it is
             status = (place / name).stat()
-        except OSError:  # SUMS, in what a version rendered that wrote none: taken as it is
-            continue
-        stamps.append((status.st_ino, status.st_size, status.st_mtime_ns))
-    return _as_written(place, tuple(names), tuple(stamps))
+            stamps.append((status.st_ino, status.st_size, status.st_mtime_ns))
+    return Rendering(**arrays) if _as_written(place, tuple(shapes), tuple(stamps)) else None
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=256)  # by their stamps, files are read once a process
 def _as_written(place: Path, names: tuple[str, ...], stamps: tuple[tuple[int, ...], ...]) -> bool:
     actual = _sums(place, names)
     try:
@@ -130,7 +120,7 @@ def _sums(folder: Path, names: Iterable[str]) -> dict[str, str]:
     return {name: hashing.of_file(folder / f"{name}.npy") for name in names}
 
 
-def _array(path: Path, shape: tuple[int, ...], kind: type) -> np.ndarray:
+def _array(path: Path, shape: tuple[int, ...], kind: type) -> np.memmap:
     array = open_memmap(path, "w+", kind, shape)
     with path.open("r+b") as file:
         atomic.reserve(file, path.stat().st_size)
@@ -149,11 +139,10 @@ def _workplace(folder: Path) -> Iterator[Path]:
         for left in folder.glob(f"{WORK}*"):
             if time.time() - left.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)
-        work = Path(tempfile.mkdtemp(prefix=WORK, dir=folder))
-        try:
-            yield work
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+        with tempfile.TemporaryDirectory(
+            prefix=WORK, dir=folder, ignore_cleanup_errors=True
+        ) as work:
+            yield Path(work)
     except OSError as error:
         raise UserError(
             f"Rendered pictures cannot be kept in {folder} ({error.strerror}); "
@@ -166,10 +155,8 @@ def _move(work: Path, place: Path) -> None:
         if place.exists():
             shutil.rmtree(place, ignore_errors=True)
         try:
-            atomic.place(work, place)
+            return atomic.place(work, place)
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
-        else:
-            return
     raise OSError(errno.EBUSY, "another process keeps writing there")

@@ -11,22 +11,15 @@ from typing import Any
 import numba
 import numpy as np
 
+from benchmarks.parafaces.noise import OPTIONS
+
 F: Any = np.float32
 ZERO, ONE, HALF, QUARTER, TINY = F(0), F(1), F(0.5), F(0.25), F(1e-6)
 C002, C004, C006, C008, C012 = F(0.02), F(0.04), F(0.06), F(0.08), F(0.12)
 C003, C005, C010, C014 = F(0.03), F(0.05), F(0.1), F(0.14)
 C016, C018, C020 = F(0.16), F(0.18), F(0.2)
-C024, C030, C035, C040, C055, C060, C070, C090 = (
-    F(0.24),
-    F(0.3),
-    F(0.35),
-    F(0.4),
-    F(0.55),
-    F(0.6),
-    F(0.7),
-    F(0.9),
-)
-TWO = F(2)
+C024, C030, C035, C040, C055 = F(0.24), F(0.3), F(0.35), F(0.4), F(0.55)
+C060, C070, C090, TWO = F(0.6), F(0.7), F(0.9), F(2)
 # The skull is an ellipsoid, jaw, nose and brow are bones (capsules of varying radius), cheeks and
 # muzzle further ellipsoids; all are joined with fillets, and the sockets of the eyes are cut out.
 # What differs from person to person comes with `h`; numbers that stand here are the same for all.
@@ -34,9 +27,7 @@ NECK_Y, NECK_Z = F(-1.25), F(-0.30)  # where head and body turn against each oth
 
 # The cache of compiled code looks at the file of the outermost function only: after a change here,
 # delete the *.nbi files of this package.
-inline: Any = numba.njit(
-    fastmath=True, error_model="numpy", forceinline=True, cache=True, nogil=True
-)
+inline: Any = numba.njit(forceinline=True, **OPTIONS)
 
 
 @inline
@@ -66,18 +57,9 @@ def smax(a: float, b: float, k: float) -> float:
 
 @inline
 def bone(
-    x: float,
-    y: float,
-    z: float,
-    ax: float,
-    ay: float,
-    az: float,
-    ra: float,
-    bx: float,
-    by: float,
-    bz: float,
-    rb: float,
-) -> float:
+    x: float, y: float, z: float,
+    ax: float, ay: float, az: float, ra: float, bx: float, by: float, bz: float, rb: float,
+) -> float:  # fmt: skip
     """Segment from a to b whose radius goes from ra to rb."""
     dx, dy, dz = bx - ax, by - ay, bz - az
     x, y, z = x - ax, y - ay, z - az
@@ -104,20 +86,15 @@ def features(h: Any, d: float, ax: float, y: float, z: float) -> float:
     ala = ellipsoid(ax - h.nose_width, y - h.ala_y, z - h.ala_z, h.ala_r, h.ala_r, C010)
     d = smin(d, ala, C008)
     curve = h.corner * (ax / h.mouth_w) * (ax / h.mouth_w)
-    ly = y - h.mouth_y - curve
-    upper = ellipsoid(ax, ly - h.lip_u * HALF, z - h.lip_z + C003, h.mouth_w, h.lip_u, C010)
+    v = y - h.mouth_y - curve  # above the line between the lips
+    upper = ellipsoid(ax, v - h.lip_u * HALF, z - h.lip_z + C003, h.mouth_w, h.lip_u, C010)
     d = smin(d, upper, C004)
     lower = ellipsoid(
-        ax, ly + h.gap + h.lip_l * HALF, z - h.lip_z + C003, h.mouth_w * C090, h.lip_l, C012
+        ax, v + h.gap + h.lip_l * HALF, z - h.lip_z + C003, h.mouth_w * C090, h.lip_l, C012
     )
     d = smin(d, lower, C004)
     slot = ellipsoid(
-        ax,
-        ly + h.gap * HALF,
-        z - h.lip_z - C004,
-        h.mouth_w * C090,
-        h.gap * HALF + C002 * HALF,
-        C008,
+        ax, v + h.gap * HALF, z - h.lip_z - C004, h.mouth_w * C090, h.gap * HALF + C002 * HALF, C008
     )
     d = smax(d, -slot, C002)
     px, pz = ax - h.ear_x, z + C012

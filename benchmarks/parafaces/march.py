@@ -8,17 +8,19 @@ arrays of the rays still under way, which the compiler turns into vector instruc
 from math import sqrt
 from typing import Any
 
-import numba
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.parafaces.head import HALF, ONE, ZERO, F, parts
+from benchmarks.parafaces.noise import compiled
+from benchmarks.parafaces.parameters import Array, Integers
 from benchmarks.parafaces.shape import DISTANCE
 
 CHANNELS = ("depth", "nx", "ny", "nz", "px", "py", "pz", "part", "ao", "shade", "fringe")
 DEPTH, NX, NY, NZ, PX, PY, PZ, PART, AO, SHADE, FRINGE = range(len(CHANNELS))
 NOTHING, SKIN, HAIR, CLOTH, GLASSES = range(5)
 BLOCK = 8  # samples a side of a cone
+COARSE_STEPS, COARSE_NEAR = 24, 0.01  # of a cone, which need not come as near as a ray
+BAND = 16384  # rays that march together, in 1 MB of working arrays
 NEAR, FAR = F(DISTANCE - 1.6), F(DISTANCE + 1.8)
 STEPS = 56  # of a ray, after which it has found nothing
 HIT = F(0.0015)  # a sample of the largest picture (512 a side) is 0.005 wide at the head
@@ -31,13 +33,11 @@ AO_WEIGHTS = np.array([4.0, 2.0, 0.9], np.float32)
 SHADOW_TAPS = np.array([0.06, 0.13, 0.24, 0.40, 0.62], np.float32)
 SOFTNESS = F(5.0)
 
-Work = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
-
-compiled: Any = numba.njit(fastmath=True, error_model="numpy", cache=True, nogil=True)
+Work = tuple[Array, Array, Integers]
 
 
 @compiled
-def part_distances(h: Any, p: NDArray[np.float32], n: int, out: NDArray[np.float32]) -> None:
+def part_distances(h: Any, p: Array, n: int, out: Array) -> None:
     """Distances [n * 4] to skin, hair, clothes and glasses of points p [3, n].
 
     Flat and interleaved, or the loop is not turned into vector instructions and takes ten times as
@@ -47,14 +47,11 @@ def part_distances(h: Any, p: NDArray[np.float32], n: int, out: NDArray[np.float
     for i in range(n):
         skin, hair, cloth, glasses = parts(h, xs[i], ys[i], zs[i])
         k = 4 * i
-        out[k] = skin
-        out[k + 1] = hair
-        out[k + 2] = cloth
-        out[k + 3] = glasses
+        out[k], out[k + 1], out[k + 2], out[k + 3] = skin, hair, cloth, glasses
 
 
 @compiled
-def nearest(d: NDArray[np.float32], i: int) -> float:
+def nearest(d: Array, i: int) -> float:
     """Distance to anything at all, from distances [n * 4]."""
     return min(min(d[4 * i], d[4 * i + 1]), min(d[4 * i + 2], d[4 * i + 3]))
 
@@ -65,23 +62,13 @@ def aim(h: Any, u: float, v: float) -> tuple[float, float, float]:
     x, y = F(u) * h.extent / CAMERA, F(v) * h.extent / CAMERA
     s = ONE / sqrt(x * x + y * y + ONE)
     x, y, z = x * s, y * s, -s
-    return (
-        h.r00 * x + h.r10 * y + h.r20 * z,
-        h.r01 * x + h.r11 * y + h.r21 * z,
-        h.r02 * x + h.r12 * y + h.r22 * z,
-    )
+    u, v = h.r00 * x + h.r10 * y + h.r20 * z, h.r01 * x + h.r11 * y + h.r21 * z
+    return u, v, h.r02 * x + h.r12 * y + h.r22 * z
 
 
 @compiled
 def walk(
-    h: Any,
-    ways: NDArray[np.float32],
-    t: NDArray[np.float32],
-    n: int,
-    spread: float,
-    near: float,
-    steps: int,
-    work: Work,
+    h: Any, ways: Array, t: Array, n: int, spread: float, near: float, steps: int, work: Work
 ) -> None:
     """March n rays (spread 0) or cones (spread: half their width per depth); FAR where nothing is.
 
@@ -116,25 +103,17 @@ def walk(
 
 
 @compiled
-def coarse(h: Any, side: int, ways: NDArray[np.float32], t: NDArray[np.float32]) -> None:
+def coarse(h: Any, side: int, ways: Array, t: Array) -> None:
     """Aim one cone at every block of a picture of side x side blocks."""
     for k in range(side * side):
         t[k] = NEAR
-        ways[0, k], ways[1, k], ways[2, k] = aim(
-            h, (k % side + 0.5) / side - 0.5, 0.5 - (k // side + 0.5) / side
-        )
+        u, v = (k % side + 0.5) / side - 0.5, 0.5 - (k // side + 0.5) / side
+        ways[0, k], ways[1, k], ways[2, k] = aim(h, u, v)
 
 
 @compiled
 def band(
-    h: Any,
-    size: int,
-    top: int,
-    rows: int,
-    start: NDArray[np.float32],
-    ways: NDArray[np.float32],
-    t: NDArray[np.float32],
-    place: NDArray[np.int64],
+    h: Any, size: int, top: int, rows: int, start: Array, ways: Array, t: Array, place: Integers
 ) -> int:
     """Aim a ray at every sample of some rows whose block holds anything; their number."""
     count = 0
@@ -142,9 +121,8 @@ def band(
         for j in range(size):
             s = start[i // BLOCK * (size // BLOCK) + j // BLOCK]
             if s < FAR:
-                ways[0, count], ways[1, count], ways[2, count] = aim(
-                    h, (j + 0.5) / size - 0.5, 0.5 - (i + 0.5) / size
-                )
+                u, v = (j + 0.5) / size - 0.5, 0.5 - (i + 0.5) / size
+                ways[0, count], ways[1, count], ways[2, count] = aim(h, u, v)
                 t[count] = s
                 place[count] = i * size + j
                 count += 1
@@ -152,9 +130,7 @@ def band(
 
 
 @compiled
-def keep_hits(
-    ways: NDArray[np.float32], t: NDArray[np.float32], place: NDArray[np.int64], n: int
-) -> int:
+def keep_hits(ways: Array, t: Array, place: Integers, n: int) -> int:
     """Move the rays that found a surface to the front; their number."""
     hits = 0
     for k in range(n):
@@ -167,14 +143,14 @@ def keep_hits(
     return hits
 
 
-def trace(h: Any, g: NDArray[np.float32]) -> None:
+def trace(h: Any, g: Array) -> None:
     """Fill the G-buffer g [channels, size, size] of one picture; depth FAR where there is nothing.
 
     Python holds the compiled pieces together: called from one another, each would be compiled again
     with everything below it.
     """
     size = g.shape[1]
-    side, rows = size // BLOCK, max(BLOCK, min(size, 16384 // size // BLOCK * BLOCK))
+    side, rows = size // BLOCK, max(BLOCK, min(size, BAND // size // BLOCK * BLOCK))
     n = max(rows * size, side * side)
     p, ways, d = np.empty((3, n), F), np.empty((3, n), F), np.empty(4 * n, F)
     t, place = np.empty(n, F), np.empty(n, np.int64)
@@ -182,7 +158,7 @@ def trace(h: Any, g: NDArray[np.float32]) -> None:
     # Half the diagonal of a block per unit of depth, and more, for the distances are estimates.
     spread = 0.90 * float(h["extent"]) / DISTANCE / side
     coarse(h, side, ways, t)
-    walk(h, ways, t, side * side, spread, 0.01, 24, work)
+    walk(h, ways, t, side * side, spread, COARSE_NEAR, COARSE_STEPS, work)
     start = t[: side * side].copy()
     g[:] = 0
     g[DEPTH] = FAR
@@ -193,14 +169,11 @@ def trace(h: Any, g: NDArray[np.float32]) -> None:
 
 
 @compiled
-def probe(h: Any, kind: int, normal: NDArray[np.float32], i: int) -> tuple[float, float, float]:
+def probe(h: Any, kind: int, normal: Array, i: int) -> tuple[float, float, float]:
     """Where the kind-th evaluation around surface point i lies, relative to it."""
     if kind < 4:  # the corners of a tetrahedron
-        return (
-            DELTA if kind in (0, 3) else -DELTA,
-            DELTA if kind in (2, 3) else -DELTA,
-            DELTA if kind in (1, 3) else -DELTA,
-        )
+        dx, dy = DELTA if kind in (0, 3) else -DELTA, DELTA if kind in (2, 3) else -DELTA
+        return dx, dy, DELTA if kind in (1, 3) else -DELTA
     nx, ny, nz = normal[0, i], normal[1, i], normal[2, i]
     if kind < 4 + len(AO_TAPS):
         far = AO_TAPS[kind - 4]
@@ -211,14 +184,7 @@ def probe(h: Any, kind: int, normal: NDArray[np.float32], i: int) -> tuple[float
 
 @compiled
 def survey(
-    h: Any,
-    ways: NDArray[np.float32],
-    t: NDArray[np.float32],
-    place: NDArray[np.int64],
-    n: int,
-    p: NDArray[np.float32],
-    d: NDArray[np.float32],
-    g: NDArray[np.float32],
+    h: Any, ways: Array, t: Array, place: Integers, n: int, p: Array, d: Array, g: Array
 ) -> None:
     """Normal, part, occlusion and shadow of n surface points."""
     size = g.shape[1]

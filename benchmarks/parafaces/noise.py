@@ -7,7 +7,7 @@ from typing import Any
 import numba
 
 OPTIONS: dict[str, Any] = {"fastmath": True, "error_model": "numpy", "cache": True, "nogil": True}
-small: Any = numba.njit(**OPTIONS)
+compiled: Any = numba.njit(**OPTIONS)
 
 
 def declared(signature: str) -> Callable[..., Any]:

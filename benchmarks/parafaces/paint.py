@@ -9,43 +9,29 @@ from math import atan2, exp, sqrt
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.parafaces.march import CLOTH, FRINGE, GLASSES, HAIR, NOTHING, NX, PART, PX
-from benchmarks.parafaces.noise import declared, noise2, noise3, ramp, small
+from benchmarks.parafaces.noise import compiled, declared, noise2, noise3, ramp
+from benchmarks.parafaces.parameters import Array, Doubles
 
-SEGMENTS = (
-    "background",
-    "skin",
-    "nose",
-    "neck",
-    "hair",
-    "brow",
-    "eye",
-    "iris",
-    "lips",
-    "mouth",
-    "clothes",
-    "glasses",
-)
-(BACKGROUND, FACE, NOSE, NECK, HAIRS, BROW, EYE, IRIS, LIPS, MOUTH, CLOTHES, RIMS) = range(
-    len(SEGMENTS)
-)
+SEGMENTS = ("background", "skin", "nose", "neck", "hair", "brow", "eye", "iris", "lips", "mouth",
+            "clothes", "glasses")  # fmt: skip
+(BACKGROUND, FACE, NOSE, NECK, HAIRS, BROW, EYE, IRIS, LIPS, MOUTH, CLOTHES, RIMS) = range(12)
 BROW_INNER, BROW_BEYOND = 0.105, 0.185  # from the middle of the face; beyond the pupil
 LAYERS = ("red", "green", "blue", "label", "gloss", "glint", "strand", "line")
 RED, GREEN, BLUE, LABEL, GLOSS, GLINT, STRAND, LINE = range(len(LAYERS))
 
 
 @declared("void(f8[::1], f8, f8, f8, f8)")
-def mix(c: NDArray[np.float64], r: float, g: float, b: float, a: float) -> None:
+def mix(c: Doubles, r: float, g: float, b: float, a: float) -> None:
     """Lay a colour over c with opacity a."""
     c[0] += (r - c[0]) * a
     c[1] += (g - c[1]) * a
     c[2] += (b - c[2]) * a
 
 
-@small
-def skin_colour(h: Any, c: NDArray[np.float64]) -> None:
+@compiled
+def skin_colour(h: Any, c: Doubles) -> None:
     """From fair through olive and brown to dark."""
     t = h.skin_tone
     c[0], c[1], c[2] = 0.925, 0.765, 0.680
@@ -56,8 +42,8 @@ def skin_colour(h: Any, c: NDArray[np.float64]) -> None:
     c[2] *= 1 - 0.045 * h.skin_warmth
 
 
-@small
-def hair_colour(h: Any, c: NDArray[np.float64]) -> None:
+@compiled
+def hair_colour(h: Any, c: Doubles) -> None:
     """From black through brown to blond, then red and grey."""
     t = h.hair_tone
     c[0], c[1], c[2] = 0.085, 0.070, 0.068
@@ -68,8 +54,8 @@ def hair_colour(h: Any, c: NDArray[np.float64]) -> None:
     mix(c, 0.66, 0.65, 0.64, 0.92 * h.hair_grey)
 
 
-@small
-def skin(h: Any, x: float, y: float, z: float, c: NDArray[np.float64]) -> None:
+@compiled
+def skin(h: Any, x: float, y: float, z: float, c: Doubles) -> None:
     """Blush, mottling, freckles, shadows under the eyes, folds, nostrils."""
     ax, seed = abs(x), h.texture * 61.0
     dark = 1 - 0.75 * h.skin_tone
@@ -97,7 +83,7 @@ def skin(h: Any, x: float, y: float, z: float, c: NDArray[np.float64]) -> None:
         mix(c, c[0] * 0.30, c[1] * 0.20, c[2] * 0.18, min(1.0, 1.1 * nostril))
 
 
-@small
+@compiled
 def whiskers(h: Any, x: float, y: float, z: float) -> float:
     """Where a beard grows, in [0, 1]."""
     if z < -0.1 or y > -0.2:
@@ -111,15 +97,15 @@ def whiskers(h: Any, x: float, y: float, z: float) -> float:
     return max(grown, lip) * below
 
 
-@small
+@compiled
 def brow_line(h: Any, t: float) -> float:
     """Height of the middle of a brow, t from 0 (inner end) to 1."""
     middle = h.brow_y + h.brow_arch * (1 - ((t - 0.62) / 0.62) ** 2) + h.brow_in * (1 - t)
     return middle + h.brow_tilt * 0.12 * t - 0.05 * ramp(0.7, 1.05, t)
 
 
-@small
-def brow(h: Any, x: float, y: float, c: NDArray[np.float64], hair: NDArray[np.float64]) -> float:
+@compiled
+def brow(h: Any, x: float, y: float, c: Doubles, hair: Doubles) -> float:
     """Paint a brow; its opacity here."""
     inner, outer = BROW_INNER, h.eye_distance + BROW_BEYOND
     t = (abs(x) - inner) / (outer - inner)
@@ -135,8 +121,8 @@ def brow(h: Any, x: float, y: float, c: NDArray[np.float64], hair: NDArray[np.fl
     return a
 
 
-@small
-def lips(h: Any, x: float, y: float, c: NDArray[np.float64]) -> int:
+@compiled
+def lips(h: Any, x: float, y: float, c: Doubles) -> int:
     """Paint lips, mouth and teeth; the label."""
     u = x / h.mouth_w
     if abs(u) > 1.12:
@@ -167,8 +153,8 @@ def lips(h: Any, x: float, y: float, c: NDArray[np.float64]) -> int:
     return LIPS if a > 0.5 else FACE
 
 
-@small
-def iris(h: Any, dx: float, dy: float, c: NDArray[np.float64]) -> float:
+@compiled
+def iris(h: Any, dx: float, dy: float, c: Doubles) -> float:
     """Paint iris and pupil around (0, 0); opacity."""
     r = sqrt(dx * dx + dy * dy) / h.iris_size
     a = ramp(1.04, 0.92, r)
@@ -187,17 +173,15 @@ def iris(h: Any, dx: float, dy: float, c: NDArray[np.float64]) -> float:
     return a
 
 
-@small
+@compiled
 def gaze(h: Any) -> tuple[float, float]:
     """Where the iris is, from the middle of the eye; eyes tend to look into the camera."""
-    return (
-        h.eye_size * h.gaze_x - 0.085 * h.r02,
-        h.eye_size * h.gaze_y - 0.06 * h.r12 + 0.25 * (h.lid_up - h.lid_low),
-    )
+    down = h.eye_size * h.gaze_y - 0.06 * h.r12 + 0.25 * (h.lid_up - h.lid_low)
+    return h.eye_size * h.gaze_x - 0.085 * h.r02, down
 
 
-@small
-def eye(h: Any, x: float, y: float, c: NDArray[np.float64], out: NDArray[np.float32]) -> int:
+@compiled
+def eye(h: Any, x: float, y: float, c: Doubles, out: Array) -> int:
     """Paint lid, lashes and eyeball; the label. Glint and line go into the layers."""
     side = 1.0 if x > 0 else -1.0
     ex = abs(x) - h.eye_distance
@@ -238,12 +222,10 @@ def eye(h: Any, x: float, y: float, c: NDArray[np.float64], out: NDArray[np.floa
     return label
 
 
-@small
+@compiled
 def strands(h: Any, x: float, y: float, z: float) -> float:
     """Brightness of the single strands around 1, drawn from the crown downwards."""
-    cx = x - 0.35 * h.window_x
-    angle = atan2(cx, z + 0.32)
-    seed = h.texture * 61.0
+    angle, seed = atan2(x - 0.35 * h.window_x, z + 0.32), h.texture * 61.0
     bend = 0.10 * noise3(x * 2 + seed, y * 2, z * 2) * (0.4 + 2.2 * h.hair_curl)
     fine = noise2((angle + bend) * 34 + seed, y * 2.2 + seed, 3)
     coarse = noise2((angle + bend) * 11 + seed, y * 1.3, 5)
@@ -254,8 +236,8 @@ def strands(h: Any, x: float, y: float, z: float) -> float:
     return 0.50 + 0.86 * value
 
 
-@small
-def cloth(h: Any, x: float, y: float, z: float, c: NDArray[np.float64]) -> None:
+@compiled
+def cloth(h: Any, x: float, y: float, z: float, c: Doubles) -> None:
     """Muted plain cloth, sometimes striped."""
     light, warm, green = h.cloth_light, 0.11 * h.cloth_warm, 0.05 * h.cloth_green
     weave = 0.95 + 0.10 * noise3(x * 20, y * 20, z * 20)
@@ -266,15 +248,8 @@ def cloth(h: Any, x: float, y: float, z: float, c: NDArray[np.float64]) -> None:
     c[2] = min(max((light - warm) * weave, 0.03), 0.97)
 
 
-@small
-def person(
-    h: Any,
-    g: NDArray[np.float32],
-    base: NDArray[np.float64],
-    mane: NDArray[np.float64],
-    c: NDArray[np.float64],
-    out: NDArray[np.float32],
-) -> int:
+@compiled
+def person(h: Any, g: Array, base: Doubles, mane: Doubles, c: Doubles, out: Array) -> int:
     """Paint a sample of skin; the label."""
     x, y, z = float(g[PX]), float(g[PX + 1]), float(g[PX + 2])
     c[0], c[1], c[2] = base[0], base[1], base[2]
@@ -293,18 +268,12 @@ def person(
     grown = whiskers(h, x, y, z)
     if grown > 0:
         hairs = 0.62 + 0.9 * noise3(x * 38, y * 15, z * 15)
-        mix(
-            c,
-            mane[0] * hairs,
-            mane[1] * hairs,
-            mane[2] * hairs,
-            min(0.90, 1.35 * h.beard * grown) * min(1.0, 1.25 - 0.4 * hairs),
-        )
+        a = min(0.90, 1.35 * h.beard * grown) * min(1.0, 1.25 - 0.4 * hairs)
+        mix(c, mane[0] * hairs, mane[1] * hairs, mane[2] * hairs, a)
         mix(c, 0.5 * c[0] + 0.06, 0.5 * c[1] + 0.06, 0.5 * c[2] + 0.08, 0.6 * h.stubble * grown)
         out[GLOSS] *= 1 - 0.7 * h.beard * grown
     # The hairline fades into the scalp.
-    fade = ramp(0.075, 0.0, g[FRINGE]) * 0.85
-    fade *= ramp(-0.40, 0.0, y)
+    fade = ramp(0.075, 0.0, g[FRINGE]) * 0.85 * ramp(-0.40, 0.0, y)
     if fade > 0:
         rough = 0.55 + 0.75 * noise2(atan2(x, z + 0.3) * 40, y * 5, 11)
         mix(c, mane[0], mane[1], mane[2], min(1.0, fade * rough))
@@ -324,8 +293,8 @@ def person(
     return label
 
 
-@small
-def paint(h: Any, g: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+@compiled
+def paint(h: Any, g: Array, out: Array) -> None:
     """Fill the layers out [8, size, size] from the G-buffer g [11, size, size]."""
     base, mane, c = np.zeros(3), np.zeros(3), np.zeros(3)
     skin_colour(h, base)

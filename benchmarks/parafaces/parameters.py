@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from scipy.special import expit, ndtri
 
 Array = NDArray[np.float32]
-Normals = NDArray[np.float64]
+Doubles = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 
 class Parameter(NamedTuple):
@@ -31,16 +32,11 @@ class Parameter(NamedTuple):
     soft: float = 0.0
 
 
-def _read() -> dict[str, tuple[Parameter, ...]]:
-    text = Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")
-    blocks: Any = yaml.safe_load(text)
-    return {
-        block: tuple(Parameter(name, *row) for name, row in rows.items())
-        for block, rows in blocks.items()
-    }
-
-
-_TABLES = _read()
+_CONTENT: Any = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+_TABLES = {
+    block: tuple(Parameter(name, *row) for name, row in rows.items())
+    for block, rows in _CONTENT.items()
+}
 IDENTITY = _TABLES["identity"]
 TABLE = tuple(parameter for table in _TABLES.values() for parameter in table)
 NAMES = tuple(parameter.name for parameter in TABLE)
@@ -53,24 +49,25 @@ BLOCKS = {
 _HIDDEN = len(TABLE)  # hash columns after the parameters: hidden traits
 
 
-def uniforms(keys: NDArray[np.uint64], columns: int, stream: int) -> NDArray[np.float64]:
+def uniforms(keys: NDArray[np.uint64], columns: int, stream: int) -> Doubles:
     """Uniform numbers [n, columns] in (0, 1), a pure function of key, column and stream.
 
-    SplitMix64 (Steele, Lea, Flood 2014) used as a counter-based generator.
+    SplitMix64 used as a counter-based generator; the odd constants only have to differ.
     """
     counter = np.arange(columns, dtype=np.uint64)[None] + np.uint64(stream * 4096 + 1)
-    x = _mix(keys.astype(np.uint64)[:, None] + np.uint64(0x632BE59BD9B4E019))
-    x = _mix(x ^ (counter * np.uint64(0x9E3779B97F4A7C15)))
+    x = mixed(keys.astype(np.uint64)[:, None] + np.uint64(0x632BE59BD9B4E019))
+    x = mixed(x ^ (counter * np.uint64(0x9E3779B97F4A7C15)))
     return ((x >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
 
 
-def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014)."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
 
 
-def normals(person_ids: NDArray[np.integer], picture_ids: NDArray[np.integer]) -> Normals:
+def normals(person_ids: NDArray[np.integer], picture_ids: NDArray[np.integer]) -> Doubles:
     """Independent standard normals [n, P + 1] that pictures are made of: a pure function of both.
 
     One for each parameter of `TABLE`, and last the hidden softness of the person. With `parameters`
@@ -78,7 +75,7 @@ def normals(person_ids: NDArray[np.integer], picture_ids: NDArray[np.integer]) -
     """
     people = np.asarray(person_ids, np.uint64)
     pictures = np.asarray(picture_ids, np.uint64)
-    pairs = _mix(people * np.uint64(0xD1342543DE82EF95) + np.uint64(1)) ^ (pictures + np.uint64(1))
+    pairs = mixed(people * np.uint64(0xD1342543DE82EF95) + np.uint64(1)) ^ (pictures + np.uint64(1))
     person = ndtri(uniforms(people, _HIDDEN + 4, stream=0))
     picture = ndtri(uniforms(pairs, _HIDDEN + 4, stream=1))
     own = np.arange(_HIDDEN + 1) < len(IDENTITY)
@@ -97,7 +94,7 @@ def parameters(person_ids: NDArray[np.integer], picture_ids: NDArray[np.integer]
     return np.clip(value, low, high).astype(np.float32)
 
 
-def _traits(value: NDArray[np.float64], soft: NDArray[np.float64]) -> None:
+def _traits(value: Doubles, soft: Doubles) -> None:
     column = {name: value[:, i] for name, i in INDEX.items()}
     normal = {name: column[name].copy() for name in NAMES}
     skin = expit(1.15 * normal["skin_tone"] - 0.85)

@@ -12,24 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.parafaces.march import AO, HAIR, NOTHING, NX, PART, PX, SHADE, SKIN
-from benchmarks.parafaces.noise import declared, ramp, small
+from benchmarks.parafaces.noise import compiled, declared, ramp
 from benchmarks.parafaces.paint import GLINT, GLOSS, LABEL, RED, STRAND
+from benchmarks.parafaces.parameters import Array, Doubles
 
 WRAP = np.array([0.34, 0.20, 0.14])  # light bleeds around the terminator of skin, red the farthest
 
 
-@small
-def backdrop(h: Any, u: float, v: float, c: NDArray[np.float64]) -> None:
+@compiled
+def backdrop(h: Any, u: float, v: float, c: Doubles) -> None:
     """Out-of-focus background at (u, v) in [0, 1], v downwards: a gradient and three soft discs."""
     a = h.back_angle
     along = (u - 0.5) * sin(a) - (v - 0.5) * cos(a)
     light = h.back_light + h.back_contrast * along * 1.6
     warm, green = h.back_warm, h.back_green
     near = exp(-((u - h.blob_x) ** 2 + (v - h.blob_y) ** 2) / h.blob_size**2)
-    other = exp(
-        -((u - 1.15 + 0.8 * h.blob_x) ** 2 + (v - 0.9 + 0.6 * h.blob_y) ** 2)
-        / (0.6 * h.blob_size) ** 2
-    )
+    ou, ov = u - 1.15 + 0.8 * h.blob_x, v - 0.9 + 0.6 * h.blob_y
+    other = exp(-(ou**2 + ov**2) / (0.6 * h.blob_size) ** 2)
     low = ramp(0.35, 1.0, v + 0.3 * h.back_contrast * (u - 0.5))
     light += h.blob_light * near - 0.6 * h.blob_light * other - 0.10 * low * h.blob_warm
     warm += (h.blob_warm - warm) * 0.7 * near
@@ -40,26 +39,11 @@ def backdrop(h: Any, u: float, v: float, c: NDArray[np.float64]) -> None:
     c[2] = min(max(light * (1 - 0.20 * warm - 0.06 * green), 0.0), 1.0)
 
 
-@small
-def lobe(h: Any, nx: float, ny: float, nz: float, vx: float, vy: float, vz: float) -> float:
-    """Cosine between normal and half vector of light and view."""
-    x, y, z = h.light_x + vx, h.light_y + vy, h.light_z + vz
-    return max((nx * x + ny * y + nz * z) / sqrt(x * x + y * y + z * z + 1e-9), 0.0)
-
-
-@small
+@compiled
 def band(
-    h: Any,
-    x: float,
-    y: float,
-    z: float,
-    nx: float,
-    ny: float,
-    nz: float,
-    vx: float,
-    vy: float,
-    vz: float,
-) -> float:
+    h: Any, x: float, y: float, z: float,
+    nx: float, ny: float, nz: float, vx: float, vy: float, vz: float,
+) -> float:  # fmt: skip
     """Highlight across the strands (Kajiya and Kay 1989); they run down from the crown."""
     tx, ty, tz = x - 0.5 * h.window_x, y - 1.6, z + 0.35
     d = tx * nx + ty * ny + tz * nz
@@ -80,8 +64,8 @@ def tone(x: float) -> float:
     return x ** (1 / 2.2)
 
 
-@small
-def sheen(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], i: int, j: int) -> float:
+@compiled
+def sheen(h: Any, g: Array, a: Array, i: int, j: int) -> float:
     """Highlight of a sample: strands, oily skin with its rim, or polish."""
     nx, ny, nz = g[NX, i, j], g[NX + 1, i, j], g[NX + 2, i, j]
     x, y, z = g[PX, i, j], g[PX + 1, i, j], g[PX + 2, i, j]
@@ -95,7 +79,8 @@ def sheen(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], i: int, j: int
         soft = (1 - 0.8 * h.afro) * (0.5 + 0.5 * ao)
         lit = max(facing + 0.5, 0.0) * a[STRAND, i, j]
         return soft * (0.55 * t**28 + 0.25 * t**7) * lit
-    half = lobe(h, nx, ny, nz, vx, vy, vz)
+    x, y, z = h.light_x + vx, h.light_y + vy, h.light_z + vz  # half way between light and view
+    half = max((nx * x + ny * y + nz * z) / sqrt(x * x + y * y + z * z + 1e-9), 0.0)
     if part == SKIN:
         shine = gloss * (0.10 * half**16 + 0.05 * half**60) * shade * max(facing, 0.0)
         up = h.r10 * nx + h.r11 * ny + h.r12 * nz
@@ -104,16 +89,9 @@ def sheen(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], i: int, j: int
     return gloss * (0.20 * half**40) * shade
 
 
-@small
+@compiled
 def lit(
-    h: Any,
-    g: NDArray[np.float32],
-    a: NDArray[np.float32],
-    i: int,
-    j: int,
-    key: NDArray[np.float64],
-    fill: NDArray[np.float64],
-    c: NDArray[np.float64],
+    h: Any, g: Array, a: Array, i: int, j: int, key: Doubles, fill: Doubles, c: Doubles
 ) -> None:
     """Display colour c of a sample under the key light and the light of the surroundings."""
     nx, ny, nz = g[NX, i, j], g[NX + 1, i, j], g[NX + 2, i, j]
@@ -135,10 +113,8 @@ def lit(
         c[k] = tone(value)
 
 
-@small
-def photograph(
-    h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np.float32]
-) -> None:
+@compiled
+def photograph(h: Any, g: Array, a: Array, out: Array) -> None:
     """Photographic picture out [size, size, 3] of G-buffer and paint."""
     size = g.shape[1]
     c, key, fill = np.zeros(3), np.zeros(3), np.zeros(3)
@@ -156,15 +132,15 @@ def photograph(
             out[i, j, 0], out[i, j, 1], out[i, j, 2] = c[0], c[1], c[2]
 
 
-@small
+@compiled
 def downsample(
-    samples: NDArray[np.float32],
-    a: NDArray[np.float32],
-    depth: NDArray[np.float32],
+    samples: Array,
+    a: Array,
+    depth: Array,
     s: int,
     image: NDArray[np.uint8],
     labels: NDArray[np.uint8],
-    depths: NDArray[np.float32],
+    depths: Array,
 ) -> None:
     """Average s x s samples to pixels; labels by majority, depth of the nearest sample."""
     votes = np.zeros(32, np.int64)

@@ -5,38 +5,40 @@ origin lies between the pupils (z is on the axis of the neck), x to the picture'
 the viewer.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.parafaces.parameters import INDEX, Array
+from benchmarks.parafaces.parameters import INDEX, Array, Doubles
 
 DISTANCE = 7.5  # camera to head, in head units: three quarters of a metre, as portraits are taken
 VIEW = 2.58  # height of the picture at the head
 EYES_X, EYES_Y = 0.5, 0.478  # where the middle of the eyes falls, as in FFHQ's alignment
 
+Fields = dict[str, Any]
+"""By name, a number for each picture [n] or one for all."""
+
 
 def shapes(params: Array) -> NDArray[np.void]:
     """Records [n] of float32 fields for parameters [n, P]."""
     p = {name: params[:, column].astype(np.float64) for name, column in INDEX.items()}
-    fields: dict[str, NDArray[np.float64]] = dict(p)  # the paint reads parameters too
-    for part in (_skull, _eyes, _nose, _mouth, _hair, _glasses, _camera, _light):
-        fields.update(part(p, fields))
+    fields: Fields = dict(p)  # the paint reads parameters too
+    for part in (_skull, _eyes, _nose, _mouth, _hair, _glasses, _camera):
+        fields |= part(p)
     records = np.zeros(len(params), np.dtype([(name, np.float32) for name in fields]))
     for name, value in fields.items():
         records[name] = value
     return records
 
 
-Fields = dict[str, NDArray[np.float64]]
-
-
-def _skull(p: Fields, _: Fields) -> Fields:
+def _skull(p: Fields) -> Fields:
     smile, drop = p["smile"].clip(0), 0.12 * p["mouth_open"]
     chin = -p["face_length"] - drop
     return {
-        "skull_y": 0.26 + 0 * chin,
-        "skull_z": -0.16 + 0 * chin,
-        "skull_d": 0.88 + 0 * chin,
+        "skull_y": 0.26,
+        "skull_z": -0.16,
+        "skull_d": 0.88,
         "face_y": -0.26 - 0.3 * (p["face_length"] - 1.05),
         "face_h": 0.74 + 0.4 * (-chin - 1.05),
         "jaw_y": -0.60 - 0.4 * (p["face_length"] - 1.05) - 0.4 * drop,
@@ -54,7 +56,7 @@ def _skull(p: Fields, _: Fields) -> Fields:
     }
 
 
-def _eyes(p: Fields, _: Fields) -> Fields:
+def _eyes(p: Fields) -> Fields:
     tall = p["eye_size"] * p["eye_height"]
     return {
         "eye_z": 0.435 - p["eye_depth"],
@@ -66,7 +68,7 @@ def _eyes(p: Fields, _: Fields) -> Fields:
     }
 
 
-def _nose(p: Fields, _: Fields) -> Fields:
+def _nose(p: Fields) -> Fields:
     y = -p["nose_length"]
     return {
         "nose_y": y,
@@ -78,7 +80,7 @@ def _nose(p: Fields, _: Fields) -> Fields:
     }
 
 
-def _mouth(p: Fields, _: Fields) -> Fields:
+def _mouth(p: Fields) -> Fields:
     smile, opened = p["smile"], p["mouth_open"]
     return {
         "mouth_y": -p["mouth_drop"] + 0.012 * smile.clip(0),
@@ -91,7 +93,7 @@ def _mouth(p: Fields, _: Fields) -> Fields:
     }
 
 
-def _hair(p: Fields, f: Fields) -> Fields:
+def _hair(p: Fields) -> Fields:
     length, afro, bald = p["hair_length"], p["afro"], p["bald"]
     long = length * (1 - afro) * (1 - p["bun"])
     volume = p["hair_volume"] * (1 - 0.30 * (1 - long)) + 0.30 * afro - 0.03 * p["bun"] - 0.6 * bald
@@ -125,7 +127,7 @@ def _hair(p: Fields, f: Fields) -> Fields:
     }
 
 
-def _glasses(p: Fields, f: Fields) -> Fields:
+def _glasses(p: Fields) -> Fields:
     size = p["glasses_size"]
     return {
         "rim_z": np.maximum(p["nose_bridge"], 0.62) + 0.12,
@@ -134,62 +136,42 @@ def _glasses(p: Fields, f: Fields) -> Fields:
         "rim_r": size * (0.30 + 0.36 * p["glasses_round"]),
         "rim_t": np.where(p["glasses"] > 0.5, 0.020, -5.0),
         "rim_x": np.maximum(p["eye_distance"], size + 0.055),
-        "rim_y": -0.035 + 0 * size,
+        "rim_y": -0.035,
     }
 
 
-def _rotation(
-    yaw: NDArray[np.float64], pitch: NDArray[np.float64], roll: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _rotation(yaw: Doubles, pitch: Doubles, roll: Doubles) -> Doubles:
     """Camera-from-head rotations [n, 3, 3]: nod, then turn, then tilt."""
     zero, one = np.zeros_like(yaw), np.ones_like(yaw)
 
-    def matrix(*rows: tuple[NDArray[np.float64], ...]) -> NDArray[np.float64]:
+    def matrix(*rows: tuple[Doubles, ...]) -> Doubles:
         return np.stack([np.stack(row, -1) for row in rows], -2)
 
-    nod = matrix(
-        (one, zero, zero),
-        (zero, np.cos(pitch), np.sin(pitch)),
-        (zero, -np.sin(pitch), np.cos(pitch)),
-    )
-    turn = matrix(
-        (np.cos(yaw), zero, np.sin(yaw)), (zero, one, zero), (-np.sin(yaw), zero, np.cos(yaw))
-    )
-    tilt = matrix(
-        (np.cos(roll), np.sin(roll), zero), (-np.sin(roll), np.cos(roll), zero), (zero, zero, one)
-    )
+    cos, sin = np.cos, np.sin
+    nod = matrix((one, zero, zero), (zero, cos(pitch), sin(pitch)), (zero, -sin(pitch), cos(pitch)))
+    turn = matrix((cos(yaw), zero, sin(yaw)), (zero, one, zero), (-sin(yaw), zero, cos(yaw)))
+    tilt = matrix((cos(roll), sin(roll), zero), (-sin(roll), cos(roll), zero), (zero, zero, one))
     return tilt @ turn @ nod
 
 
-def _camera(p: Fields, f: Fields) -> Fields:
+def _camera(p: Fields) -> Fields:
+    """Where head, body and light are, seen from the camera."""
     head = _rotation(p["yaw"], p["pitch"], p["roll"])
-    body = _rotation(0.4 * p["yaw"], 0.1 * p["pitch"], 0.3 * p["roll"])
+    body = _rotation(0.4 * p["yaw"], 0.1 * p["pitch"], 0.3 * p["roll"])  # follows in part
     view = VIEW / p["zoom"]
-    eyes = head @ np.array([0.0, 0.0, 0.50])
-    shift = np.stack(
-        [
-            (EYES_X + p["shift_x"] - 0.5) * view * (1 - eyes[:, 2] / DISTANCE) - eyes[:, 0],
-            (0.5 - EYES_Y - p["shift_y"]) * view * (1 - eyes[:, 2] / DISTANCE) - eyes[:, 1],
-            np.zeros_like(view),
-        ],
-        -1,
-    )
+    eyes = head @ np.array([0.0, 0.0, 0.50])  # their middle, on the surface
+    right = (EYES_X + p["shift_x"] - 0.5) * view * (1 - eyes[:, 2] / DISTANCE) - eyes[:, 0]
+    up = (0.5 - EYES_Y - p["shift_y"]) * view * (1 - eyes[:, 2] / DISTANCE) - eyes[:, 1]
+    shift = np.stack([right, up, np.zeros_like(view)], -1)
     origin = np.einsum("nji,nj->ni", head, np.array([0, 0, DISTANCE]) - shift)
     relative = np.swapaxes(body, 1, 2) @ head
-    fields = {"extent": view}
-    for i in range(3):
-        fields[f"shift_{'xyz'[i]}_"] = shift[:, i]
-        fields[f"origin_{'xyz'[i]}"] = origin[:, i]
-        for j in range(3):
-            fields[f"r{i}{j}"] = head[:, i, j]
-            fields[f"b{i}{j}"] = relative[:, i, j]
-    return fields
-
-
-def _light(p: Fields, f: Fields) -> Fields:
     a, e = p["light_azimuth"], p["light_elevation"]
     light = np.stack([np.sin(a) * np.cos(e), np.sin(e), np.cos(a) * np.cos(e)], -1)
-    fields = {}
-    for j in range(3):  # into head space
-        fields[f"light_{'xyz'[j]}"] = sum(f[f"r{i}{j}"] * light[:, i] for i in range(3))
+    fields = {"extent": view}
+    for i, axis in enumerate("xyz"):
+        fields |= {f"shift_{axis}_": shift[:, i], f"origin_{axis}": origin[:, i]}
+        for j in range(3):
+            fields |= {f"r{i}{j}": head[:, i, j], f"b{i}{j}": relative[:, i, j]}
+    for j, axis in enumerate("xyz"):  # the light turns into head space
+        fields[f"light_{axis}"] = sum(head[:, i, j] * light[:, i] for i in range(3))
     return fields

@@ -8,59 +8,41 @@ from numpy.typing import NDArray
 
 from benchmarks.parafaces.head import F, face
 from benchmarks.parafaces.march import compiled
-from benchmarks.parafaces.noise import declared
 from benchmarks.parafaces.paint import BROW_BEYOND, BROW_INNER, brow_line, gaze
+from benchmarks.parafaces.parameters import Array, Doubles
 from benchmarks.parafaces.shape import DISTANCE
 
 # Left and right are those of the picture. Anchors are given in head space: seen from the front
 # (x, y), or from the side (height, depth).
-_PAIRS = (
-    "eye_outer",
-    "eye_inner",
-    "eye_top",
-    "eye_bottom",
-    "pupil",
-    "brow_inner",
-    "brow_middle",
-    "brow_outer",
-    "nose_wing",
-    "mouth_corner",
-    "cheek",
-)
+_PAIRS = ("eye_outer", "eye_inner", "eye_top", "eye_bottom", "pupil", "brow_inner", "brow_middle",
+          "brow_outer", "nose_wing", "mouth_corner", "cheek")  # fmt: skip
 _MIDDLE = ("forehead", "nose_root", "nose_tip", "nose_base", "lip_top", "lip_bottom", "chin")
 _SIDES = ("jaw", "temple", "ear")
-LANDMARKS = (
-    *(f"{name}_{side}" for name in _PAIRS for side in ("left", "right")),
-    *_MIDDLE,
-    *(f"{name}_{side}" for name in _SIDES for side in ("left", "right")),
-)
+_BOTH = [[f"{name}_{side}" for name in names for side in ("left", "right")]
+         for names in (_PAIRS, _SIDES)]  # fmt: skip
+LANDMARKS = (*_BOTH[0], *_MIDDLE, *_BOTH[1])
 TOLERANCE = 0.06  # head units a landmark may lie behind the depth map and still be seen
 
 
-@declared("void(f8[:, :, ::1], i8, i8, f8, f8)")
-def _put(pairs: NDArray[np.float64], n: int, side: int, x: float, y: float) -> None:
-    pairs[n, side, 0], pairs[n, side, 1] = x, y
-
-
 @compiled
-def anchors(h: Any) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def anchors(h: Any) -> tuple[Doubles, Doubles, Doubles]:
     """Pairs [11, 2, 2] (feature, left/right, xy), middle [7, 2], sides [3, 2] (height, depth)."""
     pairs, middle, sides = np.zeros((11, 2, 2)), np.zeros((7, 2)), np.zeros((3, 2))
     gx, gy = gaze(h)
     for k in range(2):
-        s = 2.0 * k - 1
+        x, y, s = pairs[:, k, 0], pairs[:, k, 1], 2.0 * k - 1
         span = h.eye_distance + BROW_BEYOND - BROW_INNER
         wide, low = h.eye_distance + h.eye_size, h.eye_tilt * h.eye_size
-        _put(pairs, 0, k, s * wide, low)
-        _put(pairs, 1, k, s * (h.eye_distance - h.eye_size), -low)
-        _put(pairs, 2, k, s * h.eye_distance, h.lid_up)
-        _put(pairs, 3, k, s * h.eye_distance, -h.lid_low)
-        _put(pairs, 4, k, s * h.eye_distance + gx, gy)
+        x[0], y[0] = s * wide, low
+        x[1], y[1] = s * (h.eye_distance - h.eye_size), -low
+        x[2], y[2] = s * h.eye_distance, h.lid_up
+        x[3], y[3] = s * h.eye_distance, -h.lid_low
+        x[4], y[4] = s * h.eye_distance + gx, gy
         for n in range(3):
-            _put(pairs, 5 + n, k, s * (BROW_INNER + 0.5 * n * span), brow_line(h, 0.5 * n))
-        _put(pairs, 8, k, s * (h.nose_width + 0.75 * h.ala_r), h.ala_y)
-        _put(pairs, 9, k, s * h.mouth_w, h.mouth_y + h.corner)
-        _put(pairs, 10, k, s * h.bone_x, h.cheek_y)
+            x[5 + n], y[5 + n] = s * (BROW_INNER + 0.5 * n * span), brow_line(h, 0.5 * n)
+        x[8], y[8] = s * (h.nose_width + 0.75 * h.ala_r), h.ala_y
+        x[9], y[9] = s * h.mouth_w, h.mouth_y + h.corner
+        x[10], y[10] = s * h.bone_x, h.cheek_y
     middle[0, 1], middle[1, 1], middle[2, 1] = 0.55, 0.10, h.nose_y
     middle[3, 1] = h.nose_y - 0.95 * h.nose_bulb
     middle[4, 1], middle[5, 1] = h.mouth_y + 0.78 * h.lip_u, h.mouth_y - h.gap - h.lip_l
@@ -98,7 +80,7 @@ def project(h: Any, x: float, y: float, z: float) -> tuple[float, float, float]:
 
 
 @compiled
-def locate(h: Any, points: NDArray[np.float32], distance: NDArray[np.float32]) -> None:
+def locate(h: Any, points: Array, distance: Array) -> None:
     """Fill points [K, 2], fractions of the picture (x right, y down), and distances [K]."""
     pairs, middle, sides = anchors(h)
     first, second = 2 * len(pairs), 2 * len(pairs) + len(middle)
@@ -114,9 +96,7 @@ def locate(h: Any, points: NDArray[np.float32], distance: NDArray[np.float32]) -
 
 
 @compiled
-def landmark_truth(
-    h: Any, depth: NDArray[np.float32], points: NDArray[np.float32], visible: NDArray[np.bool_]
-) -> None:
+def landmark_truth(h: Any, depth: Array, points: Array, visible: NDArray[np.bool_]) -> None:
     """Fill points [K, 2] in pixels (pixel centres at .5) and visible [K] from the depth [R, R]."""
     size, distance = depth.shape[0], np.empty(len(points), np.float32)
     locate(h, points, distance)

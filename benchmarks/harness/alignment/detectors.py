@@ -12,15 +12,13 @@ import inspect
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from benchmarks.harness.alignment.landmarks import faces
-from benchmarks.harness.alignment.landmarks_file import LandmarksFile
-from benchmarks.harness.alignment.mtcnn import MTCNN
-from benchmarks.harness.alignment.mtcnn_networks import load
+from benchmarks.harness.alignment.landmarks import LandmarksFile, faces
+from benchmarks.harness.alignment.mtcnn import MTCNN, load
 from benchmarks.harness.config import files
 from benchmarks.harness.io import external_weights
 from core import hashing
@@ -32,76 +30,14 @@ MTCNN_FILES = ("mtcnn-p", "mtcnn-r", "mtcnn-o")
 FILES = {"mtcnn": MTCNN_FILES, "dlib": ("dlib-68",), "mediapipe": ("mediapipe",)}
 """Names of the optional files that a detector looks through."""
 
-
-class Detector(Protocol):
-    """Finds the faces of a picture."""
-
-    name: str
-
-    def __call__(self, image: Image.Image, file: str) -> list[np.ndarray]:
-        """Points [4, 2] of every face in an upright RGB picture; see `landmarks.four_points`."""
+Detector = Callable[[Image.Image, str], list[np.ndarray]]
+"""Points [4, 2] of every face in an upright RGB picture of a file; see `landmarks.four_points`."""
 
 
-class Dlib:
-    """The detector and the 68 points of dlib; the model file is trained on iBUG 300-W."""
-
-    name = "dlib"
-
-    def __init__(self, model: Path) -> None:
-        dlib: Any = installed("dlib", "dlib")
-        self.detect = dlib.get_frontal_face_detector()
-        self.predict = dlib.shape_predictor(str(model))
-
-    def __call__(self, image: Image.Image, file: str) -> list[np.ndarray]:
-        del file
-        pixels = np.asarray(image)
-        shapes = (self.predict(pixels, box) for box in self.detect(pixels, 1))
-        return faces([(p.x, p.y) for p in shape.parts()] for shape in shapes)
-
-
-class MediaPipe:
-    """The face mesh of MediaPipe (Apache-2.0)."""
-
-    name = "mediapipe"
-
-    def __init__(self, model: Path, faces: int) -> None:
-        self.package: Any = installed("mediapipe", "mediapipe")
-        base: Any = installed("mediapipe.tasks.python", "mediapipe")
-        vision: Any = installed("mediapipe.tasks.python.vision", "mediapipe")
-        options = vision.FaceLandmarkerOptions(
-            base_options=base.BaseOptions(model_asset_path=str(model)), num_faces=faces
-        )
-        self.landmarker = vision.FaceLandmarker.create_from_options(options)
-
-    def __call__(self, image: Image.Image, file: str) -> list[np.ndarray]:
-        del file
-        shown = self.package.Image(
-            image_format=self.package.ImageFormat.SRGB, data=np.asarray(image)
-        )
-        meshes = self.landmarker.detect(shown).face_landmarks
-        size = np.array(image.size)
-        return faces(np.array([(p.x, p.y) for p in mesh]) * size for mesh in meshes)
-
-
-class FaceAlignment:
-    """The 68 points of the package face-alignment (BSD), which fetches its networks itself."""
-
-    name = "face_alignment"
-
-    def __init__(self) -> None:
-        package: Any = installed("face_alignment", "face-alignment")
-        known = inspect.signature(package.FaceAlignment).parameters
-        plain = {"compile": False} if "compile" in known else {}  # for few pictures it never pays
-        self.network = package.FaceAlignment(package.LandmarksType.TWO_D, device="cpu", **plain)
-
-    def __call__(self, image: Image.Image, file: str) -> list[np.ndarray]:
-        del file
-        return faces(self.network.get_landmarks_from_image(np.asarray(image)) or ())
-
-
-def _mtcnn(numbers: Any) -> Detector:
-    files = [external_weights.entry(name) for name in MTCNN_FILES]
-    missing = next((file for file in files if file.state != "present"), None)
+def mtcnn(numbers: Any) -> Detector:
+    """The detector that is written here, with the weights of facenet-pytorch (MIT)."""
+    entries = [external_weights.entry(name) for name in MTCNN_FILES]
+    missing = next((entry for entry in entries if entry.state != "present"), None)
     if missing:
         raise UserError(
             f"MTCNN's weights are not in {external_weights.folder()} "
@@ -112,38 +48,67 @@ def _mtcnn(numbers: Any) -> Detector:
     return MTCNN(load(external_weights.folder()), **numbers.mtcnn)
 
 
-def _dlib(numbers: Any) -> Detector:
+def dlib(numbers: Any) -> Detector:
+    """The detector and the 68 points of dlib; the model file is trained on iBUG 300-W."""
     packed = external_weights.require("dlib-68")
     model = packed.with_suffix("")
     if not model.is_file():
         raise UserError(f"{packed} is compressed: `bunzip2 --keep {packed}` unpacks it.")
-    return Dlib(model)
+    package: Any = installed("dlib", "dlib")
+    find, predict = package.get_frontal_face_detector(), package.shape_predictor(str(model))
+
+    def detect(image: Image.Image, file: str) -> list[np.ndarray]:
+        pixels = np.asarray(image)
+        shapes = (predict(pixels, box) for box in find(pixels, 1))  # enlarged once: from 40 px on
+        return faces([(p.x, p.y) for p in shape.parts()] for shape in shapes)
+
+    return detect
 
 
-DETECTORS: dict[str, Callable[[Any], Detector]] = {
-    "mtcnn": _mtcnn,
-    "dlib": _dlib,
-    "mediapipe": lambda numbers: MediaPipe(
-        external_weights.require("mediapipe"), numbers.mediapipe.faces
-    ),
-    "face_alignment": lambda numbers: FaceAlignment(),
-}
+def mediapipe(numbers: Any) -> Detector:
+    """The face mesh of MediaPipe (Apache-2.0)."""
+    model = external_weights.require("mediapipe")
+    package: Any = installed("mediapipe", "mediapipe")
+    base: Any = installed("mediapipe.tasks.python", "mediapipe")
+    vision: Any = installed("mediapipe.tasks.python.vision", "mediapipe")
+    options = vision.FaceLandmarkerOptions(
+        base_options=base.BaseOptions(model_asset_path=str(model)),
+        num_faces=numbers.mediapipe.faces,
+    )
+    landmarker = vision.FaceLandmarker.create_from_options(options)
+
+    def detect(image: Image.Image, file: str) -> list[np.ndarray]:
+        shown = package.Image(image_format=package.ImageFormat.SRGB, data=np.asarray(image))
+        meshes = landmarker.detect(shown).face_landmarks  # as shares of the sides
+        return faces(np.array([(p.x, p.y) for p in mesh]) * np.array(image.size) for mesh in meshes)
+
+    return detect
+
+
+def face_alignment(numbers: Any) -> Detector:
+    """The 68 points of the package face-alignment (BSD), which fetches its networks itself."""
+    package: Any = installed("face_alignment", "face-alignment")
+    known = inspect.signature(package.FaceAlignment).parameters
+    plain = {"compile": False} if "compile" in known else {}  # for few pictures it never pays
+    network = package.FaceAlignment(package.LandmarksType.TWO_D, device="cpu", **plain)
+    return lambda image, file: faces(network.get_landmarks_from_image(np.asarray(image)) or ())
+
+
+DETECTORS = {make.__name__: make for make in (mtcnn, dlib, mediapipe, face_alignment)}
 
 
 def detector(name: str, landmarks: str | Path = "") -> Detector:
     """What finds faces: a name of `DETECTORS`, or ``landmarks`` with a file of them.
 
-    Raises:
-        UserError: there is no such detector, or it lacks a package, weights or the file.
+    A `UserError` says what is not there: the detector, its package, its weights, the file.
     """
-    if name == LandmarksFile.name:
+    if name == "landmarks":
         if not str(landmarks):
             raise UserError("Alignment by landmarks needs the JSON file that lists them.")
         return LandmarksFile(landmarks)
     if name not in DETECTORS:
         raise UserError(
-            f"There is no detector {name!r}: the choices are {LandmarksFile.name}, "
-            f"{', '.join(DETECTORS)}."
+            f"There is no detector {name!r}: the choices are landmarks, {', '.join(DETECTORS)}."
         )
     try:
         return DETECTORS[name](files.load(NUMBERS))
@@ -155,19 +120,15 @@ def detector(name: str, landmarks: str | Path = "") -> Detector:
 def traces(name: str) -> dict[str, str]:
     """For a record: checksums of the files that a detector looks through, and of its numbers."""
     entries = [external_weights.entry(file) for file in FILES.get(name, ())]
-    found = {file.file: hashing.of_file(file.path) for file in entries}
+    checksums = {entry.file: hashing.of_file(entry.path) for entry in entries}
     content = files.plain(NUMBERS)
     if name in content:
-        found[f"{NUMBERS.name}: {name}"] = hashing.of_json(content[name])
-    return found
+        checksums[f"{NUMBERS.name}: {name}"] = hashing.of_json(content[name])
+    return checksums
 
 
 def installed(module: str, package: str) -> ModuleType:
-    """A module that is not required.
-
-    Raises:
-        UserError: it cannot be imported.
-    """
+    """A module that is not required; a `UserError` where it cannot be imported."""
     try:
         return importlib.import_module(module)
     except ImportError as fault:

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+# All numbers are those of FFHQ's script, so that faces lie where its generators put them.
 EYES_WIDE, MOUTH_DEEP = 2.0, 1.8  # half the side in distances of the eyes, and from eyes to mouth
 BELOW_EYES = 0.1  # the centre, from the eyes towards the mouth
 BORDER = 0.1  # kept around the square, of its side
@@ -41,9 +42,9 @@ class Quad:
         eyes = (left_eye + right_eye) / 2
         across = right_eye - left_eye
         down = (left_mouth + right_mouth) / 2 - eyes
-        x = across + _turned(down) * (-1)
+        x = across + turned(down) * (-1)
         x *= max(EYES_WIDE * math.hypot(*across), MOUTH_DEEP * math.hypot(*down)) / math.hypot(*x)
-        y = _turned(x)
+        y = turned(x)
         centre = eyes + BELOW_EYES * down
         return cls(np.stack([centre - x - y, centre - x + y, centre + x + y, centre + x - y]))
 
@@ -52,13 +53,9 @@ class Quad:
         """Length of a side."""
         return math.dist(self.corners[0], self.corners[3])
 
-    def moved(self, offset: np.ndarray | tuple[float, float]) -> Quad:
+    def moved(self, x: int, y: int) -> Quad:
         """The same square elsewhere."""
-        return Quad(self.corners + np.asarray(offset))
-
-    def scaled(self, factor: float) -> Quad:
-        """The same square in a picture of another size."""
-        return Quad(self.corners * factor)
+        return Quad(self.corners + np.array([x, y]))
 
     def bounds(self) -> tuple[int, int, int, int]:
         """Left, top, right, bottom of the whole pixels that hold it."""
@@ -67,21 +64,21 @@ class Quad:
 
 
 def align(image: Image.Image, points: np.ndarray, output: int, transformed: int) -> np.ndarray:
-    """The face in an RGB picture as pixels uint8 [output, output, 3].
+    """The face in an upright RGB picture as pixels uint8 [output, output, 3].
 
-    Args:
-        image: upright RGB picture.
-        points: eyes and corners of the mouth [4, 2]; see `Quad.of`.
-        output: side of the result.
-        transformed: side at which the square is sampled before it becomes smaller; FFHQ took 4
-            times the output, most code that aligns photographs takes the output itself.
+    ``points`` are eyes and corners of the mouth [4, 2], see `Quad.of`. The square is sampled at
+    ``transformed`` pixels a side before it becomes smaller; FFHQ took 4 times the output, most code
+    that aligns photographs takes the output itself.
     """
     quad = Quad.of(points)
-    image, quad = _shrunk(image, quad, output)
+    shrink = math.floor(quad.size / output * 0.5)  # what bilinear sampling would alias
+    if shrink > 1:
+        size = (max(1, round(image.width / shrink)), max(1, round(image.height / shrink)))
+        image = image.resize(size, Image.Resampling.LANCZOS)
+        quad = Quad(quad.corners * (1 / shrink))
     border = max(round(quad.size * BORDER), 3)
-    image, quad = _cropped(image, quad, border)
-    image, quad = _filled(image, quad, border)
-    corners = (quad.corners + 0.5).ravel().tolist()
+    image, quad = _filled(*_cropped(image, quad, border), border)
+    corners = (quad.corners + 0.5).ravel().tolist()  # of pixels, where Pillow counts from edges
     side = (transformed, transformed)
     image = image.transform(side, Image.Transform.QUAD, corners, Image.Resampling.BILINEAR)
     if transformed != output:
@@ -89,16 +86,9 @@ def align(image: Image.Image, points: np.ndarray, output: int, transformed: int)
     return np.asarray(image)
 
 
-def _turned(vector: np.ndarray) -> np.ndarray:
+def turned(vector: np.ndarray) -> np.ndarray:
+    """A vector [2] turned by a right angle, from x to y."""
     return np.array([-vector[1], vector[0]])
-
-
-def _shrunk(image: Image.Image, quad: Quad, output: int) -> tuple[Image.Image, Quad]:
-    factor = math.floor(quad.size / output * 0.5)
-    if factor <= 1:
-        return image, quad
-    size = (max(1, round(image.width / factor)), max(1, round(image.height / factor)))
-    return image.resize(size, Image.Resampling.LANCZOS), quad.scaled(1 / factor)
 
 
 def _cropped(image: Image.Image, quad: Quad, border: int) -> tuple[Image.Image, Quad]:
@@ -107,7 +97,7 @@ def _cropped(image: Image.Image, quad: Quad, border: int) -> tuple[Image.Image, 
     right, bottom = min(right + border, image.width), min(bottom + border, image.height)
     if right - left >= image.width and bottom - top >= image.height:
         return image, quad
-    return image.crop((left, top, right, bottom)), quad.moved((-left, -top))
+    return image.crop((left, top, right, bottom)), quad.moved(-left, -top)
 
 
 def _filled(image: Image.Image, quad: Quad, border: int) -> tuple[Image.Image, Quad]:
@@ -126,7 +116,7 @@ def _filled(image: Image.Image, quad: Quad, border: int) -> tuple[Image.Image, Q
     pixels += (blurred - pixels) * np.clip(3 * outside + 1, 0, 1)
     pixels += (np.median(pixels, axis=(0, 1)) - pixels) * np.clip(outside, 0, 1)
     filled = Image.fromarray(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
-    return filled, quad.moved((left, top))
+    return filled, quad.moved(left, top)
 
 
 def _outside(height: int, width: int, pads: tuple[int, int, int, int]) -> np.ndarray:

@@ -1,13 +1,16 @@
-"""A photograph as a generator wants it: square, with the face where the source's faces are."""
+"""A photograph as a generator wants it: square, with the face where the source's faces are.
+
+A framing chooses the square in an upright RGB picture, whose name is what errors call it; the cut
+that it gives is the square as pixels uint8 [S, S, 3] for any side S, and what was done for that.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple, Protocol
 
 import numpy as np
 from PIL import Image
@@ -21,178 +24,119 @@ SMALLEST = 16  # pixels; in fewer there is no face
 SHOWN = 256  # pixels of the photograph in a strip, at least: people see more than a 64 px network
 FINER = 4  # times as finely as needed is a face sampled, as FFHQ's were
 
-
-class NoFace(UserError):
-    """A photograph without a face that could be used; the message names the file."""
+Cut = Callable[[int], tuple[np.ndarray, list[str]]]
+Framing = Callable[[Image.Image, str], Cut]
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A framed photograph.
-
-    Attributes:
-        file: where it came from.
-        pixels: uint8 [R, R, 3], what the networks are given.
-        shown: the same part of the photograph for people to look at, uint8 [S, S, 3].
-        notes: what was done to it, in words that follow its name.
-    """
+    """A framed photograph."""
 
     file: File
-    pixels: np.ndarray
-    shown: np.ndarray
-    notes: tuple[str, ...]
+    pixels: np.ndarray  # uint8 [R, R, 3], what the networks are given
+    shown: np.ndarray  # the same part for people to look at, uint8 [S, S, 3]
+    notes: tuple[str, ...]  # what was done to it, in words that follow its name
 
 
-class Cut(NamedTuple):
-    """The square that is used of a picture.
-
-    Attributes:
-        at: pixels uint8 [S, S, 3] for a side S.
-        notes: what was done, for a resolution.
-    """
-
-    at: Callable[[int], np.ndarray]
-    notes: Callable[[int], list[str]]
-
-
-class Framing(Protocol):
-    """Chooses the square in an upright RGB picture; ``name`` is what errors call it."""
-
-    def __call__(self, image: Image.Image, name: str) -> Cut: ...
-
-
-class CentralSquare:
+def central_square(image: Image.Image, name: str) -> Cut:
     """The central square, whatever it shows."""
 
-    def __call__(self, image: Image.Image, name: str) -> Cut:
-        def notes(side: int) -> list[str]:
-            return [SENTENCES[c].format(resolution=side) for c in frame(image, side, "crop")[1]]
+    def cut(side: int) -> tuple[np.ndarray, list[str]]:
+        pixels, changes = frame(image, side, "crop")
+        return pixels, [SENTENCES[change].format(resolution=side) for change in changes]
 
-        return Cut(lambda side: frame(image, side, "crop")[0], notes)
+    return cut
 
 
-class Aligned:
-    """The face in the framing of FFHQ.
+def aligned(find: Detector) -> Framing:
+    """The face that a detector finds, the largest of several, in the framing of FFHQ."""
 
-    Args:
-        find: finds faces.
-    """
-
-    def __init__(self, find: Detector) -> None:
-        self.find = find
-
-    def __call__(self, image: Image.Image, name: str) -> Cut:
-        found = self.find(image, name)
+    def framed(image: Image.Image, name: str) -> Cut:
+        found = find(image, name)
         if not found:
-            raise NoFace(f"{name}: no face found.")
-        faces = sorted((p for p in found if within(image, p)), key=lambda p: Quad.of(p).size)
+            raise UserError(f"{name}: no face found.")
+        middles = [points.mean(0) for points in found]
+        inside = [bool((m >= 0).all() and (m <= image.size).all()) for m in middles]
+        faces = [points for points, usable in zip(found, inside, strict=True) if usable]
         if not faces:
-            raise NoFace(f"{name}: the landmarks lie outside it ({image.width} x {image.height}).")
-        size = Quad.of(faces[-1]).size
+            raise UserError(
+                f"{name}: the landmarks lie outside it ({image.width} x {image.height})."
+            )
+        face = sorted(faces, key=lambda points: Quad.of(points).size)[-1]
+        size = Quad.of(face).size
         if size < SMALLEST:
-            raise NoFace(f"{name}: its face is too small ({size:.0f} px).")
+            raise UserError(f"{name}: its face is too small ({size:.0f} px).")
 
-        def notes(side: int) -> list[str]:
+        def cut(side: int) -> tuple[np.ndarray, list[str]]:
             several = f"of {len(faces)} faces the largest was taken"
             small = SENTENCES["enlarged"].format(resolution=side)
-            return [several] * (len(faces) > 1) + [small] * (size < side)
+            notes = [several] * (len(faces) > 1) + [small] * (size < side)
+            return align(image, face, side, FINER * side), notes
 
-        return Cut(lambda side: align(image, faces[-1], side, FINER * side), notes)
+        return cut
 
-
-def within(image: Image.Image, points: np.ndarray) -> bool:
-    """Whether the middle of a face's points [4, 2] lies in the picture."""
-    middle = points.mean(0)
-    return bool((middle >= 0).all() and (middle <= image.size).all())
+    return framed
 
 
-class AutoFraming:
-    """Square pictures are taken as aligned; in others MTCNN looks for the face.
+def automatic(otherwise: str) -> Framing:
+    """Square pictures are taken as aligned; in others the detector of that name finds the face."""
+    made = cache(lambda: aligned(detector(otherwise)))  # only square pictures need no weights
 
-    Args:
-        otherwise: name of the detector for pictures that are not square.
-    """
-
-    def __init__(self, otherwise: str) -> None:
-        self.otherwise = otherwise
-        self.central = CentralSquare()
-
-    @cached_property
-    def aligned(self) -> Aligned:
-        """Made when first needed: who has only square pictures needs no weights."""
-        return Aligned(detector(self.otherwise))
-
-    def __call__(self, image: Image.Image, name: str) -> Cut:
+    def framed(image: Image.Image, name: str) -> Cut:
         if abs(image.width - image.height) <= SQUARE * max(image.size):
-            return self.central(image, name)
+            return central_square(image, name)
         try:
-            framed = self.aligned
+            by_detector = made()
         except UserError as lacking:
-            raise NoFace(
+            raise UserError(
                 f"{name} is not square ({image.width} x {image.height}), and no face can be looked "
                 f"for: {lacking} --align none takes the central square."
             ) from lacking
-        return framed(image, name)
+        return by_detector(image, name)
+
+    return framed
 
 
-class Within:
-    """The part of another framing's square that a source's pictures show.
+def within(framed: Framing, box: Sequence[float]) -> Framing:
+    """The part of a framing's square that a source's pictures show, a box in shares of it."""
+    left, top, right, bottom = box
 
-    Args:
-        framed: chooses the square.
-        box: left, top, right, bottom of the part, as shares of the square.
-    """
+    def inner(image: Image.Image, name: str) -> Cut:
+        outer = framed(image, name)
 
-    def __init__(self, framed: Framing, box: Sequence[float]) -> None:
-        self.framed, self.box = framed, tuple(box)
-
-    def __call__(self, image: Image.Image, name: str) -> Cut:
-        outer = self.framed(image, name)
-        left, top, right, bottom = self.box
-
-        def larger(side: int) -> int:
-            return math.ceil(side / min(right - left, bottom - top))
-
-        def at(side: int) -> np.ndarray:
-            whole = Image.fromarray(outer.at(larger(side)))
+        def cut(side: int) -> tuple[np.ndarray, list[str]]:
+            pixels, notes = outer(math.ceil(side / min(right - left, bottom - top)))
+            whole = Image.fromarray(pixels)
             w, h = whole.size
             part = (left * w, top * h, right * w, bottom * h)
-            return np.asarray(whole.resize((side, side), Image.Resampling.LANCZOS, box=part))
+            inside = whole.resize((side, side), Image.Resampling.LANCZOS, box=part)
+            return np.asarray(inside), notes
 
-        return Cut(at, lambda side: outer.notes(larger(side)))
+        return cut
+
+    return inner
 
 
 def framing(align: str, landmarks: str | Path) -> Framing:
-    """The framing of that name: ``auto``, ``none``, ``landmarks`` or a detector's.
-
-    Raises:
-        UserError: there is none, or it lacks something.
-    """
+    """The framing of that name: ``auto``, ``none``, ``landmarks`` or a detector's."""
     if align == "auto":
-        return AutoFraming("mtcnn")
-    return CentralSquare() if align == "none" else Aligned(detector(align, landmarks))
+        return automatic("mtcnn")
+    return central_square if align == "none" else aligned(detector(align, landmarks))
 
 
 def photo(file: File, framed: Framing, resolution: int) -> Photo:
-    """A picture file, framed.
-
-    Raises:
-        UserError: it cannot be read, or has no face; the message names the file.
-    """
+    """A picture file, framed; a `UserError` names one that cannot be read or has no face."""
     image, changes = upright(file.read(), str(file))
     if min(image.size) < SMALLEST:
         raise Unreadable(f"{file} is too small for a face ({image.width} x {image.height}).")
     cut = framed(image, str(file))
-    notes = (*(SENTENCES[change] for change in changes), *cut.notes(resolution))
-    return Photo(file, cut.at(resolution), cut.at(max(SHOWN, resolution)), notes)
+    pixels, notes = cut(resolution)
+    shown, _ = cut(max(SHOWN, resolution))
+    return Photo(file, pixels, shown, (*(SENTENCES[change] for change in changes), *notes))
 
 
 def crop(file: File, framed: Framing, side: int) -> tuple[Image.Image, list[str]]:
-    """The square of a picture file, ``side`` pixels wide, and what was done to it.
-
-    Raises:
-        UserError: it cannot be read, or has no face; the message names the file.
-    """
+    """The square of a picture file, ``side`` pixels wide, and what was done; see `photo`."""
     image, _ = upright(file.read(), str(file))
-    cut = framed(image, str(file))
-    return Image.fromarray(cut.at(side)), cut.notes(side)
+    pixels, notes = framed(image, str(file))(side)
+    return Image.fromarray(pixels), notes

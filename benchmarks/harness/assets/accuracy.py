@@ -1,7 +1,9 @@
-"""How well a perception network sees people whom it has never seen."""
+"""How well a perception network sees people whom it has never seen; and records of such numbers."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,8 @@ from torch import Tensor
 from benchmarks.harness.assets.faces import Faces
 from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.evaluation.face_verification import same_person_auc
+from core import atomic
+from core.errors import UserError
 from core.networks.perception import Perception
 
 CHUNK = 250  # pictures at a time, which bounds the memory
@@ -37,30 +41,29 @@ def accuracy(network: Perception, faces: Faces, blocks: dict[str, slice]) -> dic
     ``blocks`` groups the parameters (identity, expression, pose, light, background).
     """
     names = network.config["domains"]
-    heads = {
-        name: read_heads(network, pixels) for name, pixels in zip(names, faces.pixels, strict=True)
-    }
+    heads = [read_heads(network, pixels) for pixels in faces.pixels]
+    photo = heads[names.index("photo")]
     person, first = torch.from_numpy(faces.person), torch.from_numpy(faces.picture == 0)
     true = torch.from_numpy(faces.parameters).double()
 
-    def identity_auc(one: str, other: str) -> float:
-        a, b = heads[one]["identity"][first], heads[other]["identity"][~first]
+    def identity_auc(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
+        a, b = one["identity"][first], other["identity"][~first]
         return same_person_auc(a, b, person[first], person[~first])
 
     by_domain: dict[str, Any] = {}
-    for d, name in enumerate(names):
+    for d, (name, seen) in enumerate(zip(names, heads, strict=True)):
         exact = torch.from_numpy(np.array(faces.landmarks[d]))
-        errors = (heads[name]["landmarks"] - exact).norm(dim=2)
+        errors = (seen["landmarks"] - exact).norm(dim=2)
         visible = torch.from_numpy(np.array(faces.visible[d])).bool()
-        r2 = r_squared(heads[name]["attributes"].double(), true)
+        r2 = r_squared(seen["attributes"].double(), true)
         by_domain[name] = {
             "landmark_px": float(errors[visible].mean()),
             "landmark_px_median": float(errors[visible].median()),
-            "identity_auc": identity_auc(name, name),
-            "identity_auc_from_photo": identity_auc("photo", name),
+            "identity_auc": identity_auc(seen, seen),
+            "identity_auc_from_photo": identity_auc(photo, seen),
             "attribute_r2": {block: float(r2[columns].mean()) for block, columns in blocks.items()},
             "attributes_over_half": int((r2 > 0.5).sum()),
-            "domain_accuracy": float((heads[name]["domain"].argmax(1) == d).double().mean()),
+            "domain_accuracy": float((seen["domain"].argmax(1) == d).double().mean()),
         }
     return by_domain
 
@@ -73,3 +76,11 @@ def means(by_domain: dict[str, Any]) -> dict[str, float]:
 
     keys = next(iter(by_domain.values()))
     return {key: float(np.mean([flat(one[key]) for one in by_domain.values()])) for key in keys}
+
+
+def write_report(path: Path, report: dict[str, Any]) -> None:
+    """Write a record as JSON; it is a `UserError` where it cannot be written."""
+    try:
+        atomic.write(path, (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
+    except OSError as error:
+        raise UserError(f"The record cannot be written to {path}: {error.strerror}.") from error

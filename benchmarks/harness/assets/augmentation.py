@@ -65,11 +65,11 @@ class FaceAugmentation:
         return images * (self.gain * normal[:, :3]).exp() + self.bias * normal[:, 3:]
 
     def _soften(self, images: Tensor, amount: Tensor) -> Tensor:
-        reach = max(int(3 * self.blur), 1)
+        reach = max(int(3 * self.blur), 1)  # of a Gaussian, 3 deviations hold 99.7 %
         at = torch.arange(-reach, reach + 1, dtype=torch.float32)
         kernel = (-(at**2) / (2 * max(self.blur, 1e-3) ** 2)).exp()
         kernel = (kernel / kernel.sum()).repeat(3, 1)
-        padded = F.pad(images, (reach, reach, reach, reach), mode="reflect")
+        padded = F.pad(images, (reach,) * 4, mode="reflect")
         soft = F.conv2d(padded, kernel.view(3, 1, -1, 1), groups=3)
         soft = F.conv2d(soft, kernel.view(3, 1, 1, -1), groups=3)
         return torch.lerp(images, soft, amount)

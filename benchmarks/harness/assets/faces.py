@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from benchmarks import parafaces
+from benchmarks.harness.config.files import Config
 from benchmarks.harness.data.pictures import as_images
 from core.paths import cache_folder
-
-Progress = Callable[[int, int], None]
+from core.progress import bar
 
 
 @dataclass(frozen=True)
@@ -47,41 +47,34 @@ class Faces:
         }
 
 
-def rendered(
-    domains: list[str],
-    *,
-    first: int,
-    count: int,
-    pictures: int,
-    resolution: int,
-    cache: str,
-    progress: Progress,
-) -> Faces:
+def render_people(cfg: Config, people: Any, title: str) -> Faces:
     """``pictures`` of each of ``count`` people from number ``first`` on, the same in all domains.
 
-    They are kept in the folder ``cache``; ``progress`` is called with the pictures that are done
-    and those in all, over all domains.
+    They are rendered behind a bar, or taken from the cache.
     """
-    people = range(first, first + count)
-    person, picture = np.repeat(np.arange(count), pictures), np.tile(np.arange(pictures), count)
-    total = len(person) * len(domains)
+    person = np.repeat(np.arange(people.count), people.pictures)
+    picture = np.tile(np.arange(people.pictures), people.count)
+    renderings: list[parafaces.Rendering] = []
+    with bar(title, len(person) * len(cfg.domains), "pictures") as shown:
+        for domain in cfg.domains:
 
-    def render(i: int, domain: str) -> parafaces.Rendering:
-        return parafaces.cached(
-            domain,
-            people=people,
-            pictures_each=pictures,
-            resolution=resolution,
-            folder=cache_folder(cache),
-            progress=lambda done, _: progress(i * len(person) + done, total),
-        )
+            def progress(done: int, _: int, before: int = len(renderings) * len(person)) -> None:
+                shown.update(before + done)
 
-    renderings = [render(i, domain) for i, domain in enumerate(domains)]
+            rendering = parafaces.cached(
+                domain,
+                people=range(people.first, people.first + people.count),
+                pictures_each=people.pictures,
+                resolution=cfg.resolution,
+                folder=cache_folder(cfg.cache),
+                progress=progress,
+            )
+            renderings.append(rendering)
     return Faces(
         pixels=[r.images for r in renderings],
         landmarks=[r.landmarks for r in renderings],
         visible=[r.visible for r in renderings],
-        parameters=parafaces.parameters(person + first, picture),
+        parameters=parafaces.parameters(person + people.first, picture),
         person=person,
         picture=picture,
     )

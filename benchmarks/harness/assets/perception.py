@@ -1,10 +1,8 @@
 """A network that sees ParaFaces: trained, measured and shipped from ``conf/perception.yaml``.
 
 It renders people whom no other part of the suite uses, trains on all domains at once, measures the
-network on held-out people and writes weights and a record.
-
-Identity is learnt with an angular margin (arXiv:1801.07698): the classes are the people, whatever
-the domain, pose, light or expression.
+network on held-out people and writes weights and a record. Identity is learnt with an angular
+margin (arXiv:1801.07698): classes are people, whatever the domain, pose, light or expression.
 """
 
 from __future__ import annotations
@@ -23,12 +21,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks import parafaces
-from benchmarks.harness.assets.accuracy import accuracy, means
+from benchmarks.harness.assets.accuracy import accuracy, means, write_report
 from benchmarks.harness.assets.augmentation import FaceAugmentation
-from benchmarks.harness.assets.faces import Faces, rendered
+from benchmarks.harness.assets.faces import Faces, render_people
 from benchmarks.harness.config.files import Config, resolved, with_words
 from benchmarks.harness.records.provenance import environment
-from core import atomic, hashing
+from core import hashing
 from core.errors import UserError
 from core.networks.perception import Perception, read, save
 from core.paths import CONF, ROOT
@@ -40,16 +38,11 @@ MAX_GRADIENT_NORM = 5.0  # so that one odd batch does not move the network far
 def make(words: Sequence[str]) -> list[str]:
     """Render, train, measure and write the network that ``words`` of the yaml name.
 
-    Raises:
-        UserError: there is no such network, or the record cannot be written.
-        OmegaConfBaseException: there is no such option.
+    A `UserError` says that there is no such network, an `OmegaConfBaseException` no such option.
     """
     cfg = with_words(CONF / "perception.yaml", words)
     path, report = train_and_measure(build_network(cfg), cfg)
-    try:
-        atomic.write(path, (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
-    except OSError as error:
-        raise UserError(f"The record cannot be written to {path}: {error.strerror}.") from error
+    write_report(path, report)
     return [json.dumps(report["means"], indent=2), f"record: {path}"]
 
 
@@ -57,11 +50,10 @@ def build_network(cfg: Config) -> Perception:
     """The untrained network ``cfg.which``, drawn from its own seed."""
     if cfg.which not in cfg.networks:
         raise UserError(f"which={cfg.which} is not one of {', '.join(map(str, cfg.networks))}.")
-    chosen = resolved(cfg.networks[cfg.which])
     with torch.random.fork_rng():
         torch.manual_seed(cfg.seed[cfg.which])
         return Perception(
-            **chosen,
+            **resolved(cfg.networks[cfg.which]),
             resolution=cfg.resolution,
             attributes=list(parafaces.NAMES),
             landmarks=list(parafaces.LANDMARKS),
@@ -75,10 +67,8 @@ def train_and_measure(network: Perception, cfg: Config) -> tuple[Path, dict[str,
     faces = render_people(cfg, cfg.people, "rendering people")
     held_out = render_people(cfg, cfg.held_out, "rendering held-out people")
     rendering_ended = time.monotonic()
-    recipe = resolved(cfg.training)
-    strengths = resolved(cfg.nuisance)
-    augment = FaceAugmentation(**strengths)
-    train(network, faces, Recipe(**recipe), augment, cfg.seed[cfg.which])
+    augment = FaceAugmentation(**resolved(cfg.nuisance))
+    train(network, faces, Recipe(**resolved(cfg.training)), augment, cfg.seed[cfg.which])
     cost = {
         "images": cfg.training.images,
         "distinct_images": len(faces),
@@ -87,7 +77,15 @@ def train_and_measure(network: Perception, cfg: Config) -> tuple[Path, dict[str,
     }
     weights = ROOT / cfg.weights / f"perception_{cfg.which}.safetensors"
     save(network, weights, {"which": cfg.which})
-    report = measure(weights, held_out) | {
+    shipped = read(weights)  # in half precision, as others will see it
+    by_domain = accuracy(shipped, held_out, dict(parafaces.BLOCKS))
+    report = {
+        "schema": 1,
+        "parameters": sum(p.numel() for p in shipped.parameters()),
+        "bytes": weights.stat().st_size,
+        "sha256": hashing.of_file(weights),
+        "accuracy": by_domain,
+        "means": means(by_domain),
         "which": cfg.which,
         "held_out": {"people": cfg.held_out.count, "pictures": len(held_out)},
         "cost": cost,
@@ -95,33 +93,6 @@ def train_and_measure(network: Perception, cfg: Config) -> tuple[Path, dict[str,
         "config": resolved(cfg),
     }
     return ROOT / cfg.records / f"{cfg.which}.json", report
-
-
-def render_people(cfg: Config, people: Any, title: str) -> Faces:
-    """The people of a range in all domains, rendered or taken from the cache, behind a bar."""
-    total = people.count * people.pictures * len(cfg.domains)
-    with bar(title, total, "pictures") as shown:
-        return rendered(
-            list(cfg.domains),
-            **people,
-            resolution=cfg.resolution,
-            cache=cfg.cache,
-            progress=lambda done, _: shown.update(done),
-        )
-
-
-def measure(weights: Path, held_out: Faces) -> dict[str, Any]:
-    """What is true of a network as it was written, in half precision."""
-    network = read(weights)
-    by_domain = accuracy(network, held_out, dict(parafaces.BLOCKS))
-    return {
-        "schema": 1,
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "bytes": weights.stat().st_size,
-        "sha256": hashing.of_file(weights),
-        "accuracy": by_domain,
-        "means": means(by_domain),
-    }
 
 
 class AngularMargin(nn.Module):
@@ -154,7 +125,7 @@ class Recipe:
     batch_size: int
     lr: float
     weight_decay: float
-    warmup: float
+    warmup: float  # share of the run
     bf16: bool
     margin: float
     scale: float
@@ -172,7 +143,10 @@ def train(
 ) -> None:
     """Train in place on ``recipe.images`` pictures, every picture once before any comes again."""
     generator = torch.Generator().manual_seed(seed)
-    margin = angular_margin(network, faces, recipe, seed)
+    people, width = int(faces.person.max()) + 1, network.config["identity"]
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        margin = AngularMargin(people=people, width=width, margin=recipe.margin, scale=recipe.scale)
     network.attribute_mean.copy_(torch.from_numpy(faces.parameters.mean(0)))
     network.attribute_scale.copy_(torch.from_numpy(faces.parameters.std(0).clip(1e-3)))
     network.train().to(memory_format=torch.channels_last)
@@ -194,7 +168,7 @@ def train(
             torch.stack([recipe.loss[name] * term for name, term in terms.items()]).sum().backward()
             torch.nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT_NORM)
             optimiser.step()
-            if step % 20 == 0:
+            if step % 20 == 0:  # often enough for a bar
                 shown.update(step * recipe.batch_size, **{k: v.item() for k, v in terms.items()})
     network.eval()
 
@@ -208,28 +182,16 @@ def losses(
 ) -> dict[str, Tensor]:
     """One scalar a head; ``hidden`` is the weight of landmarks that cannot be seen."""
     heads = network(images)
-    scale = network.attribute_scale
     weight = truth["visible"] + hidden * (1 - truth["visible"])
+    off_parameters = heads.attributes - truth["parameters"]
     off = (heads.landmarks - truth["landmarks"]).abs().sum(2) * 2 / images.shape[-1]
     return {
         "landmarks": (off * weight).sum() / weight.sum(),
-        "attributes": ((heads.attributes - truth["parameters"]) / scale).square().mean(),
+        "attributes": (off_parameters / network.attribute_scale).square().mean(),
         "identity": margin(heads.identity, truth["person"]),
         "domain": F.cross_entropy(heads.domain.float(), truth["domain"]),
         "quality": F.mse_loss(heads.quality.float(), truth["quality"]),
     }
-
-
-def angular_margin(network: Perception, faces: Faces, recipe: Recipe, seed: int) -> AngularMargin:
-    """The identity loss, its people's centres drawn from the seed."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return AngularMargin(
-            people=int(faces.person.max()) + 1,
-            width=network.config["identity"],
-            margin=recipe.margin,
-            scale=recipe.scale,
-        )
 
 
 def shuffled(size: int, steps: int, batch_size: int, seed: int) -> Iterator[np.ndarray]:

@@ -1,29 +1,211 @@
-"""Picture files by name, wherever they lie (`benchmarks.harness.data.containers`)."""
+"""Picture files wherever they lie: a folder, a zip, an LMDB or a render, none of which is unpacked.
+
+A zip of NVIDIA's layout holds ``00000/img00000000.png`` … and ``dataset.json``; one that
+``benchmarks.prepare`` wrote says there too of which file each picture was made, so that lists of
+files stay valid for it. An LMDB is that of rosinality's StyleGAN2: keys ``256-00000`` … and
+``length``. A render is what ParaFaces keep in the cache: an array of pixels in a .npy file.
+"""
 
 from __future__ import annotations
 
+import json
+import lzma
 import os
+import re
+import stat
 import zipfile
+import zlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
+from functools import cached_property, lru_cache
+from io import BytesIO
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from benchmarks.harness.data.containers import (
-    DAMAGE,
-    LMDB,
-    RENDER,
-    SUFFIXES,
-    Container,
-    Folder,
-    Lmdb,
-    Origin,
-    Render,
-    Unreadable,
-    Zip,
-)
+import numpy as np
+from PIL import Image
+
 from core import hashing
 from core.errors import UserError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".jfif")
+FOREIGN = (".avif", ".heic", ".heif", ".tif", ".tiff")
+"""Endings of pictures that are not read: named with what is broken, never passed over."""
+MAX_BYTES = 1 << 29  # of a picture, more than any camera writes; beyond it a file is a bomb
+MAX_PICTURES = 10_000_000  # in an LMDB, whose length is only claimed; FFHQ has 70,000
+INDEX = "dataset.json"
+NOTES = "styleshift"
+"""Key of ``dataset.json`` under which `benchmarks.prepare` keeps what NVIDIA's layout lacks."""
+LMDB, RENDER = "data.mdb", "images.npy"
+SHA256 = re.compile(r"[0-9a-f]{64}")
+DAMAGE = (OSError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+"""What reading from a container raises where it is damaged or encrypted."""
+
+
+class Unreadable(UserError):
+    """A file that is no whole picture; the message names it."""
+
+
+class Container(ABC):
+    """Something that holds picture files under names of its own."""
+
+    @abstractmethod
+    def pictures(self) -> list[str]:
+        """The names of its pictures, sorted."""
+
+    @abstractmethod
+    def read(self, member: str) -> bytes:
+        """The bytes of a picture."""
+
+    @cached_property
+    def notes(self) -> dict[str, Any]:
+        """What `benchmarks.prepare` wrote down, or nothing."""
+        return {}
+
+    @cached_property
+    def origins(self) -> dict[str, tuple[str, str]]:
+        """Of which file, by checksum and name, a picture was made, where that is written down."""
+        return {}
+
+
+class Folder(Container):
+    """A folder with all below it; hidden files are skipped."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def pictures(self) -> list[str]:
+        def refuse(fault: OSError) -> None:
+            raise UserError(f"The folder {fault.filename} cannot be read ({fault.strerror}).")
+
+        members = [
+            Path(folder, name).relative_to(self.path).as_posix()
+            for folder, _, names in os.walk(self.path, onerror=refuse)
+            for name in names
+        ]
+        return _pictures(self.path, members)
+
+    def read(self, member: str) -> bytes:
+        path = self.path / member
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for without end
+            raise OSError("it is not a regular file")
+        _check_size(status.st_size)
+        return path.read_bytes()
+
+
+class Zip(Container):
+    """A zip; the names in it are never used as places on the disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self.archive = zipfile.ZipFile(path)
+        except (OSError, zipfile.BadZipFile) as fault:
+            raise UserError(f"The zip {path} cannot be opened ({fault}).") from fault
+
+    def pictures(self) -> list[str]:
+        names = [info.filename for info in self.archive.infolist() if not info.is_dir()]
+        return _pictures(self.path, names)
+
+    def read(self, member: str) -> bytes:
+        _check_size(self.archive.getinfo(member).file_size)
+        return self.archive.read(member)
+
+    @cached_property
+    def notes(self) -> dict[str, Any]:
+        if INDEX not in self.archive.namelist():
+            return {}
+        try:
+            index = json.loads(self.read(INDEX))
+        except (ValueError, *DAMAGE) as fault:
+            raise UserError(f"{self.path / INDEX} cannot be read ({fault}).") from fault
+        own = index.get(NOTES, {}) if isinstance(index, dict) else {}
+        return own if isinstance(own, dict) else {}
+
+    @cached_property
+    def origins(self) -> dict[str, tuple[str, str]]:
+        origins = {}
+        rows = self.notes.get("files", [])
+        for row in rows if isinstance(rows, list) else [rows]:
+            texts = isinstance(row, list) and all(isinstance(word, str) for word in row)
+            if not texts or len(row) != 3 or not SHA256.fullmatch(row[1]):
+                raise UserError(f"{self.path / INDEX} holds a line that names no file: {row!r}.")
+            origins[row[0]] = (row[1], row[2])
+        return origins
+
+
+class Lmdb(Container):
+    """A database as rosinality's ``prepare_data.py`` writes it; of its sizes the largest is read.
+
+    The package ``lmdb`` trusts the file, so only open one that you made or got from a good place.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            import lmdb
+        except ImportError as fault:
+            raise UserError(
+                f"{path} is an LMDB, which needs a package: pip install 'styleshift[lmdb]'."
+            ) from fault
+        try:
+            self.environment = lmdb.open(str(path), readonly=True, lock=False, readahead=False)
+        except lmdb.Error as fault:
+            raise UserError(f"The LMDB {path} cannot be opened ({fault}).") from fault
+        self.path = path
+
+    def pictures(self) -> list[str]:
+        sizes = [1 << power for power in range(10, 2, -1) if self.read(f"{1 << power}-00000")]
+        length = self.read("length").decode(errors="replace")
+        if not sizes or not length.isdecimal() or int(length) > MAX_PICTURES:
+            raise UserError(f"The LMDB {self.path} holds no pictures under keys like 256-00000.")
+        return [f"{sizes[0]}-{index:05}" for index in range(int(length))]
+
+    def read(self, member: str) -> bytes:
+        with self.environment.begin() as transaction:
+            return bytes(transaction.get(member.encode()) or b"")
+
+
+class Render(Container):
+    """Pixels uint8 [n, R, R, 3] in a .npy file, as ParaFaces keep them in the cache."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self.pixels = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as fault:
+            raise UserError(f"{path} is no array of pictures ({fault}).") from fault
+        shape = self.pixels.shape
+        if self.pixels.dtype != np.uint8 or len(shape) != 4 or shape[-1] != 3 or 0 in shape:
+            raise UserError(f"{path} is no array of pictures: it must be uint8 [n, R, R, 3].")
+
+    def pictures(self) -> list[str]:
+        return [f"{index:08}" for index in range(len(self.pixels))]
+
+    def read(self, member: str) -> bytes:
+        buffer = BytesIO()
+        Image.fromarray(np.asarray(self.pixels[int(member)])).save(buffer, "BMP")
+        return buffer.getvalue()
+
+
+def _pictures(place: Path, members: list[str]) -> list[str]:
+    visible = sorted(m for m in members if _visible(m))
+    kept = [member for member in visible if member.lower().endswith((*SUFFIXES, *FOREIGN))]
+    if not kept:
+        kinds = ", ".join(suffix[1:] for suffix in SUFFIXES)
+        zips = [member for member in visible if member.lower().endswith(".zip")]
+        hint = f"; a zip can be given itself, {place / zips[0]}" if zips else ""
+        raise UserError(f"There is no picture ({kinds}) in {place}{hint}.")
+    return kept
+
+
+def _visible(member: str) -> bool:
+    parts = PurePosixPath(member).parts  # macOS adds a __MACOSX to its zips
+    return not any(part.startswith(".") or part == "__MACOSX" for part in parts)
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_BYTES:
+        raise OSError(f"it has {size} bytes, more than a picture can need")
 
 
 @dataclass(frozen=True)
@@ -39,15 +221,19 @@ class File:
     @property
     def name(self) -> str:
         """Its path in what the user had, also where it was prepared since."""
-        return getattr(self._origin, "name", self.member)
+        return self._origin[1]
 
     @property
     def sha256(self) -> str:
         """Hex checksum of the file, or of that of which it was made."""
-        origin = self._origin
-        return origin.sha256 if origin else hashing.of_bytes(self.read())
+        return self._origin[0] or hashing.of_bytes(self.read())
+
+    @property
+    def _origin(self) -> tuple[str, str]:
+        return container(self.root).origins.get(self.member, ("", self.member))
 
     def read(self) -> bytes:
+        """Its bytes; `Unreadable` where there are none or they cannot be had."""
         try:
             data = container(self.root).read(self.member)
         except (KeyError, *DAMAGE) as fault:
@@ -57,16 +243,9 @@ class File:
             raise Unreadable(f"{self} is empty (0 bytes).")
         return data
 
-    @property
-    def _origin(self) -> Origin | tuple[()]:
-        return container(self.root).origin(self.member)
-
 
 def files(root: str | Path) -> list[File]:
-    """All picture files in a folder, zip, LMDB or render, sorted; hidden ones are skipped.
-
-    A picture's own path gives that picture alone.
-    """
+    """All picture files in a folder, zip, LMDB or render, sorted; a picture's own path gives it."""
     path = Path(os.path.expanduser(root))  # leaves ~nobody as it is, where Path would raise
     if not os.path.exists(path):  # False, not an error, for what may not be looked at
         raise UserError(f"The folder {path} does not exist.")
@@ -78,8 +257,7 @@ def files(root: str | Path) -> list[File]:
 def notes(root: str | Path) -> dict[str, Any]:
     """What `benchmarks.prepare` wrote into a zip, or nothing."""
     path = Path(os.path.expanduser(root))
-    holds = os.path.exists(path) and not _alone(path)
-    return getattr(container(path), "notes", {}) if holds else {}
+    return container(path).notes if os.path.exists(path) and not _alone(path) else {}
 
 
 def _alone(path: Path) -> bool:
@@ -88,24 +266,17 @@ def _alone(path: Path) -> bool:
 
 def container(path: Path) -> Container:
     """What lies at a path; one that was replaced is opened anew."""
-    if path.is_dir():
-        if (path / LMDB).is_file():
-            return _opened(path, *_stamp(path / LMDB))
-        if (path / RENDER).is_file():
-            return _opened(path / RENDER, *_stamp(path / RENDER))
-        return Folder(path)
-    return _opened(path, *_stamp(path))
+    content = next((path / name for name in (LMDB, RENDER) if (path / name).is_file()), path)
+    if content.is_dir():
+        return Folder(content)
+    status = content.stat()
+    return _opened(content, status.st_mtime_ns, status.st_size)
 
 
-def _stamp(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_mtime_ns, status.st_size
-
-
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=8)  # a domain has three sets at most; each holds a file open
 def _opened(path: Path, changed: int, size: int) -> Container:
-    if path.is_dir():
-        return Lmdb(path)
+    if path.name == LMDB:
+        return Lmdb(path.parent)
     if path.suffix == ".npy":
         return Render(path)
     if zipfile.is_zipfile(path):

@@ -15,15 +15,10 @@ ENDING, STRIP = ".png", "-strip.png"
 
 @dataclass
 class Places:
-    """Gives every photo a file of its own in a folder.
-
-    Args:
-        to: the folder.
-        photos: files that must not be written over.
-    """
+    """Gives every photo a file of its own in a folder."""
 
     to: Path
-    photos: set[Path]
+    photos: set[Path]  # files that must not be written over
     taken: set[Path] = field(default_factory=set)
 
     def of(self, name: str) -> Path:
@@ -46,29 +41,20 @@ def strip_of(path: Path) -> Path:
 
 
 def listed(words: Iterable[str]) -> tuple[dict[Path, tuple[File, str]], list[str]]:
-    """The picture files that are meant, each once, with the names of their results.
+    """The picture files of files, folders and zips, each once: by place, with its result's name.
 
-    Args:
-        words: files, folders (with all below them) and zips.
-
-    Returns:
-        Files by where they lie, and a sentence for every word that names no picture.
+    And a sentence for every word that names no picture.
     """
     pictures: dict[Path, tuple[File, str]] = {}
     errors: list[str] = []
     for word in words:
         path = Path(os.path.expanduser(word))
         try:
-            for file, name in _pictures(path):
-                pictures.setdefault((file.root / file.member).resolve(), (file, name))
+            several = path.is_dir() or path.suffix.lower() == ".zip"
+            if not several and not path.exists():
+                raise UserError(f"{path} does not exist.")
+            for file in files(path) if several else [File(path.parent, path.name)]:
+                pictures.setdefault((file.root / file.member).resolve(), (file, file.member))
         except (UserError, OSError) as fault:
             errors.append(str(fault))
     return pictures, errors
-
-
-def _pictures(path: Path) -> list[tuple[File, str]]:
-    if path.is_dir() or path.suffix.lower() == ".zip":
-        return [(file, file.member) for file in files(path)]
-    if not path.exists():
-        raise UserError(f"{path} does not exist.")
-    return [(File(path.parent, path.name), path.name)]

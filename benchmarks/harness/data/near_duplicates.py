@@ -13,13 +13,11 @@ import numpy as np
 
 SIDE, CELL = 32, 4  # of a thumbnail, and of what counts as a broad shape in it
 BLOCK = 2048  # rows compared at once: 16 MiB of correlations
+# From here on two pictures are taken for one. Of 800 paintings, 800 anime faces, 188 drawings and
+# 188 photographs no two different ones reach 0.90, mirrored or not; each saved at 64 px as a JPEG
+# of quality 40 reaches 0.976 or more, and a fifth brighter 0.928. A picture cut by 2 % of its sides
+# falls to 0.67: such are not found.
 THRESHOLD = 0.92
-"""From here on two pictures are taken for one.
-
-Of 800 paintings, 800 anime faces, 188 drawings and 188 photographs no two different ones reach
-0.90, mirrored or not; each saved at 64 px as a JPEG of quality 40 reaches 0.976 or more, and a
-fifth brighter 0.928. A picture cut by 2 % of its sides falls to 0.67: such are not found.
-"""
 FLAT = 0.5  # grey levels; what varies less is not compared
 
 
@@ -44,14 +42,7 @@ def thumbnails(pixels: np.ndarray) -> np.ndarray:
     cells = grey.reshape(n, side // CELL, CELL, side // CELL, CELL)
     fine = (cells - cells.mean((2, 4), keepdims=True)).reshape(n, side * side)
     length = np.linalg.norm(fine, axis=1, keepdims=True)
-    seen = length > FLAT * side
-    return np.divide(fine, length, out=np.zeros_like(fine), where=seen)
-
-
-def mirrored(thumbs: np.ndarray) -> np.ndarray:
-    """Thumbnails [n, S * S] of the mirrored pictures."""
-    side = round(thumbs.shape[1] ** 0.5)
-    return thumbs.reshape(-1, side, side)[:, :, ::-1].reshape(thumbs.shape)
+    return np.divide(fine, length, out=np.zeros_like(fine), where=length > FLAT * side)
 
 
 def within(thumbs: np.ndarray) -> list[NearDuplicate]:
@@ -61,20 +52,16 @@ def within(thumbs: np.ndarray) -> list[NearDuplicate]:
 
 def between(thumbs: np.ndarray, others: np.ndarray) -> list[NearDuplicate]:
     """All pairs of a picture of one set and one of another, by place."""
-    flipped = mirrored(others)
-    found = []
+    side = round(others.shape[1] ** 0.5)
+    flipped = others.reshape(-1, side, side)[:, :, ::-1].reshape(others.shape)
+    pairs = []
     for start in range(0, len(thumbs), BLOCK):
         rows = thumbs[start : start + BLOCK]
         for first in range(0, len(others), BLOCK):
             part = slice(first, first + BLOCK)
             straight, turned = rows @ others[part].T, rows @ flipped[part].T
-            best = np.maximum(straight, turned)
-            for i, j in zip(*np.nonzero(best >= THRESHOLD), strict=True):
-                pair = NearDuplicate(
-                    int(start + i),
-                    int(first + j),
-                    float(best[i, j]),
-                    bool(turned[i, j] > straight[i, j]),
-                )
-                found.append(pair)
-    return found
+            best, mirrored = np.maximum(straight, turned), turned > straight
+            for i, j in np.argwhere(best >= THRESHOLD).tolist():
+                pair = NearDuplicate(start + i, first + j, float(best[i, j]), bool(mirrored[i, j]))
+                pairs.append(pair)
+    return pairs

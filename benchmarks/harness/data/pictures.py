@@ -19,21 +19,23 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from benchmarks.harness.data.containers import Unreadable
-from benchmarks.harness.data.files import File
+from benchmarks.harness.data.files import File, Unreadable
 from core.errors import UserError
 
-FRAMINGS = ("crop", "fit")
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF")  # by content; none runs a program
 KNOWN = "JPEG, PNG, WebP, BMP, GIF"
 ORIENTATION = 0x0112  # tag of EXIF 2.3; 1 is upright
 MAX_PIXELS = 1 << 27  # 134 million, more than any camera gives; beyond it a file is a bomb
-FILTERS = {
-    name: Image.Resampling[name.upper()]
-    for name in ("lanczos", "bicubic", "bilinear", "hamming", "box")
+# Pillow's; all of them look at every pixel when a picture is made smaller.
+FILTER_NAMES = ("lanczos", "bicubic", "bilinear", "hamming", "box")
+FILTERS = {name: Image.Resampling[name.upper()] for name in FILTER_NAMES}
+MODES = {
+    **dict.fromkeys(("RGB", "RGBA", "RGBX", "RGBa")),
+    **dict.fromkeys(("1", "L", "LA", "La"), "grey"),
+    **dict.fromkeys(("P", "PA"), "palette"),
+    "CMYK": "CMYK",
 }
-"""Pillow's; all of them look at every pixel when a picture is made smaller."""
-
+"""Pillow's modes, and which change each needs."""
 SENTENCES = {
     "grey": "in grey only and became RGB",
     "palette": "in a palette and became RGB",
@@ -59,35 +61,24 @@ class Picture:
 
 @dataclass(frozen=True)
 class Sampling:
-    """Which part of a picture is used, and how its pixels are resized.
+    """Which part of a picture is used, and how its pixels are resized."""
 
-    Args:
-        box: left, top, right, bottom, as shares of width and height.
-        filter: a name of `FILTERS`.
-    """
-
-    box: tuple[float, ...]
-    filter: str
+    box: tuple[float, ...]  # left, top, right, bottom, as shares of width and height
+    filter: str  # a name of `FILTERS`
 
     def __post_init__(self) -> None:
-        if self.filter not in FILTERS:
-            raise UserError(f"data.filter={self.filter} must be one of {', '.join(FILTERS)}.")
-        sides = self.box if len(self.box) == 4 else (1, 1, 0, 0)
-        left, top, right, bottom = sides
+        left, top, right, bottom = self.box if len(self.box) == 4 else (1, 1, 0, 0)
         if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
             raise UserError(
                 f"data.box={list(self.box)} must be [left, top, right, bottom] between 0 and 1."
             )
 
     def part(self, image: Image.Image) -> Image.Image:
-        """The part of a picture that is used."""
+        """The part of a picture that is used, a pixel at least."""
         if self.box == WHOLE.box:
             return image
-        width, height = image.size
-        left, top, right, bottom = (
-            round(share * side)
-            for share, side in zip(self.box, (width, height, width, height), strict=True)
-        )
+        sides = zip(self.box, 2 * image.size, strict=True)
+        left, top, right, bottom = (round(share * side) for share, side in sides)
         return image.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
 
 
@@ -111,8 +102,7 @@ def decode(
 def upright(data: bytes, name: str) -> tuple[Image.Image, list[str]]:
     """The picture in `data`, upright and RGB, and what was changed.
 
-    Raises:
-        Unreadable: it is none, or not a whole one; the message begins with `name`.
+    `Unreadable`, whose message begins with `name`, is raised where it is none or not a whole one.
     """
     try:
         with warnings.catch_warnings():
@@ -132,9 +122,9 @@ def _normalised(data: bytes) -> tuple[Image.Image, list[str]]:
     changes: list[str] = []
     with Image.open(BytesIO(data), formats=FORMATS) as opened:
         width, height = opened.size
-        if width * height > MAX_PIXELS:
+        if width * height > MAX_PIXELS:  # the header says it, before anything is decoded
             raise Unreadable(f"has too many pixels ({width} x {height}) to be opened safely.")
-        if _is_16_bit(opened):
+        if _is_16_bit(opened):  # asked before `load`, which forgets the tiles
             changes.append("16-bit")
         if getattr(opened, "n_frames", 1) > 1 and opened.format != "MPO":  # a photo and its preview
             changes.append("animated")
@@ -142,35 +132,22 @@ def _normalised(data: bytes) -> tuple[Image.Image, list[str]]:
         if opened.getexif().get(ORIENTATION, 1) in range(2, 9):
             changes.append("EXIF")
         image = ImageOps.exif_transpose(opened)
-    rgb, more = _rgb(image)
-    return rgb, changes + more
+    if image.mode.startswith("I"):
+        wide = np.asarray(image).astype(np.float64) / 257  # 65535 / 255
+        image = Image.fromarray(np.clip(np.rint(wide), 0, 255).astype(np.uint8))
+    if change := MODES.get(image.mode, "other colours"):
+        changes.append(change)
+    if image.has_transparency_data:
+        changes.append("alpha")
+        rgba = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    return image.convert("RGB"), changes
 
 
 def _is_16_bit(image: Image.Image) -> bool:
     raw = [tile[3] for tile in getattr(image, "tile", ())]
     modes = [args[0] if isinstance(args, tuple) and args else args for args in raw]
     return image.mode.startswith("I") or any(";16" in str(mode) for mode in modes)
-
-
-def _rgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
-    changes: list[str] = []
-    if image.mode.startswith("I"):
-        wide = np.asarray(image).astype(np.float64) / 257  # 65535 / 255
-        image = Image.fromarray(np.clip(np.rint(wide), 0, 255).astype(np.uint8))
-    if image.mode in ("1", "L", "LA", "La"):
-        changes.append("grey")
-    elif image.mode in ("P", "PA"):
-        changes.append("palette")
-    elif image.mode == "CMYK":
-        changes.append("CMYK")
-    elif image.mode not in ("RGB", "RGBA", "RGBX", "RGBa"):
-        changes.append("other colours")
-    if image.has_transparency_data:
-        changes.append("alpha")
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB"), changes
-    return image.convert("RGB"), changes
 
 
 def frame(
@@ -181,11 +158,11 @@ def frame(
     `crop` cuts the central square; `fit` keeps everything and repeats the edge pixels (reflecting
     would show a second face where much is to be filled).
     """
+    if framing not in ("crop", "fit"):
+        raise UserError(f"framing is {framing!r}; choose crop or fit.")
     image = sampling.part(image)
     width, height = image.size
     changes = []
-    if framing not in FRAMINGS:
-        raise UserError(f"framing is {framing!r}; choose {' or '.join(FRAMINGS)}.")
     if framing == "crop" and width != height:
         side = min(width, height)
         left, top = (width - side) // 2, (height - side) // 2
@@ -198,7 +175,12 @@ def frame(
     pixels = np.asarray(image.resize((wide, high), FILTERS[sampling.filter]))
     if (high, wide) != (resolution, resolution):
         changes.append("padded")
-        pixels = np.pad(pixels, (*(_split(resolution - n) for n in (high, wide)), (0, 0)), "edge")
+        gaps = [
+            resolution - high,
+            resolution - wide,
+            0,
+        ]  # the odd pixel goes below and to the right
+        pixels = np.pad(pixels, [(gap // 2, gap - gap // 2) for gap in gaps], "edge")
     return pixels, changes
 
 
@@ -207,8 +189,8 @@ def sentences(pictures: Iterable[Picture], resolution: int) -> list[str]:
     counts = Counter(change for picture in pictures for change in picture.changes)
     return [
         f"{count} {'picture was' if count == 1 else 'pictures were'} "
-        f"{SENTENCES[change].format(resolution=resolution)}."
-        for change in SENTENCES
+        f"{sentence.format(resolution=resolution)}."
+        for change, sentence in SENTENCES.items()
         if (count := counts[change])
     ]
 
@@ -217,7 +199,3 @@ def as_images(pixels: np.ndarray) -> Tensor:
     """Images float [N, 3, R, R] in [-1, 1] of pixels uint8 [N, R, R, 3]; always a copy."""
     stacked = torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2)
     return stacked.float().div(127.5).sub(1).contiguous()
-
-
-def _split(total: int) -> tuple[int, int]:
-    return total // 2, total - total // 2

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.harness.data.pictures import as_images
+from benchmarks.parafaces.parameters import mixed
 
 ORDER, COIN = 1, 2  # what a hash is for
 
@@ -35,7 +36,8 @@ class Order:
             ids[chosen] = self.permutation(int(epoch))[ranks[chosen]]
         if not self.xflip:
             return ids, np.zeros(len(ids), dtype=bool)
-        return ids, (_hashed(self.seed, COIN, np.asarray(positions)) >> np.uint64(63)).astype(bool)
+        coins = _hashed(self.seed, COIN, np.asarray(positions)) >> np.uint64(63)  # the highest bit
+        return ids, coins.astype(bool)
 
     def permutation(self, epoch: int) -> np.ndarray:
         """The order int64 [size] of one epoch; the last one asked for is remembered."""
@@ -83,9 +85,8 @@ class Batches:
     def numbered(self, number: int) -> tuple[Tensor, Tensor]:
         """This process's part of batch `number`: every `world`-th picture from `rank` on."""
         first = number * self.batch_size
-        ids, mirrored = self.order.at(
-            np.arange(first + self.rank, first + self.batch_size, self.world)
-        )
+        own = np.arange(first + self.rank, first + self.batch_size, self.world)
+        ids, mirrored = self.order.at(own)
         images = as_images(self.pixels[ids])
         flips = torch.from_numpy(mirrored)
         images[flips] = images[flips].flip(-1)
@@ -105,11 +106,6 @@ def _hashed(*parts: int | np.ndarray) -> np.ndarray:
     state = np.zeros(1, dtype=np.uint64)
     for part in parts:
         value = np.atleast_1d(np.asarray(part, dtype=np.int64)).view(np.uint64)
-        state = _mixed(state + np.uint64(0x9E3779B97F4A7C15) + _mixed(value))
+        # The increment of SplitMix64, 2^64 over the golden ratio: (0, 0) and (0,) hash differently.
+        state = mixed(state + np.uint64(0x9E3779B97F4A7C15) + mixed(value))
     return state
-
-
-def _mixed(x: np.ndarray) -> np.ndarray:
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))

@@ -27,8 +27,7 @@ def to_uint8(images: Tensor) -> np.ndarray:
 
 def strip(images: np.ndarray, tile: int) -> Image.Image:
     """Pictures [N, R, R, 3] side by side, each ``tile`` pixels wide."""
-    width = len(images) * (tile + GAP) - GAP
-    out = Image.new("RGB", (width, tile), PAPER)
+    out = Image.new("RGB", (len(images) * (tile + GAP) - GAP, tile), PAPER)
     for i, picture in enumerate(images):
         enlarged = Image.fromarray(picture).resize((tile, tile), Image.Resampling.LANCZOS)
         out.paste(enlarged, (i * (tile + GAP), 0))
@@ -37,22 +36,20 @@ def strip(images: np.ndarray, tile: int) -> Image.Image:
 
 def stack(bands: list[tuple[str, list[np.ndarray]]], tile: int) -> Image.Image:
     """Titled bands, each of one or more strips, on white."""
-    strips = [(title, [strip(row, tile) for row in rows]) for title, rows in bands]
-    width = max(s.width for _, rows in strips for s in rows) + 2 * MARGIN
-    height = MARGIN + sum(LABEL + len(rows) * (tile + GAP) + MARGIN for _, rows in strips)
+    strips = [[strip(row, tile) for row in rows] for _, rows in bands]
+    width = max(row.width for rows in strips for row in rows) + 2 * MARGIN
+    height = MARGIN + sum(LABEL + len(rows) * (tile + GAP) + MARGIN for rows in strips)
     out = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(out)
     y = MARGIN
     places: list[list[tuple[int, int]]] = []
-    for (title, rows), (_, pictures) in zip(strips, bands, strict=True):
+    for (title, pictures), rows in zip(bands, strips, strict=True):
         draw.text((MARGIN, y), title, fill=INK, font=ImageFont.load_default(13))
-        y += LABEL
-        places.append([])
-        for row, images in zip(rows, pictures, strict=True):
-            out.paste(row, (MARGIN, y))
-            places[-1].append((y, len(images)))
-            y += tile + GAP
-        y += MARGIN
+        tops = [y + LABEL + i * (tile + GAP) for i in range(len(rows))]
+        for top, row in zip(tops, rows, strict=True):
+            out.paste(row, (MARGIN, top))
+        places.append([(top, len(row)) for top, row in zip(tops, pictures, strict=True)])
+        y += LABEL + len(rows) * (tile + GAP) + MARGIN
     out.info[STRIPS] = json.dumps({"tile": tile, "bands": places})
     return out
 
@@ -74,29 +71,19 @@ def cut(path: Path) -> list[list[list[Image.Image]]]:
 def of_run(
     shots: Shots, sources: Tensor | None, fakes: Tensor, title: str, columns: int, bands: int
 ) -> Image.Image:
-    """The sheet of a run from images in [-1, 1].
+    """The sheet of a run, all images [N, 3, R, R] in [-1, 1].
 
-    Args:
-        shots: [K, 3, R, R]; at most ``columns`` are shown.
-        sources: the source's pictures [N, 3, R, R] of the latents of ``fakes``; None without them.
-        fakes: [N, 3, R, R].
-        title: what was run.
-        columns: pictures side by side.
-        bands: pairs of rows.
+    At most ``columns`` shots stand in the first row. Below are at most ``bands`` pairs of rows, the
+    source's pictures, where there are any, over the fakes of the same latents.
     """
-    rows: list[tuple[str, list[np.ndarray]]] = []
     first = to_uint8(shots[:columns])
     tile = max(96, min(256, 128 * first.shape[1] // 64))  # twice their side, within reason
-    rows.append((f"{title}: {len(shots)} shots", [first]))
-    for band in range(bands):
-        part = slice(band * columns, (band + 1) * columns)
-        if not len(fakes[part]):
-            break
-        pictures = [to_uint8(fakes[part])]
-        if sources is not None:
-            pictures.insert(0, to_uint8(sources[part]))
-        words = "source, and adapted from the same latents" if sources is not None else "samples"
-        rows.append((words if band == 0 else "", pictures))
+    rows = [(f"{title}: {len(shots)} shots", [first])]
+    words = "samples" if sources is None else "source, and adapted from the same latents"
+    for start in range(0, min(bands * columns, len(fakes)), columns):
+        part = slice(start, start + columns)
+        pictures = [to_uint8(images[part]) for images in (sources, fakes) if images is not None]
+        rows.append(("" if start else words, pictures))
     return stack(rows, tile)
 
 

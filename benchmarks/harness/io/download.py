@@ -15,7 +15,7 @@ from core import atomic, hashing
 from core.errors import UserError
 from core.progress import bar, console
 
-BLOCK = 1 << 20  # bytes
+BLOCK = 1 << 20  # bytes, between two looks of the bar
 TIMEOUT = 30  # seconds without a byte
 
 Progress = Callable[[int, int], None]
@@ -29,8 +29,7 @@ class NotAFile(Exception):
 def provide(entry: OptionalFile, by_hand: Path | None) -> None:
     """Bring one file, downloaded or from where a person put it, and say what is known of it.
 
-    Raises:
-        UserError: it cannot be had, is another one, or cannot be written.
+    A `UserError` says that it cannot be had, is another one, or cannot be written.
     """
     if by_hand is None and entry.path.is_file() and not entry.wrong(entry.path):
         announce(f"{entry.name} is there already: {entry.path}")
@@ -48,7 +47,6 @@ def provide(entry: OptionalFile, by_hand: Path | None) -> None:
 
 
 def announce(text: str) -> None:
-    """Print a line as it is."""
     console.print(text, highlight=False, soft_wrap=True, markup=False)
 
 
@@ -67,11 +65,7 @@ def fetch_behind_bar(entry: OptionalFile) -> None:
 
 
 def fetch(entry: OptionalFile, progress: Progress) -> None:
-    """Download a file from the first of its places that gives it.
-
-    Raises:
-        UserError: none of them does, or what came is not the file.
-    """
+    """Download a file from the first of its places that gives it."""
     failures = []
     for place in entry.places:
         part = part_of(entry, place)
@@ -80,9 +74,9 @@ def fetch(entry: OptionalFile, progress: Progress) -> None:
         except (OSError, HTTPException, NotAFile) as error:
             reason = str(getattr(error, "reason", "") or error or type(error).__name__)
             failures.append(f"{place}: {reason}")
-            continue
-        accept(entry, part)
-        return
+        else:
+            accept(entry, part)
+            return
     reasons = "; ".join(failures) or "it has no address"
     raise UserError(
         f"{entry.name} could not be downloaded ({reasons}); obtained by hand ({entry.by_hand}) it "
@@ -132,8 +126,7 @@ def receive(answer: HTTPResponse, part: Path, done: int, progress: Progress) -> 
 
 def accept(entry: OptionalFile, part: Path) -> None:
     """Move a complete file to its place, or delete a wrong one; other beginnings of it go."""
-    wrong = entry.wrong(part)
-    if wrong:
+    if wrong := entry.wrong(part):
         part.unlink()
         raise UserError(f"What came is not {entry.name}: {wrong}; it was deleted.")
     atomic.place(part, entry.path)
@@ -145,8 +138,7 @@ def copy_by_hand(entry: OptionalFile, file: Path) -> None:
     """Copy a file that a person obtained to its place."""
     if not file.is_file():
         raise UserError(f"There is no file {file}.")
-    wrong = entry.wrong(file)
-    if wrong:
+    if wrong := entry.wrong(file):
         raise UserError(f"{file} is not {entry.name}: {wrong}.")
     part = part_of(entry, "by hand")
     part.parent.mkdir(parents=True, exist_ok=True)

@@ -15,35 +15,20 @@ LIST = CONF / "weights.yaml"
 
 
 class OptionalFile(NamedTuple):
-    """One entry of the list; ``bytes``, ``size`` and ``sha256`` may be None until confirmed.
+    """One entry of the list; what may be None is so until somebody confirms it."""
 
-    Attributes:
-        name: that the suite calls it by.
-        kind: ``source``, ``encoder``, ``extractor`` or ``detector``.
-        file: its name in the folder.
-        bytes: its length.
-        size: the same, roughly, for people.
-        sha256: its checksum.
-        begins: first digits of the checksum, where the publisher put them in the file's name.
-        places: official addresses of the file itself.
-        by_hand: how a person finds it.
-        licence: of the weights.
-        commercial: whether the licence, and that of what they were trained on, allows it.
-        unlocks: what it is for.
-    """
-
-    name: str
-    kind: str
-    file: str
-    bytes: int | None
-    size: str | None
+    name: str  # that the suite calls it by
+    kind: str  # source, encoder, extractor or detector
+    file: str  # its name in the folder
+    bytes: int | None  # its length
+    size: str | None  # the same, roughly, for people
     sha256: str | None
-    begins: str
-    places: list[str]
-    by_hand: str
-    licence: str
-    commercial: bool
-    unlocks: str
+    begins: str  # first digits of the checksum, where the publisher put them in the file's name
+    places: list[str]  # official addresses of the file itself
+    by_hand: str  # how a person finds it
+    licence: str  # of the weights
+    commercial: bool  # whether the licence, and that of what they were trained on, allows it
+    unlocks: str  # what it is for
 
     @property
     def path(self) -> Path:
@@ -76,11 +61,7 @@ class OptionalFile(NamedTuple):
 
 
 def entry(name: str) -> OptionalFile:
-    """The entry of this name.
-
-    Raises:
-        UserError: there is none.
-    """
+    """The entry of this name, which is a `UserError` where there is none."""
     files = listed()
     if name not in files:
         raise UserError(f"There is no optional file {name!r}; the list has {', '.join(files)}.")
@@ -88,11 +69,7 @@ def entry(name: str) -> OptionalFile:
 
 
 def require(name: str) -> Path:
-    """Where a file lies that is needed now.
-
-    Raises:
-        UserError: it does not; names the command that brings it, the place and the licence.
-    """
+    """Where a file lies that is needed now; if it does not, a `UserError` says how it is had."""
     file = entry(name)
     if file.state == "present":
         return file.path
@@ -110,8 +87,9 @@ def folder() -> Path:
 def listed() -> dict[str, OptionalFile]:
     """All optional files by name."""
     files = _content()["files"]
-    blank = {"begins": ""}
-    return {name: OptionalFile(name=name, **blank | about) for name, about in files.items()}
+    return {
+        name: OptionalFile(name=name, **{"begins": "", **about}) for name, about in files.items()
+    }
 
 
 def without() -> dict[str, str]:
@@ -120,5 +98,4 @@ def without() -> dict[str, str]:
 
 
 def _content() -> dict[str, Any]:
-    content: dict[str, Any] = yaml.safe_load(LIST.read_text(encoding="utf-8"))
-    return content
+    return yaml.safe_load(LIST.read_text(encoding="utf-8"))

@@ -16,21 +16,13 @@ LOCK = ".lock"  # in the folder that is worked in; gone when the work ends
 
 
 class Busy(UserError):
-    """Another process works in this folder.
+    """Another process works in this folder."""
 
-    Attributes:
-        status: with which a command ends then, EX_TEMPFAIL of sysexits.h: to be tried again.
-    """
-
-    status = 75
+    status = 75  # with which a command ends then, EX_TEMPFAIL of sysexits.h: to be tried again
 
 
 def writable(folder: Path) -> None:
-    """Refuse early where results cannot be written; a folder that was not there is not left.
-
-    Raises:
-        UserError: they cannot.
-    """
+    """Raise a `UserError` early where results cannot be written; no folder is left that was new."""
     new = absent(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -58,11 +50,7 @@ def alone(folder: Path) -> Iterator[None]:
     """Work in a folder as the only process; the lock ends with the process, however it ends.
 
     A folder that was made for this, and in which nothing came to lie, is not left; nor are files
-    that a killed process had only begun to write.
-
-    Raises:
-        Busy: another process is at it.
-        UserError: nothing can be written there.
+    that a killed process had only begun to write. Where another process is at it, it is `Busy`.
     """
     writable(folder)
     new = absent(folder)

@@ -8,48 +8,39 @@ import platform
 from pathlib import Path
 
 PACKAGES = ("torch", "torchvision", "triton", "lightning", "timm", "hydra-core", "safetensors")
-MISSING = "not installed"
 DRIVER = Path("/proc/driver/nvidia/version")  # of Linux; elsewhere torch has to be asked
 FLAGS = Path("/proc/cpuinfo")
 
 
 def versions() -> dict[str, str]:
     """Version of Python and of the packages that matter."""
-    found = {"python": platform.python_version()}
+    numbers = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = importlib.metadata.version(package)
+            numbers[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            found[package] = MISSING
-    return found
+            numbers[package] = "not installed"
+    return numbers
 
 
 def devices() -> dict[str, str]:
     """What a run can be placed on, and the operators that it then has."""
     vectors = f", {vector_unit()}" if vector_unit() else ""
-    found = {"cpu": f"{platform.processor() or platform.machine()}{vectors}, {cores()} cores"}
-    if not may_have_gpu():
-        return found | {
-            "cuda": "no driver",
-            "operators": "torch (the kernels are for CUDA devices)",
-        }
+    here = {"cpu": f"{platform.processor() or platform.machine()}{vectors}, {cores()} cores"}
+    if not DRIVER.exists() and platform.system() == "Linux":  # no driver to find a device by
+        return here | {"cuda": "no driver", "operators": "torch (the kernels are for CUDA devices)"}
     import torch  # two seconds, paid only where it is the one that knows
 
     from core import ops
 
     for index in range(torch.cuda.device_count()):
         about = torch.cuda.get_device_properties(index)
-        found[f"cuda:{index}"] = f"{about.name}, {about.total_memory / 2**30:.0f} GiB"
+        here[f"cuda:{index}"] = f"{about.name}, {about.total_memory / 2**30:.0f} GiB"
     if not torch.cuda.is_available():
         built = torch.version.cuda
-        found["cuda"] = f"no device; torch is built for CUDA {built}" if built else "not in torch"
+        here["cuda"] = f"no device; torch is built for CUDA {built}" if built else "not in torch"
     active = ops.active(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    return found | {"operators": f"{active.name} ({active.reason})"}
-
-
-def may_have_gpu() -> bool:
-    """Whether a driver is there that torch could find a device by."""
-    return DRIVER.exists() or platform.system() != "Linux"
+    return here | {"operators": f"{active.name} ({active.reason})"}
 
 
 def cores() -> int:

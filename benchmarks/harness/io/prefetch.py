@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
@@ -12,11 +13,11 @@ T = TypeVar("T")
 
 def prefetch(items: Iterable[S], work: Callable[[S], T], workers: int) -> Iterator[T]:
     """What ``work`` makes of the items, in order; the next ones are made in threads meanwhile."""
+    waiting: deque[Future[T]] = deque()
     with ThreadPoolExecutor(workers) as pool:
-        waiting: list[Future[T]] = []
         for item in items:
             waiting.append(pool.submit(work, item))
-            if len(waiting) > workers:
-                yield waiting.pop(0).result()
+            if len(waiting) > workers:  # no further ahead: memory is bounded
+                yield waiting.popleft().result()
         while waiting:
-            yield waiting.pop(0).result()
+            yield waiting.popleft().result()

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 CAUGHT = (signal.SIGINT, signal.SIGTERM)
@@ -17,10 +17,8 @@ ANEW = "; the same command goes on with what is there"
 class Stopped(BaseException):
     """Somebody wants the process to end; no ``except Exception`` may swallow that.
 
-    Attributes:
-        number: of the signal.
-        where: what the run had reached, and how to go on.
-        status: with which the process exits, as a shell counts.
+    ``where`` says what the run had reached, and how to go on; ``status`` is that with which the
+    process exits, as a shell counts.
     """
 
     def __init__(self, number: int, where: str) -> None:
@@ -47,12 +45,7 @@ class Signals:
         self.before = {number: signal.signal(number, self.handle) for number in CAUGHT}
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         for number, handler in self.before.items():
             signal.signal(number, handler)
 

@@ -4,27 +4,25 @@ from math import sqrt
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.parafaces.march import HAIR, NOTHING, PART
-from benchmarks.parafaces.noise import noise2, ramp, small
+from benchmarks.parafaces.noise import compiled, noise2, ramp
 from benchmarks.parafaces.paint import GLINT, LINE
+from benchmarks.parafaces.parameters import Array
 from benchmarks.parafaces.shading import backdrop, photograph
-from benchmarks.parafaces.styles.deform import exaggerated, numbers
 from benchmarks.parafaces.styles.ink import line_radius, outlines
 
-deform = exaggerated(**numbers("caricature"))
 INK = np.array([0.16, 0.12, 0.11])
 
 
-@small
-def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+@compiled
+def draw(h: Any, g: Array, a: Array, out: Array) -> None:
     """Watercolour out [size, size, 3] of G-buffer and paint."""
     size = g.shape[1]
     photograph(h, g, a, out)
     lines = np.empty((size, size), np.float32)
     outlines(g, line_radius(size), 0.075, 0.72, lines)
-    seed = int(abs(h.blob_x) * 9973 + abs(h.back_angle) * 7919) % 4096
+    seed = int(abs(h.blob_x) * 9973 + abs(h.back_angle) * 7919) % 4096  # by picture
     c, pixel = np.zeros(3), size / 64.0
     backdrop(h, 0.5, 0.4, c)
     for i in range(size):
@@ -49,8 +47,7 @@ def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np
             step = 0.22 + 0.24 * ramp(0.20, 0.30, level) + 0.24 * ramp(0.40, 0.50, level)
             step += 0.26 * ramp(0.62, 0.72, level)
             share = 0.45 if g[PART, i, j] == HAIR else 0.62
-            target = (1 - share) * light + share * step
-            target = 0.10 + 0.95 * target
+            target = 0.10 + 0.95 * ((1 - share) * light + share * step)
             ink = 0.93 * max(lines[i, j], ramp(0.3, 0.8, float(a[LINE, i, j])))
             ink *= 0.80 + 0.35 * noise2(x * 0.2, y * 0.2, seed + 4)
             spark = ramp(0.3, 0.6, float(a[GLINT, i, j]))

@@ -4,32 +4,16 @@ from math import sin, sqrt
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks.parafaces import paint
 from benchmarks.parafaces.march import CLOTH, GLASSES, HAIR, NOTHING, NX, PART, PX, SKIN
-from benchmarks.parafaces.noise import lattice, noise3, ramp, small
-from benchmarks.parafaces.paint import (
-    BROW,
-    EYE,
-    GLOSS,
-    IRIS,
-    LABEL,
-    LINE,
-    LIPS,
-    MOUTH,
-    RED,
-    STRAND,
-    hair_colour,
-    skin_colour,
-    whiskers,
-)
+from benchmarks.parafaces.noise import compiled, lattice, noise3, ramp
+from benchmarks.parafaces.paint import hair_colour, skin_colour, whiskers
+from benchmarks.parafaces.parameters import Array
 from benchmarks.parafaces.shading import photograph
-from benchmarks.parafaces.styles.deform import affine, numbers
-
-deform = affine(**numbers("clay"))
 
 
-@small
+@compiled
 def prints(x: float, y: float) -> float:
     """Fingerprints: whorls in scattered patches, in [-1, 1]."""
     best, ridge = 0.0, 0.0
@@ -47,8 +31,8 @@ def prints(x: float, y: float) -> float:
     return best * ridge
 
 
-@small
-def modelled(h: Any, g: NDArray[np.float32], bent: NDArray[np.float32]) -> None:
+@compiled
+def modelled(h: Any, g: Array, bent: Array) -> None:
     """G-buffer with dents and fingerprints in its normals."""
     step, seed = 0.02, h.texture * 61.0
     for i in range(g.shape[1]):
@@ -70,8 +54,8 @@ def modelled(h: Any, g: NDArray[np.float32], bent: NDArray[np.float32]) -> None:
             bent[NX, i, j], bent[NX + 1, i, j], bent[NX + 2, i, j] = nx * s, ny * s, nz * s
 
 
-@small
-def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+@compiled
+def draw(h: Any, g: Array, a: Array, out: Array) -> None:
     """Puppet out [size, size, 3] of G-buffer and paint."""
     skin, mane = np.zeros(3), np.zeros(3)
     skin_colour(h, skin)
@@ -84,32 +68,29 @@ def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np
     modelled(h, g, bent)
     for i in range(g.shape[1]):
         for j in range(g.shape[2]):
-            part, label = int(g[PART, i, j]), int(a[LABEL, i, j])
+            part, label = int(g[PART, i, j]), int(a[paint.LABEL, i, j])
             if part == NOTHING:
                 continue
             x, y, z = float(g[PX, i, j]), float(g[PX + 1, i, j]), float(g[PX + 2, i, j])
-            b[GLOSS, i, j] = 0.9 if part == GLASSES or label in (EYE, IRIS) else 0.12
-            hairy = (
-                part == HAIR
-                or label == BROW
-                or (part == SKIN and label != LIPS and (h.beard * whiskers(h, x, y, z) > 0.25))
-            )
-            if hairy:
+            glossy = part == GLASSES or label in (paint.EYE, paint.IRIS)
+            b[paint.GLOSS, i, j] = 0.9 if glossy else 0.12
+            bearded = part == SKIN and label != paint.LIPS and h.beard * whiskers(h, x, y, z) > 0.25
+            if part == HAIR or label == paint.BROW or bearded:
                 for k in range(3):
-                    b[RED + k, i, j] = min(mane[k] * 1.15 + 0.04, 1.0)
-                b[STRAND, i, j] = 0.12
-            elif label == LIPS:
-                b[RED, i, j] = skin[0] * 0.92
-                b[RED + 1, i, j] = skin[1] * 0.58
-                b[RED + 2, i, j] = skin[2] * 0.60
+                    b[paint.RED + k, i, j] = min(mane[k] * 1.15 + 0.04, 1.0)
+                b[paint.STRAND, i, j] = 0.12
+            elif label == paint.LIPS:
+                b[paint.RED, i, j] = skin[0] * 0.92
+                b[paint.RED + 1, i, j] = skin[1] * 0.58
+                b[paint.RED + 2, i, j] = skin[2] * 0.60
             elif part == CLOTH:
-                b[RED, i, j] = min(max(h.cloth_light + 0.24 * h.cloth_warm, 0.05), 0.95)
-                b[RED + 1, i, j] = min(max(h.cloth_light + 0.12 * h.cloth_green, 0.05), 0.95)
-                b[RED + 2, i, j] = min(max(h.cloth_light - 0.24 * h.cloth_warm, 0.05), 0.95)
-            elif part == SKIN and label != EYE and label != IRIS and label != MOUTH:
+                b[paint.RED, i, j] = min(max(h.cloth_light + 0.24 * h.cloth_warm, 0.05), 0.95)
+                b[paint.RED + 1, i, j] = min(max(h.cloth_light + 0.12 * h.cloth_green, 0.05), 0.95)
+                b[paint.RED + 2, i, j] = min(max(h.cloth_light - 0.24 * h.cloth_warm, 0.05), 0.95)
+            elif part == SKIN and label not in (paint.EYE, paint.IRIS, paint.MOUTH):
                 rosy = h.blush * ramp(0.06, 0.0, (abs(x) - 0.40) ** 2 + (y + 0.33) ** 2)
-                line = ramp(0.3, 0.8, float(a[LINE, i, j]))
-                b[RED, i, j] = skin[0] * (1.03 - 0.25 * line)
-                b[RED + 1, i, j] = skin[1] * (0.98 - 0.24 * rosy) * (1 - 0.35 * line)
-                b[RED + 2, i, j] = skin[2] * (0.92 - 0.24 * rosy) * (1 - 0.35 * line)
+                line = ramp(0.3, 0.8, float(a[paint.LINE, i, j]))
+                b[paint.RED, i, j] = skin[0] * (1.03 - 0.25 * line)
+                b[paint.RED + 1, i, j] = skin[1] * (0.98 - 0.24 * rosy) * (1 - 0.35 * line)
+                b[paint.RED + 2, i, j] = skin[2] * (0.92 - 0.24 * rosy) * (1 - 0.35 * line)
     photograph(h, bent, b, out)

@@ -11,40 +11,31 @@ import yaml
 from benchmarks.parafaces.parameters import BLOCKS, INDEX, NAMES, TABLE, Array
 
 Change = tuple[float, float]  # value -> first * value + second
+Deformation = Callable[[Array], Array]
 
 
-def numbers(style: str) -> dict[str, Any]:
-    """What deform.yaml says of a style."""
-    return _content()[style]
+def deformation(style: str) -> Deformation:
+    """What deform.yaml says of a style, as a map; without an entry people are as they are."""
+    numbers = _content().get(style)
+    if numbers is None:
+        return lambda params: params
+    return exaggerated(**numbers) if "factor" in numbers else affine(**numbers)
 
 
 @cache
 def _content() -> dict[str, Any]:
-    text = Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")
-    content: dict[str, Any] = yaml.safe_load(text)
-    return content
+    return yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
 
 
-def unchanged(params: Array) -> Array:
-    """The people as they are."""
-    return params
-
-
-def affine(**changes: Change) -> Callable[[Array], Array]:
+def affine(**changes: Change) -> Deformation:
     """The map that changes the named parameters and leaves the others."""
     scale, offset = np.ones(len(NAMES), np.float32), np.zeros(len(NAMES), np.float32)
     for name, (factor, term) in changes.items():
         scale[INDEX[name]], offset[INDEX[name]] = factor, term
-
-    def deform(params: Array) -> Array:
-        return params * scale + offset
-
-    return deform
+    return lambda params: params * scale + offset
 
 
-def exaggerated(
-    factor: float, *, keep: Sequence[str], weaker: dict[str, float]
-) -> Callable[[Array], Array]:
+def exaggerated(factor: float, *, keep: Sequence[str], weaker: dict[str, float]) -> Deformation:
     """The map that multiplies each person's deviation from the mean.
 
     Not that of the parameters to ``keep``, nor of expression, pose, light and background;
@@ -57,8 +48,4 @@ def exaggerated(
     scale = np.where(identity, np.float32(factor), np.float32(1))
     for name, less in weaker.items():
         scale[INDEX[name]] = less
-
-    def deform(params: Array) -> Array:
-        return mean + (params - mean) * scale
-
-    return deform
+    return lambda params: mean + (params - mean) * scale

@@ -3,61 +3,44 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks.parafaces import paint
 from benchmarks.parafaces.march import HAIR, NOTHING, PART, SKIN
-from benchmarks.parafaces.noise import noise2, ramp, small
-from benchmarks.parafaces.paint import (
-    BROW,
-    EYE,
-    GLINT,
-    GLOSS,
-    IRIS,
-    LABEL,
-    LIPS,
-    MOUTH,
-    RED,
-    STRAND,
-    hair_colour,
-    skin_colour,
-)
+from benchmarks.parafaces.noise import compiled, noise2, ramp
+from benchmarks.parafaces.paint import hair_colour, skin_colour
+from benchmarks.parafaces.parameters import Array
 from benchmarks.parafaces.shading import photograph
-from benchmarks.parafaces.styles.deform import affine, numbers
-
-deform = affine(**numbers("disney"))
 
 
-@small
-def smooth(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], b: NDArray[np.float32]) -> None:
+@compiled
+def smooth(h: Any, g: Array, a: Array, b: Array) -> None:
     """Paint b: that of the photograph with simple clean colours and more gloss."""
     skin, mane = np.zeros(3), np.zeros(3)
     skin_colour(h, skin)
     hair_colour(h, mane)
     for i in range(g.shape[1]):
         for j in range(g.shape[2]):
-            part, label = int(g[PART, i, j]), int(a[LABEL, i, j])
+            part, label = int(g[PART, i, j]), int(a[paint.LABEL, i, j])
             if part == HAIR:
-                lock = 1 + 0.45 * (a[STRAND, i, j] - 1)
+                lock = 1 + 0.45 * (a[paint.STRAND, i, j] - 1)
                 for k in range(3):
-                    b[RED + k, i, j] = min(mane[k] * lock * 1.20 + 0.02, 1.0)
-                b[STRAND, i, j] = lock * 1.6
-            elif label in (EYE, MOUTH):
+                    b[paint.RED + k, i, j] = min(mane[k] * lock * 1.20 + 0.02, 1.0)
+                b[paint.STRAND, i, j] = lock * 1.6
+            elif label in (paint.EYE, paint.MOUTH, paint.IRIS):
+                lift = 1.35 if label == paint.IRIS else 1.06
                 for k in range(3):
-                    b[RED + k, i, j] = min(1.0, a[RED + k, i, j] * 1.06)
-            elif label == IRIS:
-                for k in range(3):
-                    b[RED + k, i, j] = min(1.0, a[RED + k, i, j] * 1.35)
-            elif part == SKIN and label != BROW and label != LIPS:
+                    b[paint.RED + k, i, j] = min(1.0, a[paint.RED + k, i, j] * lift)
+            elif part == SKIN and label != paint.BROW and label != paint.LIPS:
                 # Most of the mottling goes; what is much darker (beard, lashes, nostrils) stays.
-                keep = ramp(0.86, 0.70, (a[RED, i, j] + a[RED + 1, i, j]) / (skin[0] + skin[1]))
-                keep = 0.40 + 0.60 * keep
+                light = (a[paint.RED, i, j] + a[paint.RED + 1, i, j]) / (skin[0] + skin[1])
+                keep = 0.40 + 0.60 * ramp(0.86, 0.70, light)
                 for k in range(3):
-                    b[RED + k, i, j] = skin[k] + (a[RED + k, i, j] - skin[k]) * keep
-                b[GLOSS, i, j] = 1.5 * a[GLOSS, i, j]
+                    b[paint.RED + k, i, j] = skin[k] + (a[paint.RED + k, i, j] - skin[k]) * keep
+                b[paint.GLOSS, i, j] = 1.5 * a[paint.GLOSS, i, j]
 
 
-@small
-def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+@compiled
+def draw(h: Any, g: Array, a: Array, out: Array) -> None:
     """Cartoon still out [size, size, 3] of G-buffer and paint."""
     size = g.shape[1]
     b = a.copy()
@@ -70,10 +53,9 @@ def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np
             if g[PART, i, j] == NOTHING:
                 boost = 1.6
                 light += 0.02 * (noise2(5.0 * j / size, 5.0 * i / size, 17) - 0.5)
-            spark = ramp(0.25, 0.6, float(a[GLINT, i, j]))
+            spark = ramp(0.25, 0.6, float(a[paint.GLINT, i, j]))
             for k in range(3):
-                c = light + (out[i, j, k] - light) * boost
-                c = min(max(c, 0.0), 1.0)
+                c = min(max(light + (out[i, j, k] - light) * boost, 0.0), 1.0)
                 c += 0.30 * c * (1 - c)  # soft light: lifted middle tones
                 if k == 0:
                     c += 0.015

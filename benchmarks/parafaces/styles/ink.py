@@ -1,16 +1,12 @@
 """Lines: where a draughtsman would draw one, from jumps of depth, changes of part and creases."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from benchmarks.parafaces.march import DEPTH, NX, PART, SKIN
-from benchmarks.parafaces.noise import ramp, small
+from benchmarks.parafaces.noise import compiled, ramp
+from benchmarks.parafaces.parameters import Array
 
 
-@small
-def outlines(
-    g: NDArray[np.float32], radius: int, jump: float, crease: float, out: NDArray[np.float32]
-) -> None:
+@compiled
+def outlines(g: Array, radius: int, jump: float, crease: float, out: Array) -> None:
     """Strength in [0, 1] of the line in each sample [size, size].
 
     A line lies on the nearer side of a jump in depth (head units), and on hair, clothes or glasses
@@ -44,7 +40,7 @@ def outlines(
             out[i, j] = line
 
 
-@small
+@compiled
 def line_radius(size: int) -> int:
     """Half the width of a line in samples: about 1/128 of the picture."""
     return max(1, int(size / 128 + 0.5))

@@ -4,21 +4,19 @@ from math import cos, exp, sin, sqrt
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.parafaces.march import HAIR, NOTHING, NX, PART
-from benchmarks.parafaces.noise import lattice, noise2, ramp, small
+from benchmarks.parafaces.noise import compiled, lattice, noise2, ramp
 from benchmarks.parafaces.paint import LABEL, SEGMENTS
+from benchmarks.parafaces.parameters import Array
 from benchmarks.parafaces.shading import photograph
-from benchmarks.parafaces.styles.deform import affine, numbers
 
-deform = affine(**numbers("metfaces"))
 FINE = np.array([label in ("eye", "iris", "brow", "lips", "mouth") for label in SEGMENTS])
 REACH = 4  # taps of a stroke to either side
 
 
-@small
-def flow(h: Any, g: NDArray[np.float32], i: int, j: int, seed: int) -> float:
+@compiled
+def flow(h: Any, g: Array, i: int, j: int, seed: int) -> float:
     """Direction in the picture (radians) in which the brush goes."""
     size = g.shape[1]
     if g[PART, i, j] == NOTHING:
@@ -31,7 +29,7 @@ def flow(h: Any, g: NDArray[np.float32], i: int, j: int, seed: int) -> float:
     return np.arctan2(-ny, nx) + 1.57 + turn
 
 
-@small
+@compiled
 def cracks(x: float, y: float, seed: int) -> float:
     """Craquelure at (x, y) in cells: 1 on a crack, borders between jittered cells (Worley 1996)."""
     i, j = int(np.floor(x)), int(np.floor(y))
@@ -46,13 +44,13 @@ def cracks(x: float, y: float, seed: int) -> float:
     return ramp(0.09, 0.0, second - first)
 
 
-@small
-def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+@compiled
+def draw(h: Any, g: Array, a: Array, out: Array) -> None:
     """Oil painting out [size, size, 3] of G-buffer and paint."""
     size = g.shape[1]
     photo = np.empty_like(out)
     photograph(h, g, a, photo)
-    seed = int(abs(h.blob_x) * 9973 + abs(h.back_angle) * 7919) % 4096
+    seed = int(abs(h.blob_x) * 9973 + abs(h.back_angle) * 7919) % 4096  # by picture
     pixel = size / 64.0
     for i in range(size):
         for j in range(size):
@@ -72,9 +70,8 @@ def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np
                 r += w * photo[m, n, 0]
                 gr += w * photo[m, n, 1]
                 b += w * photo[m, n, 2]
-                bristle += w * noise2(
-                    (x + t * cos(angle) * 0.45) * 1.7, (y + t * sin(angle) * 0.45) * 1.7, seed + 4
-                )
+                bx, by = (x + t * cos(angle) * 0.45) * 1.7, (y + t * sin(angle) * 0.45) * 1.7
+                bristle += w * noise2(bx, by, seed + 4)
                 total += w
             relief = 1 + (0.06 if fine < 1 else 0.24) * (bristle / total - 0.5)
             light = (0.30 * r + 0.59 * gr + 0.11 * b) / total
@@ -84,8 +81,7 @@ def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np
             crack = 0.085 * cracks(wx, wy, seed + 5) * noise2(x * 0.12, y * 0.12, seed + 7)
             for k in range(3):
                 c = (r if k == 0 else (gr if k == 1 else b)) / total
-                c = light + (c - light) * 0.98
-                c = c * relief * frame
+                c = (light + (c - light) * 0.98) * relief * frame
                 c = max(c, 0.0) ** 1.10 * 1.06  # contrast of old varnish
                 tint = 1.06 if k == 0 else (0.935 if k == 1 else 0.80)
                 dark = 0.055 if k == 0 else (0.040 if k == 1 else 0.026)

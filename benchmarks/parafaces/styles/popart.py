@@ -4,35 +4,28 @@ from math import cos, floor, sin, sqrt
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.parafaces.march import CLOTH, GLASSES, HAIR, NOTHING, PART
-from benchmarks.parafaces.noise import lattice, ramp, small
+from benchmarks.parafaces.noise import compiled, lattice, ramp
 from benchmarks.parafaces.paint import BROW, EYE, GLINT, IRIS, LABEL, LINE, LIPS, MOUTH
+from benchmarks.parafaces.parameters import Array
 from benchmarks.parafaces.shading import photograph
-from benchmarks.parafaces.styles.deform import affine, numbers
 from benchmarks.parafaces.styles.ink import line_radius, outlines
 
-deform = affine(**numbers("popart"))
 # Background, skin, hair, clothes: six printings.
-PALETTES = np.array(
-    [
+PALETTES = np.array([
         [[0.98, 0.80, 0.16], [0.99, 0.72, 0.66], [0.13, 0.22, 0.55], [0.88, 0.20, 0.27]],
         [[0.10, 0.65, 0.72], [1.00, 0.84, 0.62], [0.93, 0.33, 0.20], [0.98, 0.82, 0.20]],
         [[0.93, 0.30, 0.52], [0.99, 0.90, 0.42], [0.16, 0.13, 0.20], [0.15, 0.62, 0.60]],
         [[0.33, 0.71, 0.36], [0.98, 0.66, 0.76], [0.97, 0.84, 0.22], [0.20, 0.32, 0.66]],
         [[0.97, 0.50, 0.16], [0.72, 0.87, 0.90], [0.20, 0.20, 0.46], [0.95, 0.90, 0.78]],
         [[0.47, 0.33, 0.66], [0.98, 0.82, 0.72], [0.95, 0.38, 0.44], [0.30, 0.76, 0.72]],
-    ]
-)
-BLACK, WHITE, RED_INK = (
-    np.array([0.09, 0.075, 0.10]),
-    np.array([0.98, 0.97, 0.94]),
-    np.array([0.86, 0.13, 0.22]),
-)
+])  # fmt: skip
+BLACK, WHITE = np.array([0.09, 0.075, 0.10]), np.array([0.98, 0.97, 0.94])
+RED_INK = np.array([0.86, 0.13, 0.22])
 
 
-@small
+@compiled
 def dots(x: float, y: float, cover: float) -> float:
     """Halftone screen at 45 degrees, (x, y) in dots: ink in [0, 1] for a cover in [0, 1]."""
     # 45 degrees, as the black plate of a print has it: the eye sees it least.
@@ -42,8 +35,8 @@ def dots(x: float, y: float, cover: float) -> float:
     return ramp(r + 0.08, r - 0.08, sqrt(dx * dx + dy * dy))
 
 
-@small
-def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+@compiled
+def draw(h: Any, g: Array, a: Array, out: Array) -> None:
     """Screen print out [size, size, 3] of G-buffer and paint."""
     size = g.shape[1]
     lines = np.empty((size, size), np.float32)
@@ -57,8 +50,7 @@ def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np
             light = 0.30 * out[i, j, 0] + 0.59 * out[i, j, 1] + 0.11 * out[i, j, 2]
             light *= 1 + exposure * 0.6
             x, y = 21.0 * (j + 0.5) / size, 21.0 * (i + 0.5) / size
-            black, tint = 0.0, 0.0
-            ink, second = inks[0], inks[3]
+            black, tint, ink, second = 0.0, 0.0, inks[0], inks[3]
             if part == NOTHING:
                 tint = 0.75 * dots(x, y, 0.45 * ramp(0.1, 1.1, (i + 0.5) / size))
                 second = WHITE

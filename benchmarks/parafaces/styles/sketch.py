@@ -4,21 +4,19 @@ from math import cos, floor, sin, sqrt
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.parafaces.march import HAIR, NOTHING, NX, PART
-from benchmarks.parafaces.noise import noise2, ramp, small
+from benchmarks.parafaces.noise import compiled, noise2, ramp
 from benchmarks.parafaces.paint import GLINT, LABEL, LINE, SEGMENTS, STRAND
+from benchmarks.parafaces.parameters import Array
 from benchmarks.parafaces.shading import photograph
-from benchmarks.parafaces.styles.deform import affine, numbers
 from benchmarks.parafaces.styles.ink import line_radius, outlines
 
-deform = affine(**numbers("sketch"))
 PAPER, GRAPHITE = np.array([0.965, 0.957, 0.938]), np.array([0.165, 0.165, 0.180])
 SOFT = np.array([label in ("skin", "nose", "neck") for label in SEGMENTS])
 
 
-@small
+@compiled
 def stroke(s: float, t: float, density: float, seed: int) -> float:
     """Hatching at (s across, t along the strokes), in stroke widths: ink in [0, 1]."""
     s += 0.35 * (noise2(s * 0.23, t * 0.10, seed) - 0.5)
@@ -28,8 +26,8 @@ def stroke(s: float, t: float, density: float, seed: int) -> float:
     return ramp(half + 0.16, half - 0.16, abs(s - row - 0.5))
 
 
-@small
-def hatching(h: Any, g: NDArray[np.float32], i: int, j: int, dark: float, seed: int) -> float:
+@compiled
+def hatching(h: Any, g: Array, i: int, j: int, dark: float, seed: int) -> float:
     """Pencil cover in [0, 1] of a sample whose darkness is in [0, 1]."""
     size = g.shape[1]
     x, y = 40.0 * (j + 0.5) / size, 40.0 * (i + 0.5) / size
@@ -47,14 +45,14 @@ def hatching(h: Any, g: NDArray[np.float32], i: int, j: int, dark: float, seed: 
     return min(1.0, 0.42 * dark + 0.58 * cover)
 
 
-@small
-def draw(h: Any, g: NDArray[np.float32], a: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+@compiled
+def draw(h: Any, g: Array, a: Array, out: Array) -> None:
     """Pencil drawing out [size, size, 3] of G-buffer and paint."""
     size = g.shape[1]
     lines = np.empty((size, size), np.float32)
     outlines(g, line_radius(size), 0.07, 0.80, lines)
     photograph(h, g, a, out)
-    seed = int(abs(h.blob_x) * 9973 + abs(h.back_angle) * 7919) % 4096
+    seed = int(abs(h.blob_x) * 9973 + abs(h.back_angle) * 7919) % 4096  # by picture
     wash = sqrt(h.light_key)
     for i in range(size):
         for j in range(size):

@@ -10,15 +10,21 @@ from benchmarks import align as command
 from benchmarks.harness.alignment import DETECTORS, align, detector
 from benchmarks.harness.alignment.detectors import installed
 from benchmarks.harness.alignment.ffhq import Quad
-from benchmarks.harness.alignment.landmarks import EYES_MESH, MOUTH_MESH, faces, four_points
-from benchmarks.harness.alignment.landmarks_file import LandmarksFile
+from benchmarks.harness.alignment.landmarks import (
+    EYES_MESH,
+    MOUTH_MESH,
+    LandmarksFile,
+    faces,
+    four_points,
+)
 from benchmarks.harness.alignment.mtcnn import (
     MTCNN,
+    NETWORKS,
     crop_window,
+    load,
     make_square,
     non_maximum_suppression,
 )
-from benchmarks.harness.alignment.mtcnn_networks import NETWORKS, load
 from benchmarks.harness.io import external_weights
 from core.errors import UserError
 
@@ -196,7 +202,7 @@ def networks(tmp_path):
             value.fill_("prelu" in key)  # a slope of 1 leaves what is negative
         body = [layer for key, layer in network.named_children() if "_" not in key]
         for layer in body:
-            if hasattr(layer, "kernel_size"):  # the mean of all colours, then of the first map
+            if hasattr(layer, "in_channels"):  # the mean of all colours, then of the first map
                 taken = layer.weight[0] if layer.in_channels == 3 else layer.weight[0, 0]
                 taken.fill_(1 / taken.numel())
             elif hasattr(layer, "in_features"):  # maps come with their channels last, 3 x 3 places

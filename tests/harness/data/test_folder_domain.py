@@ -90,9 +90,9 @@ def test_a_broken_file_beyond_the_last_that_is_needed_is_not_missed(tmp_path):
     found = {str(i): file for i, file in enumerate(files(tmp_path / "mixed"))}
     for skips in (False, True):
         reader = Reader(32, framing="crop", sampling=WHOLE, skip_broken=skips)
-        assert len(reader.select(found, found, 5).pictures) == 5
+        assert len(reader.select(found, found, 5)[0]) == 5
         assert reader.notes() == []
-    assert len(reader.select(found, found, 6).pictures) == 5
+    assert len(reader.select(found, found, 6)[0]) == 5
     assert "5 files were unreadable" in reader.notes()[0]
 
 
@@ -245,13 +245,8 @@ def test_photos_may_come_from_a_folder_of_their_own(sixty, tmp_path):
         ({"root": 2024}, "2024 does not exist"),
         ({"root": "a\0b"}, "does not exist"),
         ({"root": "/no/such/place"}, "/no/such/place does not exist"),
-        ({"shots": 0}, "data.shots=0 must be a whole number of at least 1"),
-        ({"shots": "many"}, "data.shots=many must be a whole number"),
-        ({"shots": 2.5}, "data.shots=2.5 must be a whole number"),
-        ({"draw": -1}, "data.draw=-1 must be"),
-        ({"framing": "stretch"}, "data.framing=stretch must be crop or fit"),
+        ({"framing": "stretch"}, "framing is 'stretch'; choose crop or fit"),
         ({"resolution": 48}, "data.resolution=48 is no power of two"),
-        ({"batch_size": 0}, "method.batch_size=0 must be"),
         ({"images": 7}, "method.images=7 is fewer than one batch of 8"),
         ({"photos_root": "/no/photos"}, "/no/photos does not exist"),
     ],

@@ -6,7 +6,7 @@ import re
 import torch
 
 from benchmarks.harness.alignment import detectors
-from benchmarks.harness.alignment.mtcnn_networks import NETWORKS
+from benchmarks.harness.alignment.mtcnn import NETWORKS
 from benchmarks.harness.evaluation import metrics
 from benchmarks.harness.evaluation.extractors import (
     DetectedFaces,

@@ -9,29 +9,17 @@ from typing import Annotated, Any
 import lightning as L
 import numpy as np
 import torch
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Le
 from torch import Tensor
 
 from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.data.sampler import Batches, Order
 from core.errors import UserError
+from core.types import Count
 
-
-class Pictures:
-    """Pixels uint8 [n, R, R, 3] that iterate as images float [N, 3, R, R] in batches.
-
-    `len` counts pictures, so that an absent set is simply an empty one.
-    """
-
-    def __init__(self, pixels: np.ndarray, batch_size: int) -> None:
-        self.pixels, self.batch_size = pixels, batch_size
-
-    def __len__(self) -> int:
-        return len(self.pixels)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        for start in range(0, len(self), self.batch_size):
-            yield as_images(self.pixels[start : start + self.batch_size])
+NonNegative = Annotated[int, Ge(0)]
+Landmarks = np.ndarray | tuple[()]
+Pairs = tuple[np.ndarray, np.ndarray] | tuple[()]
 
 
 class LazyShots:
@@ -59,57 +47,55 @@ class LazyShots:
             yield self[start : start + size]
 
 
-NonNegative = Annotated[int, Ge(0)]
-Positive = Annotated[int, Gt(0)]
-"""Of constructors; the annotations say what a yaml may hold."""
+class Pictures:
+    """Pixels uint8 [n, R, R, 3] that iterate as images float [N, 3, R, R] in batches.
 
-Landmarks = np.ndarray | tuple[()]
-Pairs = tuple[np.ndarray, np.ndarray] | tuple[()]
+    `len` counts pictures, so that an absent set is simply an empty one.
+    """
+
+    def __init__(self, pixels: np.ndarray, batch_size: int) -> None:
+        self.pixels, self.batch_size = pixels, batch_size
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return LazyShots(self.pixels, torch.device("cpu")).split(self.batch_size)
 
 
-def silent(done: int, total: int) -> None:
-    """Tell nobody about the progress."""
+def power_of_two(name: str, value: int) -> int:
+    """`value`, if it is a power of two from 8 to 1024."""
+    if value & (value - 1) or not 8 <= value <= 1024:  # what StyleGAN2 can be built for
+        raise UserError(f"{name}={value} is no power of two from 8 to 1024.")
+    return value
 
 
 class Domain(L.LightningDataModule):
-    """K shots [K, 3, R, R], an order to show them in, and what is held out.
+    """K shots [K, 3, R, R], an order to show them in, and what is held out."""
 
-    Attributes:
-        resolution: R, that of all its pictures.
-        style: name of the ParaFaces domain, or empty where the truth is not known.
-        shots_sha256: identifies the shots.
-        notes: sentences that the user should read.
-        facts: what else of the data a number rests on, for the record: checksums, split, resizer.
-        progress: called with (done, total) while pictures are prepared.
-    """
-
-    resolution: int
-    style: str = ""
+    resolution: int  # R, that of all its pictures
+    style: str = ""  # name of the ParaFaces domain, or empty where the truth is not known
     shots_sha256: str
-    notes: list[str]
-    facts: dict[str, str]
-    progress: Callable[[int, int], None] = staticmethod(silent)
+    notes: list[str]  # sentences that the user should read
+    facts: dict[str, str]  # what else of the data a number rests on, for the record
+    progress: Callable[[int, int], None] = staticmethod(lambda done, total: None)
+    """Called with the pictures that are prepared and those in all."""
 
     def __init__(
         self,
         *,
         resolution: Annotated[int, Ge(8), Le(1024)],
         images: NonNegative,
-        batch_size: Positive,
+        batch_size: Count,
         seed: NonNegative,
         xflip: bool,
     ) -> None:
         super().__init__()
-        power_of_two("data.resolution", resolution)
-        whole("method.batch_size", batch_size, least=1)
-        whole("method.images", images, least=0)
-        whole("seed", seed, least=0)
         if 0 < images < batch_size:
             raise UserError(f"method.images={images} is fewer than one batch of {batch_size}.")
-        self.resolution, self.images, self.batch_size = resolution, images, batch_size
-        self.seed, self.xflip = seed, xflip
-        self.notes = []
-        self.facts = {}
+        self.resolution = power_of_two("data.resolution", resolution)
+        self.images, self.batch_size, self.seed, self.xflip = images, batch_size, seed, xflip
+        self.notes, self.facts = [], {}
         self._position = 0
 
     def training(self) -> np.ndarray:
@@ -160,14 +146,13 @@ class Domain(L.LightningDataModule):
 
     def set_position(self, images_seen: int) -> None:
         """Begin the run after this many pictures."""
-        if images_seen % self.batch_size:
+        self._position, rest = divmod(images_seen, self.batch_size)
+        if rest:
             raise ValueError(f"{images_seen} images are no whole batches of {self.batch_size}.")
-        self._position = images_seen // self.batch_size
 
     def train_dataloader(self) -> Batches:
         """The run's batches (images [N, 3, R, R], ids [N]), from its position on."""
-        pixels = self.training()
-        trainer = self.trainer
+        pixels, trainer = self.training(), self.trainer
         return Batches(
             pixels,
             Order(size=len(pixels), seed=self.seed, xflip=self.xflip),
@@ -183,18 +168,3 @@ class Domain(L.LightningDataModule):
 
     def _none(self) -> Pictures:
         return self._shown(np.empty((0, self.resolution, self.resolution, 3), dtype=np.uint8))
-
-
-def whole(name: str, value: object, *, least: int) -> int:
-    """`value`, if it is a whole number that is large enough."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise UserError(f"{name}={value} must be a whole number of at least {least}.")
-    return value
-
-
-def power_of_two(name: str, value: object) -> int:
-    """`value`, if it is a power of two from 8 to 1024."""
-    number = whole(name, value, least=1)
-    if number & (number - 1) or not 8 <= number <= 1024:
-        raise UserError(f"{name}={number} is no power of two from 8 to 1024.")
-    return number

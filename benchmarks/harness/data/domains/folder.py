@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,58 +19,73 @@ import numpy as np
 from annotated_types import Ge, Le, Len
 
 from benchmarks.harness.data import near_duplicates
-from benchmarks.harness.data.domains.about import About
-from benchmarks.harness.data.domains.base import Domain, NonNegative, Pictures, Positive, whole
+from benchmarks.harness.data.domains.base import Domain, NonNegative, Pictures
 from benchmarks.harness.data.domains.reader import Reader, ReadPicture, first_names
 from benchmarks.harness.data.domains.splits import find_list, order, rule, set_checksum
 from benchmarks.harness.data.files import File, files, notes
 from benchmarks.harness.data.pictures import WHOLE, Sampling, sentences
 from core import hashing
 from core.errors import UserError
+from core.types import Count
 
 HELD_OUT = "reference: "
 """Salt of the order in which pictures are held out, the same for all draws of the shots."""
 
 
+@dataclass(frozen=True)
+class About:
+    """A set of pictures: whose it is, what belongs to it, how it is had."""
+
+    title: str  # its name among people; empty for a folder of the user's own
+    licence: str  # of the pictures, in words
+    redistributable: bool  # whether anybody may pass it on
+    place: str  # where it is published
+    obtain: str  # how a person gets it, a sentence
+    pictures: int  # how many there are, or 0 where nobody knows
+    side: int  # of its pictures in pixels, or 0 where they differ
+    md5: str  # name of the published list of checksums, or empty
+
+    def how_to_obtain(self) -> str:
+        """What is missing, where nobody said where the set lies."""
+        needed = "data.root must be given: data.root=/path/to/pictures."
+        if not self.title:
+            return needed
+        return (
+            f"{needed} {self.title} does not come with this project ({self.licence}). {self.obtain}"
+        )
+
+    def notes(self, found: int) -> list[str]:
+        """What should be said of `found` pictures of it."""
+        if not self.title:
+            return []
+        lacking = f"{found:,} pictures are here; the published set has {self.pictures:,}."
+        differs = self.pictures and found != self.pictures
+        return [f"{self.title}: {self.licence}.", *([lacking] if differs else ())]
+
+
 class FolderDomain(Domain):
     """The pictures of a person or of a published set, at the source's resolution.
 
-    Args:
-        root: folder, zip, LMDB or render; the shots are among its pictures.
-        reference_root: the like with the pictures to compare with, or empty: then those of `root`
-            that are no shots.
-        photos_root: the like with held-out pictures of the source's domain, or empty.
-        splits: name of the committed lists of shots, or empty.
-        shots: how many pictures to adapt to.
-        draw: which of them.
-        reference: at most so many are held out to compare with.
-        reference_minimum: with fewer of them there is no reference.
-        photos: at most so many of `photos_root`.
-        framing: `crop` to the central square, or `fit` into a square.
-        box: left, top, right, bottom of the part that is used, as shares of the sides. What
-            `benchmarks.prepare` made is cut already and is used whole.
-        filter: with which pictures are resized, a name of `pictures.FILTERS`.
-        skip_broken: go on without files that cannot be read, instead of stopping at the first.
-        about: what people should know of the set.
-        run: resolution, images, batch_size, seed, xflip; see `Domain`.
+    Each root is a folder, zip, LMDB or render; what `benchmarks.prepare` made is cut already and is
+    used whole. ``run`` is resolution, images, batch_size, seed, xflip; see `Domain`.
     """
 
     def __init__(
         self,
         *,
-        root: str,
-        reference_root: str,
-        photos_root: str,
-        splits: str,
-        shots: Positive,
-        draw: NonNegative,
-        reference: NonNegative,
-        reference_minimum: Positive,
-        photos: NonNegative,
-        framing: Literal["crop", "fit"],
-        box: Annotated[Sequence[Annotated[float, Ge(0), Le(1)]], Len(4, 4)],
+        root: str,  # the shots are among its pictures
+        reference_root: str,  # the pictures to compare with; empty: those of root that are no shots
+        photos_root: str,  # held-out pictures of the source's domain, or empty
+        splits: str,  # name of the committed lists of shots, or empty
+        shots: Count,
+        draw: NonNegative,  # which of the pictures become shots
+        reference: NonNegative,  # at most so many are held out to compare with
+        reference_minimum: Count,  # with fewer of them there is no reference
+        photos: NonNegative,  # at most so many of photos_root
+        framing: Literal["crop", "fit"],  # to the central square, or into a square
+        box: Annotated[Sequence[Annotated[float, Ge(0), Le(1)]], Len(4, 4)],  # see `Sampling`
         filter: Literal["lanczos", "bicubic", "bilinear", "hamming", "box"],
-        skip_broken: bool,
+        skip_broken: bool,  # go on without files that cannot be read
         about: About,
         **run: Any,
     ) -> None:
@@ -78,16 +94,12 @@ class FolderDomain(Domain):
             raise UserError(about.how_to_obtain())
         self.root, self.about, self.splits = local_path(root), about, splits
         self.name = splits or self.root.stem
-        self.draw = whole("data.draw", draw, least=0)
-        self.limits = {
-            "reference": whole("data.reference", reference, least=0),
-            "photos": whole("data.photos", photos, least=0),
-        }
-        self.minimum = whole("data.reference_minimum", reference_minimum, least=1)
+        self.draw, self.minimum = draw, reference_minimum
+        self.limits = {"reference": reference, "photos": photos}
         self._reads = partial(Reader, self.resolution, framing=framing, skip_broken=skip_broken)
         self._sampling = Sampling(tuple(box), filter)
         self._prepared: set[str] = set()
-        self._read(whole("data.shots", shots, least=1), str(reference_root), str(photos_root))
+        self._read(shots, str(reference_root), str(photos_root))
 
     def _read(self, shots: int, reference_root: str, photos_root: str) -> None:
         reader = self._reader(self.root)
@@ -103,7 +115,8 @@ class FolderDomain(Domain):
             "resizer": f"pillow {self._sampling.filter}",
         }
         self.notes = [
-            f"{self.name}: {_shots(shots)} ({self.split.origin}) of {_pictures(len(found))}.",
+            f"{self.name}: {counted(shots, 'shot')} ({self.split.origin}) of "
+            f"{counted(len(found), 'picture')}.",
             *self.notes,
             *self.about.notes(len(found)),
             *reader.notes(),
@@ -132,8 +145,9 @@ class FolderDomain(Domain):
         chosen, self._shots = reader.select(found, self.split.hashes, shots)
         if len(chosen) < shots:
             raise UserError(
-                f"{self.root} holds {_pictures(len(chosen))} that can be used, fewer than the "
-                f"{shots} shots asked for: add pictures or set data.shots={max(len(chosen), 1)}."
+                f"{self.root} holds {counted(len(chosen), 'picture')} that can be used, fewer than "
+                f"the {shots} shots asked for: add pictures or set "
+                f"data.shots={max(len(chosen), 1)}."
             )
         self.shots_sha256 = hashing.of_bytes(self._shots.data)
         return chosen
@@ -148,9 +162,15 @@ class FolderDomain(Domain):
             reader.shots_met += len(shots & set(found))
         free = order(set(found) - shots, HELD_OUT)
         others, pixels = reader.select(found, free, self.limits["reference"], chosen)
-        self.notes.append(_reference_note(len(others), self.minimum))
-        if len(others) < self.minimum:
+        held_out = f"{counted(len(others), 'picture')} beside the shots"
+        if len(others) >= self.minimum:
+            self.notes.append(f"{held_out} held out as the reference.")
+        else:
             others = []
+            self.notes.append(
+                f"{held_out}, fewer than the {self.minimum} that a reference needs: "
+                "the metrics that compare with one are left out."
+            )
         self._reference = pixels[: len(others)]
         self.notes += reader.notes() if root else []
         self.notes += near_duplicate_note(self._shots, self._reference, others)
@@ -161,10 +181,10 @@ class FolderDomain(Domain):
             return self._none().pixels
         reader = self._reads(sampling=WHOLE)
         found = files(local_path(root))[: self.limits["photos"]]
-        pixels = reader.stack(reader.read_all(found))
+        pictures = [reader.picture(file) for file in found]
         self.facts["photos_sha256"] = set_checksum(reader.by_checksum(found))
         self.notes += reader.notes()
-        return pixels
+        return reader.stack(picture for picture in pictures if picture is not None)
 
     def _reader(self, root: Path) -> Reader:
         sampling = self._sampling
@@ -185,31 +205,16 @@ def near_duplicate_note(
     shots: np.ndarray, reference: np.ndarray, others: Iterable[ReadPicture]
 ) -> list[str]:
     """A sentence about pictures of the reference that are nearly a shot."""
-    pairs = near_duplicates.between(
-        near_duplicates.thumbnails(shots), near_duplicates.thumbnails(reference)
-    )
-    if not pairs:
-        return []
+    pairs = near_duplicates.between(*map(near_duplicates.thumbnails, (shots, reference)))
     names = [str(other.file) for other in others]
     which = dict.fromkeys(names[pair.second] for pair in pairs)
-    return [
-        f"{_pictures(len(which))} of the reference nearly the same as a shot, which rewards "
-        f"copying: {first_names(which)}."
-    ]
-
-
-def _reference_note(others: int, minimum: int) -> str:
-    if others >= minimum:
-        return f"{_pictures(others)} beside the shots held out as the reference."
-    return (
-        f"{_pictures(others)} beside the shots, fewer than the {minimum} that a reference needs: "
-        "the metrics that compare with one are left out."
+    sentence = (
+        f"{counted(len(which), 'picture')} of the reference nearly the same as a shot, which "
+        f"rewards copying: {first_names(which)}."
     )
+    return [sentence] if which else []
 
 
-def _shots(count: int) -> str:
-    return f"{count} {'shot' if count == 1 else 'shots'}"
-
-
-def _pictures(count: int) -> str:
-    return f"{count:,} {'picture' if count == 1 else 'pictures'}"
+def counted(count: int, thing: str) -> str:
+    """``1 shot``, ``2,000 shots``."""
+    return f"{count:,} {thing}{'s' * (count != 1)}"

@@ -23,12 +23,9 @@ TEST = "test: "
 class PairsDomain(FolderDomain):
     """Pictures with a photograph of the same name for each.
 
-    Args:
-        root: folder that holds both, as folders or zips.
-        pictures: name of that with the domain's pictures.
-        photographs: name of that with the photographs.
-        folder: see `FolderDomain`; `photos` is how many people are held out where no list names
-            them, and at most of how many photographs are read.
+    The root holds both, as folders or zips that ``pictures`` and ``photographs`` name. Of the other
+    options, those of `FolderDomain`, ``photos`` is how many people are held out where no list names
+    them, and at most of how many photographs are read.
     """
 
     def __init__(self, *, root: str, pictures: str, photographs: str, **folder: Any) -> None:
@@ -52,18 +49,14 @@ class PairsDomain(FolderDomain):
         return self._shown(self._translations)
 
     def _read_pairs(self, pairs: list[tuple[File, File]]) -> None:
-        readers = self._reader(self.root), self._reader(self.photographs)
-        read = [
-            (drawing, photo)
-            for pair in pairs
-            for drawing, photo in [[r.picture(f) for r, f in zip(readers, pair, strict=True)]]
-            if drawing is not None and photo is not None
-        ]
-        self._translations = readers[0].stack(drawing for drawing, _ in read)
-        self._photos = readers[1].stack(photo for _, photo in read)
+        drawings, photographs = self._reader(self.root), self._reader(self.photographs)
+        read = [(drawings.picture(one), photographs.picture(other)) for one, other in pairs]
+        whole = [(one, other) for one, other in read if one is not None and other is not None]
+        self._translations = drawings.stack(drawing for drawing, _ in whole)
+        self._photos = photographs.stack(photo for _, photo in whole)
         self.facts["photos_sha256"] = set_checksum(photo.sha256 for _, photo in pairs)
-        self.notes.append(f"{len(read)} people held out, with a photograph of each.")
-        self.notes += [note for reader in readers for note in reader.notes()]
+        self.notes.append(f"{len(whole)} people held out, with a photograph of each.")
+        self.notes += [*drawings.notes(), *photographs.notes()]
 
 
 def held_out(splits: str, root: Path, paired: list[str], most: int) -> list[str]:

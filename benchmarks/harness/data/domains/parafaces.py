@@ -15,51 +15,34 @@ import torch
 from torch import Tensor
 
 from benchmarks import parafaces
-from benchmarks.harness.data.domains.base import (
-    Domain,
-    Landmarks,
-    NonNegative,
-    Pairs,
-    Pictures,
-    Positive,
-    whole,
-)
+from benchmarks.harness.data.domains.base import Domain, Landmarks, NonNegative, Pairs, Pictures
+from benchmarks.harness.data.domains.folder import counted
+from benchmarks.harness.data.domains.splits import SPLITS
 from benchmarks.parafaces.picture import RESOLUTIONS
 from core import hashing
 from core.errors import UserError
-from core.paths import CONF, cache_folder
+from core.paths import cache_folder
+from core.types import Count
 
 TRAINING, REFERENCE, TEST = (
     parafaces.PEOPLE[name].start for name in ("train", "reference", "test")
 )
 PAIRS = REFERENCE + len(parafaces.PEOPLE["reference"]) // 2
-SPLITS = CONF / "data" / "splits"
 
 
 class ParaFacesDomain(Domain):
-    """A style of ParaFaces: listed shots, held-out people in it, and exact pairs with photos.
-
-    Args:
-        style: one of `parafaces.DOMAINS`.
-        shots: how many; a list must exist for this number.
-        draw: which of the lists.
-        reference: held-out people rendered in the style, to compare with.
-        photos: held-out test people rendered as photo and in the style.
-        pairs: people whose landmarks are known in both, to learn the geometric map from.
-        cache: folder in which rendered pictures are kept.
-        run: resolution, images, batch_size, seed, xflip; see `Domain`.
-    """
+    """A style of ParaFaces: listed shots, held-out people in it, and exact pairs with photos."""
 
     def __init__(
         self,
         *,
-        style: str,
-        shots: Positive,
-        draw: NonNegative,
-        reference: NonNegative,
-        photos: NonNegative,
-        pairs: NonNegative,
-        cache: str,
+        style: str,  # one of `parafaces.DOMAINS`
+        shots: Count,  # a list must exist for this number
+        draw: NonNegative,  # which of the lists
+        reference: NonNegative,  # held-out people rendered in the style, to compare with
+        photos: NonNegative,  # held-out test people rendered as photo and in the style
+        pairs: NonNegative,  # people whose landmarks are known in both, for the geometric map
+        cache: str,  # folder in which rendered pictures are kept
         **run: Any,
     ) -> None:
         super().__init__(**run)
@@ -71,17 +54,12 @@ class ParaFacesDomain(Domain):
             raise UserError(
                 f"data.resolution={self.resolution}: ParaFaces are drawn at {sizes} px."
             )
-        self.name = f"parafaces_{style}"
-        self.style = style
+        self.name, self.style = f"parafaces_{style}", style
         self.people = self.listed(shots, draw)
-        self.counts = {
-            REFERENCE: whole("data.reference", reference, least=0),
-            TEST: whole("data.photos", photos, least=0),
-            PAIRS: whole("data.pairs", pairs, least=0),
-        }
+        self.counts = {REFERENCE: reference, TEST: photos, PAIRS: pairs}
         self.cache = cache_folder(cache)
         self.notes.append(
-            f"{self.name}: {shots} {'shot' if shots == 1 else 'shots'} (list {draw}), "
+            f"{self.name}: {counted(shots, 'shot')} (list {draw}), "
             f"{reference} held-out people as reference, {photos} test people."
         )
 
@@ -89,9 +67,14 @@ class ParaFacesDomain(Domain):
         """The (person, picture) [K, 2] of a committed list, and its hash."""
         path = SPLITS / f"parafaces-{shots}-{draw}.txt"
         if not path.is_file():
+            names = [re.findall(r"\d+", place.stem) for place in SPLITS.glob("parafaces-*-*.txt")]
+            sizes, draws = (
+                ", ".join(map(str, sorted(set(map(int, numbers)))))
+                for numbers in zip(*names, strict=True)
+            )
             raise UserError(
                 f"There is no list of {shots} ParaFaces shots, draw {draw}; "
-                f"there are data.shots={_numbers(1)} with data.draw={_numbers(2)}."
+                f"there are data.shots={sizes} with data.draw={draws}."
             )
         text = path.read_bytes()
         self.shots_sha256 = hashing.of_bytes(text)
@@ -99,10 +82,8 @@ class ParaFacesDomain(Domain):
 
     def prepare_data(self) -> None:
         """Render all that the run needs and that is not in the cache."""
-        self.training()
-        self.reference()
-        self.photos()
-        self.translations()
+        for needed in (self.training, self.reference, self.photos, self.translations):
+            needed()
 
     def training(self) -> np.ndarray:
         return self._shots
@@ -119,8 +100,8 @@ class ParaFacesDomain(Domain):
     def normals(self, ids: Tensor) -> Tensor:
         if self.xflip:
             raise UserError("A mirrored picture has other parameters: data.xflip must be false.")
-        who, which = self.training_ids(ids.numpy())
-        return torch.from_numpy(parafaces.normals(who, which).astype(np.float32))
+        normals = parafaces.normals(*self.training_ids(ids.numpy()))
+        return torch.from_numpy(normals.astype(np.float32))
 
     def reference(self) -> Pictures:
         return self._shown(self._rendered(self.style, REFERENCE).images)
@@ -137,10 +118,8 @@ class ParaFacesDomain(Domain):
     def landmark_pairs(self) -> Pairs:
         ids = np.arange(PAIRS, PAIRS + self.counts[PAIRS])
         who = parafaces.parameters(ids, np.zeros_like(ids))
-        photo, target = (
-            parafaces.landmarks(who, domain, self.resolution) for domain in ("photo", self.style)
-        )
-        return photo, target
+        photo = parafaces.landmarks(who, "photo", self.resolution)
+        return photo, parafaces.landmarks(who, self.style, self.resolution)
 
     def _rendered(self, domain: str, first: int) -> parafaces.Rendering:
         return self._cached(domain, range(first, first + self.counts[first]), 1)
@@ -159,20 +138,17 @@ class ParaFacesDomain(Domain):
 class ParaFacesTraining(ParaFacesDomain):
     """The many pictures that a source generator is trained on, read from a memory-map.
 
-    Args:
-        people: how many people of the training range.
-        pictures_each: pictures of each, in different poses, expressions and lights.
-        parafaces: see `ParaFacesDomain`; `shots` of the pictures stand for all where few are shown.
+    ``people`` of the training range, ``pictures_each`` of each in different poses, expressions and
+    lights; the first ``shots`` of them stand for all where few are shown. See `ParaFacesDomain`.
     """
 
     def __init__(
-        self, *, people: Positive, pictures_each: Positive, shots: int, **parafaces: Any
+        self, *, people: Count, pictures_each: Count, shots: Count, **parafaces: Any
     ) -> None:
-        self.trained = range(TRAINING, TRAINING + whole("data.people", people, least=1))
-        self.pictures_each = whole("data.pictures_each", pictures_each, least=1)
-        self.shown = whole("data.shots", shots, least=1)
+        self.trained = range(TRAINING, TRAINING + people)
+        self.pictures_each, self.shown = pictures_each, shots
         super().__init__(shots=shots, **parafaces)
-        if self.shown > people * pictures_each:
+        if shots > people * pictures_each:
             raise UserError(
                 f"data.shots={shots} is more than the {people * pictures_each} pictures."
             )
@@ -182,7 +158,7 @@ class ParaFacesTraining(ParaFacesDomain):
         ]
 
     def listed(self, shots: int, draw: int) -> np.ndarray:
-        del draw
+        del shots, draw
         text = f"parafaces training {self.trained} x {self.pictures_each}"
         self.shots_sha256 = hashing.of_bytes(text.encode())
         return np.empty((0, 2), dtype=np.int64)
@@ -195,9 +171,3 @@ class ParaFacesTraining(ParaFacesDomain):
 
     def exemplary(self) -> np.ndarray:
         return self.training()[: self.shown]
-
-
-def _numbers(place: int) -> str:
-    names = [re.findall(r"\d+", path.stem) for path in SPLITS.glob("parafaces-*-*.txt")]
-    numbers = sorted({int(found[place - 1]) for found in names})
-    return ", ".join(map(str, numbers))

@@ -11,20 +11,19 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from core import hashing
 from core.errors import UserError
 from core.paths import CONF
 
 SPLITS = CONF / "data" / "splits"
-SIZES, DRAWS = (10, 5, 1), 3
+SIZES, DRAWS = (10, 5, 1), 3  # shots that the papers adapt to; draws, for a deviation over them
 LINE = re.compile(r"([0-9a-f]{64})(?:\s.*)?")
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """Checksums of the files to take, in their order, where that comes from, what to tell."""
 
     origin: str
@@ -39,8 +38,7 @@ def set_checksum(hashes: Iterable[str]) -> str:
 
 def order(hashes: Iterable[str], salt: str) -> list[str]:
     """Checksums in an order that depends on them and on the salt alone."""
-    start = salt.encode()
-    return sorted(hashes, key=lambda h: hashing.of_bytes(start + bytes.fromhex(h)))
+    return sorted(hashes, key=lambda h: hashing.of_bytes(salt.encode() + bytes.fromhex(h)))
 
 
 def draw_order(hashes: Iterable[str], draw: int) -> list[str]:
@@ -51,19 +49,13 @@ def draw_order(hashes: Iterable[str], draw: int) -> list[str]:
 def find_list(name: str, part: str, beside: Path, found: Container[str]) -> Split:
     """The list ``NAME-PART``, or one without files where there is none for this copy of the set.
 
-    Args:
-        name: of the set, or empty: then no committed list is looked for.
-        part: ``10-0`` (shots and draw), ``test``.
-        beside: the set; a list of its own may lie beside it.
-        found: checksums of its files.
-
-    Raises:
-        UserError: some files of the list are there and others are not.
+    Without a name only a list beside the set is looked for. The part is ``test`` or, of shots and
+    draw, ``10-0``; `found` has the checksums of the set's files. It is a `UserError` where some
+    files of the list are there and others are not.
     """
-    path = SPLITS / f"{name}-{part}.txt"
     own = beside.with_name(f"{name or beside.stem}-{part}.txt")
     note = ""
-    for place in (path,) * bool(name) + (own,):
+    for place in (SPLITS / f"{name}-{part}.txt", own) if name else (own,):
         if not os.path.isfile(place):  # False, not an error, for what cannot be a name
             continue
         checksums = read(place)
@@ -88,18 +80,18 @@ def rule(hashes: Iterable[str], draw: int) -> Split:
 
 def read(path: Path) -> dict[str, str]:
     """Checksum to name, in the order of a list."""
-    found = {}
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as fault:
         raise UserError(f"The list {path} cannot be read ({fault}).") from fault
+    names = {}
     for line in lines:
         if line.startswith("#") or not line.strip():
             continue
         if not LINE.fullmatch(line):
             raise UserError(f"The list {path} holds a line that begins with no sha256: {line!r}.")
-        found[line[:64]] = line[64:].strip()
-    return found
+        names[line[:64]] = line[64:].strip()
+    return names
 
 
 def text(title: str, files: Mapping[str, str]) -> str:

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
 
-from benchmarks.harness.data.containers import INDEX, NOTES
+from benchmarks.harness.data.files import INDEX, NOTES
 from core import atomic
 from core.errors import UserError
 
@@ -35,7 +35,7 @@ class Archive:
 
     def __init__(self, zipped: zipfile.ZipFile) -> None:
         self._zip = zipped
-        self.files: list[tuple[str, str, str]] = []
+        self.files: list[tuple[str, str, str]] = []  # member, and sha256 and name of its file
         self.discarded = False
 
     def add(self, pixels: np.ndarray, sha256: str, name: str) -> None:
@@ -61,35 +61,28 @@ class Archive:
 def writing(path: Path, prepared: dict[str, Any]) -> Iterator[Archive]:
     """A zip that is there when the block ends well, and not at all otherwise.
 
-    Args:
-        path: of the zip.
-        prepared: how its pictures were made.
-
-    Raises:
-        UserError: it cannot be written.
+    `prepared` says how its pictures were made. It is a `UserError` where it cannot be written.
     """
     try:
-        with (
-            atomic.writing(path) as file,
-            zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as zipped,
-        ):
+        with _written(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as zipped:
             archive = Archive(zipped)
             yield archive
             notes = {"prepared": prepared, "files": archive.files}
             archive.write(INDEX, json.dumps({"labels": None, NOTES: notes}, indent=0).encode())
     except Discarded:
         pass
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def put(path: Path, text: str) -> None:
-    """Write what lies beside a zip.
+    """Write what lies beside a zip; it is a `UserError` where it cannot be written."""
+    with _written(path) as file:
+        file.write(text.encode())
 
-    Raises:
-        UserError: it cannot be written.
-    """
+
+@contextmanager
+def _written(path: Path) -> Iterator[BinaryIO]:
     try:
-        atomic.write(path, text.encode())
+        with atomic.writing(path) as file:
+            yield file
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}.") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from benchmarks.harness.data.domains.about import About
+from benchmarks.harness.data.domains.folder import About
 from benchmarks.harness.data.pictures import SENTENCES
 from benchmarks.harness.data.preparation.shot_lists import describe
 from benchmarks.harness.data.preparation.survey import Survey
@@ -15,30 +15,32 @@ SIZES = 8  # that are listed
 
 def heading(about: About, name: str) -> list[str]:
     """Whose the set is and how it is had."""
-    lines = [f"# {about.title or name}", ""]
-    if about.title:
-        terms = "may be passed on" if about.redistributable else "may not be passed on"
-        lines += [
-            f"- licence: {about.licence} ({terms})",
-            f"- published at: {about.place}",
-            f"- how it is had: {about.obtain}",
-            "",
-        ]
-    return lines
+    if not about.title:
+        return [f"# {name}", ""]
+    terms = "may be passed on" if about.redistributable else "may not be passed on"
+    return [
+        f"# {about.title}",
+        "",
+        f"- licence: {about.licence} ({terms})",
+        f"- published at: {about.place}",
+        f"- how it is had: {about.obtain}",
+        "",
+    ]
 
 
 def contents(title: str, survey: Survey, about: About, resolution: int) -> list[str]:
     """Counts, kinds and sizes of one part of the set."""
-    rows, broken = survey.rows, survey.broken
-    lines = [f"## {title}", "", f"- files: {len(rows) + len(broken):,}, readable: {len(rows):,}"]
+    rows, count = survey.rows, len(survey.rows) + len(survey.broken)
+    lines = [f"## {title}", "", f"- files: {count:,}, readable: {len(rows):,}"]
     if about.pictures:
-        lines.append(f"- {published(len(rows) + len(broken), about.pictures)}")
+        gap = f"{abs(about.pictures - count):,} too {'few' if count < about.pictures else 'many'}"
+        verdict = "complete" if count == about.pictures else gap
+        lines.append(f"- the published set has {about.pictures:,}: {verdict}")
     lines.append(f"- kinds: {count_values(row.kind for row in rows)}")
     lines.append(f"- sizes: {count_values(f'{w} x {h}' for w, h in (row.size for row in rows))}")
-    if about.side:
-        other = sum(row.size != (about.side, about.side) for row in rows)
-        if other:
-            lines.append(f"- {other:,} are not {about.side} x {about.side} as published")
+    other = sum(row.size != (about.side, about.side) for row in rows)
+    if about.side and other:
+        lines.append(f"- {other:,} are not {about.side} x {about.side} as published")
     changes = Counter(change for row in rows for change in row.changes)
     for change, sentence in SENTENCES.items():
         if changes[change]:
@@ -49,50 +51,37 @@ def contents(title: str, survey: Survey, about: About, resolution: int) -> list[
     return [*lines, ""]
 
 
-def published(found: int, count: int) -> str:
-    """How the count of files compares with that of the published set."""
-    if found == count:
-        return f"the published set has {count:,}: complete"
-    return f"the published set has {count:,}: {abs(count - found):,} too " + (
-        "few" if found < count else "many"
-    )
-
-
 def count_values(values: Iterable[str]) -> str:
     """Values with their counts, the commonest first."""
     counts = Counter(values)
     parts = [f"{value} ({count:,})" for value, count in counts.most_common(SIZES)]
     more = len(counts) - SIZES
-    return ", ".join(parts) + (f" and {more} more" if more > 0 else "") if parts else "none"
+    return (", ".join(parts) or "none") + (f" and {more} more" if more > 0 else "")
 
 
 def faults(survey: Survey) -> list[str]:
     """Broken files, duplicates and near-duplicates, every one of them."""
-    lines = listing(
-        "files that cannot be read",
-        (f"{name}: {why}" for name, why in sorted(survey.broken.items())),
-    )
-    lines += listing(
-        "groups of files that are the same bit for bit, of which the first is used",
-        (", ".join(names) for names in survey.same_files),
-    )
-    lines += listing(
-        "groups of files that show the same pixels, of which the first is used",
-        (", ".join(names) for names in survey.same_pixels),
-    )
-    lines += listing(
-        "pairs that are nearly the same and both used",
-        (f"{a}, {b} ({describe(pair, False)})" for a, b, pair in survey.nearly_same),
-    )
-    return lines
+    broken = (f"{name}: {why}" for name, why in sorted(survey.broken.items()))
+    near = (f"{a}, {b} ({describe(pair, False)})" for a, b, pair in survey.nearly_same)
+    first = "of which the first is used"
+    return [
+        *listing("files that cannot be read", broken),
+        *listing(
+            f"groups of files that are the same bit for bit, {first}",
+            map(", ".join, survey.same_files),
+        ),
+        *listing(
+            f"groups of files that show the same pixels, {first}",
+            map(", ".join, survey.same_pixels),
+        ),
+        *listing("pairs that are nearly the same and both used", near),
+    ]
 
 
 def listing(title: str, entries: Iterable[str]) -> list[str]:
     """A count with all its entries, or nothing where there are none."""
-    found = list(entries)
-    if not found:
-        return []
-    return [f"**{title}: {len(found):,}**", "", *(f"- {entry}" for entry in found), ""]
+    lines = [f"- {entry}" for entry in entries]
+    return [f"**{title}: {len(lines):,}**", "", *lines, ""] if lines else []
 
 
 def md5_comparison(survey: Survey, known: frozenset[str], name: str) -> list[str]:

@@ -19,32 +19,20 @@ from benchmarks.harness.data.files import File
 from benchmarks.harness.data.pictures import FORMATS, Picture, Sampling, Unreadable, decode
 from core import hashing
 
-COLOUR = 1.0
-"""Mean difference of the channels in grey levels under which a picture has no colour."""
+COLOUR = 1.0  # mean difference of the channels in grey levels, below which a picture has no colour
 
 
 class SurveyedFile(NamedTuple):
-    """One picture that can be read.
-
-    Attributes:
-        file: where it lies.
-        sha256: of the file as the user obtained it.
-        md5: of the file that was read.
-        kind: format and mode as they stand in the file.
-        size: width and height in pixels.
-        changes: what is done to it, keys of `benchmarks.harness.data.pictures.SENTENCES`.
-        colourless: nothing in it has colour.
-        pixels: checksum of what is seen at the wanted resolution.
-    """
+    """One picture that can be read."""
 
     file: File
-    sha256: str
-    md5: str
-    kind: str
-    size: tuple[int, int]
-    changes: tuple[str, ...]
-    colourless: bool
-    pixels: str
+    sha256: str  # of the file as the user obtained it
+    md5: str  # of the file that was read
+    kind: str  # format and mode as they stand in the file
+    size: tuple[int, int]  # width and height in pixels
+    changes: tuple[str, ...]  # what is done to it, keys of `pictures.SENTENCES`
+    colourless: bool  # nothing in it has colour
+    pixels: str  # checksum of what is seen at the wanted resolution
 
 
 @dataclass
@@ -62,10 +50,13 @@ class Survey:
         try:
             data = file.read()
             picture = decode(data, str(file), resolution, framing, sampling)
-            kind, size = header(data)
         except Unreadable as fault:
             self.broken[file.name] = str(fault).removeprefix(f"{file} ").removesuffix(".")
             return ()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # oddities that `decode` has passed over already
+            with Image.open(BytesIO(data), formats=FORMATS) as image:
+                kind, size = f"{image.format} {image.mode}", image.size
         row = SurveyedFile(
             file=file,
             sha256=file.sha256,
@@ -73,7 +64,7 @@ class Survey:
             kind=kind,
             size=size,
             changes=picture.changes,
-            colourless=colourless(picture.pixels),
+            colourless=bool(np.abs(np.diff(picture.pixels.astype(np.int16))).mean() < COLOUR),
             pixels=pixel_checksum(picture),
         )
         self.rows.append(row)
@@ -101,12 +92,12 @@ class Survey:
             first.setdefault(pixels[sha256], sha256)
         return list(first.values())
 
-    @cached_property
+    @property
     def same_files(self) -> list[list[str]]:
         """Names of files that are bit for bit the same."""
         return groups(self.rows, lambda row: row.sha256)
 
-    @cached_property
+    @property
     def same_pixels(self) -> list[list[str]]:
         """Names of different files that show the same."""
         distinct = {row.sha256: row for row in reversed(self.rows)}
@@ -115,25 +106,9 @@ class Survey:
     @cached_property
     def nearly_same(self) -> list[tuple[str, str, near_duplicates.NearDuplicate]]:
         """Names of different pictures that are nearly the same."""
-        return [
-            (self.rows[pair.first].file.name, self.rows[pair.second].file.name, pair)
-            for pair in near_duplicates.within(self.thumbs)
-            if self.rows[pair.first].pixels != self.rows[pair.second].pixels
-        ]
-
-
-def header(data: bytes) -> tuple[str, tuple[int, int]]:
-    """Format and mode, and the size in pixels, of a file that can be read."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with Image.open(BytesIO(data), formats=FORMATS) as image:
-            return f"{image.format} {image.mode}", image.size
-
-
-def colourless(pixels: np.ndarray) -> bool:
-    """Whether the channels of pixels [R, R, 3] hardly differ."""
-    wide = pixels.astype(np.int16)
-    return float(np.abs(np.diff(wide, axis=2)).mean()) < COLOUR
+        pairs = near_duplicates.within(self.thumbs)
+        rows = [(self.rows[pair.first], self.rows[pair.second], pair) for pair in pairs]
+        return [(a.file.name, b.file.name, pair) for a, b, pair in rows if a.pixels != b.pixels]
 
 
 def groups(rows: Iterable[SurveyedFile], key: Callable[[SurveyedFile], object]) -> list[list[str]]:
