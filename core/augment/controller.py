@@ -9,14 +9,13 @@ multiplies p above 1 into the entries all the same); Rosinality's variant is her
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import torch
 from torch import Tensor, nn
 
 from core.augment.draws import Chance
-from core.augment.pipeline import Pipeline
+from core.augment.pipeline import Pipeline, Transforms
 from core.errors import UserError
+from core.host_copy import HostCopy
 
 
 class Off(nn.Module):
@@ -33,47 +32,27 @@ class Off(nn.Module):
         return images
 
     def observe(self, real_logits: Tensor) -> None:
-        """Learns nothing."""
+        """Learn from the logits [N, 1] of augmented reals: nothing."""
 
 
-class Fixed(nn.Module):
-    """Augments with a constant probability.
+class Fixed(Off):
+    """Augments with a constant probability p, from a random stream that is in its ``state_dict``.
 
-    The random stream is its own, and part of ``state_dict``.
-
-    Args:
-        pipeline: name of a pipeline, names of transforms, or transforms with multipliers.
-        p: probability.
-        seed: of the random stream.
+    ``pipeline`` is the name of one, names of transforms, or transforms with multipliers.
     """
 
-    p: Tensor
-
-    def __init__(
-        self, *, pipeline: str | Sequence[str] | Mapping[str, float], p: float, seed: int
-    ) -> None:
+    def __init__(self, *, pipeline: Transforms, p: float, seed: int) -> None:
         super().__init__()
         if not p >= 0:
             raise UserError(f"The augmentation probability must not be negative, got {p}.")
         self.pipeline = Pipeline(pipeline)
         self.generator = torch.Generator().manual_seed(seed)
-        self.register_buffer("p", torch.tensor(float(p)))
-        self._read: tuple[Tensor, int, float] = (self.p, -1, 0.0)
-
-    def probability(self) -> float:
-        """``p``, read from its device only after it changed."""
-        buffer, version, value = self._read
-        if buffer is not self.p or version != self.p._version:
-            value = float(self.p)
-            self._read = (self.p, self.p._version, value)
-        return value
+        self.p.fill_(p)
+        self._p = HostCopy()
 
     def forward(self, images: Tensor) -> Tensor:
-        p = self.probability()
+        p = self._p.read(self.p)
         return self.pipeline(images, Chance(len(images), p, self.generator)) if p > 0 else images
-
-    def observe(self, real_logits: Tensor) -> None:
-        """Learns nothing."""
 
     def get_extra_state(self) -> Tensor:
         """The random stream, as one tensor like every other entry of a ``state_dict``."""
@@ -86,13 +65,8 @@ class Fixed(nn.Module):
 class ADA(Fixed):
     """Augments more while the discriminator recognises too many reals, as NVIDIA's code does.
 
-    Args:
-        pipeline: name of a pipeline, names of transforms, or transforms with multipliers.
-        target: of the mean sign of the reals' logits.
-        kimg: thousands of reals in which p can move by 1.
-        every: steps between two changes of p.
-        p_max: cap of p; infinity for none.
-        seed: of the random stream.
+    Every so many steps p moves towards the ``target`` of the mean sign of the reals' logits, as
+    fast as by 1 in ``kimg`` thousands of reals, and at most to ``p_max`` (infinity: no cap).
     """
 
     seen: Tensor
@@ -101,7 +75,7 @@ class ADA(Fixed):
     def __init__(
         self,
         *,
-        pipeline: str | Sequence[str] | Mapping[str, float],
+        pipeline: Transforms,
         target: float,
         kimg: float,
         every: int,
@@ -113,35 +87,25 @@ class ADA(Fixed):
             raise UserError(f"ADA needs kimg > 0 and every >= 1, got {kimg} and {every}.")
         self.target, self.kimg, self.every, self.p_max = target, kimg, every, p_max
         self.register_buffer("steps", torch.zeros([], dtype=torch.int64))
-        self._counted: tuple[Tensor, int, int] = (self.steps, -1, 0)
+        self._steps = HostCopy()
         self.register_buffer("seen", torch.zeros(2))  # sum of signs, reals
 
     @torch.no_grad()
     def observe(self, real_logits: Tensor) -> None:
         signs = real_logits.detach().float().sign().sum()
         self.seen += torch.stack([signs, signs.new_tensor(real_logits.numel())]).to(self.seen)
-        if self.count() % self.every:
-            return
-        total, reals = self.reduced().unbind()
-        move = self.direction(total / reals) * reals / (self.kimg * 1000)
-        self.p.copy_((self.p + move).clamp(0, self.p_max))
-        self.seen.zero_()
-
-    def count(self) -> int:
-        """One step more; the buffer is read from its device only after somebody else wrote it."""
-        buffer, version, value = self._counted
-        known = buffer is self.steps and version == self.steps._version
-        value = (value if known else int(self.steps)) + 1
+        steps = self._steps.read(self.steps) + 1
         self.steps += 1
-        self._counted = (self.steps, self.steps._version, value)
-        return value
-
-    def reduced(self) -> Tensor:
-        """Sum of signs and number of reals [2] since p last moved, over all processes."""
+        self._steps.note(self.steps, steps)
+        if steps % self.every:
+            return
         seen = self.seen.clone()
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.all_reduce(seen)
-        return seen
+        total, reals = seen.unbind()
+        move = self.direction(total / reals) * reals / (self.kimg * 1000)
+        self.p.copy_((self.p + move).clamp(0, self.p_max))
+        self.seen.zero_()
 
     def direction(self, overfitting: Tensor) -> Tensor:
         """-1, 0 or 1: where p moves."""

@@ -45,13 +45,9 @@ class Chance:
 class Percentile:
     """Every parameter is the same quantile of its distribution and every entry is applied.
 
-    For comparisons with other implementations. As in the published code, normal parameters are
-    ``erfinv(2 q - 1)``, which is the quantile over the root of two, and the second rotation is off.
-
-    Args:
-        n: samples.
-        quantile: in (0, 1).
-        field: the additive noise [N, C, H, W].
+    For comparisons with other implementations, with additive noise ``field`` [N, C, H, W]. As in
+    the published code, normal parameters are ``erfinv(2 q - 1)``, which is the quantile over the
+    root of two, and the second rotation is off.
     """
 
     def __init__(self, n: int, quantile: float, field: Tensor) -> None:
@@ -62,7 +58,6 @@ class Percentile:
         return torch.ones(self.n, dtype=torch.bool)
 
     def rotation_coin(self, multiplier: float, *, second: bool) -> Tensor:
-        """Boolean [N]: the first rotation everywhere, the second nowhere."""
         return torch.full([self.n], not second)
 
     def uniform(self) -> Tensor:

@@ -22,17 +22,19 @@ from core.augment.draws import DOUBLE, Draws
 from core.errors import UserError
 from core.networks.layers import full_precision
 
-# The strengths are part of the pipeline's definition: table 3 of the paper's appendix.
-SHIFT = 0.125  # largest whole-pixel and standard deviation of fractional translation, of the size
-SCALE_OCTAVES = 0.2
-BRIGHTNESS = 0.2
+# The strengths are part of the pipeline's definition: table 3 of the paper's appendix. They are
+# standard deviations, of what is scaled in octaves (powers of two), so that up is as likely as down.
+SHIFT = 0.125  # of fractional translation, and the largest by whole pixels; of the side
+SCALE_OCTAVES = 0.2  # of uniform and of anisotropic scaling
+BRIGHTNESS = 0.2  # of colours in [-1, 1]
 CONTRAST_OCTAVES = 0.5
 SATURATION_OCTAVES = 1.0
 FILTER_OCTAVES = 1.0
-FILTER_ENERGY = (10 / 13, 1 / 13, 1 / 13, 1 / 13)  # of the bands, in natural images
-NOISE = 0.1
-CUTOUT = 0.5
+FILTER_ENERGY = (10 / 13, 1 / 13, 1 / 13, 1 / 13)  # of the bands: 1/f spectrum of natural images
+NOISE = 0.1  # of the deviation itself, which is half-normal
+CUTOUT = 0.5  # side of the square, of the picture's; not random
 
+Transforms = str | Sequence[str] | Mapping[str, float]
 BLIT = ("xflip", "rotate90", "xint")
 GEOMETRY = ("scale", "rotate", "aniso", "xfrac")
 COLOUR = ("brightness", "contrast", "lumaflip", "hue", "saturation")
@@ -52,74 +54,73 @@ PIPELINES: dict[str, tuple[str, ...]] = {
 }
 
 
-def multipliers(pipeline: str | Sequence[str] | Mapping[str, float]) -> dict[str, float]:
+def multipliers(pipeline: Transforms) -> dict[str, float]:
     """Probability multiplier of every transform, from a pipeline's or from transforms' names."""
     if isinstance(pipeline, str):
         if pipeline not in PIPELINES:
             raise UserError(f"There is no pipeline {pipeline!r}; there are {', '.join(PIPELINES)}.")
         pipeline = PIPELINES[pipeline]
-    given = pipeline if isinstance(pipeline, Mapping) else dict.fromkeys(pipeline, 1.0)
-    for name, value in given.items():
+    wanted = pipeline if isinstance(pipeline, Mapping) else dict.fromkeys(pipeline, 1.0)
+    for name, value in wanted.items():
         if name not in TRANSFORMS:
             raise UserError(
                 f"There is no augmentation {name!r}; there are {', '.join(TRANSFORMS)}."
             )
         if not value >= 0:
             raise UserError(f"The multiplier of {name} must not be negative, got {value}.")
-    return {name: float(given.get(name, 0)) for name in TRANSFORMS}
+    return {name: float(wanted.get(name, 0)) for name in TRANSFORMS}
 
 
 class Pipeline:
     """Images [N, 3 or 1, H, W] and draws for N samples to augmented images."""
 
-    def __init__(self, pipeline: str | Sequence[str] | Mapping[str, float]) -> None:
+    def __init__(self, pipeline: Transforms) -> None:
         self.multipliers = multipliers(pipeline)
 
     def __call__(self, images: Tensor, draws: Draws) -> Tensor:
         if images.ndim != 4 or images.shape[1] not in (1, 3):
             raise ValueError(f"images must be [N, 3, H, W] or [N, 1, H, W], got {images.shape}")
-        with full_precision(images):
-            return self.augmented(images, draws)
+        with full_precision(images):  # autocast would round pictures before anybody sees them
+            return self._augmented(images, draws)
 
-    def augmented(self, images: Tensor, draws: Draws) -> Tensor:
-        """Augmented images in the precision of the images, whatever autocast says."""
+    def _augmented(self, images: Tensor, draws: Draws) -> Tensor:
         inverse = self.movements(draws, *images.shape[2:])
         images = changed(images, inverse, r.warp)
         images = changed(images, self.colours(draws, images.shape[1]), r.recolour)
         if self.multipliers["imgfilter"]:
             images = r.filter_bands(images, self.gains(draws))
         if self.multipliers["noise"]:
-            sigma = self.chosen("noise", draws, draws.half_normal() * NOISE, 0.0)
+            sigma = self.chosen("noise", draws, draws.half_normal() * NOISE)
             images = images + draws.field(images) * sigma.to(images)[:, None, None, None]
         if self.multipliers["cutout"]:
-            size = self.chosen("cutout", draws, torch.full([draws.n], CUTOUT, dtype=DOUBLE), 0.0)
+            size = self.chosen("cutout", draws, torch.full([draws.n], CUTOUT, dtype=DOUBLE))
             images = r.cut(images, size, draws.uniform(), draws.uniform())
         return images
 
-    def chosen(self, name: str, draws: Draws, value: Tensor, neutral: float) -> Tensor:
-        """``value`` [N] where the coin of ``name`` fell for it, else ``neutral``."""
-        return value.where(draws.coin(self.multipliers[name]), neutral)
+    def chosen(self, name: str, draws: Draws, value: Tensor) -> Tensor:
+        """``value`` [N], drawn before, where the coin of ``name`` falls for it, else 0."""
+        return value.where(draws.coin(self.multipliers[name]), 0.0)
 
     def movements(self, draws: Draws, height: int, width: int) -> Tensor:
         """[N, 3, 3], float64: from pixels of the result to pixels of the image."""
         chance = self.multipliers
         g = torch.eye(3, dtype=DOUBLE).repeat(draws.n, 1, 1)
         if chance["xflip"]:
-            flip = self.chosen("xflip", draws, (draws.uniform() * 2).floor(), 0.0)
+            flip = self.chosen("xflip", draws, (draws.uniform() * 2).floor())
             g = g @ m.scaling(1 - 2 * flip, 1.0)
         if chance["rotate90"]:
-            turns = self.chosen("rotate90", draws, (draws.uniform() * 4).floor(), 0.0)
+            turns = self.chosen("rotate90", draws, (draws.uniform() * 4).floor())
             g = g @ m.rotation(turns * (math.pi / 2))
         if chance["xint"]:
             coin = draws.coin(chance["xint"])
             x, y = ((2 * draws.uniform() - 1) * SHIFT * coin for _ in "xy")
-            g = g @ m.translation(-r.pixels(x, width), -r.pixels(y, height))
+            g = g @ m.translation(-(x * width).round(), -(y * height).round())
         if chance["scale"]:
-            s = r.octaves(self.chosen("scale", draws, draws.normal() * SCALE_OCTAVES, 0.0))
+            s = r.octaves(self.chosen("scale", draws, draws.normal() * SCALE_OCTAVES))
             g = g @ m.scaling(1 / s, 1 / s)
         g = self.turned(g, draws, second=False)
         if chance["aniso"]:
-            s = r.octaves(self.chosen("aniso", draws, draws.normal() * SCALE_OCTAVES, 0.0))
+            s = r.octaves(self.chosen("aniso", draws, draws.normal() * SCALE_OCTAVES))
             g = g @ m.scaling(1 / s, s)
         g = self.turned(g, draws, second=True)
         if chance["xfrac"]:
@@ -133,28 +134,27 @@ class Pipeline:
         if not self.multipliers["rotate"]:
             return g
         angle = (2 * draws.uniform() - 1) * math.pi
-        return g @ m.rotation(
-            angle * draws.rotation_coin(self.multipliers["rotate"], second=second)
-        )
+        coin = draws.rotation_coin(self.multipliers["rotate"], second=second)
+        return g @ m.rotation(angle * coin)
 
     def colours(self, draws: Draws, channels: int) -> Tensor:
         """[N, 4, 4], float64: homogeneous colour matrices."""
         chance = self.multipliers
         c = torch.eye(4, dtype=DOUBLE).repeat(draws.n, 1, 1)
         if chance["brightness"]:
-            shift = self.chosen("brightness", draws, draws.normal() * BRIGHTNESS, 0.0)
-            c = m.brightness(shift) @ c
+            shift = self.chosen("brightness", draws, draws.normal() * BRIGHTNESS)
+            c = m.affine(1.0, shift) @ c
         if chance["contrast"]:
-            exponent = self.chosen("contrast", draws, draws.normal() * CONTRAST_OCTAVES, 0.0)
-            c = m.contrast(r.octaves(exponent)) @ c
+            exponent = self.chosen("contrast", draws, draws.normal() * CONTRAST_OCTAVES)
+            c = m.affine(r.octaves(exponent), 0.0) @ c
         if chance["lumaflip"]:
-            flip = self.chosen("lumaflip", draws, (draws.uniform() * 2).floor(), 0.0)
+            flip = self.chosen("lumaflip", draws, (draws.uniform() * 2).floor())
             c = m.luma_flip(flip) @ c
         if chance["hue"] and channels > 1:
-            angle = self.chosen("hue", draws, (2 * draws.uniform() - 1) * math.pi, 0.0)
+            angle = self.chosen("hue", draws, (2 * draws.uniform() - 1) * math.pi)
             c = m.hue(angle) @ c
         if chance["saturation"] and channels > 1:
-            exponent = self.chosen("saturation", draws, draws.normal() * SATURATION_OCTAVES, 0.0)
+            exponent = self.chosen("saturation", draws, draws.normal() * SATURATION_OCTAVES)
             c = m.saturation(r.octaves(exponent)) @ c
         return c
 
@@ -164,9 +164,9 @@ class Pipeline:
         gains = torch.ones(draws.n, 4, dtype=DOUBLE)
         for band in range(4):
             change = torch.ones(draws.n, 4, dtype=DOUBLE)
-            exponent = self.chosen("imgfilter", draws, draws.normal() * FILTER_OCTAVES, 0.0)
+            exponent = self.chosen("imgfilter", draws, draws.normal() * FILTER_OCTAVES)
             change[:, band] = r.octaves(exponent)
-            gains = gains * change / r.root_mean_energy(change, energy)
+            gains = gains * change / (change.square() @ energy).sqrt()[:, None]
         return gains
 
 

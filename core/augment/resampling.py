@@ -18,20 +18,11 @@ from core.augment.draws import DOUBLE
 from core.augment.matrices import scaling, translation
 from core.ops import downsample2d, setup_filter
 
-SYM6 = (
-    0.015404109327027373,
-    0.0034907120842174702,
-    -0.11799011114819057,
-    -0.048311742585633,
-    0.4910559419267466,
-    0.787641141030194,
-    0.3379294217276218,
-    -0.07263752278646252,
-    -0.021060292512300564,
-    0.04472490177066578,
-    0.0017677118642428036,
-    -0.007800708325034148,
-)
+# Symlet wavelets, as in the published code: of the low-pass filter, and of the filter bank.
+SYM6 = (0.015404109327027373, 0.0034907120842174702, -0.11799011114819057, -0.048311742585633,
+        0.4910559419267466, 0.787641141030194, 0.3379294217276218, -0.07263752278646252,
+        -0.021060292512300564, 0.04472490177066578, 0.0017677118642428036,
+        -0.007800708325034148)  # fmt: skip
 SYM2 = (-0.12940952255092145, 0.22414386804185735, 0.836516303737469, 0.48296291314469025)
 REACH = len(SYM6) // 4  # of the low-pass filter, in pixels of the image
 
@@ -71,6 +62,7 @@ def margins(inverse: Tensor, height: int, width: int) -> tuple[int, int, int, in
     corners = torch.tensor([[-cx, cx, cx, -cx], [-cy, -cy, cy, cy], [1, 1, 1, 1]], dtype=DOUBLE)
     reached = (inverse @ corners)[:, :2]  # [N, 2, 4]
     most, least = reached.amax((0, 2)), reached.amin((0, 2))
+    # The filter reaches beyond on the way up and on the way down.
     beyond = torch.cat([-least, most]) + torch.tensor([2 * REACH - cx, 2 * REACH - cy] * 2)
     limit = torch.tensor([width - 1, height - 1] * 2, dtype=DOUBLE)
     left, top, right, bottom = beyond.clamp(min=0).minimum(limit).ceil().int().tolist()
@@ -90,6 +82,7 @@ def warp(images: Tensor, inverse: Tensor) -> Tensor:
 
     inverse = translation((left - right) / 2, (top - bottom) / 2) @ inverse
     inverse = scaling(2, 2) @ inverse @ scaling(0.5, 0.5)
+    # Samples of twice as many lie half a step off those of the image.
     inverse = translation(-0.5, -0.5) @ inverse @ translation(0.5, 0.5)
     rows, columns = 2 * (height + 2 * REACH), 2 * (width + 2 * REACH)
     inverse = scaling(2 / large.shape[3], 2 / large.shape[2]) @ inverse
@@ -106,9 +99,8 @@ def recolour(images: Tensor, colours: Tensor) -> Tensor:
     if images.shape[1] == 1:
         row = colours[:, :3].mean(dim=1)  # [N, 4]
         factor, shift = row[:, :3].sum(dim=1), row[:, 3]
-        return (
-            images * factor.to(images)[:, None, None, None] + shift.to(images)[:, None, None, None]
-        )
+        factor, shift = (v.to(images)[:, None, None, None] for v in (factor, shift))
+        return images * factor + shift
     colours = colours.to(images)
     flat = torch.baddbmm(colours[:, :3, 3:], colours[:, :3, :3], images.flatten(2))
     return flat.unflatten(2, images.shape[2:])
@@ -161,16 +153,6 @@ def cut(images: Tensor, size: Tensor, x: Tensor, y: Tensor) -> Tensor:
     height, width = images.shape[2:]
     kept = outside(height, y)[:, None, :, None] | outside(width, x)[:, None, None, :]
     return images * kept.to(images)
-
-
-def root_mean_energy(gains: Tensor, energy: Tensor) -> Tensor:
-    """[N, 1]: the root of the energy-weighted mean square of gains [N, 4]."""
-    return (gains.square() @ energy).sqrt()[:, None]
-
-
-def pixels(share: Tensor, size: int) -> Tensor:
-    """Whole pixels of a share [N] of ``size``."""
-    return (share * size).round()
 
 
 def octaves(exponent: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from core import atomic, weights
-from core.convert import nvidia_file, rosinality_file, tensorflow_file
+from core.convert import nvidia_files, rosinality_file
 from core.convert.checkpoint_file import opened
 from core.convert.format import CheckpointError
 from core.errors import UserError
@@ -23,9 +23,7 @@ OURS, THEIRS = ".safetensors", (".pt", ".pth")
 class Networks(dict[str, Any]):
     """Networks by name, of ``g_ema``, ``g`` and ``d`` those that a file has, and ours' others.
 
-    Attributes:
-        origin: what kind of file they come from.
-        notes: what should be known of them, by topic.
+    ``origin`` is the kind of file they come from, ``notes`` what should be known of them, by topic.
     """
 
     def __init__(self, networks: Mapping[str, Any], origin: str, notes: dict[str, str]) -> None:
@@ -46,7 +44,11 @@ def load(path: str | os.PathLike[str]) -> Networks:
     if not path.is_file():
         raise CheckpointError(f"There is no file {path}.")
     try:
-        return _ours(path) if _is_ours(path) else _foreign(path)
+        with path.open("rb") as file:
+            start = file.read(9)
+        # safetensors: 8 bytes of the header's length, little end first, then the header, a JSON.
+        ours = start[4:] == b"\0\0\0\0{"
+        return _ours(path) if ours else _foreign(path)
     except UserError as error:
         sentence = str(error).replace(str(path), "").lstrip(",: ").rstrip(".")
         raise CheckpointError(f"{path}: {sentence}.") from error
@@ -77,12 +79,6 @@ def save(path: str | os.PathLike[str], networks: Mapping[str, Any]) -> list[str]
     return lost
 
 
-def _is_ours(path: Path) -> bool:
-    with path.open("rb") as file:
-        start = file.read(9)
-    return start[8:] == b"{" and start[4:8] == b"\0\0\0\0"
-
-
 def _ours(path: Path) -> Networks:
     networks, notes = weights.read(path, self_contained())
     return Networks(networks, "safetensors", notes)
@@ -95,8 +91,5 @@ def _foreign(path: Path) -> Networks:
             dual = any(isinstance(network, DualStyleGAN) for network in networks.values())
             author = "DualStyleGAN" if dual else "rosinality"
             return Networks(networks, f"{author}, {file.kind}", notes)
-        if isinstance(file.tree, tuple):
-            networks, notes = tensorflow_file.read(file.tree, file.tensors)
-            return Networks(networks, "NVIDIA, TensorFlow pickle", notes)
-        networks, notes = nvidia_file.read(file.tree, file.tensors)
-        return Networks(networks, "NVIDIA, PyTorch pickle", notes)
+        networks, origin = nvidia_files.read(file.tree, file.tensors)
+        return Networks(networks, origin, {})

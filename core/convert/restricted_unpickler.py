@@ -24,53 +24,34 @@ LONGEST_LINE = 4096  # bytes; only names of modules and classes are written as l
 # What Python's pickler writes with protocols 2 to 5 for the objects of a checkpoint. Of older ones
 # only Python 2's text. Missing: what runs more than REDUCE (INST, OBJ, EXT*, NEWOBJ_EX), whole
 # numbers of any length, buffers that are made before they are read.
-INSTRUCTIONS = b"".join(
-    (
-        *(pickle.PROTO, pickle.STOP, pickle.MARK),
-        *(pickle.NONE, pickle.NEWTRUE, pickle.NEWFALSE),
-        *(pickle.BININT, pickle.BININT1, pickle.BININT2, pickle.LONG1, pickle.BINFLOAT),
-        *(pickle.SHORT_BINUNICODE, pickle.BINUNICODE, pickle.BINUNICODE8),
-        *(pickle.SHORT_BINBYTES, pickle.BINBYTES, pickle.BINBYTES8),
-        *(pickle.SHORT_BINSTRING, pickle.BINSTRING),
-        *(pickle.EMPTY_TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3, pickle.TUPLE),
-        *(pickle.EMPTY_LIST, pickle.APPEND, pickle.APPENDS),
-        *(pickle.SETITEM, pickle.SETITEMS),
-        *(pickle.BINPUT, pickle.LONG_BINPUT, pickle.MEMOIZE, pickle.BINGET, pickle.LONG_BINGET),
-        *(pickle.GLOBAL, pickle.STACK_GLOBAL, pickle.REDUCE, pickle.BINPERSID),
-    )
-)
+INSTRUCTIONS = b"".join([
+    pickle.PROTO, pickle.STOP, pickle.MARK, pickle.NONE, pickle.NEWTRUE, pickle.NEWFALSE,
+    pickle.BININT, pickle.BININT1, pickle.BININT2, pickle.LONG1, pickle.BINFLOAT,
+    pickle.SHORT_BINUNICODE, pickle.BINUNICODE, pickle.BINUNICODE8, pickle.SHORT_BINBYTES,
+    pickle.BINBYTES, pickle.BINBYTES8, pickle.SHORT_BINSTRING, pickle.BINSTRING,
+    pickle.EMPTY_TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3, pickle.TUPLE,
+    pickle.EMPTY_LIST, pickle.APPEND, pickle.APPENDS, pickle.SETITEM, pickle.SETITEMS,
+    pickle.BINPUT, pickle.LONG_BINPUT, pickle.MEMOIZE, pickle.BINGET, pickle.LONG_BINGET,
+    pickle.GLOBAL, pickle.STACK_GLOBAL, pickle.REDUCE, pickle.BINPERSID,
+])  # fmt: skip
 
 # What the unpickler raises where a pickle is no pickle, or calls a stand-in with the wrong things.
-DAMAGE = (
-    pickle.UnpicklingError,
-    EOFError,
-    AttributeError,
-    IndexError,
-    TypeError,
-    ValueError,
-    OverflowError,
-    struct.error,
-)
+DAMAGE = (pickle.UnpicklingError, EOFError, AttributeError, IndexError, TypeError, ValueError,
+          OverflowError, struct.error)  # fmt: skip
 
 
 class Limits:
-    """What reading one file may still cost, whatever it says.
-
-    Args:
-        size: of the file in bytes.
-    """
+    """What reading one file of so many bytes may still cost, whatever it says."""
 
     def __init__(self, size: int) -> None:
         self.reads, self.bytes = READS, COPIES * size
 
     def count_read(self) -> None:
-        """One more read, or one more module looked into."""
         self.reads -= 1
         if self.reads < 0:
             raise CheckpointError("its pickle takes more steps than any checkpoint needs")
 
     def count_bytes(self, count: int) -> None:
-        """So many more bytes of names and numbers."""
         self.bytes -= count
         if self.bytes < 0:
             raise CheckpointError("its tensors are more than the file can hold")
@@ -83,14 +64,12 @@ class CountedReader:
         self.file, self.size, self.limits = file, size, limits
 
     def read(self, count: int) -> bytes:
-        """The next bytes, all of them."""
         self.limits.count_read()
         if not 0 <= count <= self.size - self.file.tell():
             raise CheckpointError("it is truncated")
         return self.file.read(count)
 
     def readline(self) -> bytes:
-        """The next line, with its end unless it is too long."""
         self.limits.count_read()
         return self.file.readline(LONGEST_LINE)
 
@@ -141,11 +120,8 @@ def no_persistent(identity: Any) -> Any:
 class RestrictedUnpickler(pickle._Unpickler):
     """Builds plain values, :class:`Entries` and what a closed table of names has.
 
-    Args:
-        reader: the bytes.
-        names: what stands for ``module.name``: a function or class that keeps what it is called
-            with, or a value.
-        persistent: what is made of a persistent identity.
+    ``names`` says what stands for ``module.name``: a function or class that keeps what it is called
+    with, or a value; ``persistent``, what is made of a persistent identity.
     """
 
     stack: list[Any]  # the base class makes these when it begins

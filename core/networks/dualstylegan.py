@@ -7,7 +7,7 @@ bit for bit, 1 what is trained. Rows are counted from 0 and mean the same resolu
 rows 0 to ``res_index`` are structure, the others colour. A row of colours that a structure block
 shares with the next one (1, 3, 5) stays intrinsic.
 
-Departs from the paper in: truncation goes towards whatever it is told, the scripts know zero only.
+Departs from the paper in: truncation goes towards whatever is asked for, in the scripts zero.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.networks.generator import Generator, Trace
+from core.networks.generator import LR_MULTIPLIER, Generator, Trace, rows_mapped
 from core.networks.layers import Conv, Linear, normalise
 from core.networks.registry import network
 
-EPS = 1e-5
+EPS = 1e-5  # torch's for instance normalisation, which the published code leaves as it is
 SMALL = 0.01  # of fresh residual convolutions, and of what is off the diagonal of fresh colours
-LAYERS = 2  # of the structure transform
+LAYERS = 2  # of the structure transform, as published
 
 Weights = Sequence[float] | Tensor
 
@@ -38,8 +38,7 @@ class AdaIN(nn.Module):
         super().__init__()
         self.style = nn.Linear(w_dim, 2 * channels)
         with torch.no_grad():
-            self.style.bias[:channels] = 1
-            self.style.bias[channels:] = 0
+            self.style.bias.copy_(torch.tensor([1.0, 0.0]).repeat_interleave(channels))
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """Features [N, C, r, r] under styles [N, W]."""
@@ -57,8 +56,8 @@ class ModRes(nn.Module):
         self.conv2 = Conv(channels, channels, kernel=3)
         with torch.no_grad():
             # The second normalisation undoes the first factor, so the residual is about 1 %.
-            self.conv.weight.mul_(SMALL)
-            self.conv2.weight.mul_(SMALL)
+            for conv in (self.conv, self.conv2):
+                conv.weight.mul_(SMALL)
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """The residual [N, C, r, r] of features [N, C, r, r] under styles [N, W]."""
@@ -71,7 +70,7 @@ class StructureTransform(nn.Module):
     def __init__(self, w_dim: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            Linear(w_dim, w_dim, activated=True, lr_multiplier=0.01) for _ in range(LAYERS)
+            Linear(w_dim, w_dim, activated=True, lr_multiplier=LR_MULTIPLIER) for _ in range(LAYERS)
         )
 
     def forward(self, rows: Tensor) -> Tensor:
@@ -85,7 +84,7 @@ class StructureTransform(nn.Module):
 def colour_transform(w_dim: int) -> Linear:
     """T_c: the identity but for a little noise."""
     layer = Linear(w_dim, w_dim)
-    with torch.no_grad():
+    with torch.no_grad():  # the layer divides by the root of its width when it is used
         layer.weight.mul_(SMALL).add_(math.sqrt(w_dim) * torch.eye(w_dim))
     return layer
 
@@ -94,10 +93,8 @@ def colour_transform(w_dim: int) -> Linear:
 class DualStyleGAN(nn.Module):
     """A generator and its extrinsic path; ``DualStyleGAN(**g.config)`` has the same architecture.
 
-    Args:
-        res_index: the last structure row; rounded down to an even number, and no row of the
-            highest resolution's colours. 6 in the paper, 4 where pictures are small.
-        generator: what :class:`core.networks.generator.Generator` takes.
+    ``res_index`` is the last structure row; it is rounded down to an even number, and no row of the
+    highest resolution's colours. 6 in the paper, 4 where pictures are small.
     """
 
     config: dict[str, Any]
@@ -112,13 +109,10 @@ class DualStyleGAN(nn.Module):
         self.structure_rows = min(2 * (res_index // 2) + 1, self.num_ws - 1)
         self.config = {**config, "res_index": self.structure_rows - 1}
         sides = [side for side in self.generator.synthesis.resolutions for _ in range(2)][1:]
-        self.residuals = nn.ModuleList(
-            ModRes(config["channels"][side], w_dim=self.w_dim)
-            for side in sides[: self.structure_rows]
-        )
-        self.colours = nn.ModuleList(
-            colour_transform(self.w_dim) for _ in range(self.structure_rows, self.num_ws)
-        )
+        widths = [config["channels"][side] for side in sides[: self.structure_rows]]
+        self.residuals = nn.ModuleList(ModRes(width, w_dim=self.w_dim) for width in widths)
+        colours = range(self.structure_rows, self.num_ws)
+        self.colours = nn.ModuleList(colour_transform(self.w_dim) for _ in colours)
         self.structure = StructureTransform(self.w_dim)
 
     @classmethod
@@ -138,8 +132,8 @@ class DualStyleGAN(nn.Module):
             torch.manual_seed(0)
             dual = cls.of(g, res_index=res_index).train()
         dual.requires_grad_(False)
-        for parameter in dual.extrinsic():
-            parameter.requires_grad_(True)
+        for part in (dual.residuals, dual.colours, dual.structure):
+            part.requires_grad_(True)
         return dual
 
     def extrinsic(self) -> list[nn.Parameter]:
@@ -154,11 +148,10 @@ class DualStyleGAN(nn.Module):
 
         Truncated styles are ``psi`` times as far from ``towards`` (zero, as published, or [W]).
         """
-        style = self.generator.mapping.style
         if z.ndim == 3:
-            ws = style(z.flatten(0, 1)).unflatten(0, z.shape[:2])
+            ws = rows_mapped(self.generator, z)
         else:
-            ws = style(z)[:, None].repeat(1, self.num_ws, 1)
+            ws = self.generator.mapping.style(z)[:, None].repeat(1, self.num_ws, 1)
         return ws if truncation_psi == 1 else towards + truncation_psi * (ws - towards)
 
     def synthesis(
@@ -183,23 +176,23 @@ class DualStyleGAN(nn.Module):
         *,
         until: int | None = None,
     ) -> Trace:
-        """Image with what led to it.
+        """Image with what led to it, of intrinsic styles [N, L, W] and extrinsic ones.
 
-        Args:
-            ws: intrinsic styles [N, L, W].
-            ex_ws: extrinsic styles [N, L, W], or [N, W] for one that all rows share.
-            weights: of the extrinsic path, one number a row; None for the plain StyleGAN2.
-            noise_mode: ``const``, ``random`` or ``none``.
-            noise: maps for the layers it names.
-            generator: of random noise.
-            until: the highest resolution that is computed.
+        Those are [N, L, W], or [N, W] for one that all rows share; their weights are one number a
+        row, None for the plain StyleGAN2. The rest is as in `Synthesis.trace`.
         """
         how: dict[str, Any] = {"noise": noise, "generator": generator, "until": until}
         if weights is None or ex_ws is None:
             if weights is not None:
                 raise ValueError("weights need extrinsic styles")
             return self.generator.synthesis.trace(ws, noise_mode, **how)
-        row_weights = self._checked(weights)
+        row_weights = (
+            weights.tolist() if isinstance(weights, Tensor) else [float(w) for w in weights]
+        )
+        if len(row_weights) != self.num_ws:
+            raise ValueError(
+                f"weights must be {self.num_ws} numbers, one a row, not {len(row_weights)}"
+            )
         ex_ws = self._rows(ex_ws, len(ws))
         styles = self.structure(ex_ws[:, : self.structure_rows])
 
@@ -227,12 +220,6 @@ class DualStyleGAN(nn.Module):
         rest = self.num_ws - self.structure_rows
         return [structure] * self.structure_rows + [colour] * rest
 
-    def _checked(self, weights: Weights) -> list[float]:
-        listed = weights.tolist() if isinstance(weights, Tensor) else [float(w) for w in weights]
-        if len(listed) != self.num_ws:
-            raise ValueError(f"weights must be {self.num_ws} numbers, one a row, not {len(listed)}")
-        return listed
-
     def _rows(self, ex_ws: Tensor, n: int) -> Tensor:
         rows = ex_ws[:, None].expand(-1, self.num_ws, -1) if ex_ws.ndim == 2 else ex_ws
         if rows.shape[1:] != (self.num_ws, self.w_dim) or len(rows) not in (1, n):
@@ -241,11 +228,3 @@ class DualStyleGAN(nn.Module):
                 f"got {tuple(ex_ws.shape)}"
             )
         return rows.expand(n, -1, -1)
-
-
-def fused(weights: Sequence[float], index: int) -> list[float]:
-    """The weights with 0 where the published ``fuse_index`` switches the extrinsic path off.
-
-    Row r keeps its weight if ``r <= index``, row 0 if ``0 < index``.
-    """
-    return [w if (row <= index if row else index > 0) else 0.0 for row, w in enumerate(weights)]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from core.networks.registry import network
 
-SIDE = 8  # px of the thumbnails by which pictures are recognised
+SIDE = 8  # px of the thumbnails by which pictures are recognised: few enough to average noise away
 
 
 def thumbnails(pictures: Tensor) -> Tensor:
@@ -23,13 +23,7 @@ class Exemplars(nn.Module):
     """Z+ codes of K pictures; it has as many as it was last given.
 
     ``structure`` [K, S, Z] and ``colour`` [K, L - S, Z] are the extrinsic code, which may be
-    trained; ``intrinsic`` [K, L, Z] is the face behind the picture.
-
-    Args:
-        count: K.
-        rows: L.
-        structure_rows: S.
-        z_dim: Z.
+    trained; ``intrinsic`` [K, L, Z] is the face behind the picture. K is ``count``, L ``rows``.
     """
 
     intrinsic: Tensor
@@ -68,8 +62,10 @@ class Exemplars(nn.Module):
 
     def upright(self, pictures: Tensor, ids: Tensor) -> Tensor:
         """Pictures [N, 3, R, R] of the exemplars ids [N]; those that are mirrored, turned back."""
-        seen, known = thumbnails(pictures), self.thumbnails[ids]
-        apart, mirrored = ((view - known).square().sum((1, 2, 3)) for view in (seen, seen.flip(-1)))
+        views, known = thumbnails(pictures), self.thumbnails[ids]
+        apart, mirrored = (
+            (view - known).square().sum((1, 2, 3)) for view in (views, views.flip(-1))
+        )
         turned = (mirrored < apart)[:, None, None, None]
         return torch.where(turned, pictures.flip(-1), pictures)
 
@@ -84,7 +80,7 @@ class Exemplars(nn.Module):
                 tensor.data = tensor.new_zeros(count, *tensor.shape[1:])
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        found = state_dict.get(f"{prefix}structure")
-        if found is not None and found.ndim == 3:
-            self._resize(len(found))
+        structure = state_dict.get(f"{prefix}structure")
+        if structure is not None and structure.ndim == 3:
+            self._resize(len(structure))
         super()._load_from_state_dict(state_dict, prefix, *rest)

@@ -18,12 +18,12 @@ import torch
 from torch import Tensor, nn
 
 from core import distributed
-from core.networks.layers import Linear, SynthesisLayer, ToRGB, full_precision, normalise
+from core.networks.layers import TAPS, Linear, SynthesisLayer, ToRGB, full_precision, normalise
 from core.networks.registry import network
 from core.ops import setup_filter, upsample2d
 
-LR_MULTIPLIER = 0.01  # of the mapping network
-W_AVG_DECAY = 0.995
+LR_MULTIPLIER = 0.01  # of the mapping network, which is unstable at the full rate (1812.04948)
+W_AVG_DECAY = 0.995  # a step; of the published code
 NOISE_MODES = ("const", "random", "none")
 
 
@@ -94,35 +94,24 @@ class Mapping(nn.Module):
     @torch.no_grad()
     def track(self, w: Tensor) -> None:
         """Moves the average style towards the mean of w [N, W] or [N, L, W]."""
-        mean = distributed.all_reduce_mean(
-            w.detach().reshape(-1, self.w_dim).mean(dim=0).to(self.w_avg.dtype)
-        )
-        self.w_avg.copy_(mean.lerp(self.w_avg, W_AVG_DECAY))
+        mean = w.detach().reshape(-1, self.w_dim).mean(dim=0).to(self.w_avg.dtype)
+        self.w_avg.copy_(distributed.all_reduce_mean(mean).lerp(self.w_avg, W_AVG_DECAY))
 
 
 class SynthesisBlock(nn.Module):
     """The layers of one resolution: conv0 (not at 4 px), conv1 and torgb."""
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        *,
-        w_dim: int,
-        resolution: int,
-        img_channels: int,
-        conv_clamp: float | None,
+        self, in_channels: int, out_channels: int, *, resolution: int, colours: int, **same: Any
     ) -> None:
         super().__init__()
-        same: dict[str, Any] = {"w_dim": w_dim, "conv_clamp": conv_clamp}
         if resolution == 4:
             self.const = nn.Parameter(torch.randn(out_channels, 4, 4))
         else:
-            self.conv0 = SynthesisLayer(
-                in_channels, out_channels, resolution=resolution, up=True, **same
-            )
+            up = SynthesisLayer(in_channels, out_channels, resolution=resolution, up=True, **same)
+            self.conv0 = up
         self.conv1 = SynthesisLayer(out_channels, out_channels, resolution=resolution, **same)
-        self.torgb = ToRGB(out_channels, img_channels, **same)
+        self.torgb = ToRGB(out_channels, colours, **same)
 
 
 class Synthesis(nn.Module):
@@ -144,17 +133,12 @@ class Synthesis(nn.Module):
         self.w_dim = w_dim
         self.resolutions = resolutions(img_resolution)
         self.num_ws = 2 * len(self.resolutions)
+        same: dict[str, Any] = {"w_dim": w_dim, "conv_clamp": conv_clamp}
         for r in self.resolutions:
-            block = SynthesisBlock(
-                channels[max(r // 2, 4)],
-                channels[r],
-                w_dim=w_dim,
-                resolution=r,
-                img_channels=img_channels,
-                conv_clamp=conv_clamp,
-            )
+            widths = channels[max(r // 2, 4)], channels[r]
+            block = SynthesisBlock(*widths, resolution=r, colours=img_channels, **same)
             setattr(self, f"b{r}", block)
-        self.register_buffer("taps", setup_filter([1, 3, 3, 1]), persistent=False)
+        self.register_buffer("taps", setup_filter(TAPS), persistent=False)
 
     def forward(
         self, ws: Tensor, noise_mode: str = "const", generator: torch.Generator | None = None
@@ -173,36 +157,39 @@ class Synthesis(nn.Module):
         until: int | None = None,
         after: Callable[[int, Tensor], Tensor] | None = None,
     ) -> Trace:
-        """Image, accumulated colours and features.
+        """Image, accumulated colours and features of styles [N, L, W].
 
-        Args:
-            ws: styles [N, L, W].
-            noise_mode: ``const``, ``random`` or ``none``.
-            noise: maps [1 or N, 1, r, r] for the layers it names, as in ``noise_names``.
-            generator: of random noise.
-            given: features [N, C, r, r] that replace those of the block of resolution r; the
-                colours from below are kept.
-            until: the highest resolution that is computed, whose colours are then the image.
-            after: what becomes of the features [N, C, r, r] of the convolution that a row steers,
-                given the row and them.
+        ``noise_mode`` is ``const``, ``random`` (drawn from ``generator``) or ``none``, but for the
+        layers of ``noise_names`` for which ``noise`` has maps [1 or N, 1, r, r]. ``given`` features
+        [N, C, r, r] replace those of the block of resolution r; the colours from below are kept.
+        ``until`` is the highest resolution that is computed, whose colours are then the image.
+        ``after`` says what becomes of the features [N, C, r, r] of the convolution that a row
+        steers, of the row and them.
         """
-        self._check(ws, noise_mode, noise or {})
+        noise = noise or {}
+        self._check(ws, noise_mode, noise)
         rgb: dict[int, Tensor] = {}
         features: dict[int, Tensor] = {}
         x = self.b4.const[None].to(ws.dtype).expand(len(ws), -1, -1, -1)
-        x = x.contiguous(memory_format=torch.channels_last)
-        for i, r in enumerate(self.resolutions):
+        x = x.contiguous(memory_format=torch.channels_last)  # quicker convolutions
+        row = 0
+        for r in self.resolutions:
             block = getattr(self, f"b{r}")
-            maps = self._noise(r, len(ws), noise_mode, noise or {}, generator)
+            for name in ("conv0", "conv1") if r > 4 else ("conv1",):
+                layer = getattr(block, name)
+                if f"b{r}.{name}" in noise:
+                    noise_map = noise[f"b{r}.{name}"].to(layer.noise_const)
+                else:
+                    noise_map = _noise(layer.noise_const, len(ws), noise_mode, generator)
+                x = layer(x, ws[:, row], noise_map)
+                x = after(row, x) if after else x
+                row += 1
+            features[r] = x = (given or {}).get(r, x)
+            rgb[r] = block.torgb(x, ws[:, row])
             if r > 4:
-                x = block.conv0(x, ws[:, 2 * i - 1], maps[0])
-                x = after(2 * i - 1, x) if after else x
-            x = block.conv1(x, ws[:, 2 * i], maps[-1])
-            x = after(2 * i, x) if after else x
-            x = (given or {}).get(r, x)
-            colours = block.torgb(x, ws[:, 2 * i + 1])
-            rgb[r] = colours if r == 4 else self._upsampled(rgb[r // 2]) + colours
-            features[r] = x
+                with full_precision(x):  # the sum of all resolutions' colours
+                    below = upsample2d(rgb[r // 2], self.taps)
+                rgb[r] = below + rgb[r]
             if r == until:
                 break
         return Trace(rgb[r], rgb, features)
@@ -210,39 +197,7 @@ class Synthesis(nn.Module):
     @property
     def noise_names(self) -> list[str]:
         """The layers that take noise, in order: b4.conv1, b8.conv0, b8.conv1, ..."""
-        names = [f"b{r}.conv{k}" for r in self.resolutions for k in (0, 1)]
-        return names[1:]
-
-    def _upsampled(self, rgb: Tensor) -> Tensor:
-        with full_precision(rgb):
-            return upsample2d(rgb, self.taps)
-
-    def _noise(
-        self,
-        r: int,
-        n: int,
-        mode: str,
-        given: MappingABC[str, Tensor],
-        generator: torch.Generator | None,
-    ) -> list[Tensor | None]:
-        maps: list[Tensor | None] = []
-        for k in (1,) if r == 4 else (0, 1):
-            layer = getattr(getattr(self, f"b{r}"), f"conv{k}")
-            name = f"b{r}.conv{k}"
-            if name in given:
-                maps.append(given[name].to(layer.noise_const))
-            elif mode == "none":
-                maps.append(None)
-            elif mode == "const":
-                maps.append(layer.noise_const[None, None])
-            else:
-                const = layer.noise_const
-                where = const.device if generator is None else generator.device
-                drawn = torch.randn(
-                    (n, 1, r, r), generator=generator, dtype=const.dtype, device=where
-                )
-                maps.append(drawn.to(const.device))
-        return maps
+        return [f"b{r}.conv{k}" for r in self.resolutions for k in (0, 1)][1:]
 
     def _check(self, ws: Tensor, noise_mode: str, noise: MappingABC[str, Tensor]) -> None:
         if ws.ndim != 3 or ws.shape[1:] != (self.num_ws, self.w_dim):
@@ -254,6 +209,17 @@ class Synthesis(nn.Module):
         unknown = sorted(set(noise) - set(self.noise_names))
         if unknown:
             raise ValueError(f"no layer takes noise under the names {unknown}")
+
+
+def _noise(const: Tensor, n: int, mode: str, generator: torch.Generator | None) -> Tensor | None:
+    if mode == "none":
+        return None
+    if mode == "const":
+        return const[None, None]
+    where = const.device if generator is None else generator.device
+    size = (n, 1, *const.shape)
+    drawn = torch.randn(size, generator=generator, dtype=const.dtype, device=where)
+    return drawn.to(const.device)
 
 
 @network
@@ -274,27 +240,16 @@ class Generator(nn.Module):
         conv_clamp: float | None = None,
     ) -> None:
         super().__init__()
-        table = checked_channels(img_resolution, channels)
         self.z_dim, self.w_dim = z_dim, w_dim
         self.img_resolution, self.img_channels = img_resolution, img_channels
-        self.config = {
-            "z_dim": z_dim,
-            "w_dim": w_dim,
-            "img_resolution": img_resolution,
-            "img_channels": img_channels,
-            "channels": table,
-            "mapping_layers": mapping_layers,
-            "conv_clamp": conv_clamp,
-        }
-        self.synthesis = Synthesis(
-            w_dim=w_dim,
-            img_resolution=img_resolution,
-            img_channels=img_channels,
-            channels=table,
-            conv_clamp=conv_clamp,
-        )
+        table = checked_channels(img_resolution, channels)
+        pictures = {"img_resolution": img_resolution, "img_channels": img_channels}
+        shape: dict[str, Any] = {"w_dim": w_dim, **pictures, "channels": table}
+        self.synthesis = Synthesis(**shape, conv_clamp=conv_clamp)
         self.num_ws = self.synthesis.num_ws
         self.mapping = Mapping(z_dim=z_dim, w_dim=w_dim, num_ws=self.num_ws, layers=mapping_layers)
+        layers = {"mapping_layers": mapping_layers, "conv_clamp": conv_clamp}
+        self.config = {"z_dim": z_dim, **shape, **layers}
 
     def forward(
         self,

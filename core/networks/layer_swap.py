@@ -9,14 +9,8 @@ Papers: "Resolution dependent GAN interpolation" (Pinkney and Adler, arXiv:2010.
 means the same and whose public code does :func:`by_features`.
 
 Departs from the papers in: nothing known. Styles are made by the mapping network of the low
-generator, as the public code does, because structure follows them.
-
-| topic | papers | public code | here |
-|---|---|---|---|
-| what is taken | whole blocks up to r px | the features at r px | both |
-| colours below r px | of the low generator | of the high generator | as their kind does |
-| styles of both | one mapping network | the source's | the source's |
-| level | a resolution | k, for 4 * 2^k px | a resolution |
+generator, as the public code does, because structure follows them. A level is a resolution here,
+k for 4 * 2^k px in the public code.
 """
 
 from __future__ import annotations
@@ -41,10 +35,7 @@ def by_weights(low: Generator, high: Generator, *, resolution: int) -> Generator
     Raises:
         UserError: the generators are of different architecture, or have no such resolution.
     """
-    check(low, high, resolution)
-    out = copy.deepcopy(high)
-    if resolution:
-        out.mapping.load_state_dict(low.mapping.state_dict())
+    out = _with_mapping(low, high, resolution)
     for r in out.synthesis.resolutions:
         if r <= resolution:
             block: nn.Module = getattr(low.synthesis, f"b{r}")
@@ -53,18 +44,12 @@ def by_weights(low: Generator, high: Generator, *, resolution: int) -> Generator
 
 
 def by_features(low: Generator, high: Generator, *, resolution: int) -> Generator:
-    """A copy of ``high`` whose features at ``resolution`` px, before their colours, are ``low``'s.
+    """The same, but only the features at ``resolution`` px, before their colours, are ``low``'s.
 
-    The colours below are ``high``'s own, made of features that nobody sees otherwise. With
-    ``resolution`` 0 it is ``high``. Neither generator is changed.
-
-    Raises:
-        UserError: the generators are of different architecture, or have no such resolution.
+    The colours below are ``high``'s own, made of features that nobody sees otherwise.
     """
-    check(low, high, resolution)
-    out = copy.deepcopy(high)
+    out = _with_mapping(low, high, resolution)
     if resolution:
-        out.mapping.load_state_dict(low.mapping.state_dict())
         pair = TwoSyntheses(copy.deepcopy(low.synthesis), out.synthesis, resolution)
         out.synthesis = pair  # type: ignore[assignment]
     return out
@@ -81,7 +66,6 @@ class TwoSyntheses(nn.Module):
     def forward(
         self, ws: Tensor, noise_mode: str = "const", generator: torch.Generator | None = None
     ) -> Tensor:
-        """Images [N, 3, R, R], nominally in [-1, 1], of styles [N, L, W]."""
         return self.trace(ws, noise_mode, generator=generator).image
 
     def trace(
@@ -97,8 +81,7 @@ class TwoSyntheses(nn.Module):
         return self.high.trace(ws, noise_mode, noise, generator, given=given)
 
 
-def check(low: Generator, high: Generator, resolution: int) -> None:
-    """Refuse two generators that have nothing to swap at this resolution."""
+def _with_mapping(low: Generator, high: Generator, resolution: int) -> Generator:
     other = [key for key, value in high.config.items() if low.config.get(key) != value]
     if other:
         raise UserError(
@@ -107,6 +90,10 @@ def check(low: Generator, high: Generator, resolution: int) -> None:
     if resolution and resolution not in high.synthesis.resolutions:
         known = ", ".join(str(r) for r in high.synthesis.resolutions)
         raise UserError(f"swap.resolution={resolution} is no resolution of the generator: {known}.")
+    out = copy.deepcopy(high)
+    if resolution:
+        out.mapping.load_state_dict(low.mapping.state_dict())
+    return out
 
 
 def install(swapped: Generator, into: Generator) -> None:

@@ -28,13 +28,9 @@ EPS = 1e-10  # added to the length of a feature, as in the package
 class LPIPSNetwork(nn.Module):
     """The distance and its embedding; frozen.
 
-    Args:
-        net: ``alex`` (for measuring), ``vgg`` (for losses), as the authors advise, or ``squeeze``.
-        classifier: torchvision's state dict, of which ``features.*`` are used.
-        file: what a misfit is called.
-
-    Attributes:
-        package: the authors' network, whose call gives distances [N, 1, 1, 1].
+    ``net`` is ``alex`` (for measuring), ``vgg`` (for losses), as the authors advise, or
+    ``squeeze``; of ``classifier``, torchvision's state dict, ``features.*`` are used; a misfit is
+    called ``file``. ``package`` is the authors' network, whose call gives distances [N, 1, 1, 1].
     """
 
     package: Any
@@ -73,14 +69,10 @@ class LPIPSNetwork(nn.Module):
 
 
 def load_lpips(net: str, folder: str) -> LPIPSNetwork:
-    """LPIPS with torchvision's classifier from a folder.
-
-    Args:
-        net: ``alex``, ``vgg`` or ``squeeze``.
-        folder: where the classifier's file lies, under the name that torchvision gives it.
+    """LPIPS with torchvision's classifier from a folder, where it has torchvision's name.
 
     Raises:
-        UserError: it does not, or is of another network.
+        UserError: it is not there, or of another network.
     """
     check_net(net)
     path = Path(folder).expanduser() / CLASSIFIERS[net].rpartition("/")[2]

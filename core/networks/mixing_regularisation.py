@@ -18,6 +18,7 @@ def mixed_ws(
 ) -> Tensor:
     """Styles [N, L, W]: z1's, with probability ``prob`` z2's from a random row (1..L-1) on."""
     ws = mapping(z1)
+    # Both are drawn whatever comes of it, so that the random stream does not depend on the draw.
     draw = torch.rand((), generator=generator, device=generator.device)
     crossover = torch.randint(1, ws.shape[1], (), generator=generator, device=generator.device)
     if draw.item() >= prob:

@@ -20,9 +20,8 @@ from torch import Tensor, nn
 
 from core.networks.registry import network
 
-NOISE = 128
-BATCH = 128
-DECAY = 1e-5
+NOISE = BATCH = 128  # width of the noise, and codes a step; with DECAY as in the public code
+DECAY = 1e-5  # of the weights
 
 
 class CodeSampler(nn.Module):
@@ -43,25 +42,15 @@ class CodeSampler(nn.Module):
 
 @network
 class StyleSampler(nn.Module):
-    """Noise to Z+ codes whose structure and colour are drawn apart.
+    """Noise to Z+ codes of L ``rows`` whose structure and colour are drawn apart.
 
-    Args:
-        rows: L.
-        structure_rows: how many of them are structure.
-        z_dim: Z.
-
-    Attributes:
-        given: whether a state has been loaded into it, until somebody says otherwise.
+    ``loaded`` says whether a state has been loaded into it, until somebody says otherwise.
     """
 
     def __init__(self, *, rows: int, structure_rows: int, z_dim: int) -> None:
         super().__init__()
-        self.config: dict[str, Any] = {
-            "rows": rows,
-            "structure_rows": structure_rows,
-            "z_dim": z_dim,
-        }
-        self.rows, self.z_dim, self.given = rows, z_dim, False
+        self.config = {"rows": rows, "structure_rows": structure_rows, "z_dim": z_dim}
+        self.rows, self.z_dim, self.loaded = rows, z_dim, False
         self.structure = CodeSampler(structure_rows * z_dim)
         self.colour = CodeSampler((rows - structure_rows) * z_dim)
 
@@ -71,7 +60,7 @@ class StyleSampler(nn.Module):
         return codes.unflatten(1, (self.rows, self.z_dim))
 
     def _load_from_state_dict(self, *state: Any) -> None:
-        self.given = True
+        self.loaded = True
         super()._load_from_state_dict(*state)
 
 
@@ -87,23 +76,18 @@ def learn(
     halve: int,
     rng: torch.Generator,
 ) -> None:
-    """Train a network on codes [K, O]; it ends in evaluation mode.
+    """Train a network in place to draw codes like [K, O]; it ends in evaluation mode.
 
-    Args:
-        network: changed in place.
-        codes: what it should draw.
-        rounds: how often all codes are gone through.
-        copies: codes in all, after repeating each as often and adding jitter.
-        jitter: standard deviation of what is added to every copy.
-        lr: first learning rate of Adam.
-        halve: rounds after which it is halved.
-        rng: of noise and order.
+    Each code is repeated as often, to ``copies`` in all, and every copy gets noise of deviation
+    ``jitter``. In each of the ``rounds`` all copies are gone through; Adam's ``lr`` is halved after
+    every ``halve`` rounds.
     """
     repeated = codes.repeat(max(copies // len(codes), 1), 1)
     data = repeated + jitter * torch.randn(repeated.shape, generator=rng)
     adam = torch.optim.Adam(network.parameters(), lr=lr, betas=(0.5, 0.999), weight_decay=DECAY)
     for number in range(rounds):
         adam.param_groups[0]["lr"] = lr * 0.5 ** (number // halve)
+        # Twice as many are drawn as there are codes, so that most codes find a near one.
         noise = torch.randn(2 * max(len(data) // BATCH, 1) * BATCH, NOISE, generator=rng)
         with torch.no_grad():
             drawn = torch.cat([network.train()(part) for part in noise.split(BATCH)])

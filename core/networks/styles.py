@@ -16,19 +16,15 @@ from core.networks.exemplars import Exemplars
 from core.networks.generator import Generator, rows_mapped
 from core.networks.style_sampler import NOISE, StyleSampler, learn
 
-SAME = 4 / 127.5
-"""A picture whose thumbnail differs by less from an exemplar's is that exemplar."""
+SAME = 4 / 127.5  # four grey levels: a thumbnail that differs by less is of the same picture
 
 
 class StyleStrength(NamedTuple):
     """How much of a style a face is given.
 
-    Attributes:
-        structure: weight of all structure rows, 0 to 1.
-        colour: weight of all colour rows, 0 to 1.
-        preserve: share of the face's own colours that pass the colour transforms, 0 or 1 or
-            between; with 1 the palette stays the photo's.
-        psi: truncation of the face towards the average style; 1 leaves it.
+    ``structure`` and ``colour`` weigh all rows of their kind, 0 to 1. ``preserve`` is the share of
+    the face's own colours that pass the colour transforms; with 1 the palette stays the photo's.
+    ``psi`` truncates the face towards the average style; 1 leaves it.
     """
 
     structure: float
@@ -47,19 +43,13 @@ class StyleStrength(NamedTuple):
 
 
 class StyleSampling:
-    """The sampling network of a set of exemplars, made when first asked for.
+    """The sampling network of a set of exemplars, trained when first asked for.
 
     It is a function of their codes and of these numbers, so it is in no checkpoint.
-
-    Args:
-        sampler_steps: rounds over all codes.
-        copies: codes in all, after repeating with jitter.
-        jitter: standard deviation of the jitter.
-        lr: first learning rate.
-        halve: rounds after which it is halved.
-        seed: of all that is random here.
-        samples: latents from which the deviation of styles is taken.
-        optimizer: makes the optimiser of the exemplars' codes.
+    ``sampler_steps`` are rounds over all codes, ``copies`` to ``halve`` as in
+    :func:`core.networks.style_sampler.learn`, ``seed`` is of all that is random here, ``samples``
+    are the latents from which the deviation of styles is taken, and ``optimizer`` makes the
+    optimiser of the exemplars' codes.
     """
 
     def __init__(
@@ -77,7 +67,7 @@ class StyleSampling:
         self.how: dict[str, Any] = {"copies": copies, "jitter": jitter, "lr": lr, "halve": halve}
         self.rounds, self.seed, self.samples = sampler_steps, seed, samples
         self.optimizer = optimizer
-        self.made: dict[str, StyleSampler] = {}  # one at most, by the codes that it has learnt
+        self.samplers: dict[str, StyleSampler] = {}  # one at most, by the codes it has learnt
 
     def w_std(self, g: Generator) -> Tensor:
         return w_std(g, samples=self.samples, seed=self.seed)
@@ -89,11 +79,11 @@ class StyleSampling:
         """
         codes = exemplars.extrinsic.detach().cpu()
         name = hashing.of_bytes(codes.numpy().tobytes())
-        given = [network for network in self.made.values() if network.given]
-        if given or name not in self.made:
-            self.made = {name: given[0] if given else self._trained(exemplars, codes)}
-            self.made[name].given = False
-        return self.made[name].to(device)
+        loaded = [network for network in self.samplers.values() if network.loaded]
+        if loaded or name not in self.samplers:
+            self.samplers = {name: loaded[0] if loaded else self._trained(exemplars, codes)}
+            self.samplers[name].loaded = False
+        return self.samplers[name].to(device)
 
     def sample(self, z: Tensor, exemplars: Exemplars, device: torch.device) -> Tensor:
         """Codes [N, L, Z] of random styles, the same for the same latents z [N, Z]."""
@@ -117,11 +107,7 @@ class StyleSampling:
 class Styles:
     """The styles that a generator's exemplars lend to faces: extrinsic rows [1, L, W].
 
-    Args:
-        g: shows faces in them.
-        exemplars: the shots as codes.
-        sampling: draws styles like theirs.
-        embed: finds the style of a picture [3, R, R] that is no exemplar.
+    ``sampling`` draws styles like theirs, ``embed`` finds that of a picture [3, R, R] that is none.
     """
 
     def __init__(
@@ -141,15 +127,12 @@ class Styles:
         """Intrinsic styles [1, L, W] of nobody in particular."""
         return self.g.generator.mapping.w_avg.expand(1, self.g.num_ws, -1)
 
-    def all(self) -> Tensor:
-        return rows_mapped(self.g.generator, self.exemplars.extrinsic.detach())
-
     def exemplar(self, which: int) -> Tensor:
-        codes = self.exemplars.extrinsic.detach()[which : which + 1]
-        return rows_mapped(self.g.generator, codes)
+        return rows_mapped(self.g.generator, self.exemplars.extrinsic.detach()[which : which + 1])
 
     def mean(self) -> Tensor:
-        return self.all().mean(dim=0, keepdim=True)
+        rows = rows_mapped(self.g.generator, self.exemplars.extrinsic.detach())
+        return rows.mean(dim=0, keepdim=True)
 
     def style_of(self, picture: Tensor) -> Tensor:
         """The style of a picture [3, R, R]: an exemplar's, or of one never seen."""

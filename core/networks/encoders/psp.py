@@ -11,8 +11,6 @@ refused, where the published code returns several codes for one picture.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -42,23 +40,17 @@ class RowHead(nn.Module):
 
 
 class PyramidEncoder(nn.Module):
-    """What both encoders are made of.
+    """What both encoders are made of: a trunk and a head for each of the L ``rows``.
 
-    Args:
-        rows: L, how many style rows; 2 log2(R) - 2 for a generator of R px.
-        w_dim: W, width of a row.
-        input_channels: 3 for pictures; 1 and 19 in pSp's sketch and segmentation tasks.
+    A generator of R px has 2 log2(R) - 2 rows. ``input_channels`` are 3 for pictures, 1 and 19 in
+    pSp's sketch and segmentation tasks.
     """
 
     def __init__(self, *, rows: int, w_dim: int, input_channels: int) -> None:
         super().__init__()
         if rows < 1:
             raise ValueError(f"an encoder needs at least one row, got {rows}")
-        self.config: dict[str, Any] = {
-            "rows": rows,
-            "w_dim": w_dim,
-            "input_channels": input_channels,
-        }
+        self.config = {"rows": rows, "w_dim": w_dim, "input_channels": input_channels}
         self.input_layer, self.body = stem(input_channels), trunk()
         self.styles = nn.ModuleList(
             RowHead(w_dim, halvings=4 + (row >= MIDDLE) + (row >= FINE)) for row in range(rows)
@@ -69,8 +61,8 @@ class PyramidEncoder(nn.Module):
     def heads(self, images: Tensor, count: int) -> list[Tensor]:
         """What the first ``count`` heads [N, W] each say of images [N, C, R, R]."""
         coarse, middle, fine = self.pyramid(images)
-        seen = [coarse if r < MIDDLE else middle if r < FINE else fine for r in range(count)]
-        return [head(features) for head, features in zip(self.styles, seen, strict=False)]
+        maps = [coarse if r < MIDDLE else middle if r < FINE else fine for r in range(count)]
+        return [head(features) for head, features in zip(self.styles, maps, strict=False)]
 
     def pyramid(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features [N, 512, s, s] of 1/16, 1/8 and 1/4 of the picture's side."""
@@ -107,9 +99,8 @@ class GradualStyleEncoder(PyramidEncoder):
 class Encoder4Editing(PyramidEncoder):
     """e4e's encoder: the first row, repeated, plus an offset for every other row.
 
-    Attributes:
-        stage: how many offsets are added, counted from row 1; training raises it step by step,
-            0 gives one row repeated (W). All of them unless it is set.
+    ``stage`` is how many offsets are added, from row 1 on: all unless it is set. Training raises it
+    step by step from 0, which gives one row repeated (W).
     """
 
     def __init__(self, *, rows: int, w_dim: int, input_channels: int) -> None:
