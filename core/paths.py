@@ -9,22 +9,16 @@ from platformdirs import user_cache_dir
 
 from core.errors import UserError
 
-ROOT = Path(__file__).parent.parent
-"""Folder of ``conf``, ``results`` and the packages; relative paths in yaml start here."""
-
-ASSETS = ROOT / "core" / "assets"
-"""Weights that are shipped."""
-
-CONF = ROOT / "conf"
-"""Every number of every experiment."""
+ROOT = Path(__file__).parent.parent  # of the packages; relative paths in yaml start here
+ASSETS = ROOT / "core" / "assets"  # weights that are shipped
+CONF = ROOT / "conf"  # every number of every experiment
 
 
 def cache_folder(named: str = "") -> Path:
     """Folder of what can be downloaded or computed again.
 
-    Args:
-        named: by a yaml or a command line; empty for ``$STYLESHIFT_CACHE`` or, without that, the
-            system's place, on Linux ``~/.cache/styleshift``.
+    It is what a yaml or a command line names, else ``$STYLESHIFT_CACHE``, else the system's place,
+    on Linux ``~/.cache/styleshift``.
 
     Raises:
         UserError: it begins with ``~``, and there is no such home.

@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 SECONDS_BETWEEN_LINES = 20.0  # in a log, which nobody watches
-
 console = Console(stderr=True)
 
 
@@ -29,7 +28,6 @@ class Bar:
         self.progress.update(self.task, completed=done)
 
     def update(self, done: int, **numbers: float) -> None:
-        """Show ``done`` and the numbers."""
         now = time.monotonic()
         rate = (done - self.first) / max(now - self.started, 1e-9)
         parts = [f"{done:,}/{self.total:,} {self.unit}", f"{rate:.1f}/s"]
@@ -45,11 +43,10 @@ class Bar:
 @contextmanager
 def bar(title: str, total: int, unit: str) -> Iterator[Bar]:
     """A bar that lives as long as the block."""
-    columns = (
+    title_column, state_column = (
         TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
         TextColumn("{task.fields[state]}"),
-        TimeRemainingColumn(compact=True),
     )
+    columns = title_column, BarColumn(bar_width=24), state_column, TimeRemainingColumn(compact=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         yield Bar(title, total, unit, progress)

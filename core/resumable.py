@@ -48,12 +48,8 @@ def run_or_load(
 ) -> dict[str, Tensor]:
     """The outcome of a stage, in full precision: from its file, or made now and written.
 
-    Args:
-        stage: not begun yet.
-        path: of the outcome.
-        every: steps between two states of an unfinished stage.
-        progress: is called with the number of steps that are done.
-        key: what :func:`cache_key` gave, kept in the file.
+    The state of an unfinished stage is kept every so many steps; ``progress`` is called with the
+    number of steps that are done; ``key``, of :func:`cache_key`, is kept in the file.
     """
     if saved := load(path):
         return saved

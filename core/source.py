@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,17 +21,12 @@ MIT = "mit"
 
 
 class Source(nn.Module):
-    """A frozen pair: ``g`` (averaged), ``raw`` (as last trained), ``d``, and an inverter.
+    """A frozen pair, generator ``g`` and discriminator ``d``, and an inverter.
 
-    Attributes:
-        g: the averaged generator, which is the one that pictures are compared with.
-        raw: the generator as the optimiser left it; what some released codes start from.
-        d: the discriminator.
-        name: of the source in tables.
-        trained: False for networks that were only initialised.
-        sha256: of the weights' file, or of how they were drawn.
-        box: left, top, right, bottom of what its pictures show of FFHQ's square, as shares of it.
-        licence: of the weights; what is adapted from them inherits it.
+    ``g`` is averaged, and the one that pictures are compared with; ``raw`` is as the optimiser left
+    it, from which some released codes start. ``name`` is that in tables, ``sha256`` of the weights'
+    file, or how they were drawn. ``box`` is left, top, right, bottom of what its pictures show of
+    FFHQ's square, as shares of it. What is adapted from the weights inherits their ``licence``.
     """
 
     g: Generator
@@ -52,8 +48,7 @@ class Source(nn.Module):
     ) -> None:
         super().__init__()
         self.g, self.d, self.raw = g, d, raw
-        self.name, self.inverter = name, invert
-        self.trained, self.sha256 = trained, sha256
+        self.name, self.inverter, self.trained, self.sha256 = name, invert, trained, sha256
         self.box, self.licence = tuple(box), licence
         self.eval().requires_grad_(False)
 
@@ -79,14 +74,8 @@ def load(
 ) -> Source:
     """Read a source (networks ``g_ema``, ``g``, ``d``); a wrong checksum or size is refused.
 
-    Args:
-        name: of the source in tables.
-        weights: path of the safetensors file; relative paths start at the project's root.
-        sha256: expected checksum of the file; empty to accept any (said in the record).
-        resolution: side of its pictures in pixels.
-        invert: how photos become style rows.
-        box: what its pictures show of FFHQ's square; see `Source`.
-        licence: of the weights.
+    The path of ``weights`` starts at the project's root; any file is accepted where ``sha256`` is
+    empty, and the record says which. ``resolution`` is in pixels; see `Source` for the others.
     """
     path = ROOT / weights
     if not path.is_file():
@@ -118,15 +107,10 @@ def random_source(
     table = {int(k): int(v) for k, v in channels.items()}
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        g = Generator(
-            z_dim=z_dim,
-            w_dim=w_dim,
-            img_resolution=resolution,
-            channels=table,
-            mapping_layers=mapping_layers,
-        )
+        shape: dict[str, Any] = {"img_resolution": resolution, "channels": table}
+        g = Generator(z_dim=z_dim, w_dim=w_dim, mapping_layers=mapping_layers, **shape)
         raw = Generator(**g.config)
-        d = Discriminator(img_resolution=resolution, channels=table, mbstd_group=mbstd_group)
+        d = Discriminator(mbstd_group=mbstd_group, **shape)
     raw.load_state_dict(g.state_dict())
     drawn = f"untrained-seed{seed}"
     return Source(g, d, raw, name=name, invert=invert, trained=False, sha256=drawn)

@@ -8,8 +8,7 @@ from typing import Annotated, Any, Protocol
 from annotated_types import Gt
 from torch import Tensor
 
-Count = Annotated[int, Gt(0)]
-"""How many; of constructors, against which a configuration is checked."""
+Count = Annotated[int, Gt(0)]  # of constructors, against which a configuration is checked
 
 
 class Shots(Protocol):

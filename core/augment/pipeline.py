@@ -23,7 +23,7 @@ from core.errors import UserError
 from core.networks.layers import full_precision
 
 # The strengths are part of the pipeline's definition: table 3 of the paper's appendix. They are
-# standard deviations, of what is scaled in octaves (powers of two), so that up is as likely as down.
+# standard deviations, those of factors in octaves, so that twice is as likely as half.
 SHIFT = 0.125  # of fractional translation, and the largest by whole pixels; of the side
 SCALE_OCTAVES = 0.2  # of uniform and of anisotropic scaling
 BRIGHTNESS = 0.2  # of colours in [-1, 1]
@@ -166,7 +166,7 @@ class Pipeline:
             change = torch.ones(draws.n, 4, dtype=DOUBLE)
             exponent = self.chosen("imgfilter", draws, draws.normal() * FILTER_OCTAVES)
             change[:, band] = r.octaves(exponent)
-            gains = gains * change / (change.square() @ energy).sqrt()[:, None]
+            gains = gains * change / r.root_mean_energy(change, energy)
         return gains
 
 

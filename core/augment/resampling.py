@@ -155,5 +155,10 @@ def cut(images: Tensor, size: Tensor, x: Tensor, y: Tensor) -> Tensor:
     return images * kept.to(images)
 
 
+def root_mean_energy(gains: Tensor, energy: Tensor) -> Tensor:
+    """[N, 1]: the root of the energy-weighted mean square of gains [N, 4]."""
+    return (gains.square() @ energy).sqrt()[:, None]
+
+
 def octaves(exponent: Tensor) -> Tensor:
     return (exponent * math.log(2)).exp()

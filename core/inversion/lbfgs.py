@@ -13,9 +13,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-ENOUGH = 1e-4  # share of the promised descent that a step must keep (Armijo)
-SHORTER = 0.4
-FLAT = 1e-20
+ENOUGH = 1e-4  # share of the promised descent that a step must keep (Armijo), as is usual
+SHORTER = 0.4  # times as long is the next try after a step that does not
+FLAT = 1e-20  # curvature below which a step has taught nothing
 
 
 def minimise(
@@ -26,14 +26,11 @@ def minimise(
     history: int,
     first_step: float,
 ) -> Tensor:
-    """Where ``losses`` is smallest of what was tried, [N, D], detached.
+    """Where ``losses`` is smallest of what was tried from points [N, D] on, detached.
 
-    Args:
-        losses: values [N] of points [N, D]; row by row a function of its own.
-        start: points [N, D].
-        steps: how often the losses and their gradients are evaluated; none leaves the start.
-        history: pairs of steps and gradient changes that are remembered.
-        first_step: length of the first step, before anything is known of the curvature.
+    ``losses`` gives values [N] of points, row by row a function of its own; it and its gradient are
+    evaluated ``steps`` times. ``history`` pairs of steps and gradient changes are remembered;
+    before anything is known of the curvature, a step is ``first_step`` long.
     """
     best = start.detach()
     if steps < 1:

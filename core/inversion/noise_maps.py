@@ -18,14 +18,13 @@ from torch import Tensor
 
 from core.networks.generator import Synthesis
 
-SMALLEST = 8  # px; coarser maps are not averaged further
+SMALLEST = 8  # px; coarser maps are not averaged further, as in the paper
 
 
 def autocorrelation(maps: Mapping[str, Tensor]) -> Tensor:
     """Penalty [N] of maps [N, 1, r, r]: squared mean products with both neighbours, all scales."""
     total = torch.zeros(())
-    for noise in maps.values():
-        scale = noise
+    for scale in maps.values():
         while True:
             for axis in (2, 3):
                 product = (scale * scale.roll(1, dims=axis)).mean((1, 2, 3))
@@ -73,18 +72,12 @@ class ConstantNoise:
 
 @dataclass(frozen=True, kw_only=True)
 class RegularisedNoise:
-    """Maps drawn from a seed, optimised beside the styles.
-
-    Args:
-        weight: of the penalty.
-        seed: of the maps before the first step.
-    """
+    """Maps drawn from a seed, optimised beside the styles."""
 
     weight: float
     seed: int
 
     def maps(self, synthesis: Synthesis, n: int) -> dict[str, Tensor]:
-        """Fresh maps [n, 1, r, r] by layer."""
         rng = torch.Generator().manual_seed(self.seed)
         drawn = {}
         for name in synthesis.noise_names:

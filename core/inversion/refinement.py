@@ -17,6 +17,8 @@ from core.inversion.lbfgs import minimise
 from core.networks.generator import Generator
 from core.types import GuideNetwork
 
+BATCH = 16  # pictures that are differentiated side by side; what is drawn depends on it
+
 
 def equal_steps(
     g: Generator, perceptual: GuideNetwork, *, probes: int, damping: float, pixel: float, seed: int
@@ -24,15 +26,9 @@ def equal_steps(
     """Matrices [L, W, W]: for each row, steps that change the picture equally.
 
     The inverse square root of the mean of J^T J, where J is the derivative of what is seen by the
-    row; estimated by differentiating random projections of what is seen.
-
-    Args:
-        g: the generator.
-        perceptual: what sees.
-        probes: how many projections are averaged.
-        damping: share of the largest eigenvalue that is added to all.
-        pixel: weight of the mean squared pixel beside the perceptual distance.
-        seed: of styles and projections.
+    row; estimated by differentiating ``probes`` random projections of what is seen. ``pixel`` is
+    the weight of the mean squared pixel beside the perceptual distance, ``damping`` the share of
+    the largest eigenvalue that is added to all.
     """
     rng = torch.Generator().manual_seed(seed)
     total = torch.zeros(g.num_ws, g.w_dim, g.w_dim)
@@ -52,24 +48,13 @@ def equal_steps(
     return (vectors * scale[:, None]) @ vectors.mT
 
 
-BATCH = 16
-
-
 @dataclass(kw_only=True)
 class LatentRefinement:
-    """Improves style rows so that the generator shows the photos.
+    """Improves style rows so that the generator shows the photos, by ``steps`` of L-BFGS.
 
-    The loss is the perceptual distance plus ``pixel`` times the mean squared error plus ``stay``
-    times the mean squared distance from the start, in steps that change the picture equally.
-
-    Args:
-        perceptual: what distances are measured with.
-        steps: evaluations of the loss; 0 leaves the rows as they are.
-        pixel: weight of the pixel loss.
-        prior_weight: weight of the distance from the start.
-        history: of L-BFGS.
-        first_step: length of the first step.
-        batch_size: photos side by side.
+    The loss is the perceptual distance plus ``pixel`` times the mean squared error plus
+    ``prior_weight`` times the mean squared distance from the start, in steps that change the
+    picture equally.
     """
 
     perceptual: GuideNetwork
@@ -103,12 +88,5 @@ class LatentRefinement:
 
         start = torch.zeros_like(ws).flatten(1)
         with torch.no_grad():
-            return rows(
-                minimise(
-                    losses,
-                    start,
-                    steps=self.steps,
-                    history=self.history,
-                    first_step=self.first_step,
-                )
-            )
+            how = {"steps": self.steps, "history": self.history}
+            return rows(minimise(losses, start, first_step=self.first_step, **how))

@@ -3,8 +3,7 @@
 Paper: "The contextual loss for image transformation with non-aligned data" (arXiv:1803.02077), as
 DualStyleGAN (arXiv:2203.13248) uses it, and its feature matching.
 
-Departs from the paper in: nothing; features are centred by the target's mean over batch and
-positions, as in the public code.
+Features are centred by the target's mean over batch and positions, as in the public code.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from torch import Tensor
 
 from core import distributed
 
-EPS = 1e-5
+EPS = 1e-5  # as in the public code
 
 
 def contextual(x: Tensor, y: Tensor, bandwidth: float) -> Tensor:

@@ -5,9 +5,7 @@ arXiv:2104.06820), equations 1 to 3.
 
 How alike one sample is to the others, layer by layer, is a softmax over cosines of flattened
 features. Features of one generator are alike as it is (cosines near 0.9), so the rows are nearly
-uniform, their divergences small and the weights large.
-
-Departs from the paper in: nothing known in :class:`Consistency`.
+uniform, their divergences small and the weights (``weight``, the paper's lambda) large.
 """
 
 from __future__ import annotations
@@ -26,12 +24,10 @@ from core.networks.layers import full_precision
 def log_likeness(features: Tensor) -> Tensor:
     """Log-probabilities [N, N - 1]: row i says which of the others, in order, is like sample i.
 
-    Of several processes each compares the samples of all, so N is the whole batch.
-
-    Args:
-        features: [N, C, r, r]; flattened and compared by their cosines, at least in float32.
+    Features [N, C, r, r] are flattened and compared by their cosines. Of several processes each
+    compares the samples of all, so N is the whole batch.
     """
-    with full_precision(features):
+    with full_precision(features):  # half precision cannot tell cosines near 0.9 apart
         wide = features.to(torch.promote_types(features.dtype, torch.float32))
         unit = distributed.gather(F.normalize(wide.flatten(1)))
         return F.log_softmax(others(unit @ unit.t()), dim=1)
@@ -51,11 +47,7 @@ def divergence(p: Tensor, q: Tensor) -> Tensor:
 
 @dataclass(kw_only=True)
 class Consistency:
-    """The paper's: KL(target || source), summed over samples and over all maps but the first.
-
-    Args:
-        weight: lambda.
-    """
+    """The paper's: KL(target || source), summed over samples and over all maps but the first."""
 
     weight: float
 
@@ -78,9 +70,6 @@ class ConsistencyReleased:
     """The public code's: KL(source || target), in one map for each sample, mean of all terms.
 
     A sum over rows, which a divergence is, would be N - 1 times as large.
-
-    Args:
-        weight: lambda.
     """
 
     weight: float
@@ -99,5 +88,5 @@ class ConsistencyReleased:
 
 def log_rows(maps: Sequence[Tensor], layers: Sequence[int]) -> Tensor:
     """Log-probabilities [N, N - 1] of N samples, row i in map ``layers[i]``."""
-    found = {layer: log_likeness(maps[layer]) for layer in set(layers)}
-    return torch.stack([found[layer][i] for i, layer in enumerate(layers)])
+    rows = {layer: log_likeness(maps[layer]) for layer in set(layers)}
+    return torch.stack([rows[layer][i] for i, layer in enumerate(layers)])

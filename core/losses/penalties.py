@@ -1,9 +1,8 @@
 """Lazy regularisers: each knows how often it is due and returns its value times that number.
 
 Papers: R1 of "Which training methods for GANs do actually converge?" (arXiv:1801.04406); path
-length and lazy regularisation of StyleGAN2 (arXiv:1912.04958).
-
-Both differentiate twice, so they run in full precision.
+length and lazy regularisation of StyleGAN2 (arXiv:1912.04958). Both differentiate twice, so they
+run in full precision.
 """
 
 from __future__ import annotations
@@ -20,16 +19,22 @@ from core import distributed
 Images = Callable[[Tensor], Tensor]
 
 
-@dataclass(frozen=True, kw_only=True)
-class R1:
-    """gamma / 2 times the mean squared norm of D's gradient at the reals, times ``every``."""
+class Lazy:
+    """What is paid every so many steps, from the first on."""
 
-    gamma: float
     every: int
 
     def due(self, step: int) -> bool:
         """Whether the penalty is paid at this step."""
         return step % self.every == 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class R1(Lazy):
+    """gamma / 2 times the mean squared norm of D's gradient at the reals, times ``every``."""
+
+    gamma: float
+    every: int
 
     def __call__(self, d: Images, reals: Tensor, augment: Images) -> Tensor:
         """Scalar; reals [N, 3, R, R] are differentiated before they are augmented."""
@@ -40,14 +45,11 @@ class R1:
             return gradient.square().sum((1, 2, 3)).mean() * (self.gamma / 2 * self.every)
 
 
-class PathLength(nn.Module):
+class PathLength(nn.Module, Lazy):
     """Keeps the generator's steps as long as its styles' steps, times ``every``.
 
-    Args:
-        weight: of the penalty.
-        every: steps between two penalties.
-        decay: share of the new mean length in the running one.
-        shrink: the penalty uses one ``shrink``-th of the batch.
+    ``decay`` is the share of the new mean length in the running one. The penalty uses one
+    ``shrink``-th of the batch.
     """
 
     mean: Tensor
@@ -56,10 +58,6 @@ class PathLength(nn.Module):
         super().__init__()
         self.weight, self.every, self.decay, self.shrink = weight, every, decay, shrink
         self.register_buffer("mean", torch.zeros([]))
-
-    def due(self, step: int) -> bool:
-        """Whether the penalty is paid at this step."""
-        return step % self.every == 0
 
     def batch(self, n: int) -> int:
         """How many pictures the penalty uses of a batch of n."""

@@ -1,7 +1,7 @@
 """Structure kept in relation, not in place: the losses and the latent compression of RSSA.
 
 Paper: "Few shot generative model adaption via relaxed spatial structural alignment"
-(arXiv:2203.04121). Departs from the paper in: nothing; sums and means as in the public code.
+(arXiv:2203.04121). Sums and means are as in the public code.
 """
 
 from __future__ import annotations

@@ -13,11 +13,8 @@ from torch import nn
 
 M = TypeVar("M", bound=type[nn.Module])
 
-NETWORKS: dict[str, type[nn.Module]] = {}
-"""All of them, by name."""
-
-LIBRARY_BUILT: set[str] = set()
-"""Those whose layers a library builds from what their configuration says (timm's trunks)."""
+NETWORKS: dict[str, type[nn.Module]] = {}  # all of them, by name
+LIBRARY_BUILT: set[str] = set()  # whose layers a library builds by their configuration (timm's)
 
 
 def network(kind: M) -> M:
