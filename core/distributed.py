@@ -38,9 +38,8 @@ def rank() -> int:
 
 @contextmanager
 def replicated() -> Iterator[None]:
-    """A block that all processes go through with the same numbers: nothing is shared out.
-
-    For what belongs to the step and not to its pictures: a fixed number of latents, say.
+    """A block that all processes go through with the same numbers: nothing is shared out. For what
+    belongs to the step and not to its pictures: a fixed number of latents, say.
     """
     before = _replicated.set(True)
     try:
@@ -86,9 +85,8 @@ class Gather(torch.autograd.Function):
 
 
 def gather(rows: Tensor) -> Tensor:
-    """Rows [n, ...] of all W processes, [n W, ...], which can be differentiated.
-
-    For losses of the whole batch, which every process then computes as a whole.
+    """Rows [n, ...] of all W processes, [n W, ...], which can be differentiated. For losses of the
+    whole batch, which every process then computes as a whole.
     """
     return rows if world_size() == 1 else Gather.apply(rows)
 
@@ -115,9 +113,8 @@ def all_reduce_mean_(tensors: Iterable[Tensor]) -> None:
 
 
 class ShardedRandom(TorchFunctionMode):
-    """While it is entered, a draw from a given generator is this process's rows of everybody's.
-
-    The first dimension is the batch; single numbers are the same in all processes.
+    """While it is entered, a draw from a given generator is this process's rows of everybody's. The
+    first dimension is the batch; single numbers are the same in all processes.
     """
 
     def __torch_function__(

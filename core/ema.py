@@ -13,7 +13,6 @@ from core.host_copy import HostCopy
 
 class EMA(nn.Module):
     """Holds ``model``, an exponential moving average of the parameters of a model like the first.
-
     An old value counts half after ``half_life_kimg`` thousands of images, but ``ramp`` caps that as
     a share of the images seen (StyleGAN2-ADA: 0.05), so that a training from scratch forgets its
     beginning; None is no cap.

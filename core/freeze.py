@@ -15,7 +15,6 @@ M = TypeVar("M", bound=nn.Module)
 
 def freeze(model: M, patterns: Sequence[str]) -> M:
     """Freeze parameters by name; patterns are read in order, as in a .gitignore.
-
     ``"synthesis.b4.*"`` freezes what it matches, ``"!b4.*"`` thaws it again. A pattern that matches
     nothing is an error.
     """
@@ -35,10 +34,9 @@ def trainable(model: nn.Module) -> list[nn.Parameter]:
 
 
 def all_but_highest(*, resolution: int, blocks: int) -> list[str]:
-    """Patterns that train only the ``blocks`` highest-resolution blocks of a generator.
-
-    It is what ``freezeG`` counts in the public Cartoon-StyleGAN code: the blocks that stay
-    trainable. Everything else is frozen, the mapping network too.
+    """Patterns that train only the ``blocks`` highest-resolution blocks of a generator. It is what
+    ``freezeG`` counts in the public Cartoon-StyleGAN code: the blocks that stay trainable.
+    Everything else is frozen, the mapping network too.
     """
     trained = [resolution >> i for i in range(blocks) if resolution >> i > 4]
     return ["*", *(f"!synthesis.b{r}.*" for r in trained)]

@@ -12,9 +12,8 @@ Betas = Annotated[Sequence[Annotated[float, Ge(0), Lt(1)]], Len(2, 2)]
 
 
 class LazyAdam(Adam):
-    """Adam whose rate and betas are corrected for one extra step in every ``every`` steps.
-
-    As in StyleGAN2 (arXiv:1912.04958, appendix B); infinity where there is no penalty.
+    """Adam whose rate and betas are corrected for one extra step in every ``every`` steps. As in
+    StyleGAN2 (arXiv:1912.04958, appendix B); infinity where there is no penalty.
     """
 
     def __init__(
@@ -31,7 +30,6 @@ class LazyAdam(Adam):
 
 class RowAdam(Optimizer):
     """Adam for each row of tensors [K, ...] on its own: a row without gradient stays where it is.
-
     Many small problems then share a tensor, and a step may be about few of them. Groups of tensors
     may have rates of their own.
     """

@@ -46,10 +46,9 @@ class Stage(Protocol):
 def run_or_load(
     stage: Stage, path: Path, every: int, progress: Callable[[int], None], key: str
 ) -> dict[str, Tensor]:
-    """The outcome of a stage, in full precision: from its file, or made now and written.
-
-    The state of an unfinished stage is kept every so many steps; ``progress`` is called with the
-    number of steps that are done; ``key``, of :func:`cache_key`, is kept in the file.
+    """The outcome of a stage, in full precision: from its file, or made now and written. The state
+    of an unfinished stage is kept every so many steps; ``progress`` is called with the number of
+    steps that are done; ``key``, of :func:`cache_key`, is kept in the file.
     """
     if saved := load(path):
         return saved
@@ -113,13 +112,9 @@ def cache_key(**determining: Any) -> str:
 
 
 def canonical(thing: Any) -> Any:
-    """What an object is determined by, as JSON has it, the same in every process.
-
-    Plain values are themselves, a partial its function and keywords, a dataclass its fields; any
-    other object says it in ``config``.
-
-    Raises:
-        TypeError: an object does not say it.
+    """What an object is determined by, as JSON has it, the same in every process. Plain values are
+    themselves, a partial its function and keywords, a dataclass its fields; any other object says
+    it in ``config``. Raises `TypeError` where an object does not say it.
     """
     if thing is None or isinstance(thing, bool | int | float | str):
         return thing

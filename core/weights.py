@@ -27,7 +27,6 @@ def write(
     path: Path, networks: dict[str, Any], notes: dict[str, str], dtype: torch.dtype | None = None
 ) -> None:
     """Write networks, each with a ``config``, under their names (``g_ema``, ``g``, ``d``).
-
     ``notes`` is what else the metadata should say, ``dtype`` that of all tensors in the file; None
     keeps each one's own. The file is moved into place when complete.
     """
@@ -47,9 +46,8 @@ def write(
 def read(
     path: Path, classes: Mapping[str, type[nn.Module]] = NETWORKS
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The networks of a file by name, every tensor used and none missing, and its notes.
-
-    It may name these ``classes``; give `registry.self_contained()` for a file of unknown origin.
+    """The networks of a file by name, every tensor used and none missing, and its notes. It may
+    name these ``classes``; give `registry.self_contained()` for a file of unknown origin.
     """
     try:
         with safe_open(path, framework="pt") as file:

@@ -43,11 +43,10 @@ class Chance:
 
 
 class Percentile:
-    """Every parameter is the same quantile of its distribution and every entry is applied.
-
-    For comparisons with other implementations, with additive noise ``field`` [N, C, H, W]. As in
-    the published code, normal parameters are ``erfinv(2 q - 1)``, which is the quantile over the
-    root of two, and the second rotation is off.
+    """Every parameter is the same quantile of its distribution and every entry is applied. For
+    comparisons with other implementations, with additive noise ``field`` [N, C, H, W]. As in the
+    published code, normal parameters are ``erfinv(2 q - 1)``, which is the quantile over the root
+    of two, and the second rotation is off.
     """
 
     def __init__(self, n: int, quantile: float, field: Tensor) -> None:

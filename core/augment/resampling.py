@@ -71,7 +71,6 @@ def margins(inverse: Tensor, height: int, width: int) -> tuple[int, int, int, in
 
 def warp(images: Tensor, inverse: Tensor) -> Tensor:
     """Images [N, C, H, W] moved by the inverse of ``inverse`` [N, 3, 3], without aliasing.
-
     ``inverse`` maps pixels of the result to pixels of the images, both counted from the centre.
     """
     height, width = images.shape[2:]

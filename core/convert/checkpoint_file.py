@@ -43,10 +43,8 @@ class CheckpointFile(NamedTuple):
 
 @contextmanager
 def opened(path: Path) -> Iterator[CheckpointFile]:
-    """A ``.pt`` or ``.pkl`` file, open as long as tensors are read from it.
-
-    Raises:
-        CheckpointError: for whatever is wrong with it, without its name.
+    """A ``.pt`` or ``.pkl`` file, open as long as tensors are read from it. Raises
+    `CheckpointError` for whatever is wrong with it, without its name.
     """
     try:
         with path.open("rb") as file:
@@ -75,9 +73,8 @@ def _read(file: BinaryIO, size: int, limits: Limits) -> tuple[str, Any]:
 
 
 def _payload(limits: Limits, raw: bytes) -> Storage:
-    """torch.storage._load_from_bytes: a file in the file, which must be one storage.
-
-    Its names lack this one, so that files in files in files are not a way to the end of the stack.
+    """torch.storage._load_from_bytes: a file in the file, which must be one storage. Its names lack
+    this one, so that files in files in files are not a way to the end of the stack.
     """
     reader = CountedReader(io.BytesIO(raw), len(raw), limits)
     if unpickle(reader, {}) != MAGIC:

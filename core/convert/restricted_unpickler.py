@@ -88,9 +88,8 @@ class CountedReader:
 
 
 class Entries(dict[str, Any]):
-    """A dictionary as it is read: only texts are keys, anything else is dropped unhashed.
-
-    Old optimisers have keys that are numbers; nothing that is read here is found by one.
+    """A dictionary as it is read: only texts are keys, anything else is dropped unhashed. Old
+    optimisers have keys that are numbers; nothing that is read here is found by one.
     """
 
     __slots__ = ()
@@ -118,10 +117,9 @@ def no_persistent(identity: Any) -> Any:
 
 
 class RestrictedUnpickler(pickle._Unpickler):
-    """Builds plain values, :class:`Entries` and what a closed table of names has.
-
-    ``names`` says what stands for ``module.name``: a function or class that keeps what it is called
-    with, or a value; ``persistent``, what is made of a persistent identity.
+    """Builds plain values, :class:`Entries` and what a closed table of names has. ``names`` says
+    what stands for ``module.name``: a function or class that keeps what it is called with, or a
+    value; ``persistent``, what is made of a persistent identity.
     """
 
     stack: list[Any]  # the base class makes these when it begins
@@ -183,10 +181,8 @@ def unpickle(
     names: Mapping[str, Any],
     persistent: Callable[[Any], Any] = no_persistent,
 ) -> Any:
-    """The value of the pickle at the reader's position, which moves behind it.
-
-    Raises:
-        CheckpointError: for anything else than a well-formed pickle of these names.
+    """The value of the pickle at the reader's position, which moves behind it. Raises
+    `CheckpointError` for anything else than a well-formed pickle of these names.
     """
     try:
         return RestrictedUnpickler(reader, names, persistent).load()

@@ -49,9 +49,8 @@ class Storage:
 
 
 def storage_of(identity: Any, storages: dict[str, Storage]) -> Storage:
-    """The storage of torch's persistent identity, one a key, added to those of the file so far.
-
-    An identity is ``('storage', type, key, device, count)``; older files add a view, always None.
+    """The storage of torch's persistent identity, one a key, added to those of the file so far. An
+    identity is ``('storage', type, key, device, count)``; older files add a view, always None.
     """
     if not isinstance(identity, tuple) or len(identity) not in (5, 6) or identity[0] != "storage":
         raise CheckpointError("its pickle refers to data outside itself")

@@ -22,10 +22,9 @@ from core.ops import setup_filter
 def from_state_dict(
     state: Mapping[str, Any], *, format: str, latent_avg: Any = None, **arch: Any
 ) -> Network:
-    """Network of a foreign state dict of tensors or arrays, in one of ``FORMATS``.
-
-    ``arch`` adds what shapes do not tell, and must agree with what they do. ``latent_avg`` [W] is
-    the average style, which rosinality's files keep beside the state dict.
+    """Network of a foreign state dict of tensors or arrays, in one of ``FORMATS``. ``arch`` adds
+    what shapes do not tell, and must agree with what they do. ``latent_avg`` [W] is the average
+    style, which rosinality's files keep beside the state dict.
     """
     foreign = _format(format)
     entries = {name: torch.as_tensor(value) for name, value in state.items()}
@@ -78,9 +77,8 @@ def _match(
 
 
 def to_state_dict(module: Network, *, format: str) -> dict[str, Tensor]:
-    """Foreign state dict, filters included, of one of our networks.
-
-    Rosinality's generators have no average style: store ``module.mapping.w_avg`` beside it.
+    """Foreign state dict, filters included, of one of our networks. Rosinality's generators have no
+    average style: store ``module.mapping.w_avg`` beside it.
     """
     foreign = _format(format)
     if not isinstance(module, foreign.network):

@@ -28,9 +28,8 @@ def affines(g: Generator) -> Tensor:
 
 
 def factorise(g: Generator) -> tuple[Tensor, Tensor]:
-    """Unit directions [W, W], one a row and the strongest first, and their gains [W].
-
-    A direction's sign is arbitrary.
+    """Unit directions [W, W], one a row and the strongest first, and their gains [W]. A direction's
+    sign is arbitrary.
     """
     _, gains, directions = torch.linalg.svd(affines(g), full_matrices=False)
     return directions, gains

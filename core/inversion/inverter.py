@@ -61,7 +61,6 @@ class Projection(NamedTuple):
 @dataclass(kw_only=True)
 class Projector:
     """Optimises styles so that the generator shows the photo (arXiv:1904.03189, arXiv:1912.04958).
-
     The start is the nearest of ``candidates`` random samples of ``seed``, so that pose and hair are
     right before the first step. The loss is the perceptual distance plus ``pixel`` times the mean
     squared error plus ``prior_weight`` times the mean squared distance from the average style, in
@@ -124,7 +123,6 @@ class Projector:
 
 class EncoderInversion:
     """One forward pass of a trained encoder, then refinement, which with no steps changes nothing.
-
     ``encoder`` is a file of ``benchmarks.assets encoder``; ``otherwise`` inverts where it is not.
     """
 
@@ -148,7 +146,6 @@ class EncoderInversion:
 
 class CachedInversion:
     """An inverter that knows some photos' rows, from a file of :func:`save_codes` if there is one.
-
     A photo is recognised by its thumbnail, within one grey level, because renderings of the same
     picture may differ by that much between machines. Rows of another generator are refused.
     """

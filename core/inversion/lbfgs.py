@@ -26,11 +26,10 @@ def minimise(
     history: int,
     first_step: float,
 ) -> Tensor:
-    """Where ``losses`` is smallest of what was tried from points [N, D] on, detached.
-
-    ``losses`` gives values [N] of points, row by row a function of its own; it and its gradient are
-    evaluated ``steps`` times. ``history`` pairs of steps and gradient changes are remembered;
-    before anything is known of the curvature, a step is ``first_step`` long.
+    """Where ``losses`` is smallest of what was tried from points [N, D] on, detached. ``losses``
+    gives values [N] of points, row by row a function of its own; it and its gradient are evaluated
+    ``steps`` times. ``history`` pairs of steps and gradient changes are remembered; before anything
+    is known of the curvature, a step is ``first_step`` long.
     """
     best = start.detach()
     if steps < 1:

@@ -23,12 +23,11 @@ BATCH = 16  # pictures that are differentiated side by side; what is drawn depen
 def equal_steps(
     g: Generator, perceptual: GuideNetwork, *, probes: int, damping: float, pixel: float, seed: int
 ) -> Tensor:
-    """Matrices [L, W, W]: for each row, steps that change the picture equally.
-
-    The inverse square root of the mean of J^T J, where J is the derivative of what is seen by the
-    row; estimated by differentiating ``probes`` random projections of what is seen. ``pixel`` is
-    the weight of the mean squared pixel beside the perceptual distance, ``damping`` the share of
-    the largest eigenvalue that is added to all.
+    """Matrices [L, W, W]: for each row, steps that change the picture equally. The inverse square
+    root of the mean of J^T J, where J is the derivative of what is seen by the row; estimated by
+    differentiating ``probes`` random projections of what is seen. ``pixel`` is the weight of the
+    mean squared pixel beside the perceptual distance, ``damping`` the share of the largest
+    eigenvalue that is added to all.
     """
     rng = torch.Generator().manual_seed(seed)
     total = torch.zeros(g.num_ws, g.w_dim, g.w_dim)
@@ -50,11 +49,9 @@ def equal_steps(
 
 @dataclass(kw_only=True)
 class LatentRefinement:
-    """Improves style rows so that the generator shows the photos, by ``steps`` of L-BFGS.
-
-    The loss is the perceptual distance plus ``pixel`` times the mean squared error plus
-    ``prior_weight`` times the mean squared distance from the start, in steps that change the
-    picture equally.
+    """Improves style rows so that the generator shows the photos, by ``steps`` of L-BFGS. The loss
+    is the perceptual distance plus ``pixel`` times the mean squared error plus ``prior_weight``
+    times the mean squared distance from the start, in steps that change the picture equally.
     """
 
     perceptual: GuideNetwork
@@ -66,9 +63,8 @@ class LatentRefinement:
     batch_size: int
 
     def __call__(self, g: Generator, photos: Tensor, ws: Tensor, along: Tensor) -> Tensor:
-        """Rows [N, L, W] that are better than ws for photos [N, 3, R, R].
-
-        ``along`` [L, W, W] are the steps of :func:`equal_steps`.
+        """Rows [N, L, W] that are better than ws for photos [N, 3, R, R]. ``along`` [L, W, W] are
+        the steps of :func:`equal_steps`.
         """
         parts = zip(photos.split(self.batch_size), ws.split(self.batch_size), strict=True)
         return torch.cat([self._batch(g, photo, rows, along) for photo, rows in parts])

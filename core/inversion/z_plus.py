@@ -13,7 +13,6 @@ from core.paths import ROOT
 
 class ZPlus:
     """Pictures to Z+ codes: by the source's Z+ encoder, or by the nearest of random samples.
-
     ``encoder`` is the file of a ``CompactZPlus``; without it ``candidates`` of ``seed`` are tried.
     """
 

@@ -18,9 +18,8 @@ EPS = 1e-5  # as in the public code
 
 
 def contextual(x: Tensor, y: Tensor, bandwidth: float) -> Tensor:
-    """Scalar: how badly the features x [N, C, h, w] cover the features y [N, C, h, w].
-
-    0 for equal ones. Every feature of y looks for the one of x that prefers it to all others.
+    """Scalar: how badly the features x [N, C, h, w] cover the features y [N, C, h, w]. 0 for equal
+    ones. Every feature of y looks for the one of x that prefers it to all others.
     """
     centre = distributed.all_reduce_mean(y.mean(dim=(0, 2, 3), keepdim=True))
     ours = F.normalize((x - centre).flatten(2), dim=1)  # [N, C, P]

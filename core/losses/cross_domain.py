@@ -23,7 +23,6 @@ from core.networks.layers import full_precision
 
 def log_likeness(features: Tensor) -> Tensor:
     """Log-probabilities [N, N - 1]: row i says which of the others, in order, is like sample i.
-
     Features [N, C, r, r] are flattened and compared by their cosines. Of several processes each
     compares the samples of all, so N is the whole batch.
     """
@@ -55,7 +54,6 @@ class Consistency:
         self, ours: Sequence[Tensor], theirs: Sequence[Tensor], rng: torch.Generator
     ) -> Tensor:
         """Scalar of the maps [N, C, r, r] of target and source, as `record_activations` has them.
-
         The first map, of the constant at 4 px, is left out. Nothing is drawn.
         """
         terms = [
@@ -67,9 +65,8 @@ class Consistency:
 
 @dataclass(kw_only=True)
 class ConsistencyReleased:
-    """The public code's: KL(source || target), in one map for each sample, mean of all terms.
-
-    A sum over rows, which a divergence is, would be N - 1 times as large.
+    """The public code's: KL(source || target), in one map for each sample, mean of all terms. A sum
+    over rows, which a divergence is, would be N - 1 times as large.
     """
 
     weight: float

@@ -46,10 +46,9 @@ class R1(Lazy):
 
 
 class PathLength(nn.Module, Lazy):
-    """Keeps the generator's steps as long as its styles' steps, times ``every``.
-
-    ``decay`` is the share of the new mean length in the running one. The penalty uses one
-    ``shrink``-th of the batch.
+    """Keeps the generator's steps as long as its styles' steps, times ``every``. ``decay`` is the
+    share of the new mean length in the running one. The penalty uses one ``shrink``-th of the
+    batch.
     """
 
     mean: Tensor

@@ -19,10 +19,9 @@ BLOCKS = 4  # a side: blocks of 16 px at 64 px, of 32 px at 128 px
 
 
 def project_latents(ws: Tensor, codes: Tensor, strengths: Sequence[float]) -> Tensor:
-    """Styles [N, L, W] drawn towards what the references' codes [K, L, W] span, row by row.
-
-    A row becomes ``(1 - s) w + s p``: p is its projection, as long as w; one strength for each of
-    the L rows. The K codes of a row must be linearly independent, so K is at most W.
+    """Styles [N, L, W] drawn towards what the references' codes [K, L, W] span, row by row. A row
+    becomes ``(1 - s) w + s p``: p is its projection, as long as w; one strength for each of the L
+    rows. The K codes of a row must be linearly independent, so K is at most W.
     """
     basis = codes.permute(1, 2, 0)  # [L, W, K]
     rows = ws.transpose(0, 1).mT  # [L, W, N]
@@ -47,10 +46,9 @@ def self_similarity(maps: Tensor) -> Tensor:
 
 
 def self_correlation(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
-    """Scalar: how much relations between the places of a picture have changed.
-
-    Maps [N, C, h, w] of the same N pictures by the adapted generator and by the source, all that
-    are to be compared: the public code gives those from 64 px on.
+    """Scalar: how much relations between the places of a picture have changed. Maps [N, C, h, w] of
+    the same N pictures by the adapted generator and by the source, all that are to be compared: the
+    public code gives those from 64 px on.
     """
     terms = []
     for mine, other in zip(ours, theirs, strict=True):
@@ -71,11 +69,10 @@ def blocks(maps: Tensor) -> Tensor:
 
 
 def disturbance_correlation(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
-    """Scalar: how much relations between the places of different pictures have changed.
-
-    A sum over maps [N, C, h, w] and over the pairs of a batch, that of all processes, of mean
-    differences by positions. The public code gives those up to the first of 128 px, and divides by
-    six, which is how many pairs its four codes have.
+    """Scalar: how much relations between the places of different pictures have changed. A sum over
+    maps [N, C, h, w] and over the pairs of a batch, that of all processes, of mean differences by
+    positions. The public code gives those up to the first of 128 px, and divides by six, which is
+    how many pairs its four codes have.
     """
     total = ours[0].new_zeros(())
     for mine, other in zip(ours, theirs, strict=True):

@@ -23,9 +23,8 @@ SQRT_HALF = math.sqrt(0.5)
 
 
 def minibatch_deviation(x: Tensor, group: int | None) -> Tensor:
-    """Features [N, C, H, W] plus one channel: the mean deviation in strided groups of the batch.
-
-    A group has the largest number of samples that divides N and is at most ``group`` (None: N).
+    """Features [N, C, H, W] plus one channel: the mean deviation in strided groups of the batch. A
+    group has the largest number of samples that divides N and is at most ``group`` (None: N).
     """
     n = len(x)
     size = n if group is None else max(g for g in range(1, min(group, n) + 1) if n % g == 0)
@@ -118,7 +117,6 @@ class Discriminator(nn.Module):
 
     def block_inputs(self, images: Tensor) -> Iterator[tuple[int, Tensor]]:
         """Each resolution r, from the highest to 4, with the features [N, C, r, r] that enter it.
-
         Nothing is computed beyond what was asked for.
         """
         images = images.contiguous(memory_format=torch.channels_last)

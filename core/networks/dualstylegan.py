@@ -92,7 +92,6 @@ def colour_transform(w_dim: int) -> Linear:
 @network
 class DualStyleGAN(nn.Module):
     """A generator and its extrinsic path; ``DualStyleGAN(**g.config)`` has the same architecture.
-
     ``res_index`` is the last structure row; it is rounded down to an even number, and no row of the
     highest resolution's colours. 6 in the paper, 4 where pictures are small.
     """
@@ -124,9 +123,8 @@ class DualStyleGAN(nn.Module):
 
     @classmethod
     def untrained(cls, g: Generator, *, res_index: int) -> DualStyleGAN:
-        """Stage I: a path that exchanges colours, leaves structure alone, and alone trains.
-
-        Its numbers are the same in every run, so that what it learns first can be shared.
+        """Stage I: a path that exchanges colours, leaves structure alone, and alone trains. Its
+        numbers are the same in every run, so that what it learns first can be shared.
         """
         with torch.random.fork_rng():
             torch.manual_seed(0)
@@ -145,7 +143,6 @@ class DualStyleGAN(nn.Module):
         self, z: Tensor, truncation_psi: float = 1.0, towards: Tensor | float = 0.0
     ) -> Tensor:
         """Styles [N, L, W] of latents z [N, Z], or of rows [N, L, Z], each mapped on its own.
-
         Truncated styles are ``psi`` times as far from ``towards`` (zero, as published, or [W]).
         """
         if z.ndim == 3:
@@ -176,10 +173,9 @@ class DualStyleGAN(nn.Module):
         *,
         until: int | None = None,
     ) -> Trace:
-        """Image with what led to it, of intrinsic styles [N, L, W] and extrinsic ones.
-
-        Those are [N, L, W], or [N, W] for one that all rows share; their weights are one number a
-        row, None for the plain StyleGAN2. The rest is as in `Synthesis.trace`.
+        """Image with what led to it, of intrinsic styles [N, L, W] and extrinsic ones. Those are
+        [N, L, W], or [N, W] for one that all rows share; their weights are one number a row, None
+        for the plain StyleGAN2. The rest is as in `Synthesis.trace`.
         """
         how: dict[str, Any] = {"noise": noise, "generator": generator, "until": until}
         if weights is None or ex_ws is None:

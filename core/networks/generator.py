@@ -157,14 +157,12 @@ class Synthesis(nn.Module):
         until: int | None = None,
         after: Callable[[int, Tensor], Tensor] | None = None,
     ) -> Trace:
-        """Image, accumulated colours and features of styles [N, L, W].
-
-        ``noise_mode`` is ``const``, ``random`` (drawn from ``generator``) or ``none``, but for the
-        layers of ``noise_names`` for which ``noise`` has maps [1 or N, 1, r, r]. ``given`` features
-        [N, C, r, r] replace those of the block of resolution r; the colours from below are kept.
-        ``until`` is the highest resolution that is computed, whose colours are then the image.
-        ``after`` says what becomes of the features [N, C, r, r] of the convolution that a row
-        steers, of the row and them.
+        """Image, accumulated colours and features of styles [N, L, W]. ``noise_mode`` is ``const``,
+        ``random`` (drawn from ``generator``) or ``none``, but for the layers of ``noise_names`` for
+        which ``noise`` has maps [1 or N, 1, r, r]. ``given`` features [N, C, r, r] replace those of
+        the block of resolution r; the colours from below are kept. ``until`` is the highest
+        resolution that is computed, whose colours are then the image. ``after`` says what becomes
+        of the features [N, C, r, r] of the convolution that a row steers, of the row and them.
         """
         noise = noise or {}
         self._check(ws, noise_mode, noise)

@@ -29,11 +29,8 @@ Swap = Callable[[Generator, Generator], Generator]
 
 def by_weights(low: Generator, high: Generator, *, resolution: int) -> Generator:
     """A copy of ``high`` whose blocks up to ``resolution`` px and mapping network are ``low``'s.
-
-    With ``resolution`` 0 it is ``high``. Neither generator is changed.
-
-    Raises:
-        UserError: the generators are of different architecture, or have no such resolution.
+    With ``resolution`` 0 it is ``high``. Neither generator is changed. Raises `UserError` where the
+    generators are of different architecture, or have no such resolution.
     """
     out = _with_mapping(low, high, resolution)
     for r in out.synthesis.resolutions:
@@ -45,7 +42,6 @@ def by_weights(low: Generator, high: Generator, *, resolution: int) -> Generator
 
 def by_features(low: Generator, high: Generator, *, resolution: int) -> Generator:
     """The same, but only the features at ``resolution`` px, before their colours, are ``low``'s.
-
     The colours below are ``high``'s own, made of features that nobody sees otherwise.
     """
     out = _with_mapping(low, high, resolution)

@@ -26,11 +26,10 @@ EPS = 1e-10  # added to the length of a feature, as in the package
 
 
 class LPIPSNetwork(nn.Module):
-    """The distance and its embedding; frozen.
-
-    ``net`` is ``alex`` (for measuring), ``vgg`` (for losses), as the authors advise, or
-    ``squeeze``; of ``classifier``, torchvision's state dict, ``features.*`` are used; a misfit is
-    called ``file``. ``package`` is the authors' network, whose call gives distances [N, 1, 1, 1].
+    """The distance and its embedding; frozen. ``net`` is ``alex`` (for measuring), ``vgg`` (for
+    losses), as the authors advise, or ``squeeze``; of ``classifier``, torchvision's state dict,
+    ``features.*`` are used; a misfit is called ``file``. ``package`` is the authors' network, whose
+    call gives distances [N, 1, 1, 1].
     """
 
     package: Any
@@ -69,10 +68,8 @@ class LPIPSNetwork(nn.Module):
 
 
 def load_lpips(net: str, folder: str) -> LPIPSNetwork:
-    """LPIPS with torchvision's classifier from a folder, where it has torchvision's name.
-
-    Raises:
-        UserError: it is not there, or of another network.
+    """LPIPS with torchvision's classifier from a folder, where it has torchvision's name. Raises
+    `UserError` where it is not there, or of another network.
     """
     check_net(net)
     path = Path(folder).expanduser() / CLASSIFIERS[net].rpartition("/")[2]

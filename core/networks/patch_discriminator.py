@@ -41,9 +41,7 @@ class Tap(NamedTuple):
 
 def taps(d: Discriminator, sides: Sequence[int]) -> list[Tap]:
     """The convolutions that give maps of these sides, for each what halves before what keeps.
-
-    Raises:
-        UserError: the discriminator has no map of such a side.
+    Raises `UserError` where the discriminator has no map of such a side.
     """
     all_taps = []
     for side in sides:
@@ -60,10 +58,9 @@ def taps(d: Discriminator, sides: Sequence[int]) -> list[Tap]:
 
 
 def tapped(outputs: Mapping[str, Tensor], wanted: Sequence[Tap]) -> list[Tensor]:
-    """What taps give, [N, C, side, side] each, of what was recorded of their convolutions.
-
-    A block's first convolution is a tap after its activation, the second before it joins the
-    skip, without the division by root two that belongs to the join.
+    """What taps give, [N, C, side, side] each, of what was recorded of their convolutions. A
+    block's first convolution is a tap after its activation, the second before it joins the skip,
+    without the division by root two that belongs to the join.
     """
     return [outputs[tap.name] * (SQRT2 if tap.layer == "conv1" else 1) for tap in wanted]
 
@@ -91,9 +88,8 @@ class ActivatedHead(Head):
 
 
 class PatchHeads(nn.Module):
-    """A head for each of the first ``count`` :func:`taps` of a discriminator.
-
-    The discriminator is given again at each call, and not held.
+    """A head for each of the first ``count`` :func:`taps` of a discriminator. The discriminator is
+    given again at each call, and not held.
     """
 
     head: type[Head] = Head
@@ -107,9 +103,8 @@ class PatchHeads(nn.Module):
         self.heads = nn.ModuleList(self.head(d.config["channels"][r]) for r in outputs)
 
     def forward(self, d: Discriminator, images: Tensor, chosen: Sequence[int]) -> list[Tensor]:
-        """Maps of logits [N, 1, side, side] at the chosen taps of images [N, 3, R, R].
-
-        No block is computed beyond the last of them.
+        """Maps of logits [N, 1, side, side] at the chosen taps of images [N, 3, R, R]. No block is
+        computed beyond the last of them.
         """
         names = {self.taps[i].name for i in chosen}
         with record_activations(d, sorted(names)) as outputs:

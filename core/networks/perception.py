@@ -56,11 +56,10 @@ def resized(images: Tensor, side: int) -> Tensor:
 
 
 class Perception(nn.Module):
-    """A timm trunk of four stages and the heads of :class:`Reading`, untrained.
-
-    It reads pictures at ``resolution`` px. ``fine`` is the first of the stages that landmarks and
-    the perceptual distance look at; ``features`` and ``identity`` are the widths F and E, ``maps``
-    the channels of the joint map from which heat maps are read. The lists are names.
+    """A timm trunk of four stages and the heads of :class:`Reading`, untrained. It reads pictures
+    at ``resolution`` px. ``fine`` is the first of the stages that landmarks and the perceptual
+    distance look at; ``features`` and ``identity`` are the widths F and E, ``maps`` the channels of
+    the joint map from which heat maps are read. The lists are names.
     """
 
     def __init__(

@@ -18,12 +18,9 @@ LIBRARY_BUILT: set[str] = set()  # whose layers a library builds by their config
 
 
 def network(kind: M) -> M:
-    """Class decorator: ``kind(**network.config)`` has the same architecture, whoever wrote it.
-
-    A file is read wherever the class has been imported; `core.weights` imports those of `core`.
-
-    Raises:
-        TypeError: another class has this name.
+    """Class decorator: ``kind(**network.config)`` has the same architecture, whoever wrote it. A
+    file is read wherever the class has been imported; `core.weights` imports those of `core`.
+    Raises `TypeError` where another class has this name.
     """
     known = NETWORKS.setdefault(kind.__name__, kind)
     if known is not kind and known.__module__ != kind.__module__:

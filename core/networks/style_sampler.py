@@ -42,9 +42,8 @@ class CodeSampler(nn.Module):
 
 @network
 class StyleSampler(nn.Module):
-    """Noise to Z+ codes of L ``rows`` whose structure and colour are drawn apart.
-
-    ``loaded`` says whether a state has been loaded into it, until somebody says otherwise.
+    """Noise to Z+ codes of L ``rows`` whose structure and colour are drawn apart. ``loaded`` says
+    whether a state has been loaded into it, until somebody says otherwise.
     """
 
     def __init__(self, *, rows: int, structure_rows: int, z_dim: int) -> None:
@@ -76,11 +75,10 @@ def learn(
     halve: int,
     rng: torch.Generator,
 ) -> None:
-    """Train a network in place to draw codes like [K, O]; it ends in evaluation mode.
-
-    Each code is repeated as often, to ``copies`` in all, and every copy gets noise of deviation
-    ``jitter``. In each of the ``rounds`` all copies are gone through; Adam's ``lr`` is halved after
-    every ``halve`` rounds.
+    """Train a network in place to draw codes like [K, O]; it ends in evaluation mode. Each code is
+    repeated as often, to ``copies`` in all, and every copy gets noise of deviation ``jitter``. In
+    each of the ``rounds`` all copies are gone through; Adam's ``lr`` is halved after every
+    ``halve`` rounds.
     """
     repeated = codes.repeat(max(copies // len(codes), 1), 1)
     data = repeated + jitter * torch.randn(repeated.shape, generator=rng)

@@ -20,11 +20,10 @@ SAME = 4 / 127.5  # four grey levels: a thumbnail that differs by less is of the
 
 
 class StyleStrength(NamedTuple):
-    """How much of a style a face is given.
-
-    ``structure`` and ``colour`` weigh all rows of their kind, 0 to 1. ``preserve`` is the share of
-    the face's own colours that pass the colour transforms; with 1 the palette stays the photo's.
-    ``psi`` truncates the face towards the average style; 1 leaves it.
+    """How much of a style a face is given. ``structure`` and ``colour`` weigh all rows of their
+    kind, 0 to 1. ``preserve`` is the share of the face's own colours that pass the colour
+    transforms; with 1 the palette stays the photo's. ``psi`` truncates the face towards the average
+    style; 1 leaves it.
     """
 
     structure: float
@@ -43,13 +42,11 @@ class StyleStrength(NamedTuple):
 
 
 class StyleSampling:
-    """The sampling network of a set of exemplars, trained when first asked for.
-
-    It is a function of their codes and of these numbers, so it is in no checkpoint.
-    ``sampler_steps`` are rounds over all codes, ``copies`` to ``halve`` as in
-    :func:`core.networks.style_sampler.learn`, ``seed`` is of all that is random here, ``samples``
-    are the latents from which the deviation of styles is taken, and ``optimizer`` makes the
-    optimiser of the exemplars' codes.
+    """The sampling network of a set of exemplars, trained when first asked for. It is a function of
+    their codes and of these numbers, so it is in no checkpoint. ``sampler_steps`` are rounds over
+    all codes, ``copies`` to ``halve`` as in :func:`core.networks.style_sampler.learn`, ``seed`` is
+    of all that is random here, ``samples`` are the latents from which the deviation of styles is
+    taken, and ``optimizer`` makes the optimiser of the exemplars' codes.
     """
 
     def __init__(
@@ -73,9 +70,8 @@ class StyleSampling:
         return w_std(g, samples=self.samples, seed=self.seed)
 
     def sampler(self, exemplars: Exemplars, device: torch.device) -> StyleSampler:
-        """The network that draws codes like those of the exemplars.
-
-        A state that it has been given since, it has learnt from the exemplars that came with it.
+        """The network that draws codes like those of the exemplars. A state that it has been given
+        since, it has learnt from the exemplars that came with it.
         """
         codes = exemplars.extrinsic.detach().cpu()
         name = hashing.of_bytes(codes.numpy().tobytes())
@@ -105,9 +101,8 @@ class StyleSampling:
 
 
 class Styles:
-    """The styles that a generator's exemplars lend to faces: extrinsic rows [1, L, W].
-
-    ``sampling`` draws styles like theirs, ``embed`` finds that of a picture [3, R, R] that is none.
+    """The styles that a generator's exemplars lend to faces: extrinsic rows [1, L, W]. ``sampling``
+    draws styles like theirs, ``embed`` finds that of a picture [3, R, R] that is none.
     """
 
     def __init__(

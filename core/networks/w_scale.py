@@ -11,9 +11,8 @@ from core.networks.generator import Generator
 
 @torch.no_grad()
 def scale_w(g: Generator, factor: float) -> Generator:
-    """A copy that shows at styles w what ``g`` shows at ``average + factor (w - average)``.
-
-    The factor is folded into the affine layers, so that the mapping network, its average and the
+    """A copy that shows at styles w what ``g`` shows at ``average + factor (w - average)``. The
+    factor is folded into the affine layers, so that the mapping network, its average and the
     truncation trick stay as they are. Regression shrinks what it cannot tell; this undoes it.
     """
     wide = copy.deepcopy(g)

@@ -51,7 +51,6 @@ def bias_act(
     clamp: float | None = None,
 ) -> Tensor:
     """``clamp(gain * act(x + b))``, the bias [n] along ``dim``, the result within +-``clamp``.
-
     ``alpha`` is the slope of ``lrelu`` below zero; what is left out is the activation's own.
     """
     if act not in ACTIVATIONS:
@@ -91,9 +90,8 @@ def epilogue(
     clamp: float | None,
 ) -> Tensor:
     """``clamp(sqrt(2) lrelu(x scale + noise strength + bias))`` of features x [N, C, H, W].
-
-    ``scale`` [N, C] demodulates, ``noise`` is one map [1, 1, H, W] or one for each sample
-    [N, 1, H, W], ``strength`` a scalar, ``bias`` [C]. The result has the floating type of x.
+    ``scale`` [N, C] demodulates, ``noise`` is one map [1, 1, H, W] or one for each sample [N, 1, H,
+    W], ``strength`` a scalar, ``bias`` [C]. The result has the floating type of x.
     """
     if backend.kernels(x):
         from core.ops import registered  # triton is not everywhere

@@ -178,9 +178,8 @@ def epilogue_grad(
     dy: Tensor, x: Tensor, y: Tensor, scale: Tensor, noise: Tensor | None, slope: float,
     gain: float, clamp: float,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """The gradient dx [N, C, H, W], and sums [3, N, C] over the picture of dz x, dz, dz noise.
-
-    Sums of parts are stored and added up, without atomics, so the result is deterministic.
+    """The gradient dx [N, C, H, W], and sums [3, N, C] over the picture of dz x, dz, dz noise. Sums
+    of parts are stored and added up, without atomics, so the result is deterministic.
     """
     x, noise = k.dense(x), _contiguous(noise)
     n, channels, area = x.shape[0], x.shape[1], x.shape[2] * x.shape[3]

@@ -52,11 +52,10 @@ def upfirdn2d(
     flip_filter: bool = False,
     gain: float = 1,
 ) -> Tensor:
-    """Resampled images ``[N, C, Ho, Wo]`` of ``x [N, C, H, W]``.
-
-    ``up`` and ``down`` are one number or (x, y); ``padding`` is one number, (x, y) or (x before,
-    x after, y before, y after) in samples of the upsampled image. ``f`` is ``[Kh, Kw]``, ``[taps]``
-    (separable) or None (no filter). True convolution, or correlation if ``flip_filter``.
+    """Resampled images ``[N, C, Ho, Wo]`` of ``x [N, C, H, W]``. ``up`` and ``down`` are one number
+    or (x, y); ``padding`` is one number, (x, y) or (x before, x after, y before, y after) in
+    samples of the upsampled image. ``f`` is ``[Kh, Kw]``, ``[taps]`` (separable) or None (no
+    filter). True convolution, or correlation if ``flip_filter``.
     """
     if x.ndim != 4:
         raise ValueError(f"upfirdn2d takes images [N, C, H, W], got shape {tuple(x.shape)}")

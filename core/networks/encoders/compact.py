@@ -23,12 +23,11 @@ from core.networks.registry import library_network
 
 @library_network
 class Compact(nn.Module):
-    """Photos [N, 3, R, R] to L ``rows`` in W+, as offsets from the average style.
-
-    It carries what is known of its generator: the average style, the spread of styles, and for
-    every row the ``steps`` [L, W, W] that change the picture equally (`core.inversion.refinement`).
-    It reads pictures at ``resolution`` px; ``laterals`` are the channels that are taken from each
-    depth before the last, coarse to fine, ``hidden`` the width of the layer that joins the depths.
+    """Photos [N, 3, R, R] to L ``rows`` in W+, as offsets from the average style. It carries what
+    is known of its generator: the average style, the spread of styles, and for every row the
+    ``steps`` [L, W, W] that change the picture equally (`core.inversion.refinement`). It reads
+    pictures at ``resolution`` px; ``laterals`` are the channels that are taken from each depth
+    before the last, coarse to fine, ``hidden`` the width of the layer that joins the depths.
     """
 
     average: Tensor
@@ -101,9 +100,8 @@ class Compact(nn.Module):
 
 @library_network
 class CompactZPlus(Compact):
-    """The same network with latents [N, L, Z] as codes: every row passes the mapping network.
-
-    What it cannot express the generator has never seen, so drawings give faces (DualStyleGAN,
+    """The same network with latents [N, L, Z] as codes: every row passes the mapping network. What
+    it cannot express the generator has never seen, so drawings give faces (DualStyleGAN,
     arXiv:2203.13248, and AgileGAN).
     """
 

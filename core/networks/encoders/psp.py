@@ -40,10 +40,9 @@ class RowHead(nn.Module):
 
 
 class PyramidEncoder(nn.Module):
-    """What both encoders are made of: a trunk and a head for each of the L ``rows``.
-
-    A generator of R px has 2 log2(R) - 2 rows. ``input_channels`` are 3 for pictures, 1 and 19 in
-    pSp's sketch and segmentation tasks.
+    """What both encoders are made of: a trunk and a head for each of the L ``rows``. A generator of
+    R px has 2 log2(R) - 2 rows. ``input_channels`` are 3 for pictures, 1 and 19 in pSp's sketch and
+    segmentation tasks.
     """
 
     def __init__(self, *, rows: int, w_dim: int, input_channels: int) -> None:
@@ -97,10 +96,9 @@ class GradualStyleEncoder(PyramidEncoder):
 
 
 class Encoder4Editing(PyramidEncoder):
-    """e4e's encoder: the first row, repeated, plus an offset for every other row.
-
-    ``stage`` is how many offsets are added, from row 1 on: all unless it is set. Training raises it
-    step by step from 0, which gives one row repeated (W).
+    """e4e's encoder: the first row, repeated, plus an offset for every other row. ``stage`` is how
+    many offsets are added, from row 1 on: all unless it is set. Training raises it step by step
+    from 0, which gives one row repeated (W).
     """
 
     def __init__(self, *, rows: int, w_dim: int, input_channels: int) -> None:
