@@ -16,7 +16,7 @@ from core import atomic
 from core.errors import UserError
 
 # Imported for their registration: a file may name the networks of `core` whatever else is loaded.
-from core.networks import discriminator, dualstylegan, encoders, exemplars, style_sampler  # noqa: F401
+from core.networks import discriminator, dualstylegan, encoders, exemplars, styles  # noqa: F401
 from core.networks.registry import NETWORKS
 
 FORMAT = "styleshift-1"

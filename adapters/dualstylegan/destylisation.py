@@ -18,8 +18,8 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from core.inversion.inverter import ZPlus
 from core.inversion.noise_maps import ConstantNoise, Noise
-from core.inversion.z_plus import ZPlus
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.generator import Generator, rows_mapped
 from core.types import GuideNetwork

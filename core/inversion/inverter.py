@@ -1,4 +1,4 @@
-"""Photo to style rows: by optimisation, by an encoder, or from memory.
+"""Photo to style rows: by optimisation, by an encoder, or from memory; or to latents of Z+.
 
 Optimisation goes into W (one style for all layers) or W+ (one for each), with or without noise
 maps as further variables. An encoder answers in one forward pass and is refined in few steps.
@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from core import atomic, weights
+from core import atomic, hashing, weights
 from core.errors import UserError
 from core.inversion.noise_maps import Noise
 from core.inversion.refinement import LatentRefinement
@@ -179,6 +179,31 @@ class CachedInversion:
         gaps = torch.cdist(thumbnails(photos).cpu(), self.thumbnails, p=float("inf"))
         nearest = gaps.min(dim=1)
         return nearest.values < 1.01 / 127.5, nearest.indices
+
+
+class ZPlus:
+    """Pictures to codes of Z+, one latent a row: where DualStyleGAN's styles are looked for. By the
+    file of a ``CompactZPlus``, without one by the nearest of ``candidates`` random samples.
+    """
+
+    def __init__(self, *, encoder: str, candidates: int, seed: int) -> None:
+        path = ROOT / encoder
+        self.encoders = read_encoders(path)
+        self.candidates, self.seed = candidates, seed
+        sha256 = hashing.of_file(path) if path.is_file() else ""
+        self.config = {"encoder": sha256, "candidates": candidates, "seed": seed}
+
+    @torch.no_grad()
+    def __call__(self, g: Generator, pictures: Tensor) -> Tensor:
+        """Codes [N, L, Z] of pictures [N, 3, R, R]; an encoder of another generator is refused."""
+        for encoder in self.encoders:
+            encoder.to(pictures.device).check(g)
+            return encoder(pictures)
+        z = latents(g, self.candidates, self.seed, pictures.device)
+        parts = z.split(RENDERED)
+        small = torch.cat([thumbnails(g.synthesis(g.mapping(part, TYPICAL))) for part in parts])
+        nearest = torch.cdist(thumbnails(pictures), small).argmin(dim=1)
+        return z[nearest][:, None].repeat(1, g.num_ws, 1)
 
 
 def latents(g: Generator, count: int, seed: int, device: torch.device) -> Tensor:

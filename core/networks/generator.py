@@ -9,6 +9,7 @@ Departs from the paper in: the average style is updated when ``mapping.track`` i
 forward pass; no labels.
 """
 
+import copy
 import math
 from collections.abc import Callable
 from collections.abc import Mapping as MappingABC
@@ -265,3 +266,19 @@ class Generator(nn.Module):
 def rows_mapped(g: Generator, codes: Tensor) -> Tensor:
     """Styles [N, L, W] of codes [N, L, Z]."""
     return g.mapping.style(codes.flatten(0, 1)).unflatten(0, codes.shape[:2])
+
+
+@torch.no_grad()
+def scale_w(g: Generator, factor: float) -> Generator:
+    """A copy that shows at styles w what ``g`` shows at ``average + factor (w - average)``.
+
+    The factor is folded into the affine layers, so that the mapping network, its average and the
+    truncation trick stay as they are. Regression shrinks what it cannot tell; this undoes it.
+    """
+    wide = copy.deepcopy(g)
+    for name, layer in wide.synthesis.named_modules():
+        if name.endswith("affine"):
+            constant = (1 - factor) * layer.weight_gain / layer.bias_gain
+            layer.bias += constant * (layer.weight @ g.mapping.w_avg)
+            layer.weight *= factor
+    return wide

@@ -1,12 +1,23 @@
-"""Styles at hand: picked, drawn at random, mixed, and given in strengths (arXiv:2203.13248)."""
+"""Styles at hand: picked, drawn at random, mixed, and given in strengths (arXiv:2203.13248).
+
+Random styles come from two small networks that turn noise into structure rows and colour rows of
+Z+ codes. They are trained by implicit maximum likelihood (arXiv:1809.09087, arXiv:1812.08985):
+every code pulls the nearest of many generated ones towards itself, so none is forgotten.
+
+Departs from the public code in: nearest codes by exact distances without a library; evaluation mode
+when drawing, so that a style does not depend on those drawn with it; more than a thousand codes
+are allowed; the optimiser lives through all rounds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from core import hashing
@@ -14,37 +25,92 @@ from core.networks.dualstylegan import DualStyleGAN
 from core.networks.encoders.compact import w_std
 from core.networks.exemplars import Exemplars
 from core.networks.generator import Generator, rows_mapped
-from core.networks.style_sampler import NOISE, StyleSampler, learn
+from core.networks.registry import network
 
+NOISE = BATCH = 128  # width of the noise, and codes a step; with DECAY as in the public code
+DECAY = 1e-5  # of the weights
 SAME = 4 / 127.5  # four grey levels: a thumbnail that differs by less is of the same picture
 
 
-class StyleStrength(NamedTuple):
-    """How much of a style a face is given. ``structure`` and ``colour`` weigh all rows of their
-    kind, 0 to 1. ``preserve`` is the share of the face's own colours that pass the colour
-    transforms; with 1 the palette stays the photo's. ``psi`` truncates the face towards the average
-    style; 1 leaves it.
+class CodeSampler(nn.Module):
+    """Noise [N, 128] to codes [N, O]."""
+
+    def __init__(self, out_features: int) -> None:
+        super().__init__()
+        self.lin1 = nn.Linear(NOISE, NOISE, bias=False)
+        self.bn1 = nn.BatchNorm1d(NOISE)
+        self.lin2 = nn.Linear(NOISE, NOISE, bias=False)
+        self.bn2 = nn.BatchNorm1d(NOISE)
+        self.lin_out = nn.Linear(NOISE, out_features, bias=False)
+
+    def forward(self, noise: Tensor) -> Tensor:
+        x = F.relu(self.bn1(self.lin1(noise)))
+        return self.lin_out(F.relu(self.bn2(self.lin2(x))))
+
+
+@network
+class StyleSampler(nn.Module):
+    """Noise to Z+ codes of L ``rows`` whose structure and colour are drawn apart. ``loaded`` says
+    whether a state has been loaded into it, until somebody says otherwise.
     """
 
-    structure: float
-    colour: float
-    preserve: float
-    psi: float
+    def __init__(self, *, rows: int, structure_rows: int, z_dim: int) -> None:
+        super().__init__()
+        self.config = {"rows": rows, "structure_rows": structure_rows, "z_dim": z_dim}
+        self.rows, self.z_dim, self.loaded = rows, z_dim, False
+        self.structure = CodeSampler(structure_rows * z_dim)
+        self.colour = CodeSampler((rows - structure_rows) * z_dim)
 
-    def __call__(self, g: DualStyleGAN, ws: Tensor, ex_ws: Tensor) -> Tensor:
-        """Images [N, 3, R, R] of faces ws and styles ex_ws, [N, L, W] both."""
-        average = g.generator.mapping.w_avg
-        away = ws - average
-        own = ex_ws.lerp(average + away, self.preserve)  # truncation is not for extrinsic rows
-        rows = torch.cat([ex_ws[:, : g.structure_rows], own[:, g.structure_rows :]], dim=1)
-        weights = g.weights(self.structure, self.colour)
-        return g.synthesis(average + self.psi * away, rows, weights)
+    def forward(self, structure: Tensor, colour: Tensor) -> Tensor:
+        """Codes [N, L, Z] of two noises [N, 128]."""
+        codes = torch.cat([self.structure(structure), self.colour(colour)], dim=1)
+        return codes.unflatten(1, (self.rows, self.z_dim))
+
+    def _load_from_state_dict(self, *state: Any) -> None:
+        self.loaded = True
+        super()._load_from_state_dict(*state)
+
+
+@torch.enable_grad()
+def learn(
+    network: CodeSampler,
+    codes: Tensor,
+    *,
+    rounds: int,
+    copies: int,
+    jitter: float,
+    lr: float,
+    halve: int,
+    rng: torch.Generator,
+) -> None:
+    """Train a network in place to draw codes like [K, O]; it ends in evaluation mode. Each code is
+    repeated as often, to ``copies`` in all, and every copy gets noise of deviation ``jitter``. In
+    each of the ``rounds`` all copies are gone through; Adam's ``lr`` is halved after every
+    ``halve`` rounds.
+    """
+    repeated = codes.repeat(max(copies // len(codes), 1), 1)
+    data = repeated + jitter * torch.randn(repeated.shape, generator=rng)
+    adam = torch.optim.Adam(network.parameters(), lr=lr, betas=(0.5, 0.999), weight_decay=DECAY)
+    for number in range(rounds):
+        adam.param_groups[0]["lr"] = lr * 0.5 ** (number // halve)
+        # Twice as many are drawn as there are codes, so that most codes find a near one.
+        noise = torch.randn(2 * max(len(data) // BATCH, 1) * BATCH, NOISE, generator=rng)
+        with torch.no_grad():
+            drawn = torch.cat([network.train()(part) for part in noise.split(BATCH)])
+            nearest = torch.cat([torch.cdist(part, drawn).argmin(1) for part in data.split(1024)])
+        order = torch.randperm(len(data), generator=rng)
+        for part in order.split(BATCH):
+            if len(part) > 1:  # a batch norm has nothing to say about one
+                adam.zero_grad()
+                F.mse_loss(network(noise[nearest[part]]), data[part]).backward()
+                adam.step()
+    network.eval()
 
 
 class StyleSampling:
     """The sampling network of a set of exemplars, trained when first asked for. It is a function of
     their codes and of these numbers, so it is in no checkpoint. ``sampler_steps`` are rounds over
-    all codes, ``copies`` to ``halve`` as in :func:`core.networks.style_sampler.learn`, ``seed`` is
+    all codes, ``copies`` to ``halve`` as in :func:`learn`, ``seed`` is
     of all that is random here, ``samples`` are the latents from which the deviation of styles is
     taken, and ``optimizer`` makes the optimiser of the exemplars' codes.
     """
@@ -61,9 +127,9 @@ class StyleSampling:
         samples: int,
         optimizer: Callable[..., Optimizer],
     ) -> None:
-        self.how: dict[str, Any] = {"copies": copies, "jitter": jitter, "lr": lr, "halve": halve}
-        self.rounds, self.seed, self.samples = sampler_steps, seed, samples
-        self.optimizer = optimizer
+        rates = {"lr": lr, "halve": halve}
+        self.learn = partial(learn, rounds=sampler_steps, copies=copies, jitter=jitter, **rates)
+        self.seed, self.samples, self.optimizer = seed, samples, optimizer
         self.samplers: dict[str, StyleSampler] = {}  # one at most, by the codes it has learnt
 
     def w_std(self, g: Generator) -> Tensor:
@@ -96,8 +162,30 @@ class StyleSampling:
         cut = exemplars.structure_rows
         parts = ((network.structure, codes[:, :cut]), (network.colour, codes[:, cut:]))
         for part, rows in parts if len(codes) else ():
-            learn(part, rows.flatten(1), rounds=self.rounds, rng=rng, **self.how)
+            self.learn(part, rows.flatten(1), rng=rng)
         return network.eval().requires_grad_(False)
+
+
+class StyleStrength(NamedTuple):
+    """How much of a style a face is given. ``structure`` and ``colour`` weigh all rows of their
+    kind, 0 to 1. ``preserve`` is the share of the face's own colours that pass the colour
+    transforms; with 1 the palette stays the photo's. ``psi`` truncates the face towards the average
+    style; 1 leaves it.
+    """
+
+    structure: float
+    colour: float
+    preserve: float
+    psi: float
+
+    def __call__(self, g: DualStyleGAN, ws: Tensor, ex_ws: Tensor) -> Tensor:
+        """Images [N, 3, R, R] of faces ws and styles ex_ws, [N, L, W] both."""
+        average = g.generator.mapping.w_avg
+        away = ws - average
+        own = ex_ws.lerp(average + away, self.preserve)  # truncation is not for extrinsic rows
+        rows = torch.cat([ex_ws[:, : g.structure_rows], own[:, g.structure_rows :]], dim=1)
+        weights = g.weights(self.structure, self.colour)
+        return g.synthesis(average + self.psi * away, rows, weights)
 
 
 class Styles:

@@ -15,7 +15,7 @@ from core.inversion.noise_maps import autocorrelation, renormalise
 from core.losses.contextual import contextual
 from core.networks.generator import channel_table
 from core.networks.mixing_regularisation import crossed
-from core.networks.style_sampler import CodeSampler
+from core.networks.styles import CodeSampler
 from tests.golden import formula
 from tests.golden.cases import CASES, check, ids, network, norms
 
