@@ -8,6 +8,7 @@ from annotated_types import Ge, Len, Lt
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+Params = Iterable[nn.Parameter]
 Betas = Annotated[Sequence[Annotated[float, Ge(0), Lt(1)]], Len(2, 2)]
 
 
@@ -17,12 +18,7 @@ class LazyAdam(Adam):
     """
 
     def __init__(
-        self,
-        params: Iterable[nn.Parameter],
-        lr: float,
-        betas: Betas,
-        every: float,
-        eps: float = 1e-8,
+        self, params: Params, lr: float, betas: Betas, every: float, eps: float = 1e-8
     ) -> None:
         rho = 1 - 1 / (every + 1)
         super().__init__(params, lr=lr * rho, betas=(betas[0] ** rho, betas[1] ** rho), eps=eps)

@@ -13,23 +13,18 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+Losses = Callable[[Tensor], Tensor]  # values [N] of points [N, D], row by row on its own
 ENOUGH = 1e-4  # share of the promised descent that a step must keep (Armijo), as is usual
 SHORTER = 0.4  # times as long is the next try after a step that does not
 FLAT = 1e-20  # curvature below which a step has taught nothing
 
 
 def minimise(
-    losses: Callable[[Tensor], Tensor],
-    start: Tensor,
-    *,
-    steps: int,
-    history: int,
-    first_step: float,
+    losses: Losses, start: Tensor, *, steps: int, history: int, first_step: float
 ) -> Tensor:
-    """Where ``losses`` is smallest of what was tried from points [N, D] on, detached. ``losses``
-    gives values [N] of points, row by row a function of its own; it and its gradient are evaluated
-    ``steps`` times. ``history`` pairs of steps and gradient changes are remembered; before anything
-    is known of the curvature, a step is ``first_step`` long.
+    """Where ``losses`` is smallest of what was tried from points [N, D] on, detached. They and
+    their gradients are evaluated ``steps`` times; ``history`` steps and gradient changes are
+    remembered. Before anything is known of the curvature a step is ``first_step`` long.
     """
     best = start.detach()
     if steps < 1:
@@ -55,7 +50,7 @@ def minimise(
     return best
 
 
-def _evaluated(losses: Callable[[Tensor], Tensor], points: Tensor) -> tuple[Tensor, Tensor]:
+def _evaluated(losses: Losses, points: Tensor) -> tuple[Tensor, Tensor]:
     with torch.enable_grad():
         points = points.detach().requires_grad_(True)
         values = losses(points)

@@ -8,13 +8,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+Map = Callable[[Tensor], Tensor]
+
 
 def mixed_ws(
-    mapping: Callable[[Tensor], Tensor],
-    z1: Tensor,
-    z2: Tensor,
-    prob: float,
-    generator: torch.Generator,
+    mapping: Map, z1: Tensor, z2: Tensor, prob: float, generator: torch.Generator
 ) -> Tensor:
     """Styles [N, L, W]: z1's, with probability ``prob`` z2's from a random row (1..L-1) on."""
     ws = mapping(z1)

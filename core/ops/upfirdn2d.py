@@ -17,6 +17,7 @@ SEPARABLE_FROM = 8  # taps; shorter filters are quicker as one two-dimensional p
 
 Factor = int | Sequence[int]
 Pair = tuple[int, int]
+Pad = tuple[int, int, int, int]
 
 
 def setup_filter(
@@ -70,13 +71,7 @@ def upfirdn2d(
 
 
 def _filter(
-    x: Tensor,
-    f: Tensor,
-    up: Pair,
-    down: Pair,
-    pad: tuple[int, int, int, int],
-    flip_filter: bool,
-    gain: float,
+    x: Tensor, f: Tensor, up: Pair, down: Pair, pad: Pad, flip_filter: bool, gain: float
 ) -> Tensor:
     """One filter [Kh, Kw]; factors are (y, x), ``pad`` is (top, bottom, left, right)."""
     kh, kw = f.shape
@@ -152,7 +147,7 @@ def _pair(factor: Factor, name: str) -> Pair:
     return int(x), int(y)
 
 
-def _padding(padding: Factor) -> tuple[int, int, int, int]:
+def _padding(padding: Factor) -> Pad:
     values = [padding] * 4 if isinstance(padding, int) else [int(p) for p in padding]
     if len(values) == 2:
         values = [values[0], values[0], values[1], values[1]]
