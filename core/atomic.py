@@ -19,14 +19,12 @@ def write(path: Path, data: bytes) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, which takes its place when the block ends well, and goes if not. A kill
-    or a loss of power at any moment leaves the old file or the new one, never half of one. The
-    number of the process stands in the name of the part, so that two that write the same file do
-    not write into each other's. Raises `OSError` where it cannot be written; what was there
-    is still there.
+    """A file to write to, which takes its place when the block ends well, and goes if not: a kill
+    or a loss of power at any moment leaves the old file or the new one, never half of one. Raises
+    `OSError` where it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}{PART}")
+    part = path.with_name(f"{path.name}.{os.getpid()}{PART}")  # two writers do not share one
     try:
         with part.open("wb") as file:
             yield file
@@ -45,9 +43,8 @@ def place(part: Path, path: Path) -> None:
 
 
 def reserve(file: BinaryIO, size: int) -> None:
-    """Take a file's room on the disk now, where the system can. A disk that fills up while the file
-    is mapped would end the process without a word (SIGBUS). Raises `OSError` where there is no
-    room.
+    """Take a file's room on the disk now, where the system can, or raise `OSError`: a disk that
+    fills up while the file is mapped would end the process without a word (SIGBUS).
     """
     if hasattr(os, "posix_fallocate"):  # neither macOS nor Windows has it
         os.posix_fallocate(file.fileno(), 0, max(size, 1))

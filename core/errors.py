@@ -2,6 +2,6 @@
 
 
 class UserError(ValueError):
-    """Something the user typed or supplied is wrong; the message is one clear sentence. The command
-    line prints the message on standard error and exits with status 2.
+    """Something the user typed or supplied is wrong; the message is one clear sentence, which the
+    command line prints on standard error, with status 2.
     """

@@ -25,9 +25,8 @@ class LazyAdam(Adam):
 
 
 class RowAdam(Optimizer):
-    """Adam for each row of tensors [K, ...] on its own: a row without gradient stays where it is.
-    Many small problems then share a tensor, and a step may be about few of them. Groups of tensors
-    may have rates of their own.
+    """Adam for each row of tensors [K, ...] on its own: a row without gradient stays where it is,
+    so that many small problems share a tensor. Groups of tensors may have rates of their own.
     """
 
     def __init__(

@@ -15,9 +15,8 @@ CONF = ROOT / "conf"  # every number of every experiment
 
 
 def cache_folder(named: str = "") -> Path:
-    """Folder of what can be downloaded or computed again. It is what a yaml or a command line
-    names, else ``$STYLESHIFT_CACHE``, else the system's place, on Linux ``~/.cache/styleshift``.
-    Raises `UserError` where it begins with ``~``, and there is no such home.
+    """Folder of what can be downloaded or computed again: as a yaml or a command line names it,
+    else ``$STYLESHIFT_CACHE``, else the system's place, on Linux ``~/.cache/styleshift``.
     """
     folder = named or os.environ.get("STYLESHIFT_CACHE") or user_cache_dir("styleshift", False)
     try:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
 SECONDS_BETWEEN_LINES = 20.0  # in a log, which nobody watches
 console = Console(stderr=True)
@@ -43,10 +43,7 @@ class Bar:
 @contextmanager
 def bar(title: str, total: int, unit: str) -> Iterator[Bar]:
     """A bar that lives as long as the block."""
-    title_column, state_column = (
-        TextColumn("{task.description}"),
-        TextColumn("{task.fields[state]}"),
-    )
-    columns = title_column, BarColumn(bar_width=24), state_column, TimeRemainingColumn(compact=True)
+    texts = "{task.description}", "{task.fields[state]}"
+    columns = texts[0], BarColumn(bar_width=24), texts[1], TimeRemainingColumn(compact=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         yield Bar(title, total, unit, progress)

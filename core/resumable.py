@@ -1,7 +1,6 @@
-"""Work in steps that is kept on disk: done once, and continued where a process was ended.
-
-A finished stage is a safetensors file, named by all that determines it. An unfinished one leaves
-its state beside it every so often.
+"""Work in steps that is kept on disk: done once, and continued where a process was ended. A
+finished stage is a safetensors file, named by all that determines it; an unfinished one leaves its
+state beside it.
 """
 
 from __future__ import annotations
@@ -46,9 +45,8 @@ class Stage(Protocol):
 def run_or_load(
     stage: Stage, path: Path, every: int, progress: Callable[[int], None], key: str
 ) -> dict[str, Tensor]:
-    """The outcome of a stage, in full precision: from its file, or made now and written. The state
-    of an unfinished stage is kept every so many steps; ``progress`` is called with the number of
-    steps that are done; ``key``, of :func:`cache_key`, is kept in the file.
+    """The outcome of a stage, in full precision: from its file, or made now and written, with
+    ``key`` in it. Its state is kept every so many steps; ``progress`` is told how many are done.
     """
     if saved := load(path):
         return saved
@@ -112,9 +110,8 @@ def cache_key(**determining: Any) -> str:
 
 
 def canonical(thing: Any) -> Any:
-    """What an object is determined by, as JSON has it, the same in every process. Plain values are
-    themselves, a partial its function and keywords, a dataclass its fields; any other object says
-    it in ``config``. Raises `TypeError` where an object does not say it.
+    """What an object is determined by, as JSON has it, the same in every process: a plain value
+    itself, a partial its function and keywords, a dataclass its fields, any other its ``config``.
     """
     if thing is None or isinstance(thing, bool | int | float | str):
         return thing

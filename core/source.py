@@ -21,11 +21,10 @@ MIT = "mit"
 
 
 class Source(nn.Module):
-    """A frozen pair, generator ``g`` and discriminator ``d``, and an inverter. ``g`` is averaged,
-    and the one that pictures are compared with; ``raw`` is as the optimiser left it, from which
-    some released codes start. ``name`` is that in tables, ``sha256`` of the weights' file, or how
-    they were drawn. ``box`` is left, top, right, bottom of what its pictures show of FFHQ's square,
-    as shares of it. What is adapted from the weights inherits their ``licence``.
+    """A frozen pair, ``g`` (averaged, the one that pictures are compared with) and ``d``, and an
+    inverter. ``raw`` is ``g`` as the optimiser left it, from which some released codes start.
+    ``sha256`` is of the weights' file, or how they were drawn. ``box`` is left, top, right, bottom
+    of what its pictures show of FFHQ's square, as shares of it.
     """
 
     g: Generator
@@ -71,9 +70,8 @@ def load(
     box: Sequence[float] = WHOLE,
     licence: str = MIT,
 ) -> Source:
-    """Read a source (networks ``g_ema``, ``g``, ``d``); a wrong checksum or size is refused. The
-    path of ``weights`` starts at the project's root; any file is accepted where ``sha256`` is
-    empty, and the record says which. ``resolution`` is in pixels; see `Source` for the others.
+    """Read a source (networks ``g_ema``, ``g``, ``d``) of a file, whose path starts at the
+    project's root; a wrong checksum (empty: any is right) or size is refused.
     """
     path = ROOT / weights
     if not path.is_file():

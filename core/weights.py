@@ -26,9 +26,9 @@ LARGEST = 2**14  # number in a configuration: layers, channels, pixels; anything
 def write(
     path: Path, networks: dict[str, Any], notes: dict[str, str], dtype: torch.dtype | None = None
 ) -> None:
-    """Write networks, each with a ``config``, under their names (``g_ema``, ``g``, ``d``).
-    ``notes`` is what else the metadata should say, ``dtype`` that of all tensors in the file; None
-    keeps each one's own. The file is moved into place when complete.
+    """Write networks, each with a ``config``, under their names (``g_ema``, ``g``, ``d``), moved
+    into place when complete. ``notes`` join the metadata; ``dtype`` is that of all tensors, None
+    keeps their own.
     """
     tensors, built = {}, {}
     for name, network in networks.items():

@@ -1,8 +1,6 @@
 """How strongly to augment: a probability that follows the discriminator, a fixed one, or none.
-
 Paper: "Training generative adversarial networks with limited data" (arXiv:2006.06676). The measure
 of overfitting is the mean sign of the discriminator's logits of augmented reals.
-
 Departs from the paper in: p may be capped, at any number (the published code has no cap, and
 multiplies p above 1 into the entries all the same); Rosinality's variant is here too.
 """

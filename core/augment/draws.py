@@ -1,7 +1,6 @@
-"""Where the augmentations' random parameters come from: chance, or a fixed quantile.
-
-Parameters are a few numbers per sample. They are always drawn and combined on the CPU, so a run
-draws the same on every device, and the sizes that depend on them never make the CPU wait.
+"""Where the augmentations' random parameters come from: chance, or a fixed quantile. Parameters are
+a few numbers per sample. They are always drawn and combined on the CPU, so a run draws the same on
+every device, and the sizes that depend on them never make the CPU wait.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Warping and filtering of the augmentations, as products with small matrices.
-
-Mirroring at the border, upsampling, filtering and downsampling are linear along each axis, so each
-is one matrix per axis. A product of matrices is differentiable as often as one likes, and on a CPU
-faster than a convolution of three channels.
+"""Warping and filtering of the augmentations, as products with small matrices. Mirroring at the
+border, upsampling, filtering and downsampling are linear along each axis, so each is one matrix per
+axis. A product of matrices is differentiable as often as one likes, and on a CPU faster than a
+convolution of three channels.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Checkpoint files as inert trees: nothing in a file is executed, whatever it is called.
-
-A file is recognised by its content: torch's zip, torch's older sequence of pickles, a plain pickle
-(NVIDIA's, or TensorFlow's). Trees are dictionaries, lists and stand-ins, whose tensors can be read
-as long as the file is open.
+"""Checkpoint files as inert trees: nothing in a file is executed, whatever it is called. A file is
+recognised by its content: torch's zip, torch's older sequence of pickles, a plain pickle (NVIDIA's,
+or TensorFlow's). Trees are dictionaries, lists and stand-ins, whose tensors can be read as long as
+the file is open.
 """
 
 from __future__ import annotations

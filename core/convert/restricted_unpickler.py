@@ -1,5 +1,4 @@
 """The standard library's unpickler, cut down until a pickle can neither run nor cost anything.
-
 ``pickle._Unpickler`` is the one written in Python, which joblib extends in the same way. Torch's
 ``weights_only`` and the unpickler in C run nothing either, but hash any key (a tuple that holds
 itself twice, sixty times over, takes them for ever), unpack compressed zips whole, or make a memo

@@ -1,7 +1,6 @@
-"""The names that a checkpoint may use, the inert things that stand for them, and their tensors.
-
-A stand-in remembers what it is called with. Whether that is true is asked when numbers are taken
-from it (``TensorView.tensor``, ``Array.tensor``), which is also when memory is first needed;
+"""The names that a checkpoint may use, the inert things that stand for them, and their tensors. A
+stand-in remembers what it is called with. Whether that is true is asked when numbers are taken from
+it (``TensorView.tensor``, ``Array.tensor``), which is also when memory is first needed;
 :class:`TensorReader` never takes more of them than the file can hold.
 """
 

@@ -1,8 +1,7 @@
-"""State dicts of other implementations to our networks and back, strictly.
-
-The architecture is read off the shapes; what shapes cannot tell (``conv_clamp``, ``mbstd_group``)
-is passed. Every entry must be present, used and well shaped. Filters may be absent, since they
-never differ; where present they must be the usual ones. So may counters of batches.
+"""State dicts of other implementations to our networks and back, strictly. The architecture is read
+off the shapes; what shapes cannot tell (``conv_clamp``, ``mbstd_group``) is passed. Every entry
+must be present, used and well shaped. Filters may be absent, since they never differ; where present
+they must be the usual ones. So may counters of batches.
 """
 
 from __future__ import annotations

@@ -1,7 +1,5 @@
 """Closed-form factorisation: directions of W that change a generator's pictures most.
-
 Paper: "Closed-form factorization of latent semantics in GANs" (SeFa, arXiv:2007.06600).
-
 Departs from the paper in: the style-affine weights are taken as they are stored, without the
 constant of their equalised learning rate and without normalising rows, and those of the colour
 layers above 4 px are left out, as in the public StyleGAN2 code; a common constant moves no

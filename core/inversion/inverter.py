@@ -1,7 +1,6 @@
 """Photo to style rows: by optimisation, by an encoder, or from memory; or to latents of Z+.
-
-Optimisation goes into W (one style for all layers) or W+ (one for each), with or without noise
-maps as further variables. An encoder answers in one forward pass and is refined in few steps.
+Optimisation goes into W (one style for all layers) or W+ (one for each), with or without noise maps
+as further variables. An encoder answers in one forward pass and is refined in few steps.
 """
 
 from __future__ import annotations

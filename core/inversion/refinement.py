@@ -1,9 +1,7 @@
-"""From nearly right style rows to better ones in few steps.
-
-Two things make it quick. A generator answers to a few directions of its styles and hardly to the
-others; in coordinates in which it answers to all alike (natural gradient, Amari 1998), a step is
-good in all of them. And inversion without random noise is a smooth problem, for which L-BFGS needs
-about a tenth of Adam's steps.
+"""From nearly right style rows to better ones in few steps. Two things make it quick. A generator
+answers to a few directions of its styles and hardly to the others; in coordinates in which it
+answers to all alike (natural gradient, Amari 1998), a step is good in all of them. And inversion
+without random noise is a smooth problem, for which L-BFGS needs about a tenth of Adam's steps.
 """
 
 from __future__ import annotations

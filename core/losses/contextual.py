@@ -1,8 +1,6 @@
 """Losses that compare the style of two pictures, wherever things are in them.
-
 Paper: "The contextual loss for image transformation with non-aligned data" (arXiv:1803.02077), as
 DualStyleGAN (arXiv:2203.13248) uses it, and its feature matching.
-
 Features are centred by the target's mean over batch and positions, as in the public code.
 """
 

@@ -1,8 +1,6 @@
 """Distance consistency: pictures that are alike in the source stay alike in the new domain.
-
 Paper: "Few-shot image generation via cross-domain correspondence" (Ojha et al., CVPR 2021,
 arXiv:2104.06820), equations 1 to 3.
-
 How alike one sample is to the others, layer by layer, is a softmax over cosines of flattened
 features. Features of one generator are alike as it is (cosines near 0.9), so the rows are nearly
 uniform, their divergences small and the weights (``weight``, the paper's lambda) large.

@@ -1,5 +1,4 @@
 """Lazy regularisers: each knows how often it is due and returns its value times that number.
-
 Papers: R1 of "Which training methods for GANs do actually converge?" (arXiv:1801.04406); path
 length and lazy regularisation of StyleGAN2 (arXiv:1912.04958). Both differentiate twice, so they
 run in full precision.

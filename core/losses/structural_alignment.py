@@ -1,5 +1,4 @@
 """Structure kept in relation, not in place: the losses and the latent compression of RSSA.
-
 Paper: "Few shot generative model adaption via relaxed spatial structural alignment"
 (arXiv:2203.04121). Sums and means are as in the public code.
 """

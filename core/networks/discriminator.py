@@ -1,9 +1,7 @@
-"""The discriminator of StyleGAN2 (arXiv:1912.04958), "resnet" architecture.
-
-Images [N, 3, R, R] to logits [N, 1]. Blocks b{R}, ..., b8 halve the size; the epilogue b4 adds the
-minibatch deviation and ends in two linear layers. Parameter names are those of the NVIDIA
-implementation; the residual's division by root two is folded into both branches.
-
+"""The discriminator of StyleGAN2 (arXiv:1912.04958), "resnet" architecture. Images [N, 3, R, R] to
+logits [N, 1]. Blocks b{R}, ..., b8 halve the size; the epilogue b4 adds the minibatch deviation and
+ends in two linear layers. Parameter names are those of the NVIDIA implementation; the residual's
+division by root two is folded into both branches.
 Departs from the paper in: a batch that is no multiple of ``mbstd_group`` is grouped by its largest
 divisor below; no labels.
 """

@@ -1,12 +1,10 @@
-"""DualStyleGAN: a StyleGAN2 with a second, extrinsic style path (arXiv:2203.13248).
-
-The generator itself stays as it is. At the coarse rows of the styles its features are moved by
-residual blocks that look at the extrinsic code (structure); at the fine rows its own styles are
-exchanged for transformed extrinsic ones (colour). Every row has a weight: 0 is the plain StyleGAN2,
-bit for bit, 1 what is trained. Rows are counted from 0 and mean the same resolution at every size:
-rows 0 to ``res_index`` are structure, the others colour. A row of colours that a structure block
-shares with the next one (1, 3, 5) stays intrinsic.
-
+"""DualStyleGAN: a StyleGAN2 with a second, extrinsic style path (arXiv:2203.13248). The generator
+itself stays as it is. At the coarse rows of the styles its features are moved by residual blocks
+that look at the extrinsic code (structure); at the fine rows its own styles are exchanged for
+transformed extrinsic ones (colour). Every row has a weight: 0 is the plain StyleGAN2, bit for bit,
+1 what is trained. Rows are counted from 0 and mean the same resolution at every size: rows 0 to
+``res_index`` are structure, the others colour. A row of colours that a structure block shares with
+the next one (1, 3, 5) stays intrinsic.
 Departs from the paper in: truncation goes towards whatever is asked for, in the scripts zero.
 """
 

@@ -1,10 +1,8 @@
-"""The generator of StyleGAN2 (arXiv:1912.04958), "skip" architecture.
-
-``mapping`` turns latents z [N, Z] into styles ws [N, L, W]; ``synthesis`` turns styles into images
-[N, 3, R, R]. A row of ws steers one layer: b4.conv1, then (conv0, conv1) of each block, the
-last one the last torgb; the torgb of a block shares its row with the next block's conv0.
-Parameter names are those of the NVIDIA implementation.
-
+"""The generator of StyleGAN2 (arXiv:1912.04958), "skip" architecture. ``mapping`` turns latents z
+[N, Z] into styles ws [N, L, W]; ``synthesis`` turns styles into images [N, 3, R, R]. A row of ws
+steers one layer: b4.conv1, then (conv0, conv1) of each block, the last one the last torgb; the
+torgb of a block shares its row with the next block's conv0. Parameter names are those of the NVIDIA
+implementation.
 Departs from the paper in: the average style is updated when ``mapping.track`` is called, not by the
 forward pass; no labels.
 """
@@ -270,9 +268,8 @@ def rows_mapped(g: Generator, codes: Tensor) -> Tensor:
 
 @torch.no_grad()
 def scale_w(g: Generator, factor: float) -> Generator:
-    """A copy that shows at styles w what ``g`` shows at ``average + factor (w - average)``.
-
-    The factor is folded into the affine layers, so that the mapping network, its average and the
+    """A copy that shows at styles w what ``g`` shows at ``average + factor (w - average)``. The
+    factor is folded into the affine layers, so that the mapping network, its average and the
     truncation trick stay as they are. Regression shrinks what it cannot tell; this undoes it.
     """
     wide = copy.deepcopy(g)

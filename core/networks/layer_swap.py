@@ -1,16 +1,13 @@
-"""Layer swapping: the low resolutions of one generator below the high ones of another.
-
-Structure lives in the low resolutions and texture in the high ones, so a source's picture can keep
-its structure in a new style. The two generators must be of one family (same architecture, one
-trained from the other), or their features mean different things.
-
+"""Layer swapping: the low resolutions of one generator below the high ones of another. Structure
+lives in the low resolutions and texture in the high ones, so a source's picture can keep its
+structure in a new style. The two generators must be of one family (same architecture, one trained
+from the other), or their features mean different things.
 Papers: "Resolution dependent GAN interpolation" (Pinkney and Adler, arXiv:2010.05334) for
 :func:`by_weights`; "Fine-tuning StyleGAN2 for cartoon face generation" (arXiv:2106.12445), which
 means the same and whose public code does :func:`by_features`.
-
 Departs from the papers in: nothing known. Styles are made by the mapping network of the low
-generator, as the public code does, because structure follows them. A level is a resolution here,
-k for 4 * 2^k px in the public code.
+generator, as the public code does, because structure follows them. A level is a resolution here, k
+for 4 * 2^k px in the public code.
 """
 
 from __future__ import annotations

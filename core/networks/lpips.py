@@ -1,6 +1,5 @@
-"""LPIPS, version 0.1: a perceptual distance learnt from human judgements (arXiv:1801.03924).
-
-The network is that of the authors' package, which holds the learnt weights of its channels. The
+"""LPIPS, version 0.1: a perceptual distance learnt from human judgements (arXiv:1801.03924). The
+network is that of the authors' package, which holds the learnt weights of its channels. The
 classifier, which the package would download, is read from torchvision's file. Pictures are taken as
 they come: their size is part of a result.
 """

@@ -1,5 +1,4 @@
 """Style mixing (arXiv:1812.04948, section 3.1): two latents share one image.
-
 Departs from the paper in: one crossover for the whole batch, as in the published code.
 """
 

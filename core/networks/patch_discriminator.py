@@ -1,13 +1,10 @@
 """Logits for patches of a picture, read off a discriminator's inner layers.
-
 Paper: "Few-shot image generation via cross-domain correspondence" (Ojha et al., CVPR 2021,
 arXiv:2104.06820), section 3.2.
-
 A tap is a convolution of the discriminator, a head one more convolution that makes a map of logits
 of what the tap gives. Taps are named by the size of that map: one of 32 px looks at patches of a
 fifth to a third of the picture's side, one of 16 px at patches of half to two thirds, whatever the
 resolution.
-
 Departs from the paper in: where the taps lie is taken from the public code.
 """
 

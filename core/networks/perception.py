@@ -1,11 +1,9 @@
-"""A small network that knows faces of ParaFaces: features, landmarks, identity, distance.
-
-One trunk with four heads. Two trained networks are shipped and differ in architecture and seed:
-``measure`` is what metrics read, ``guide`` is what losses may use. A network that was trained
-against never measures. The perceptual distance compares unit-normalised channels at several stages
+"""A small network that knows faces of ParaFaces: features, landmarks, identity, distance. One trunk
+with four heads. Two trained networks are shipped and differ in architecture and seed: ``measure``
+is what metrics read, ``guide`` is what losses may use. A network that was trained against never
+measures. The perceptual distance compares unit-normalised channels at several stages
 (arXiv:1801.03924); landmarks are expectations over heat maps (arXiv:1711.08229); the identity
 embedding was trained with an angular margin (arXiv:1801.07698).
-
 Departs from the papers in: channels of the perceptual distance carry no learned weights, stages
 count equally.
 """

@@ -1,8 +1,7 @@
-"""The network classes that a weights file may name: none but those that say so themselves.
-
-A file says which networks it holds, so it decides what is built. It may only choose among classes
-that were registered where they are defined, which is when their module is imported; it cannot have
-a module imported.
+"""The network classes that a weights file may name: none but those that say so themselves. A file
+says which networks it holds, so it decides what is built. It may only choose among classes that
+were registered where they are defined, which is when their module is imported; it cannot have a
+module imported.
 """
 
 from __future__ import annotations

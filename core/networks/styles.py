@@ -1,12 +1,10 @@
-"""Styles at hand: picked, drawn at random, mixed, and given in strengths (arXiv:2203.13248).
-
-Random styles come from two small networks that turn noise into structure rows and colour rows of
-Z+ codes. They are trained by implicit maximum likelihood (arXiv:1809.09087, arXiv:1812.08985):
-every code pulls the nearest of many generated ones towards itself, so none is forgotten.
-
+"""Styles at hand: picked, drawn at random, mixed, and given in strengths (arXiv:2203.13248). Random
+styles come from two small networks that turn noise into structure rows and colour rows of Z+ codes.
+They are trained by implicit maximum likelihood (arXiv:1809.09087, arXiv:1812.08985): every code
+pulls the nearest of many generated ones towards itself, so none is forgotten.
 Departs from the public code in: nearest codes by exact distances without a library; evaluation mode
-when drawing, so that a style does not depend on those drawn with it; more than a thousand codes
-are allowed; the optimiser lives through all rounds.
+when drawing, so that a style does not depend on those drawn with it; more than a thousand codes are
+allowed; the optimiser lives through all rounds.
 """
 
 from __future__ import annotations

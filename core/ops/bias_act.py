@@ -1,5 +1,4 @@
 """Bias, activation, gain and clamp, and all that follows a modulated convolution, in one pass.
-
 Departs from the published CUDA operators of StyleGAN2 (arXiv:1912.04958) in: a saturated output has
 no gradient for every activation (there, linear with clamp lets it pass), and derivatives of any
 order exist.

@@ -1,7 +1,6 @@
 # mypy: allow-untyped-defs
-"""Triton kernels of the operators, for NVIDIA GPUs; :mod:`core.ops.registered` launches them.
-
-Every kernel reads and writes memory in the order in which it lies there (NCHW or channels-last) and
+"""Triton kernels of the operators, for NVIDIA GPUs; :mod:`core.ops.registered` launches them. Every
+kernel reads and writes memory in the order in which it lies there (NCHW or channels-last) and
 computes in float32 (float64 for float64). Sizes are compiled in, the batch is not: a division of an
 index by a number that is not known costs more than the memory of the element.
 """

@@ -1,5 +1,4 @@
 """The kernels as operators of torch: their launch, what shape comes out, and their derivatives.
-
 Each gradient is again one of these operators, so that R1 and the path length penalty, which
 differentiate twice, stay in the kernels. ``torch.compile`` takes them without a graph break. Where
 an operator takes a clamp, a negative one is none.

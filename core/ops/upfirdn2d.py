@@ -1,8 +1,7 @@
-"""Upsample, pad or crop, FIR filter, downsample, without ever inserting a zero.
-
-The operator of StyleGAN2 (arXiv:1912.04958): x is spread ``up`` apart, padded (negative: cropped),
-convolved with ``f``, and every ``down``-th sample is kept. Spreading and convolving together are a
-transposed convolution, convolving and decimating together a strided one; both are per channel.
+"""Upsample, pad or crop, FIR filter, downsample, without ever inserting a zero. The operator of
+StyleGAN2 (arXiv:1912.04958): x is spread ``up`` apart, padded (negative: cropped), convolved with
+``f``, and every ``down``-th sample is kept. Spreading and convolving together are a transposed
+convolution, convolving and decimating together a strided one; both are per channel.
 """
 
 from collections.abc import Sequence

@@ -1,10 +1,8 @@
-"""A small encoder for a small generator: a photo's style rows in one forward pass.
-
-As in pSp (arXiv:2008.00951), what is coarse and what is fine in a picture are read from different
-depths of one trunk, and the codes are offsets from the average style.
-
-Departs from the paper in: all depths are joined before the rows are read from them, because a
-head for every row would be larger than the trunk.
+"""A small encoder for a small generator: a photo's style rows in one forward pass. As in pSp
+(arXiv:2008.00951), what is coarse and what is fine in a picture are read from different depths of
+one trunk, and the codes are offsets from the average style.
+Departs from the paper in: all depths are joined before the rows are read from them, because a head
+for every row would be larger than the trunk.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
-"""Encoders into W+ with a feature pyramid: pSp (arXiv:2008.00951) and e4e (arXiv:2102.02766).
-
-Both look through IR-SE50 at pictures of 256 px. Coarse rows (0-2) read its last features, middle
-rows (3-6) a map twice as fine, the others one twice as fine again. pSp's rows are independent;
-e4e's are offsets from the first row, which keeps them near W, where edits work. The parameters of
-both have the same names and shapes, those of the published checkpoints.
-
+"""Encoders into W+ with a feature pyramid: pSp (arXiv:2008.00951) and e4e (arXiv:2102.02766). Both
+look through IR-SE50 at pictures of 256 px. Coarse rows (0-2) read its last features, middle rows
+(3-6) a map twice as fine, the others one twice as fine again. pSp's rows are independent; e4e's are
+offsets from the first row, which keeps them near W, where edits work. The parameters of both have
+the same names and shapes, those of the published checkpoints.
 Departs from the papers in: any number of rows and any style width; pictures larger than 256 px are
 refused, where the published code returns several codes for one picture.
 """
