@@ -34,9 +34,7 @@ class Off(nn.Module):
 
 
 class Fixed(Off):
-    """Augments with a constant probability p, from a random stream that is in its ``state_dict``.
-    ``pipeline`` is the name of one, names of transforms, or transforms with multipliers.
-    """
+    """Augments with a constant probability p, from a random stream in its ``state_dict``."""
 
     def __init__(self, *, pipeline: Transforms, p: float, seed: int) -> None:
         super().__init__()
@@ -60,9 +58,9 @@ class Fixed(Off):
 
 
 class ADA(Fixed):
-    """Augments more while the discriminator recognises too many reals, as NVIDIA's code does. Every
-    so many steps p moves towards the ``target`` of the mean sign of the reals' logits, as fast as
-    by 1 in ``kimg`` thousands of reals, and at most to ``p_max`` (infinity: no cap).
+    """Augments more while the discriminator recognises too many reals, as NVIDIA's code does: every
+    so many steps p moves towards the ``target`` of the mean sign of their logits, by 1 in ``kimg``
+    thousands of reals, and at most to ``p_max``.
     """
 
     seen: Tensor

@@ -1,6 +1,6 @@
-"""Where the augmentations' random parameters come from: chance, or a fixed quantile. Parameters are
-a few numbers per sample. They are always drawn and combined on the CPU, so a run draws the same on
-every device, and the sizes that depend on them never make the CPU wait.
+"""Where the augmentations' random parameters come from: chance, or a fixed quantile. They are drawn
+and combined on the CPU, so a run draws the same on every device, and the sizes that depend on them
+never make the CPU wait.
 """
 
 from __future__ import annotations
@@ -42,10 +42,9 @@ class Chance:
 
 
 class Percentile:
-    """Every parameter is the same quantile of its distribution and every entry is applied. For
-    comparisons with other implementations, with additive noise ``field`` [N, C, H, W]. As in the
-    published code, normal parameters are ``erfinv(2 q - 1)``, which is the quantile over the root
-    of two, and the second rotation is off.
+    """Every parameter is the same quantile of its distribution and every entry is applied, for
+    comparisons with the published code. As there, normal parameters are ``erfinv(2 q - 1)``, the
+    quantile over the root of two, and the second rotation is off.
     """
 
     def __init__(self, n: int, quantile: float, field: Tensor) -> None:

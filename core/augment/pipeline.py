@@ -1,9 +1,8 @@
 """The sixteen augmentations of StyleGAN2-ADA (arXiv:2006.06676, appendix B), in their order. Each
-sample is independent; each entry is applied with probability p times its multiplier. Movements are
-gathered in one matrix and colours in another, so that images are resampled once. Samples that no
-movement (or no change of colour) befell are left as they are.
-Departs from the paper in: nothing; of the published code's behaviour, samples that are not moved
-skip the resampling, which returns them unchanged up to rounding there.
+entry befalls each sample with probability p times its multiplier. Movements are gathered in one
+matrix and colours in another, so that images are resampled once.
+Departs from the published code in: samples that are not moved skip the resampling, which returns
+them unchanged up to rounding there.
 """
 
 from __future__ import annotations

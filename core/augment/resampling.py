@@ -1,7 +1,6 @@
-"""Warping and filtering of the augmentations, as products with small matrices. Mirroring at the
-border, upsampling, filtering and downsampling are linear along each axis, so each is one matrix per
-axis. A product of matrices is differentiable as often as one likes, and on a CPU faster than a
-convolution of three channels.
+"""Warping and filtering of the augmentations. Mirroring at the border, upsampling, filtering and
+downsampling are linear along each axis, so each is one matrix per axis: differentiable as often as
+one likes, and on a CPU faster than a convolution of three channels.
 """
 
 from __future__ import annotations
@@ -69,8 +68,8 @@ def margins(inverse: Tensor, height: int, width: int) -> tuple[int, int, int, in
 
 
 def warp(images: Tensor, inverse: Tensor) -> Tensor:
-    """Images [N, C, H, W] moved by the inverse of ``inverse`` [N, 3, 3], without aliasing.
-    ``inverse`` maps pixels of the result to pixels of the images, both counted from the centre.
+    """Images [N, C, H, W], without aliasing, by ``inverse`` [N, 3, 3] from pixels of the result to
+    pixels of the images, both counted from the centre.
     """
     height, width = images.shape[2:]
     left, top, right, bottom = margins(inverse, height, width)

@@ -1,5 +1,4 @@
-"""Checkpoints of other implementations to our networks and back, strictly and safely. ``load`` and
-``save`` are for files, ``from_state_dict`` and ``to_state_dict`` for what is in them. This package
+"""Checkpoints of other implementations to our networks and back, strictly and safely: this package
 alone knows foreign names (``names.FORMATS``), and opening a file never executes anything in it
 (``restricted_unpickler``).
 """

@@ -1,7 +1,6 @@
-"""Checkpoint files as inert trees: nothing in a file is executed, whatever it is called. A file is
-recognised by its content: torch's zip, torch's older sequence of pickles, a plain pickle (NVIDIA's,
-or TensorFlow's). Trees are dictionaries, lists and stand-ins, whose tensors can be read as long as
-the file is open.
+"""Checkpoint files as inert trees of dictionaries, lists and stand-ins: nothing in a file is
+executed. A file is recognised by its content: torch's zip, torch's older sequence of pickles, a
+plain pickle (NVIDIA's, or TensorFlow's).
 """
 
 from __future__ import annotations
@@ -42,9 +41,7 @@ class CheckpointFile(NamedTuple):
 
 @contextmanager
 def opened(path: Path) -> Iterator[CheckpointFile]:
-    """A ``.pt`` or ``.pkl`` file, open as long as tensors are read from it. Raises
-    `CheckpointError` for whatever is wrong with it, without its name.
-    """
+    """A file, open as long as its tensors are read; a `CheckpointError` says what is wrong."""
     try:
         with path.open("rb") as file:
             size = path.stat().st_size

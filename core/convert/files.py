@@ -21,9 +21,7 @@ OURS, THEIRS = ".safetensors", (".pt", ".pth")
 
 
 class Networks(dict[str, Any]):
-    """Networks by name, of ``g_ema``, ``g`` and ``d`` those that a file has, and ours' others.
-    ``origin`` is the kind of file they come from, ``notes`` what should be known of them, by topic.
-    """
+    """Networks by name (``g_ema``, ``g``, ``d``), from a kind of file, with notes by topic."""
 
     def __init__(self, networks: Mapping[str, Any], origin: str, notes: dict[str, str]) -> None:
         super().__init__(networks)
@@ -31,10 +29,9 @@ class Networks(dict[str, Any]):
 
 
 def load(path: str | os.PathLike[str]) -> Networks:
-    """The networks of a file, recognised by its content, with their average styles. Reads
-    rosinality's and DualStyleGAN's ``.pt`` (zip or older), NVIDIA's ``.pkl`` (PyTorch or
-    TensorFlow) and ours. Raises `CheckpointError` for anything else; nothing in the file is
-    ever executed.
+    """The networks of a file, recognised by its content, with their average styles: of rosinality's
+    and DualStyleGAN's ``.pt`` (zip or older), NVIDIA's ``.pkl`` (PyTorch or TensorFlow) or ours.
+    Raises `CheckpointError` for anything else; nothing in the file is ever executed.
     """
     path = Path(path)
     if not path.is_file():
@@ -51,9 +48,9 @@ def load(path: str | os.PathLike[str]) -> Networks:
 
 
 def save(path: str | os.PathLike[str], networks: Mapping[str, Any]) -> list[str]:
-    """Write networks in the format that the name ends in; what that cannot express is returned.
-    ``.safetensors`` is ours, ``.pt`` rosinality's or, where the generator is one, DualStyleGAN's.
-    The file is moved into place when complete.
+    """Write networks in the format that the name ends in: ``.safetensors`` is ours, ``.pt``
+    rosinality's or, where the generator is one, DualStyleGAN's. What that cannot express is
+    returned.
     """
     path = Path(path)
     if path.suffix == OURS:

@@ -1,11 +1,11 @@
-"""NVIDIA's ``.pkl`` files: of the stylegan2-ada-pytorch and stylegan3 lineage, and TensorFlow's. In
-the first a module is a class name, the source text of its class, and its attributes. Parameters and
-buffers are joined under their names (a layer frozen by FreezeD has only buffers), and what shapes
-cannot tell is read from the attributes of the layers, or the constructor's arguments. TensorFlow's
-are a tuple (G, D, average of G) of variables by name. Weights are stored height, width, in, out;
-dense ones in, out. The kernels that upsample are flipped, the styles' biases stored without their
-1. Written from descriptions of the layout; no published file was at hand to try. Source texts are
-passed over.
+"""NVIDIA's ``.pkl`` files: of the stylegan2-ada-pytorch and stylegan3 lineage, and TensorFlow's.
+In the first a module is a class name, the source text of its class, which is passed over, and its
+attributes. Parameters and buffers are joined under their names (a layer frozen by FreezeD has only
+buffers), and what shapes cannot tell is read from the attributes of the layers, or the
+constructor's arguments.
+TensorFlow's are a tuple (G, D, average of G) of variables by name. Weights are stored height,
+width, in, out; dense ones in, out. The kernels that upsample are flipped, the styles' biases stored
+without their 1. Written from descriptions; no published file was at hand to try.
 """
 
 from __future__ import annotations

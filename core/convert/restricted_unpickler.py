@@ -1,9 +1,9 @@
-"""The standard library's unpickler, cut down until a pickle can neither run nor cost anything.
-``pickle._Unpickler`` is the one written in Python, which joblib extends in the same way. Torch's
-``weights_only`` and the unpickler in C run nothing either, but hash any key (a tuple that holds
-itself twice, sixty times over, takes them for ever), unpack compressed zips whole, or make a memo
-as long as a pickle says (nine bytes for eight gigabytes). Here every instruction that checkpoints
-do not need is missing, keys are texts, and the reads of one file are counted.
+"""The standard library's unpickler, cut down until a pickle can neither run nor cost anything:
+instructions that checkpoints do not need are missing, keys are texts, and the reads of one file are
+counted. ``pickle._Unpickler`` is the one written in Python, which joblib extends in the same way.
+Torch's ``weights_only`` and the unpickler in C run nothing either, but hash any key (a tuple that
+holds itself twice, sixty times over, takes them for ever), unpack compressed zips whole, or make a
+memo as long as a pickle says (nine bytes for eight gigabytes).
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ class CountedReader:
 
 
 class Entries(dict[str, Any]):
-    """A dictionary as it is read: only texts are keys, anything else is dropped unhashed. Old
-    optimisers have keys that are numbers; nothing that is read here is found by one.
+    """A dictionary as it is read: only texts are keys, anything else (numbers, in old optimisers)
+    is dropped unhashed.
     """
 
     __slots__ = ()
@@ -116,9 +116,8 @@ def no_persistent(identity: Any) -> Any:
 
 
 class RestrictedUnpickler(pickle._Unpickler):
-    """Builds plain values, :class:`Entries` and what a closed table of names has. ``names`` says
-    what stands for ``module.name``: a function or class that keeps what it is called with, or a
-    value; ``persistent``, what is made of a persistent identity.
+    """Builds plain values, :class:`Entries`, what a closed table has for ``module.name`` (a value,
+    or what keeps what it is called with) and what ``persistent`` makes of identities.
     """
 
     stack: list[Any]  # the base class makes these when it begins
@@ -180,9 +179,7 @@ def unpickle(
     names: Mapping[str, Any],
     persistent: Callable[[Any], Any] = no_persistent,
 ) -> Any:
-    """The value of the pickle at the reader's position, which moves behind it. Raises
-    `CheckpointError` for anything else than a well-formed pickle of these names.
-    """
+    """The value of the pickle at the reader's position, which moves behind it."""
     try:
         return RestrictedUnpickler(reader, names, persistent).load()
     except CheckpointError:

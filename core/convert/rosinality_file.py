@@ -1,8 +1,7 @@
-"""Rosinality's ``.pt`` files: state dicts ``g_ema``, ``g``, ``d`` and the average style.
-DualStyleGAN's are the same with a generator of its own, told by its names. Training snapshots have
-no average style, files from other hands often no noise maps: these are computed and drawn here from
-fixed seeds, and the notes say so. What belongs to training (optimisers, arguments, the probability
-of augmentation) is passed over.
+"""Rosinality's and DualStyleGAN's ``.pt`` files: state dicts ``g_ema``, ``g``, ``d`` and the
+average style. Training snapshots have no average style, files from other hands often no noise maps:
+these are computed and drawn here from fixed seeds, and the notes say so. What belongs to training
+is passed over.
 """
 
 from __future__ import annotations

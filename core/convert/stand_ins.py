@@ -1,7 +1,6 @@
 """The names that a checkpoint may use, the inert things that stand for them, and their tensors. A
-stand-in remembers what it is called with. Whether that is true is asked when numbers are taken from
-it (``TensorView.tensor``, ``Array.tensor``), which is also when memory is first needed;
-:class:`TensorReader` never takes more of them than the file can hold.
+stand-in remembers what it is called with; whether that is true is asked when numbers are taken from
+it, which is also when memory is first needed.
 """
 
 from __future__ import annotations
@@ -48,9 +47,7 @@ class Storage:
 
 
 def storage_of(identity: Any, storages: dict[str, Storage]) -> Storage:
-    """The storage of torch's persistent identity, one a key, added to those of the file so far. An
-    identity is ``('storage', type, key, device, count)``; older files add a view, always None.
-    """
+    """The storage of ``('storage', type, key, device, count)``, one a key; older files add None."""
     if not isinstance(identity, tuple) or len(identity) not in (5, 6) or identity[0] != "storage":
         raise CheckpointError("its pickle refers to data outside itself")
     _, dtype, key, _, count, *view = identity

@@ -1,7 +1,6 @@
-"""State dicts of other implementations to our networks and back, strictly. The architecture is read
-off the shapes; what shapes cannot tell (``conv_clamp``, ``mbstd_group``) is passed. Every entry
-must be present, used and well shaped. Filters may be absent, since they never differ; where present
-they must be the usual ones. So may counters of batches.
+"""State dicts of other implementations to our networks and back. The architecture is read off the
+shapes. Every entry must be present, used and well shaped, but filters may be absent, since they
+never differ, and counters of batches.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ def from_state_dict(
     state: Mapping[str, Any], *, format: str, latent_avg: Any = None, **arch: Any
 ) -> Network:
     """Network of a foreign state dict of tensors or arrays, in one of ``FORMATS``. ``arch`` adds
-    what shapes do not tell, and must agree with what they do. ``latent_avg`` [W] is the average
-    style, which rosinality's files keep beside the state dict.
+    what shapes do not tell (``conv_clamp``, ``mbstd_group``); ``latent_avg`` [W] is the average
+    style, which rosinality's files keep beside it.
     """
     foreign = _format(format)
     entries = {name: torch.as_tensor(value) for name, value in state.items()}
@@ -76,9 +75,7 @@ def _match(
 
 
 def to_state_dict(module: Network, *, format: str) -> dict[str, Tensor]:
-    """Foreign state dict, filters included, of one of our networks. Rosinality's generators have no
-    average style: store ``module.mapping.w_avg`` beside it.
-    """
+    """Foreign state dict, filters included; store ``mapping.w_avg`` beside rosinality's."""
     foreign = _format(format)
     if not isinstance(module, foreign.network):
         raise CheckpointError(

@@ -1,6 +1,5 @@
-"""Photo to style rows: by optimisation, by an encoder, or from memory; or to latents of Z+.
-Optimisation goes into W (one style for all layers) or W+ (one for each), with or without noise maps
-as further variables. An encoder answers in one forward pass and is refined in few steps.
+"""Photo to style rows, by optimisation in W (one style for all layers) or W+, by an encoder, or
+from memory; or to latents of Z+.
 """
 
 from __future__ import annotations
@@ -59,11 +58,11 @@ class Projection(NamedTuple):
 
 @dataclass(kw_only=True)
 class Projector:
-    """Optimises styles so that the generator shows the photo (arXiv:1904.03189, arXiv:1912.04958).
-    The start is the nearest of ``candidates`` random samples of ``seed``, so that pose and hair are
-    right before the first step. The loss is the perceptual distance plus ``pixel`` times the mean
-    squared error plus ``prior_weight`` times the mean squared distance from the average style, in
-    units of the styles' spread, plus what the noise maps cost. ``lr`` is in spreads.
+    """Optimises styles so that the generator shows the photo (arXiv:1904.03189, arXiv:1912.04958),
+    from the nearest of ``candidates`` random samples on, so that pose and hair are right before the
+    first step. The loss is the perceptual distance plus ``pixel`` times the mean squared error plus
+    ``prior_weight`` times the mean squared distance from the average style, in units of the styles'
+    spread, as ``lr`` is, plus what the noise maps cost.
     """
 
     perceptual: GuideNetwork
@@ -121,9 +120,7 @@ class Projector:
 
 
 class EncoderInversion:
-    """One forward pass of a trained encoder, then refinement, which with no steps changes nothing.
-    ``encoder`` is a file of ``benchmarks.assets encoder``; ``otherwise`` inverts where it is not.
-    """
+    """A trained encoder and refinement, or ``otherwise`` where its file is not."""
 
     def __init__(self, *, encoder: str, refine: LatentRefinement, otherwise: Invert) -> None:
         self.encoders = read_encoders(ROOT / encoder)
@@ -145,8 +142,8 @@ class EncoderInversion:
 
 class CachedInversion:
     """An inverter that knows some photos' rows, from a file of :func:`save_codes` if there is one.
-    A photo is recognised by its thumbnail, within one grey level, because renderings of the same
-    picture may differ by that much between machines. Rows of another generator are refused.
+    A photo is recognised by its thumbnail, within one grey level, because renderings may differ by
+    that much between machines.
     """
 
     def __init__(self, *, invert: Invert, codes: str) -> None:
@@ -181,8 +178,8 @@ class CachedInversion:
 
 
 class ZPlus:
-    """Pictures to codes of Z+, one latent a row: where DualStyleGAN's styles are looked for. By the
-    file of a ``CompactZPlus``, without one by the nearest of ``candidates`` random samples.
+    """Pictures to codes of Z+, where DualStyleGAN's styles are looked for: by the file of a
+    ``CompactZPlus`` or, without one, by the nearest of random samples.
     """
 
     def __init__(self, *, encoder: str, candidates: int, seed: int) -> None:

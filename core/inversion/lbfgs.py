@@ -1,6 +1,5 @@
-"""L-BFGS for many small problems side by side (Nocedal 1980, Mathematics of Computation 35). Every
-problem of a batch has a history, a step length and an end of its own, so that none depends on its
-neighbours; the functions and gradients of all are evaluated together.
+"""L-BFGS for many small problems side by side (Nocedal 1980, Mathematics of Computation 35), each
+with a history, a step length and an end of its own.
 Departs from the paper in: the line search only shortens steps that do not descend enough.
 """
 

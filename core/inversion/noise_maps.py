@@ -1,7 +1,6 @@
-"""Noise maps as variables of an inversion, kept free of pictures. A projected picture may be
-explained by its noise maps alone, unless these stay noise: StyleGAN2's projector (arXiv:1912.04958,
-appendix D) forbids correlation between neighbours at every scale and normalises the maps after
-every step.
+"""Noise maps as variables of an inversion, kept free of pictures, which they could explain alone:
+StyleGAN2's projector (arXiv:1912.04958, appendix D) forbids correlation between neighbours at every
+scale and normalises the maps after every step.
 Departs from the paper in: every picture of a batch has maps and a penalty of its own.
 """
 

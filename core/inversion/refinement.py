@@ -1,7 +1,7 @@
-"""From nearly right style rows to better ones in few steps. Two things make it quick. A generator
-answers to a few directions of its styles and hardly to the others; in coordinates in which it
-answers to all alike (natural gradient, Amari 1998), a step is good in all of them. And inversion
-without random noise is a smooth problem, for which L-BFGS needs about a tenth of Adam's steps.
+"""From nearly right style rows to better ones in few steps. In coordinates in which a generator
+answers to all directions of its styles alike (natural gradient, Amari 1998), a step is good in all
+of them; and inversion without random noise is a smooth problem, for which L-BFGS needs about a
+tenth of Adam's steps.
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ def equal_steps(
     g: Generator, perceptual: GuideNetwork, *, probes: int, damping: float, pixel: float, seed: int
 ) -> Tensor:
     """Matrices [L, W, W]: for each row, steps that change the picture equally. The inverse square
-    root of the mean of J^T J, where J is the derivative of what is seen by the row; estimated by
-    differentiating ``probes`` random projections of what is seen. ``pixel`` is the weight of the
-    mean squared pixel beside the perceptual distance, ``damping`` the share of the largest
-    eigenvalue that is added to all.
+    root of the mean of J^T J, where J is the derivative of what is seen (``pixel`` weighs the mean
+    squared pixel) by the row; estimated by differentiating ``probes`` random projections.
+    ``damping`` times the largest eigenvalue is added to all.
     """
     rng = torch.Generator().manual_seed(seed)
     total = torch.zeros(g.num_ws, g.w_dim, g.w_dim)
@@ -47,9 +46,9 @@ def equal_steps(
 
 @dataclass(kw_only=True)
 class LatentRefinement:
-    """Improves style rows so that the generator shows the photos, by ``steps`` of L-BFGS. The loss
-    is the perceptual distance plus ``pixel`` times the mean squared error plus ``prior_weight``
-    times the mean squared distance from the start, in steps that change the picture equally.
+    """Improves style rows by L-BFGS. The loss is the perceptual distance plus ``pixel`` times the
+    mean squared error plus ``prior_weight`` times the mean squared distance from the start, in
+    steps that change the picture equally.
     """
 
     perceptual: GuideNetwork
@@ -61,9 +60,7 @@ class LatentRefinement:
     batch_size: int
 
     def __call__(self, g: Generator, photos: Tensor, ws: Tensor, along: Tensor) -> Tensor:
-        """Rows [N, L, W] that are better than ws for photos [N, 3, R, R]. ``along`` [L, W, W] are
-        the steps of :func:`equal_steps`.
-        """
+        """Better rows [N, L, W] for photos [N, 3, R, R], along :func:`equal_steps` [L, W, W]."""
         parts = zip(photos.split(self.batch_size), ws.split(self.batch_size), strict=True)
         return torch.cat([self._batch(g, photo, rows, along) for photo, rows in parts])
 

@@ -1,9 +1,9 @@
 """Distance consistency: pictures that are alike in the source stay alike in the new domain.
 Paper: "Few-shot image generation via cross-domain correspondence" (Ojha et al., CVPR 2021,
 arXiv:2104.06820), equations 1 to 3.
-How alike one sample is to the others, layer by layer, is a softmax over cosines of flattened
-features. Features of one generator are alike as it is (cosines near 0.9), so the rows are nearly
-uniform, their divergences small and the weights (``weight``, the paper's lambda) large.
+How alike one sample is to the others is a softmax over cosines of flattened features. These are
+near 0.9 within one generator, so the rows are nearly uniform, their divergences small and the
+weights (the paper's lambda) large.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ from core.networks.layers import full_precision
 
 
 def log_likeness(features: Tensor) -> Tensor:
-    """Log-probabilities [N, N - 1]: row i says which of the others, in order, is like sample i.
-    Features [N, C, r, r] are flattened and compared by their cosines. Of several processes each
-    compares the samples of all, so N is the whole batch.
+    """Log-probabilities [N, N - 1]: row i says which of the others, in order, is like sample i of
+    the whole batch, by the cosines of features [N, C, r, r].
     """
     with full_precision(features):  # half precision cannot tell cosines near 0.9 apart
         wide = features.to(torch.promote_types(features.dtype, torch.float32))
@@ -51,8 +50,8 @@ class Consistency:
     def __call__(
         self, ours: Sequence[Tensor], theirs: Sequence[Tensor], rng: torch.Generator
     ) -> Tensor:
-        """Scalar of the maps [N, C, r, r] of target and source, as `record_activations` has them.
-        The first map, of the constant at 4 px, is left out. Nothing is drawn.
+        """Scalar of maps [N, C, r, r] of target and source; the first, of the constant, is left
+        out.
         """
         terms = [
             divergence(log_likeness(t), log_likeness(s.detach())).sum()
@@ -63,8 +62,8 @@ class Consistency:
 
 @dataclass(kw_only=True)
 class ConsistencyReleased:
-    """The public code's: KL(source || target), in one map for each sample, mean of all terms. A sum
-    over rows, which a divergence is, would be N - 1 times as large.
+    """The public code's: KL(source || target), in one map for each sample, mean of all terms, of
+    which a divergence is the sum.
     """
 
     weight: float

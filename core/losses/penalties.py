@@ -1,7 +1,7 @@
-"""Lazy regularisers: each knows how often it is due and returns its value times that number.
+"""Lazy regularisers: each knows how often it is due and returns its value times that number. Both
+differentiate twice, so they run in full precision.
 Papers: R1 of "Which training methods for GANs do actually converge?" (arXiv:1801.04406); path
-length and lazy regularisation of StyleGAN2 (arXiv:1912.04958). Both differentiate twice, so they
-run in full precision.
+length and lazy regularisation of StyleGAN2 (arXiv:1912.04958).
 """
 
 from __future__ import annotations
@@ -45,9 +45,8 @@ class R1(Lazy):
 
 
 class PathLength(nn.Module, Lazy):
-    """Keeps the generator's steps as long as its styles' steps, times ``every``. ``decay`` is the
-    share of the new mean length in the running one. The penalty uses one ``shrink``-th of the
-    batch.
+    """Keeps the generator's steps as long as its styles' steps, times ``every``, by one
+    ``shrink``-th of the batch; ``decay`` is the share of the new mean length in the running one.
     """
 
     mean: Tensor

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 @contextmanager
 def record_activations(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
-    """What some layers of a network give, by name, in the order in which they give it. The mapping
-    fills during a pass, while the context lasts. Layers of a generator's synthesis are named as in
-    its ``noise_names``: b4.conv1, b8.conv0, b8.conv1, ...
+    """What some layers of a network give, by name, in the order in which they give it, filled
+    during a pass. Those of a generator's synthesis are named as in its ``noise_names``: b4.conv1,
+    b8.conv0, ...
     """
     outputs: dict[str, Tensor] = {}
 

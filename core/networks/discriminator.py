@@ -1,7 +1,6 @@
-"""The discriminator of StyleGAN2 (arXiv:1912.04958), "resnet" architecture. Images [N, 3, R, R] to
-logits [N, 1]. Blocks b{R}, ..., b8 halve the size; the epilogue b4 adds the minibatch deviation and
-ends in two linear layers. Parameter names are those of the NVIDIA implementation; the residual's
-division by root two is folded into both branches.
+"""The discriminator of StyleGAN2 (arXiv:1912.04958), "resnet" architecture: images [N, 3, R, R] to
+logits [N, 1]. Parameter names are NVIDIA's; the residual's division by root two is folded into both
+branches.
 Departs from the paper in: a batch that is no multiple of ``mbstd_group`` is grouped by its largest
 divisor below; no labels.
 """
@@ -21,8 +20,8 @@ SQRT_HALF = math.sqrt(0.5)
 
 
 def minibatch_deviation(x: Tensor, group: int | None) -> Tensor:
-    """Features [N, C, H, W] plus one channel: the mean deviation in strided groups of the batch. A
-    group has the largest number of samples that divides N and is at most ``group`` (None: N).
+    """Features [N, C, H, W] plus one channel: the mean deviation in strided groups of the batch, as
+    large as divides N and at most ``group`` (None: N).
     """
     n = len(x)
     size = n if group is None else max(g for g in range(1, min(group, n) + 1) if n % g == 0)
@@ -114,8 +113,8 @@ class Discriminator(nn.Module):
         return self.b4(features[4]), features
 
     def block_inputs(self, images: Tensor) -> Iterator[tuple[int, Tensor]]:
-        """Each resolution r, from the highest to 4, with the features [N, C, r, r] that enter it.
-        Nothing is computed beyond what was asked for.
+        """Resolutions r, R to 4, with the features [N, C, r, r] that enter them, computed one by
+        one.
         """
         images = images.contiguous(memory_format=torch.channels_last)
         x = getattr(self, f"b{self.img_resolution}").fromrgb(images)

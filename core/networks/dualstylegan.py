@@ -2,10 +2,8 @@
 itself stays as it is. At the coarse rows of the styles its features are moved by residual blocks
 that look at the extrinsic code (structure); at the fine rows its own styles are exchanged for
 transformed extrinsic ones (colour). Every row has a weight: 0 is the plain StyleGAN2, bit for bit,
-1 what is trained. Rows are counted from 0 and mean the same resolution at every size: rows 0 to
-``res_index`` are structure, the others colour. A row of colours that a structure block shares with
-the next one (1, 3, 5) stays intrinsic.
-Departs from the paper in: truncation goes towards whatever is asked for, in the scripts zero.
+1 what is trained. Rows 0 to ``res_index`` are structure, at every size. A row of colours that a
+structure block shares with the next one (1, 3, 5) stays intrinsic.
 """
 
 from __future__ import annotations
@@ -90,8 +88,8 @@ def colour_transform(w_dim: int) -> Linear:
 @network
 class DualStyleGAN(nn.Module):
     """A generator and its extrinsic path; ``DualStyleGAN(**g.config)`` has the same architecture.
-    ``res_index`` is the last structure row; it is rounded down to an even number, and no row of the
-    highest resolution's colours. 6 in the paper, 4 where pictures are small.
+    ``res_index``, the last structure row (6 in the paper), is rounded down to an even number and
+    leaves one colour row.
     """
 
     config: dict[str, Any]
@@ -121,8 +119,8 @@ class DualStyleGAN(nn.Module):
 
     @classmethod
     def untrained(cls, g: Generator, *, res_index: int) -> DualStyleGAN:
-        """Stage I: a path that exchanges colours, leaves structure alone, and alone trains. Its
-        numbers are the same in every run, so that what it learns first can be shared.
+        """Stage I: a path that exchanges colours, leaves structure alone, alone trains, and is
+        always the same, so that what it learns first can be shared.
         """
         with torch.random.fork_rng():
             torch.manual_seed(0)
@@ -140,8 +138,8 @@ class DualStyleGAN(nn.Module):
     def mapping(
         self, z: Tensor, truncation_psi: float = 1.0, towards: Tensor | float = 0.0
     ) -> Tensor:
-        """Styles [N, L, W] of latents z [N, Z], or of rows [N, L, Z], each mapped on its own.
-        Truncated styles are ``psi`` times as far from ``towards`` (zero, as published, or [W]).
+        """Styles [N, L, W] of latents z [N, Z] or rows [N, L, Z]; truncated ones are ``psi`` times
+        as far from ``towards`` (zero, as published, or [W]).
         """
         if z.ndim == 3:
             ws = rows_mapped(self.generator, z)
@@ -171,9 +169,9 @@ class DualStyleGAN(nn.Module):
         *,
         until: int | None = None,
     ) -> Trace:
-        """Image with what led to it, of intrinsic styles [N, L, W] and extrinsic ones. Those are
-        [N, L, W], or [N, W] for one that all rows share; their weights are one number a row, None
-        for the plain StyleGAN2. The rest is as in `Synthesis.trace`.
+        """Image with what led to it, of intrinsic styles [N, L, W] and extrinsic ones, [N, L, W] or
+        [N, W] for all rows, with one weight a row; None is the plain StyleGAN2. The rest is as in
+        `Synthesis.trace`.
         """
         how: dict[str, Any] = {"noise": noise, "generator": generator, "until": until}
         if weights is None or ex_ws is None:

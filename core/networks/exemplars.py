@@ -20,9 +20,9 @@ def thumbnails(pictures: Tensor) -> Tensor:
 
 @network
 class Exemplars(nn.Module):
-    """Z+ codes of K pictures; it has as many as it was last given. ``structure`` [K, S, Z] and
-    ``colour`` [K, L - S, Z] are the extrinsic code, which may be trained; ``intrinsic`` [K, L, Z]
-    is the face behind the picture. K is ``count``, L ``rows``.
+    """Z+ codes of K pictures, as many as it was last given: ``structure`` [K, S, Z] and ``colour``
+    [K, L - S, Z] are the extrinsic code, which may be trained; ``intrinsic`` [K, L, Z] is the face
+    behind the picture.
     """
 
     intrinsic: Tensor

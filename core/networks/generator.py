@@ -1,8 +1,7 @@
-"""The generator of StyleGAN2 (arXiv:1912.04958), "skip" architecture. ``mapping`` turns latents z
-[N, Z] into styles ws [N, L, W]; ``synthesis`` turns styles into images [N, 3, R, R]. A row of ws
-steers one layer: b4.conv1, then (conv0, conv1) of each block, the last one the last torgb; the
-torgb of a block shares its row with the next block's conv0. Parameter names are those of the NVIDIA
-implementation.
+"""The generator of StyleGAN2 (arXiv:1912.04958), "skip" architecture: latents z [N, Z] to styles ws
+[N, L, W] to images. A row of ws steers one layer: b4.conv1, then (conv0, conv1) of each block, the
+last one the last torgb; the torgb of a block shares its row with the next block's conv0. Parameter
+names are NVIDIA's.
 Departs from the paper in: the average style is updated when ``mapping.track`` is called, not by the
 forward pass; no labels.
 """
@@ -157,11 +156,11 @@ class Synthesis(nn.Module):
         after: Callable[[int, Tensor], Tensor] | None = None,
     ) -> Trace:
         """Image, accumulated colours and features of styles [N, L, W]. ``noise_mode`` is ``const``,
-        ``random`` (drawn from ``generator``) or ``none``, but for the layers of ``noise_names`` for
-        which ``noise`` has maps [1 or N, 1, r, r]. ``given`` features [N, C, r, r] replace those of
-        the block of resolution r; the colours from below are kept. ``until`` is the highest
-        resolution that is computed, whose colours are then the image. ``after`` says what becomes
-        of the features [N, C, r, r] of the convolution that a row steers, of the row and them.
+        ``random`` (of ``generator``) or ``none``, but layers of ``noise_names`` take the maps [1 or
+        N, 1, r, r] that ``noise`` has for them. ``given`` features [N, C, r, r] replace those of
+        the block of resolution r, not the colours from below. Nothing is computed above ``until``.
+        ``after`` says, of a row and the features of the convolution that it steers, what becomes of
+        them.
         """
         noise = noise or {}
         self._check(ws, noise_mode, noise)
@@ -268,9 +267,9 @@ def rows_mapped(g: Generator, codes: Tensor) -> Tensor:
 
 @torch.no_grad()
 def scale_w(g: Generator, factor: float) -> Generator:
-    """A copy that shows at styles w what ``g`` shows at ``average + factor (w - average)``. The
-    factor is folded into the affine layers, so that the mapping network, its average and the
-    truncation trick stay as they are. Regression shrinks what it cannot tell; this undoes it.
+    """A copy that shows at styles w what ``g`` shows at ``average + factor (w - average)``:
+    regression shrinks what it cannot tell. Folded into the affine layers, so that mapping network
+    and truncation stay.
     """
     wide = copy.deepcopy(g)
     for name, layer in wide.synthesis.named_modules():

@@ -1,13 +1,10 @@
 """Layer swapping: the low resolutions of one generator below the high ones of another. Structure
-lives in the low resolutions and texture in the high ones, so a source's picture can keep its
-structure in a new style. The two generators must be of one family (same architecture, one trained
-from the other), or their features mean different things.
+lives in the low ones and texture in the high ones, so a source's picture can keep its structure in
+a new style. One must be trained from the other, or their features mean different things.
 Papers: "Resolution dependent GAN interpolation" (Pinkney and Adler, arXiv:2010.05334) for
 :func:`by_weights`; "Fine-tuning StyleGAN2 for cartoon face generation" (arXiv:2106.12445), which
-means the same and whose public code does :func:`by_features`.
-Departs from the papers in: nothing known. Styles are made by the mapping network of the low
-generator, as the public code does, because structure follows them. A level is a resolution here, k
-for 4 * 2^k px in the public code.
+means the same and whose public code does :func:`by_features`. Styles are made by the mapping
+network of the low generator, as the public code does, because structure follows them.
 """
 
 from __future__ import annotations
@@ -25,9 +22,9 @@ Swap = Callable[[Generator, Generator], Generator]
 
 
 def by_weights(low: Generator, high: Generator, *, resolution: int) -> Generator:
-    """A copy of ``high`` whose blocks up to ``resolution`` px and mapping network are ``low``'s.
-    With ``resolution`` 0 it is ``high``. Neither generator is changed. Raises `UserError` where the
-    generators are of different architecture, or have no such resolution.
+    """A copy of ``high`` whose blocks up to ``resolution`` px (0: none) and mapping network are
+    ``low``'s. Raises `UserError` where the generators are of different architecture, or have no
+    such resolution.
     """
     out = _with_mapping(low, high, resolution)
     for r in out.synthesis.resolutions:
@@ -38,8 +35,8 @@ def by_weights(low: Generator, high: Generator, *, resolution: int) -> Generator
 
 
 def by_features(low: Generator, high: Generator, *, resolution: int) -> Generator:
-    """The same, but only the features at ``resolution`` px, before their colours, are ``low``'s.
-    The colours below are ``high``'s own, made of features that nobody sees otherwise.
+    """The same, but of the features at ``resolution`` px, before their colours: those below are
+    ``high``'s, made of features that nobody sees otherwise.
     """
     out = _with_mapping(low, high, resolution)
     if resolution:

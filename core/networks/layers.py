@@ -1,9 +1,8 @@
-"""Layers of StyleGAN2 (arXiv:1912.04958): equalised, modulated, resampling. Equalised learning
-rate: stored weights are standard normal and scaled when used. A modulated convolution scales its
-input by the style, convolves the whole batch with one weight, and multiplies its output by the
+"""Layers of StyleGAN2 (arXiv:1912.04958): equalised, modulated, resampling; parameters are named as
+NVIDIA's. Stored weights are standard normal and scaled when used. A modulated convolution scales
+its input by the style, convolves the whole batch with one weight, and multiplies its output by the
 demodulation coefficient, which equals convolving every sample with a weight of its own. Positive
-gains go through the leaky rectifier, so they are folded into what comes before. Parameter names are
-those of the NVIDIA implementation.
+gains go through the leaky rectifier, so they are folded into what comes before.
 """
 
 import math

@@ -1,7 +1,6 @@
-"""LPIPS, version 0.1: a perceptual distance learnt from human judgements (arXiv:1801.03924). The
-network is that of the authors' package, which holds the learnt weights of its channels. The
-classifier, which the package would download, is read from torchvision's file. Pictures are taken as
-they come: their size is part of a result.
+"""LPIPS, version 0.1: a perceptual distance learnt from human judgements (arXiv:1801.03924), of
+pictures as they come. The network is that of the authors' package, with its learnt weights of
+channels; the classifier, which it would download, is torchvision's file.
 """
 
 from __future__ import annotations
@@ -26,9 +25,8 @@ EPS = 1e-10  # added to the length of a feature, as in the package
 
 class LPIPSNetwork(nn.Module):
     """The distance and its embedding; frozen. ``net`` is ``alex`` (for measuring), ``vgg`` (for
-    losses), as the authors advise, or ``squeeze``; of ``classifier``, torchvision's state dict,
-    ``features.*`` are used; a misfit is called ``file``. ``package`` is the authors' network, whose
-    call gives distances [N, 1, 1, 1].
+    losses), as the authors advise, or ``squeeze``; of ``classifier`` ``features.*`` are used; a
+    misfit is called ``file``.
     """
 
     package: Any
@@ -67,9 +65,7 @@ class LPIPSNetwork(nn.Module):
 
 
 def load_lpips(net: str, folder: str) -> LPIPSNetwork:
-    """LPIPS with torchvision's classifier from a folder, where it has torchvision's name. Raises
-    `UserError` where it is not there, or of another network.
-    """
+    """LPIPS with torchvision's classifier from a folder, where it has torchvision's name."""
     check_net(net)
     path = Path(folder).expanduser() / CLASSIFIERS[net].rpartition("/")[2]
     if not path.is_file():

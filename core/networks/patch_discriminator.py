@@ -3,9 +3,8 @@ Paper: "Few-shot image generation via cross-domain correspondence" (Ojha et al.,
 arXiv:2104.06820), section 3.2.
 A tap is a convolution of the discriminator, a head one more convolution that makes a map of logits
 of what the tap gives. Taps are named by the size of that map: one of 32 px looks at patches of a
-fifth to a third of the picture's side, one of 16 px at patches of half to two thirds, whatever the
-resolution.
-Departs from the paper in: where the taps lie is taken from the public code.
+fifth to a third of the picture's side, one of 16 px at patches of half to two thirds. Where they
+lie is taken from the public code.
 """
 
 from __future__ import annotations
@@ -37,9 +36,7 @@ class Tap(NamedTuple):
 
 
 def taps(d: Discriminator, sides: Sequence[int]) -> list[Tap]:
-    """The convolutions that give maps of these sides, for each what halves before what keeps.
-    Raises `UserError` where the discriminator has no map of such a side.
-    """
+    """The convolutions that give maps of these sides, for each what halves before what keeps."""
     all_taps = []
     for side in sides:
         blocks = [(2 * side, "conv1"), (side, "conv0")]
@@ -55,9 +52,8 @@ def taps(d: Discriminator, sides: Sequence[int]) -> list[Tap]:
 
 
 def tapped(outputs: Mapping[str, Tensor], wanted: Sequence[Tap]) -> list[Tensor]:
-    """What taps give, [N, C, side, side] each, of what was recorded of their convolutions. A
-    block's first convolution is a tap after its activation, the second before it joins the skip,
-    without the division by root two that belongs to the join.
+    """What taps give, [N, C, side, side] each, of what was recorded: a block's second convolution
+    without the division by root two that belongs to its joining the skip.
     """
     return [outputs[tap.name] * (SQRT2 if tap.layer == "conv1" else 1) for tap in wanted]
 
@@ -85,9 +81,7 @@ class ActivatedHead(Head):
 
 
 class PatchHeads(nn.Module):
-    """A head for each of the first ``count`` :func:`taps` of a discriminator. The discriminator is
-    given again at each call, and not held.
-    """
+    """A head for each of the first ``count`` :func:`taps` of a discriminator, which is not held."""
 
     head: type[Head] = Head
 
@@ -100,8 +94,8 @@ class PatchHeads(nn.Module):
         self.heads = nn.ModuleList(self.head(d.config["channels"][r]) for r in outputs)
 
     def forward(self, d: Discriminator, images: Tensor, chosen: Sequence[int]) -> list[Tensor]:
-        """Maps of logits [N, 1, side, side] at the chosen taps of images [N, 3, R, R]. No block is
-        computed beyond the last of them.
+        """Maps of logits [N, 1, side, side] at the chosen taps, and nothing computed beyond the
+        last.
         """
         names = {self.taps[i].name for i in chosen}
         with record_activations(d, sorted(names)) as outputs:

@@ -1,9 +1,8 @@
-"""A small network that knows faces of ParaFaces: features, landmarks, identity, distance. One trunk
-with four heads. Two trained networks are shipped and differ in architecture and seed: ``measure``
-is what metrics read, ``guide`` is what losses may use. A network that was trained against never
-measures. The perceptual distance compares unit-normalised channels at several stages
-(arXiv:1801.03924); landmarks are expectations over heat maps (arXiv:1711.08229); the identity
-embedding was trained with an angular margin (arXiv:1801.07698).
+"""A small network that knows faces of ParaFaces: features, landmarks, identity, distance. Two are
+shipped and differ in architecture and seed: ``measure`` is what metrics read, ``guide`` what losses
+may use; what was trained against never measures. The perceptual distance compares unit-normalised
+channels at several stages (arXiv:1801.03924); landmarks are expectations over heat maps
+(arXiv:1711.08229); the identity embedding was trained with an angular margin (arXiv:1801.07698).
 Departs from the papers in: channels of the perceptual distance carry no learned weights, stages
 count equally.
 """
@@ -54,10 +53,9 @@ def resized(images: Tensor, side: int) -> Tensor:
 
 
 class Perception(nn.Module):
-    """A timm trunk of four stages and the heads of :class:`Reading`, untrained. It reads pictures
-    at ``resolution`` px. ``fine`` is the first of the stages that landmarks and the perceptual
-    distance look at; ``features`` and ``identity`` are the widths F and E, ``maps`` the channels of
-    the joint map from which heat maps are read. The lists are names.
+    """A timm trunk of four stages and the heads of :class:`Reading`, for pictures at ``resolution``
+    px. ``fine`` is the first stage that landmarks and the perceptual distance look at, ``maps`` the
+    channels from which heat maps are read; the lists are names.
     """
 
     def __init__(

@@ -1,7 +1,6 @@
-"""The network classes that a weights file may name: none but those that say so themselves. A file
-says which networks it holds, so it decides what is built. It may only choose among classes that
-were registered where they are defined, which is when their module is imported; it cannot have a
-module imported.
+"""The network classes that a weights file may name. A file decides what is built, but it may only
+choose among classes that were registered when their module was imported, and cannot have a module
+imported.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ LIBRARY_BUILT: set[str] = set()  # whose layers a library builds by their config
 def network(kind: M) -> M:
     """Class decorator: ``kind(**network.config)`` has the same architecture, whoever wrote it. A
     file is read wherever the class has been imported; `core.weights` imports those of `core`.
-    Raises `TypeError` where another class has this name.
     """
     known = NETWORKS.setdefault(kind.__name__, kind)
     if known is not kind and known.__module__ != kind.__module__:

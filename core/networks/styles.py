@@ -1,10 +1,10 @@
-"""Styles at hand: picked, drawn at random, mixed, and given in strengths (arXiv:2203.13248). Random
-styles come from two small networks that turn noise into structure rows and colour rows of Z+ codes.
-They are trained by implicit maximum likelihood (arXiv:1809.09087, arXiv:1812.08985): every code
-pulls the nearest of many generated ones towards itself, so none is forgotten.
-Departs from the public code in: nearest codes by exact distances without a library; evaluation mode
-when drawing, so that a style does not depend on those drawn with it; more than a thousand codes are
-allowed; the optimiser lives through all rounds.
+"""Styles at hand: picked, drawn at random, mixed, and given in strengths (arXiv:2203.13248). Two
+small networks turn noise into random structure rows and colour rows of Z+ codes. They are trained
+by implicit maximum likelihood (arXiv:1809.09087, arXiv:1812.08985): every code pulls the nearest of
+many generated ones towards itself, so none is forgotten.
+Departs from the public code in: exact nearest codes without a library; evaluation mode when
+drawing, so that a style does not depend on those drawn with it; any number of codes; the optimiser
+lives through all rounds.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class CodeSampler(nn.Module):
 
 @network
 class StyleSampler(nn.Module):
-    """Noise to Z+ codes of L ``rows`` whose structure and colour are drawn apart. ``loaded`` says
-    whether a state has been loaded into it, until somebody says otherwise.
+    """Noise to Z+ codes, structure and colour apart; ``loaded`` once a state has been loaded into
+    it.
     """
 
     def __init__(self, *, rows: int, structure_rows: int, z_dim: int) -> None:
@@ -81,10 +81,9 @@ def learn(
     halve: int,
     rng: torch.Generator,
 ) -> None:
-    """Train a network in place to draw codes like [K, O]; it ends in evaluation mode. Each code is
-    repeated as often, to ``copies`` in all, and every copy gets noise of deviation ``jitter``. In
-    each of the ``rounds`` all copies are gone through; Adam's ``lr`` is halved after every
-    ``halve`` rounds.
+    """Train a network in place to draw codes like [K, O]; it ends in evaluation mode. Codes are
+    repeated to ``copies`` in all, each with noise of deviation ``jitter``; the rate is halved after
+    every ``halve`` of the rounds.
     """
     repeated = codes.repeat(max(copies // len(codes), 1), 1)
     data = repeated + jitter * torch.randn(repeated.shape, generator=rng)
@@ -106,11 +105,9 @@ def learn(
 
 
 class StyleSampling:
-    """The sampling network of a set of exemplars, trained when first asked for. It is a function of
-    their codes and of these numbers, so it is in no checkpoint. ``sampler_steps`` are rounds over
-    all codes, ``copies`` to ``halve`` as in :func:`learn`, ``seed`` is
-    of all that is random here, ``samples`` are the latents from which the deviation of styles is
-    taken, and ``optimizer`` makes the optimiser of the exemplars' codes.
+    """The sampling network of a set of exemplars, trained when first asked for: a function of their
+    codes and of these numbers, so in no checkpoint. ``samples`` give the deviation of styles,
+    ``optimizer`` makes the exemplars' optimiser.
     """
 
     def __init__(
@@ -134,9 +131,7 @@ class StyleSampling:
         return w_std(g, samples=self.samples, seed=self.seed)
 
     def sampler(self, exemplars: Exemplars, device: torch.device) -> StyleSampler:
-        """The network that draws codes like those of the exemplars. A state that it has been given
-        since, it has learnt from the exemplars that came with it.
-        """
+        """The network that draws codes like the exemplars'; a loaded state came with them."""
         codes = exemplars.extrinsic.detach().cpu()
         name = hashing.of_bytes(codes.numpy().tobytes())
         loaded = [network for network in self.samplers.values() if network.loaded]
@@ -165,10 +160,9 @@ class StyleSampling:
 
 
 class StyleStrength(NamedTuple):
-    """How much of a style a face is given. ``structure`` and ``colour`` weigh all rows of their
-    kind, 0 to 1. ``preserve`` is the share of the face's own colours that pass the colour
-    transforms; with 1 the palette stays the photo's. ``psi`` truncates the face towards the average
-    style; 1 leaves it.
+    """How much of a style a face is given: weights of all structure rows and of all colour rows, 0
+    to 1; with ``preserve`` 1 the palette stays the photo's; ``psi`` truncates the face towards the
+    average style; 1 leaves it.
     """
 
     structure: float
@@ -187,8 +181,8 @@ class StyleStrength(NamedTuple):
 
 
 class Styles:
-    """The styles that a generator's exemplars lend to faces: extrinsic rows [1, L, W]. ``sampling``
-    draws styles like theirs, ``embed`` finds that of a picture [3, R, R] that is none.
+    """The styles that a generator's exemplars lend to faces: extrinsic rows [1, L, W]; ``embed``
+    finds that of any other picture.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
-"""Resampling and activation operators: plain torch anywhere, Triton kernels on GPUs. Plain torch is
-differentiable as often as one likes, the kernels twice.
+"""Resampling and activation: plain torch anywhere, Triton kernels, which differentiate twice, on
+GPUs.
 """
 
 from core.ops.backend import Active, active, choose

@@ -1,7 +1,6 @@
 """Bias, activation, gain and clamp, and all that follows a modulated convolution, in one pass.
-Departs from the published CUDA operators of StyleGAN2 (arXiv:1912.04958) in: a saturated output has
-no gradient for every activation (there, linear with clamp lets it pass), and derivatives of any
-order exist.
+Departs from the published CUDA operators of StyleGAN2 in: a saturated output has no gradient for
+every activation (there, linear with clamp lets it pass), and derivatives of any order exist.
 """
 
 import math
@@ -49,8 +48,8 @@ def bias_act(
     gain: float | None = None,
     clamp: float | None = None,
 ) -> Tensor:
-    """``clamp(gain * act(x + b))``, the bias [n] along ``dim``, the result within +-``clamp``.
-    ``alpha`` is the slope of ``lrelu`` below zero; what is left out is the activation's own.
+    """``clamp(gain * act(x + b))``, the bias [n] along ``dim``; what is left out is the
+    activation's own, ``alpha`` the slope of ``lrelu`` below zero.
     """
     if act not in ACTIVATIONS:
         raise ValueError(f"unknown activation {act!r}; known are {', '.join(ACTIVATIONS)}")
@@ -88,9 +87,9 @@ def epilogue(
     bias: Tensor,
     clamp: float | None,
 ) -> Tensor:
-    """``clamp(sqrt(2) lrelu(x scale + noise strength + bias))`` of features x [N, C, H, W].
-    ``scale`` [N, C] demodulates, ``noise`` is one map [1, 1, H, W] or one for each sample [N, 1, H,
-    W], ``strength`` a scalar, ``bias`` [C]. The result has the floating type of x.
+    """``clamp(sqrt(2) lrelu(x scale + noise strength + bias))`` of features x [N, C, H, W], whose
+    type the result has; ``scale`` [N, C] demodulates, ``noise`` is [1 or N, 1, H, W], ``strength``
+    a scalar, ``bias`` [C].
     """
     if backend.kernels(x):
         from core.ops import registered  # triton is not everywhere

@@ -1,7 +1,6 @@
-"""The kernels as operators of torch: their launch, what shape comes out, and their derivatives.
-Each gradient is again one of these operators, so that R1 and the path length penalty, which
-differentiate twice, stay in the kernels. ``torch.compile`` takes them without a graph break. Where
-an operator takes a clamp, a negative one is none.
+"""The kernels as operators of torch: their launch, what shape comes out, and their derivatives,
+which are again such operators, so that R1 and the path length penalty stay in the kernels.
+``torch.compile`` takes them without a graph break. A negative clamp is none.
 """
 
 from __future__ import annotations
@@ -177,8 +176,8 @@ def epilogue_grad(
     dy: Tensor, x: Tensor, y: Tensor, scale: Tensor, noise: Tensor | None, slope: float,
     gain: float, clamp: float,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """The gradient dx [N, C, H, W], and sums [3, N, C] over the picture of dz x, dz, dz noise. Sums
-    of parts are stored and added up, without atomics, so the result is deterministic.
+    """The gradient dx [N, C, H, W], and sums [3, N, C] over the picture of dz x, dz, dz noise,
+    without atomics, so the result is deterministic.
     """
     x, noise = k.dense(x), _contiguous(noise)
     n, channels, area = x.shape[0], x.shape[1], x.shape[2] * x.shape[3]

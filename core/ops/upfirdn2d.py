@@ -1,7 +1,6 @@
-"""Upsample, pad or crop, FIR filter, downsample, without ever inserting a zero. The operator of
-StyleGAN2 (arXiv:1912.04958): x is spread ``up`` apart, padded (negative: cropped), convolved with
-``f``, and every ``down``-th sample is kept. Spreading and convolving together are a transposed
-convolution, convolving and decimating together a strided one; both are per channel.
+"""Upsample, pad or crop, FIR filter, downsample, the operator of StyleGAN2 (arXiv:1912.04958),
+without ever inserting a zero: spreading and convolving together are a transposed convolution,
+convolving and decimating a strided one; both are per channel.
 """
 
 from collections.abc import Sequence
@@ -53,9 +52,9 @@ def upfirdn2d(
     gain: float = 1,
 ) -> Tensor:
     """Resampled images ``[N, C, Ho, Wo]`` of ``x [N, C, H, W]``. ``up`` and ``down`` are one number
-    or (x, y); ``padding`` is one number, (x, y) or (x before, x after, y before, y after) in
-    samples of the upsampled image. ``f`` is ``[Kh, Kw]``, ``[taps]`` (separable) or None (no
-    filter). True convolution, or correlation if ``flip_filter``.
+    or (x, y); ``padding``, negative to crop, is one number, (x, y) or (x before, x after, y before,
+    y after) in samples of the upsampled image. ``f`` is ``[Kh, Kw]``, ``[taps]`` (separable) or
+    None. True convolution, or correlation if ``flip_filter``.
     """
     if x.ndim != 4:
         raise ValueError(f"upfirdn2d takes images [N, C, H, W], got shape {tuple(x.shape)}")

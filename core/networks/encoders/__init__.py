@@ -1,6 +1,6 @@
-"""Networks that look at faces: who it is, and which style rows show it. ``IRSE50`` embeds identity;
-``GradualStyleEncoder`` (pSp) and ``Encoder4Editing`` (e4e) turn pictures of 256 px into style rows
-with the same backbone; ``Compact`` does it for small generators.
+"""Networks that look at faces: ``IRSE50`` embeds identity; ``GradualStyleEncoder`` (pSp) and
+``Encoder4Editing`` (e4e) turn pictures of 256 px into style rows with the same backbone;
+``Compact`` does it for small generators.
 """
 
 from core.networks.encoders.compact import Compact, CompactZPlus

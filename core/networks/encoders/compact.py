@@ -1,8 +1,7 @@
-"""A small encoder for a small generator: a photo's style rows in one forward pass. As in pSp
-(arXiv:2008.00951), what is coarse and what is fine in a picture are read from different depths of
-one trunk, and the codes are offsets from the average style.
-Departs from the paper in: all depths are joined before the rows are read from them, because a head
-for every row would be larger than the trunk.
+"""A small encoder for a small generator: a photo's style rows in one forward pass, as offsets from
+the average style, as in pSp (arXiv:2008.00951).
+Departs from the paper in: all depths of the trunk are joined before the rows are read from them,
+because a head for every row would be larger than the trunk.
 """
 
 from __future__ import annotations
@@ -21,11 +20,10 @@ from core.networks.registry import library_network
 
 @library_network
 class Compact(nn.Module):
-    """Photos [N, 3, R, R] to L ``rows`` in W+, as offsets from the average style. It carries what
-    is known of its generator: the average style, the spread of styles, and for every row the
-    ``steps`` [L, W, W] that change the picture equally (`core.inversion.refinement`). It reads
-    pictures at ``resolution`` px; ``laterals`` are the channels that are taken from each depth
-    before the last, coarse to fine, ``hidden`` the width of the layer that joins the depths.
+    """Photos [N, 3, R, R] to L ``rows`` in W+, with what is known of its generator: the average
+    style, the spread of styles, and for every row the ``steps`` [L, W, W] that change the picture
+    equally (`core.inversion.refinement`). It reads pictures at ``resolution`` px; ``laterals`` are
+    the channels that are taken from each depth before the last, coarse to fine.
     """
 
     average: Tensor
@@ -98,9 +96,8 @@ class Compact(nn.Module):
 
 @library_network
 class CompactZPlus(Compact):
-    """The same network with latents [N, L, Z] as codes: every row passes the mapping network. What
-    it cannot express the generator has never seen, so drawings give faces (DualStyleGAN,
-    arXiv:2203.13248, and AgileGAN).
+    """The same with latents [N, L, Z] as codes, which every row maps: what it cannot express the
+    generator has never seen, so drawings give faces (DualStyleGAN, arXiv:2203.13248, and AgileGAN).
     """
 
     def styles(self, g: Generator, images: Tensor) -> Tensor:

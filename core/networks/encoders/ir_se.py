@@ -1,7 +1,6 @@
 """IR-SE50, a residual network of 50 layers with channel attention, and pSp's loss by its means.
-Papers: ArcFace (arXiv:1801.07698) for the network and what it is trained for, squeeze and
-excitation (arXiv:1709.01507) for the attention, pSp (arXiv:2008.00951) for the loss. Parameter
-names are those of the published ``model_ir_se50.pth``.
+Papers: ArcFace (arXiv:1801.07698) for the network, squeeze and excitation (arXiv:1709.01507), pSp
+(arXiv:2008.00951) for the loss. Parameter names are those of the published ``model_ir_se50.pth``.
 Departs from the papers in: the first unit of the first stage strides too, as in the published code;
 pictures that are not 256 px are resized first, where pSp's code crops whatever it gets.
 """

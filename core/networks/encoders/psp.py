@@ -1,8 +1,7 @@
 """Encoders into W+ with a feature pyramid: pSp (arXiv:2008.00951) and e4e (arXiv:2102.02766). Both
-look through IR-SE50 at pictures of 256 px. Coarse rows (0-2) read its last features, middle rows
-(3-6) a map twice as fine, the others one twice as fine again. pSp's rows are independent; e4e's are
-offsets from the first row, which keeps them near W, where edits work. The parameters of both have
-the same names and shapes, those of the published checkpoints.
+look through IR-SE50; coarse rows (0-2) read its last features, middle rows (3-6) a map twice as
+fine, the others one twice as fine again. e4e's rows are offsets from the first, which keeps them
+near W, where edits work. Parameters are those of the published checkpoints.
 Departs from the papers in: any number of rows and any style width; pictures larger than 256 px are
 refused, where the published code returns several codes for one picture.
 """
@@ -38,9 +37,8 @@ class RowHead(nn.Module):
 
 
 class PyramidEncoder(nn.Module):
-    """What both encoders are made of: a trunk and a head for each of the L ``rows``. A generator of
-    R px has 2 log2(R) - 2 rows. ``input_channels`` are 3 for pictures, 1 and 19 in pSp's sketch and
-    segmentation tasks.
+    """What both encoders are made of: a trunk and a head for each row, 2 log2(R) - 2 for a
+    generator of R px. pSp's sketches and segmentations have 1 and 19 ``input_channels``.
     """
 
     def __init__(self, *, rows: int, w_dim: int, input_channels: int) -> None:
@@ -94,9 +92,8 @@ class GradualStyleEncoder(PyramidEncoder):
 
 
 class Encoder4Editing(PyramidEncoder):
-    """e4e's encoder: the first row, repeated, plus an offset for every other row. ``stage`` is how
-    many offsets are added, from row 1 on: all unless it is set. Training raises it step by step
-    from 0, which gives one row repeated (W).
+    """e4e's encoder: the first row, repeated, plus an offset for ``stage`` rows after it. All of
+    them unless it is set; training raises it step by step from 0 (W).
     """
 
     def __init__(self, *, rows: int, w_dim: int, input_channels: int) -> None:
