@@ -11,8 +11,6 @@ Conventions, everywhere in the suite:
 - Randomness is passed as a ``torch.Generator``, never taken from the global one.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Files that are whole or not there: the one way in which this project writes."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

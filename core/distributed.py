@@ -5,8 +5,6 @@ process with the whole batch. So are the groups of the minibatch deviation, whic
 so-manieth picture.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar

@@ -1,7 +1,5 @@
 """The averaged generator (arXiv:1710.10196), with its half-life in thousands of images."""
 
-from __future__ import annotations
-
 import copy
 
 import torch

@@ -1,7 +1,5 @@
 """What trains is said once, by name."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import TypeVar

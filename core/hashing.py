@@ -1,7 +1,5 @@
 """Checksums: SHA-256 as 64 lowercase hex digits, which sort like the bytes that they stand for."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """A number that lives on a device, known to the CPU without waiting for the device every time."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 

@@ -1,7 +1,5 @@
 """Where the project lies, the one place that counts parent folders; and where its caches lie."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

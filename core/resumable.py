@@ -3,8 +3,6 @@ finished stage is a safetensors file, named by all that determines it; an unfini
 state beside it.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass

@@ -1,7 +1,5 @@
 """A pretrained pair of networks and the way it inverts photos."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

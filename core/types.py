@@ -1,7 +1,5 @@
 """What methods are given, by what it can do: shots, and a network that losses look through."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Protocol
 

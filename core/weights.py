@@ -1,7 +1,5 @@
 """Networks in one safetensors file, each with the architecture that rebuilds it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

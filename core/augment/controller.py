@@ -5,8 +5,6 @@ Departs from the paper in: p may be capped, at any number (the published code ha
 multiplies p above 1 into the entries all the same); Rosinality's variant is here too.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -3,8 +3,6 @@ and combined on the CPU, so a run draws the same on every device, and the sizes 
 never make the CPU wait.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

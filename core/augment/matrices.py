@@ -1,7 +1,5 @@
 """Homogeneous matrices of the augmentations, one per sample, in float64 on the CPU."""
 
-from __future__ import annotations
-
 import math
 
 import torch

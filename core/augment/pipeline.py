@@ -5,8 +5,6 @@ Departs from the published code in: samples that are not moved skip the resampli
 them unchanged up to rounding there.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 

@@ -3,8 +3,6 @@ downsampling are linear along each axis, so each is one matrix per axis: differe
 one likes, and on a CPU faster than a convolution of three channels.
 """
 
-from __future__ import annotations
-
 import math
 from functools import lru_cache
 

@@ -3,8 +3,6 @@ executed. A file is recognised by its content: torch's zip, torch's older sequen
 plain pickle (NVIDIA's, or TensorFlow's).
 """
 
-from __future__ import annotations
-
 import io
 import struct
 import zipfile

@@ -1,7 +1,5 @@
 """Checkpoint files: read whatever is published, write ours, rosinality's and DualStyleGAN's."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from pathlib import Path

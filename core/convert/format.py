@@ -1,7 +1,5 @@
 """What a foreign format is made of, and how an architecture is read off its shapes."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple

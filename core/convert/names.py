@@ -8,8 +8,6 @@
   it is; their files have them behind ``encoder.``) and ``model_ir_se50.pth``: as here.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 

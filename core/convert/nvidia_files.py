@@ -8,8 +8,6 @@ width, in, out; dense ones in, out. The kernels that upsample are flipped, the s
 without their 1. Written from descriptions; no published file was at hand to try.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from typing import Any

@@ -6,8 +6,6 @@ holds itself twice, sixty times over, takes them for ever), unpack compressed zi
 memo as long as a pickle says (nine bytes for eight gigabytes).
 """
 
-from __future__ import annotations
-
 import pickle
 import struct
 from collections.abc import Callable, Mapping

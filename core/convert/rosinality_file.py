@@ -4,8 +4,6 @@ these are computed and drawn here from fixed seeds, and the notes say so. What b
 is passed over.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

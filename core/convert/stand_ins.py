@@ -3,8 +3,6 @@ stand-in remembers what it is called with; whether that is true is asked when nu
 it, which is also when memory is first needed.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any

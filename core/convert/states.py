@@ -3,8 +3,6 @@ shapes. Every entry must be present, used and well shaped, but filters may be ab
 never differ, and counters of batches.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -4,8 +4,6 @@ Departs from the paper in: style-affine weights are taken as they are stored, wi
 rows, and those of the colour layers above 4 px are left out, as in the public StyleGAN2 code.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

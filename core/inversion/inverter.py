@@ -2,8 +2,6 @@
 from memory; or to latents of Z+.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

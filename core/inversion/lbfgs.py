@@ -3,8 +3,6 @@ with a history, a step length and an end of its own.
 Departs from the paper in: the line search only shortens steps that do not descend enough.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

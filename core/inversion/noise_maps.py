@@ -4,8 +4,6 @@ scale and normalises the maps after every step.
 Departs from the paper in: every picture of a batch has maps and a penalty of its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol

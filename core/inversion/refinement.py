@@ -4,8 +4,6 @@ of them; and inversion without random noise is a smooth problem, for which L-BFG
 tenth of Adam's steps.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -4,8 +4,6 @@ DualStyleGAN (arXiv:2203.13248) uses it, with its feature matching; features are
 public code.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor

@@ -6,8 +6,6 @@ near 0.9 within one generator, so the rows are nearly uniform, their divergences
 weights (the paper's lambda) large.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ Papers: R1 of "Which training methods for GANs do actually converge?" (arXiv:180
 length and lazy regularisation of StyleGAN2 (arXiv:1912.04958).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Paper: "Few shot generative model adaption via relaxed spatial structural alignm
 (arXiv:2203.04121).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

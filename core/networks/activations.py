@@ -1,7 +1,5 @@
 """What the layers of a network give on the way."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any

@@ -1,7 +1,5 @@
 """Pictures of a style as codes: what a method remembers of every shot."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -7,8 +7,6 @@ means the same and whose public code does :func:`by_features`. Styles are made b
 network of the low generator, as the public code does, because structure follows them.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Mapping
 

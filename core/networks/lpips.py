@@ -3,8 +3,6 @@ pictures as they come. The network is that of the authors' package, with its lea
 channels; the classifier, which it would download, is torchvision's file.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Mapping
 from pathlib import Path

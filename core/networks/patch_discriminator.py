@@ -7,8 +7,6 @@ fifth to a third of the picture's side, one of 16 px at patches of half to two t
 lie is taken from the public code.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

@@ -7,8 +7,6 @@ Departs from the papers in: channels of the perceptual distance carry no learned
 count equally.
 """
 
-from __future__ import annotations
-
 import json
 from functools import cache
 from pathlib import Path

@@ -3,8 +3,6 @@ choose among classes that were registered when their module was imported, and ca
 imported.
 """
 
-from __future__ import annotations
-
 from typing import TypeVar
 
 from torch import nn

@@ -7,8 +7,6 @@ drawing, so that a style does not depend on those drawn with it; any number of c
 lives through all rounds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple

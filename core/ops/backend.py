@@ -2,8 +2,6 @@
 chosen by name and cannot run is an error; ``auto`` warns once where a GPU has no kernels.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import warnings

@@ -5,8 +5,6 @@ computes in float32 (float64 for float64). Sizes are compiled in, the batch is n
 index by a number that is not known costs more than the memory of the element.
 """
 
-from __future__ import annotations
-
 import torch
 import triton
 import triton.language as tl

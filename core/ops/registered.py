@@ -3,8 +3,6 @@ which are again such operators, so that R1 and the path length penalty stay in t
 ``torch.compile`` takes them without a graph break. A negative clamp is none.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -4,8 +4,6 @@ Departs from the paper in: all depths of the trunk are joined before the rows ar
 because a head for every row would be larger than the trunk.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -5,8 +5,6 @@ Departs from the papers in: the first unit of the first stage strides too, as in
 pictures that are not 256 px are resized first, where pSp's code crops whatever it gets.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

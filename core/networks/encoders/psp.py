@@ -6,8 +6,6 @@ Departs from the papers in: any number of rows and any style width; pictures lar
 refused, where the published code returns several codes for one picture.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
