@@ -76,10 +76,8 @@ def _plans(
     text: str, path: Path, classes: Mapping[str, type[nn.Module]]
 ) -> dict[str, tuple[type[nn.Module], dict[str, Any]]]:
     try:
-        plans = {
-            str(name): (classes[how["class"]], dict(how["config"]))
-            for name, how in json.loads(text).items()
-        }
+        built = json.loads(text).items()
+        plans = {str(name): (classes[p["class"]], dict(p["config"])) for name, p in built}
         numbers = [v for _, config in plans.values() for v in config.values() if isinstance(v, int)]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, KeyError) and error.args[0] not in ("class", "config"):

@@ -17,10 +17,8 @@ def matrix(*rows: tuple[Value, ...]) -> Tensor:
     lengths = [len(v) for v in values if isinstance(v, Tensor)]
     if not lengths:
         return torch.tensor(rows, dtype=DOUBLE)
-    columns = [
-        v if isinstance(v, Tensor) else torch.full(lengths[:1], v, dtype=DOUBLE) for v in values
-    ]
-    return torch.stack(columns, dim=1).unflatten(1, (len(rows), len(rows)))
+    ones = torch.ones(lengths[0], dtype=DOUBLE)
+    return torch.stack([v * ones for v in values], dim=1).unflatten(1, (len(rows), len(rows)))
 
 
 def translation(x: Value, y: Value) -> Tensor:

@@ -58,9 +58,8 @@ def multipliers(pipeline: Transforms) -> dict[str, float]:
     wanted = pipeline if isinstance(pipeline, Mapping) else dict.fromkeys(pipeline, 1.0)
     for name, value in wanted.items():
         if name not in TRANSFORMS:
-            raise UserError(
-                f"There is no augmentation {name!r}; there are {', '.join(TRANSFORMS)}."
-            )
+            known = ", ".join(TRANSFORMS)
+            raise UserError(f"There is no augmentation {name!r}; there are {known}.")
         if not value >= 0:
             raise UserError(f"The multiplier of {name} must not be negative, got {value}.")
     return {name: float(wanted.get(name, 0)) for name in TRANSFORMS}

@@ -35,11 +35,8 @@ from core.networks.generator import Generator, resolutions
 PREFIX = "generator."  # of DualStyleGAN's inner generator
 RESIDUAL = re.compile(r"res\.(\d+)\.conv\.0\.weight")
 PARTS = ("weight", "bias")
-MODULATED = {
-    "conv.weight": "weight",
-    "conv.modulation.weight": "affine.weight",
-    "conv.modulation.bias": "affine.bias",
-}
+MODULATED = {"conv.weight": "weight", "conv.modulation.weight": "affine.weight",
+             "conv.modulation.bias": "affine.bias"}  # fmt: skip
 D_BLOCK = {
     "conv1.0.weight": "conv0.weight",
     "conv1.1.bias": "conv0.bias",
@@ -58,10 +55,9 @@ def _own_names(network: type[Network]) -> Callable[[Config], Table]:
 
 
 def _refuse_labels(shapes: Shapes) -> None:
-    if "mapping.embed.weight" in shapes:
-        raise CheckpointError(
-            "Entry 'mapping.embed.weight': networks with labels are not supported."
-        )
+    entry = "mapping.embed.weight"
+    if entry in shapes:
+        raise CheckpointError(f"Entry {entry!r}: networks with labels are not supported.")
 
 
 def _nvidia_g(shapes: Shapes) -> Config:
@@ -99,7 +95,7 @@ def _nvidia_d_filters(config: Config) -> dict[str, float]:
     return {f"{owner}.resample_filter": 1.0 for owner in owners}
 
 
-def _rosinality_g(shapes: Shapes) -> Config:
+def _ros_g(shapes: Shapes) -> Config:
     layers = max(greatest(shapes, r"style\.(\d+)\."), 0)  # style.0 normalises and has no weights
     top = doubled(greatest(shapes, r"to_rgbs\.(\d+)\.") + 1)
     w_dim = shape_of(shapes, "conv1.conv.modulation.weight", 2)[1]
@@ -112,7 +108,7 @@ def _rosinality_g(shapes: Shapes) -> Config:
     return {"z_dim": z_dim, "w_dim": w_dim, **pictures, "mapping_layers": layers}
 
 
-def _rosinality_d(shapes: Shapes) -> Config:
+def _ros_d(shapes: Shapes) -> Config:
     top = doubled(max(greatest(shapes, r"convs\.(\d+)\."), 0))
     channels = {4: shape_of(shapes, "final_conv.0.weight", 4)[0]}
     for k, r in enumerate(reversed(sizes(top)[1:]), start=1):
@@ -121,7 +117,7 @@ def _rosinality_d(shapes: Shapes) -> Config:
     return {"img_resolution": top, "img_channels": colours, "channels": channels}
 
 
-def _rosinality_g_names(config: Config) -> Table:
+def _ros_g_names(config: Config) -> Table:
     fc = range(config["mapping_layers"])
     names = {f"style.{i + 1}.{part}": f"mapping.fc{i}.{part}" for i in fc for part in PARTS}
     names["input.input"] = "synthesis.b4.const"
@@ -140,13 +136,13 @@ def _rosinality_g_names(config: Config) -> Table:
     return names
 
 
-def _rosinality_g_filters(config: Config) -> dict[str, float]:
+def _ros_g_filters(config: Config) -> dict[str, float]:
     steps = range(len(resolutions(config["img_resolution"])) - 1)
     blurs = [f"convs.{2 * i}.conv.blur.kernel" for i in steps]
     return dict.fromkeys([*blurs, *(f"to_rgbs.{i}.upsample.kernel" for i in steps)], 4.0)
 
 
-def _rosinality_d_names(config: Config) -> Table:
+def _ros_d_names(config: Config) -> Table:
     top = config["img_resolution"]
     names = {"convs.0.0.weight": f"b{top}.fromrgb.weight", "convs.0.1.bias": f"b{top}.fromrgb.bias"}
     for k, r in enumerate(reversed(resolutions(top)[1:]), start=1):
@@ -156,12 +152,12 @@ def _rosinality_d_names(config: Config) -> Table:
     return names | {f"final_linear.{i}.{p}": f"b4.{ours}.{p}" for i, ours in linear for p in PARTS}
 
 
-def _rosinality_d_filters(config: Config) -> dict[str, float]:
+def _ros_d_filters(config: Config) -> dict[str, float]:
     steps = range(1, len(resolutions(config["img_resolution"])))
     return {f"convs.{k}.{part}.0.kernel": 1.0 for k in steps for part in ("conv2", "skip")}
 
 
-def _rosinality_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+def _ros_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Rosinality's parameters keep the axes of length 1 with which they are broadcast."""
     if name.startswith("noises."):
         return (1, 1, *shape)
@@ -179,11 +175,11 @@ def _dual(shapes: Shapes) -> Config:
     blocks = {int(match[1]) for match in map(RESIDUAL.fullmatch, shapes) if match}
     if blocks != set(range(len(blocks))) or len(blocks) % 2 == 0:
         raise unreadable(f"there are residual blocks {sorted(blocks)[:20]}")
-    return {**_rosinality_g(inside), "res_index": len(blocks) - 1}
+    return {**_ros_g(inside), "res_index": len(blocks) - 1}
 
 
 def _dual_names(config: Config) -> Table:
-    inside = _rosinality_g_names(config)
+    inside = _ros_g_names(config)
     table = {PREFIX + theirs: f"generator.{ours}" for theirs, ours in inside.items()}
     rows, structure = 2 * len(config["channels"]), config["res_index"] + 1
     for row in range(structure):
@@ -201,12 +197,12 @@ def _dual_names(config: Config) -> Table:
 
 
 def _dual_filters(config: Config) -> dict[str, float]:
-    return {PREFIX + name: total for name, total in _rosinality_g_filters(config).items()}
+    return {PREFIX + name: total for name, total in _ros_g_filters(config).items()}
 
 
 def _dual_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     inside = name.startswith(PREFIX)
-    return _rosinality_shape(name.removeprefix(PREFIX), shape) if inside else shape
+    return _ros_shape(name.removeprefix(PREFIX), shape) if inside else shape
 
 
 def _pyramid(shapes: Shapes) -> Config:
@@ -238,12 +234,8 @@ def _encoder(network: type[Network], architecture: Callable[[Shapes], Config]) -
 FORMATS = {
     "nvidia_g": Format(Generator, _nvidia_g, _own_names(Generator), _nvidia_g_filters),
     "nvidia_d": Format(Discriminator, _nvidia_d, _own_names(Discriminator), _nvidia_d_filters),
-    "rosinality_g": Format(
-        Generator, _rosinality_g, _rosinality_g_names, _rosinality_g_filters, _rosinality_shape
-    ),
-    "rosinality_d": Format(
-        Discriminator, _rosinality_d, _rosinality_d_names, _rosinality_d_filters
-    ),
+    "rosinality_g": Format(Generator, _ros_g, _ros_g_names, _ros_g_filters, _ros_shape),
+    "rosinality_d": Format(Discriminator, _ros_d, _ros_d_names, _ros_d_filters),
     "psp": _encoder(GradualStyleEncoder, _pyramid),
     "e4e": _encoder(Encoder4Editing, _pyramid),
     "ir_se50": _encoder(IRSE50, _ir_se50),

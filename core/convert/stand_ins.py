@@ -178,33 +178,21 @@ def _whole(number: Any) -> int:
 
 
 # torch/_utils.py, torch/storage.py; how torch.save writes tensors, parameters and their types.
-TORCH = {
-    "torch._utils._rebuild_tensor_v2": TensorView,
-    "torch._utils._rebuild_parameter": parameter,
-    "torch.FloatStorage": torch.float32,
-    "torch.DoubleStorage": torch.float64,
-    "torch.HalfStorage": torch.float16,
-    "torch.BFloat16Storage": torch.bfloat16,
-    "torch.LongStorage": torch.int64,
-    "torch.IntStorage": torch.int32,
-    "torch.ShortStorage": torch.int16,
-    "torch.CharStorage": torch.int8,
-    "torch.ByteStorage": torch.uint8,
-    "torch.BoolStorage": torch.bool,
-}
+STORAGES = {"Float": torch.float32, "Double": torch.float64, "Half": torch.float16,
+            "BFloat16": torch.bfloat16, "Long": torch.int64, "Int": torch.int32,
+            "Short": torch.int16, "Char": torch.int8, "Byte": torch.uint8,
+            "Bool": torch.bool}  # fmt: skip
+TORCH = {f"torch.{kind}Storage": dtype for kind, dtype in STORAGES.items()}
 # numpy's own reductions; the module was renamed in numpy 2. ndarray is only an argument.
-NUMPY = {
-    "numpy.dtype": Dtype,
-    "numpy.ndarray": None,
-    **{
-        f"numpy.{core}.multiarray.{name}": stand_in
-        for core in ("core", "_core")
-        for name, stand_in in {"scalar": scalar, "_reconstruct": Array}.items()
-    },
-}
+NUMPY: dict[str, Any] = {"numpy.dtype": Dtype, "numpy.ndarray": None}
+for core in ("core", "_core"):
+    NUMPY |= {f"numpy.{core}.multiarray.scalar": scalar}
+    NUMPY |= {f"numpy.{core}.multiarray._reconstruct": Array}
 NAMES: dict[str, Any] = {
     **TORCH,
     **NUMPY,
+    "torch._utils._rebuild_tensor_v2": TensorView,
+    "torch._utils._rebuild_parameter": parameter,
     "collections.OrderedDict": Entries,
     "builtins.set": no_members,  # protocol 3 and below
     "_codecs.encode": encode,
@@ -214,7 +202,7 @@ NAMES: dict[str, Any] = {
     "dnnlib.util.EasyDict": Entries,
     "dnnlib.tflib.network.Network": StandIn,  # stylegan2 (TensorFlow): dnnlib/tflib/network.py
 }
-"""By module and name. ``torch.storage._load_from_bytes`` is added by the reader of the file."""
+"""By module and name; the reader of a file adds ``torch.storage._load_from_bytes``."""
 
 
 class TensorReader:

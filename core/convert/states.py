@@ -62,10 +62,8 @@ def _match(
                 continue
             raise CheckpointError(f"{format}: entry {name!r} is missing.")
         value, shape = entries[name], foreign.foreign_shape(name, tuple(own[ours].shape))
-        if tuple(value.shape) != shape:
-            raise CheckpointError(
-                f"{format}: entry {name!r} has shape {tuple(value.shape)}, not {shape}."
-            )
+        if (actual := tuple(value.shape)) != shape:
+            raise CheckpointError(f"{format}: entry {name!r} has shape {actual}, not {shape}.")
         if value.is_floating_point() != own[ours].is_floating_point():
             raise CheckpointError(f"{format}: entry {name!r} has numbers of type {value.dtype}.")
         values[ours] = value.reshape(own[ours].shape)
@@ -76,10 +74,8 @@ def to_state_dict(module: Network, *, format: str) -> dict[str, Tensor]:
     """Foreign state dict, filters included; store ``mapping.w_avg`` beside rosinality's."""
     foreign = _format(format)
     if not isinstance(module, foreign.network):
-        raise CheckpointError(
-            f"{format} is the format of a {foreign.network.__name__}, "
-            f"not a {type(module).__name__}."
-        )
+        kind, other = foreign.network.__name__, type(module).__name__
+        raise CheckpointError(f"{format} is the format of a {kind}, not a {other}.")
     own = module.state_dict()
     state = {}
     for name, ours in foreign.names(module.config).items():
@@ -99,10 +95,9 @@ def _format(format: str) -> Format:
 def _build(network: type[Network], config: Config, arch: Config, format: str) -> Network:
     for key, value in arch.items():
         expected = {int(r): int(c) for r, c in value.items()} if key == "channels" else value
-        if key in config and config[key] != expected:
-            raise CheckpointError(
-                f"{format}: the shapes say {key} = {config[key]}, the caller says {expected}."
-            )
+        if (read := config.get(key, expected)) != expected:
+            reason = f"the shapes say {key} = {read}, the caller says {expected}"
+            raise CheckpointError(f"{format}: {reason}.")
     try:
         return network(**{**config, **arch})
     except (TypeError, ValueError, ZeroDivisionError, RuntimeError) as error:

@@ -12,13 +12,10 @@ from core.networks.generator import Generator
 
 def affines(g: Generator) -> Tensor:
     """Style-affine weights [rows, W] of all layers but the colour layers above 4 px."""
-    named = g.synthesis.named_parameters()
-    kept = [
-        weight
-        for name, weight in named
-        if name.endswith("affine.weight") and ("torgb" not in name or name.startswith("b4."))
-    ]
-    return torch.cat([weight.detach() for weight in kept])
+    named = dict(g.synthesis.named_parameters())
+    names = [name for name in named if name.endswith("affine.weight")]
+    kept = [name for name in names if "torgb" not in name or name.startswith("b4.")]
+    return torch.cat([named[name].detach() for name in kept])
 
 
 def factorise(g: Generator) -> tuple[Tensor, Tensor]:

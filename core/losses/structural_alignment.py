@@ -51,10 +51,8 @@ def self_correlation(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor
     terms = []
     for mine, other in zip(ours, theirs, strict=True):
         pooled = [windows(F.avg_pool2d(F.normalize(x, dim=1), 2)) for x in (mine, other)]
-        terms += [
-            F.smooth_l1_loss(self_similarity(a), self_similarity(b))
-            for a, b in zip(*pooled, strict=True)
-        ]
+        for a, b in zip(*pooled, strict=True):
+            terms.append(F.smooth_l1_loss(self_similarity(a), self_similarity(b)))
     return torch.stack(terms).sum()
 
 

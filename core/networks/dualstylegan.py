@@ -65,9 +65,8 @@ class StructureTransform(nn.Module):
 
     def __init__(self, w_dim: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
-            Linear(w_dim, w_dim, activated=True, lr_multiplier=LR_MULTIPLIER) for _ in range(LAYERS)
-        )
+        how: dict[str, Any] = {"activated": True, "lr_multiplier": LR_MULTIPLIER}
+        self.layers = nn.ModuleList(Linear(w_dim, w_dim, **how) for _ in range(LAYERS))
 
     def forward(self, rows: Tensor) -> Tensor:
         """Styles [N, L, W] of rows [N, L, W], each on its own."""
@@ -178,22 +177,18 @@ class DualStyleGAN(nn.Module):
             if weights is not None:
                 raise ValueError("weights need extrinsic styles")
             return self.generator.synthesis.trace(ws, noise_mode, **how)
-        row_weights = (
-            weights.tolist() if isinstance(weights, Tensor) else [float(w) for w in weights]
-        )
-        if len(row_weights) != self.num_ws:
-            raise ValueError(
-                f"weights must be {self.num_ws} numbers, one a row, not {len(row_weights)}"
-            )
+        listed = weights.tolist() if isinstance(weights, Tensor) else [float(w) for w in weights]
+        if len(listed) != self.num_ws:
+            raise ValueError(f"weights must be {self.num_ws} numbers, one a row, not {len(listed)}")
         ex_ws = self._rows(ex_ws, len(ws))
         styles = self.structure(ex_ws[:, : self.structure_rows])
 
         def moved(row: int, x: Tensor) -> Tensor:
-            if row >= self.structure_rows or not row_weights[row]:
+            if row >= self.structure_rows or not listed[row]:
                 return x
-            return x + row_weights[row] * self.residuals[row](x, styles[:, row])
+            return x + listed[row] * self.residuals[row](x, styles[:, row])
 
-        mixed = self.coloured(ws, ex_ws, row_weights)
+        mixed = self.coloured(ws, ex_ws, listed)
         return self.generator.synthesis.trace(mixed, noise_mode, **how, after=moved)
 
     def coloured(self, ws: Tensor, ex_ws: Tensor, weights: Sequence[float]) -> Tensor:
@@ -214,9 +209,7 @@ class DualStyleGAN(nn.Module):
 
     def _rows(self, ex_ws: Tensor, n: int) -> Tensor:
         rows = ex_ws[:, None].expand(-1, self.num_ws, -1) if ex_ws.ndim == 2 else ex_ws
-        if rows.shape[1:] != (self.num_ws, self.w_dim) or len(rows) not in (1, n):
-            raise ValueError(
-                f"extrinsic styles must be [{n}, {self.num_ws}, {self.w_dim}], "
-                f"got {tuple(ex_ws.shape)}"
-            )
+        shape = [n, self.num_ws, self.w_dim]
+        if list(rows.shape[1:]) != shape[1:] or len(rows) not in (1, n):
+            raise ValueError(f"extrinsic styles must be {shape}, got {tuple(ex_ws.shape)}")
         return rows.expand(n, -1, -1)

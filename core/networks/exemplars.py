@@ -60,10 +60,8 @@ class Exemplars(nn.Module):
     def upright(self, pictures: Tensor, ids: Tensor) -> Tensor:
         """Pictures [N, 3, R, R] of the exemplars ids [N]; those that are mirrored, turned back."""
         views, known = thumbnails(pictures), self.thumbnails[ids]
-        apart, mirrored = (
-            (view - known).square().sum((1, 2, 3)) for view in (views, views.flip(-1))
-        )
-        turned = (mirrored < apart)[:, None, None, None]
+        apart = (views - known).square().sum((1, 2, 3))
+        turned = ((views.flip(-1) - known).square().sum((1, 2, 3)) < apart)[:, None, None, None]
         return torch.where(turned, pictures.flip(-1), pictures)
 
     def nearest(self, picture: Tensor) -> tuple[int, float]:

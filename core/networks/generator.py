@@ -197,9 +197,8 @@ class Synthesis(nn.Module):
 
     def _check(self, ws: Tensor, noise_mode: str, noise: MappingABC[str, Tensor]) -> None:
         if ws.ndim != 3 or ws.shape[1:] != (self.num_ws, self.w_dim):
-            raise ValueError(
-                f"styles must be [N, {self.num_ws}, {self.w_dim}], got {tuple(ws.shape)}"
-            )
+            wanted = f"[N, {self.num_ws}, {self.w_dim}]"
+            raise ValueError(f"styles must be {wanted}, got {tuple(ws.shape)}")
         if noise_mode not in NOISE_MODES:
             raise ValueError(f"noise_mode must be one of {NOISE_MODES}, got {noise_mode!r}")
         unknown = sorted(set(noise) - set(self.noise_names))

@@ -70,11 +70,9 @@ class TwoSyntheses(nn.Module):
 
 
 def _with_mapping(low: Generator, high: Generator, resolution: int) -> Generator:
-    other = [key for key, value in high.config.items() if low.config.get(key) != value]
+    other = ", ".join(key for key, value in high.config.items() if low.config.get(key) != value)
     if other:
-        raise UserError(
-            f"Layers of two generators that differ in {', '.join(other)} cannot be swapped."
-        )
+        raise UserError(f"Layers of two generators that differ in {other} cannot be swapped.")
     if resolution and resolution not in high.synthesis.resolutions:
         known = ", ".join(str(r) for r in high.synthesis.resolutions)
         raise UserError(f"swap.resolution={resolution} is no resolution of the generator: {known}.")

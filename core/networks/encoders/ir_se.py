@@ -42,9 +42,8 @@ class Unit(nn.Module):
         if in_channels == channels:
             self.shortcut_layer: nn.Module = nn.MaxPool2d(1, stride)
         else:
-            self.shortcut_layer = nn.Sequential(
-                nn.Conv2d(in_channels, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
-            )
+            convolution = nn.Conv2d(in_channels, channels, 1, stride, bias=False)
+            self.shortcut_layer = nn.Sequential(convolution, nn.BatchNorm2d(channels))
         self.res_layer = nn.Sequential(
             nn.BatchNorm2d(in_channels),
             nn.Conv2d(in_channels, channels, 3, 1, 1, bias=False),
@@ -83,13 +82,9 @@ class IRSE50(nn.Module):
         self.input_layer = stem(3)
         self.body = trunk()
         side = INPUT // 2 ** len(STAGES)
-        self.output_layer = nn.Sequential(
-            nn.BatchNorm2d(EMBEDDING),
-            nn.Dropout(0.6),
-            nn.Flatten(),
-            nn.Linear(EMBEDDING * side * side, EMBEDDING),
-            nn.BatchNorm1d(EMBEDDING),
-        )
+        before = nn.BatchNorm2d(EMBEDDING), nn.Dropout(0.6), nn.Flatten()  # as published
+        join = nn.Linear(EMBEDDING * side * side, EMBEDDING)
+        self.output_layer = nn.Sequential(*before, join, nn.BatchNorm1d(EMBEDDING))
 
     def forward(self, images: Tensor) -> Tensor:
         """Embeddings [N, 512] of images [N, 3, 112, 112] in [-1, 1], before normalisation."""

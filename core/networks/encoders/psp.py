@@ -45,9 +45,8 @@ class PyramidEncoder(nn.Module):
             raise ValueError(f"an encoder needs at least one row, got {rows}")
         self.config = {"rows": rows, "w_dim": w_dim, "input_channels": input_channels}
         self.input_layer, self.body = stem(input_channels), trunk()
-        self.styles = nn.ModuleList(
-            RowHead(w_dim, halvings=4 + (row >= MIDDLE) + (row >= FINE)) for row in range(rows)
-        )
+        halvings = [4 + (row >= MIDDLE) + (row >= FINE) for row in range(rows)]  # to one pixel
+        self.styles = nn.ModuleList(RowHead(w_dim, halvings=n) for n in halvings)
         self.latlayer1 = nn.Conv2d(256, WIDTH, 1)
         self.latlayer2 = nn.Conv2d(128, WIDTH, 1)
 
@@ -76,9 +75,8 @@ class PyramidEncoder(nn.Module):
         if images.ndim != 4 or images.shape[1] != channels or images.shape[2] != side:
             raise ValueError(f"images must be [N, {channels}, R, R], got {tuple(images.shape)}")
         if not SMALLEST <= side <= LARGEST or side & (side - 1):
-            raise ValueError(
-                f"images must have {SMALLEST} to {LARGEST} px, a power of two, not {side} px"
-            )
+            sizes = f"{SMALLEST} to {LARGEST} px, a power of two"
+            raise ValueError(f"images must have {sizes}, not {side} px")
 
 
 class GradualStyleEncoder(PyramidEncoder):
