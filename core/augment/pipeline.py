@@ -29,10 +29,19 @@ FILTER_ENERGY = (10 / 13, 1 / 13, 1 / 13, 1 / 13)  # of the bands: 1/f spectrum 
 NOISE = 0.1  # of the deviation itself, which is half-normal
 CUTOUT = 0.5  # side of the square, of the picture's; not random
 
+COLOURS: dict[str, tuple[Callable[[Draws], Tensor], Callable[[Tensor], Tensor]]] = {
+    "brightness": (lambda d: d.normal() * BRIGHTNESS, lambda shift: m.affine(1.0, shift)),
+    "contrast": (lambda d: d.normal() * CONTRAST_OCTAVES, lambda e: m.affine(r.octaves(e), 0.0)),
+    "lumaflip": (lambda d: (d.uniform() * 2).floor(), m.luma_flip),
+    "hue": (lambda d: (2 * d.uniform() - 1) * math.pi, m.hue),
+    "saturation": (lambda d: d.normal() * SATURATION_OCTAVES, lambda e: m.saturation(r.octaves(e))),
+}
+CHROMATIC = ("hue", "saturation")  # do nothing to grey pictures, and draw nothing
+
 Transforms = str | Sequence[str] | Mapping[str, float]
 BLIT = ("xflip", "rotate90", "xint")
 GEOMETRY = ("scale", "rotate", "aniso", "xfrac")
-COLOUR = ("brightness", "contrast", "lumaflip", "hue", "saturation")
+COLOUR = tuple(COLOURS)
 TRANSFORMS = (*BLIT, *GEOMETRY, *COLOUR, "imgfilter", "noise", "cutout")
 PIPELINES: dict[str, tuple[str, ...]] = {
     "blit": BLIT,
@@ -75,20 +84,16 @@ class Pipeline:
         if images.ndim != 4 or images.shape[1] not in (1, 3):
             raise ValueError(f"images must be [N, 3, H, W] or [N, 1, H, W], got {images.shape}")
         with full_precision(images):  # autocast would round pictures before anybody sees them
-            return self._augmented(images, draws)
-
-    def _augmented(self, images: Tensor, draws: Draws) -> Tensor:
-        inverse = self.movements(draws, *images.shape[2:])
-        images = changed(images, inverse, r.warp)
-        images = changed(images, self.colours(draws, images.shape[1]), r.recolour)
-        if self.multipliers["imgfilter"]:
-            images = r.filter_bands(images, self.gains(draws))
-        if self.multipliers["noise"]:
-            sigma = self.chosen("noise", draws, draws.half_normal() * NOISE)
-            images = images + draws.field(images) * sigma.to(images)[:, None, None, None]
-        if self.multipliers["cutout"]:
-            size = self.chosen("cutout", draws, torch.full([draws.n], CUTOUT, dtype=DOUBLE))
-            images = r.cut(images, size, draws.uniform(), draws.uniform())
+            images = changed(images, self.movements(draws, *images.shape[2:]), r.warp)
+            images = changed(images, self.colours(draws, images.shape[1]), r.recolour)
+            if self.multipliers["imgfilter"]:
+                images = r.filter_bands(images, self.gains(draws))
+            if self.multipliers["noise"]:
+                sigma = self.chosen("noise", draws, draws.half_normal() * NOISE)
+                images = images + draws.field(images) * sigma.to(images)[:, None, None, None]
+            if self.multipliers["cutout"]:
+                size = self.chosen("cutout", draws, torch.full([draws.n], CUTOUT, dtype=DOUBLE))
+                images = r.cut(images, size, draws.uniform(), draws.uniform())
         return images
 
     def chosen(self, name: str, draws: Draws, value: Tensor) -> Tensor:
@@ -133,23 +138,10 @@ class Pipeline:
 
     def colours(self, draws: Draws, channels: int) -> Tensor:
         """[N, 4, 4], float64: homogeneous colour matrices."""
-        chance = self.multipliers
         c = torch.eye(4, dtype=DOUBLE).repeat(draws.n, 1, 1)
-        if chance["brightness"]:
-            shift = self.chosen("brightness", draws, draws.normal() * BRIGHTNESS)
-            c = m.affine(1.0, shift) @ c
-        if chance["contrast"]:
-            exponent = self.chosen("contrast", draws, draws.normal() * CONTRAST_OCTAVES)
-            c = m.affine(r.octaves(exponent), 0.0) @ c
-        if chance["lumaflip"]:
-            flip = self.chosen("lumaflip", draws, (draws.uniform() * 2).floor())
-            c = m.luma_flip(flip) @ c
-        if chance["hue"] and channels > 1:
-            angle = self.chosen("hue", draws, (2 * draws.uniform() - 1) * math.pi)
-            c = m.hue(angle) @ c
-        if chance["saturation"] and channels > 1:
-            exponent = self.chosen("saturation", draws, draws.normal() * SATURATION_OCTAVES)
-            c = m.saturation(r.octaves(exponent)) @ c
+        for name, (draw, matrix) in COLOURS.items():
+            if self.multipliers[name] and (channels > 1 or name not in CHROMATIC):
+                c = matrix(self.chosen(name, draws, draw(draws))) @ c
         return c
 
     def gains(self, draws: Draws) -> Tensor:

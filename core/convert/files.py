@@ -38,8 +38,10 @@ def load(path: str | os.PathLike[str]) -> Networks:
         with path.open("rb") as file:
             start = file.read(9)
         # safetensors: 8 bytes of the header's length, little end first, then the header, a JSON.
-        ours = start[4:] == b"\0\0\0\0{"
-        return _ours(path) if ours else _foreign(path)
+        if start[4:] == b"\0\0\0\0{":
+            networks, notes = weights.read(path, self_contained())
+            return Networks(networks, "safetensors", notes)
+        return _foreign(path)
     except UserError as error:
         sentence = str(error).replace(str(path), "").lstrip(",: ").rstrip(".")
         raise CheckpointError(f"{path}: {sentence}.") from error
@@ -56,10 +58,8 @@ def save(path: str | os.PathLike[str], networks: Mapping[str, Any]) -> list[str]
         weights.write(path, dict(networks), notes)
         return []
     if path.suffix not in THEIRS:
-        raise CheckpointError(
-            f"{path} should end in .safetensors (ours) or .pt (rosinality's): "
-            "other formats are not written."
-        )
+        known = ".safetensors (ours) or .pt (rosinality's)"
+        raise CheckpointError(f"{path} should end in {known}: other formats are not written.")
     tree, lost = rosinality_file.tree_of(networks)
     try:
         with atomic.writing(path) as file:
@@ -67,11 +67,6 @@ def save(path: str | os.PathLike[str], networks: Mapping[str, Any]) -> list[str]
     except (OSError, RuntimeError) as error:
         raise CheckpointError(f"{path} cannot be written ({error}).") from error
     return lost
-
-
-def _ours(path: Path) -> Networks:
-    networks, notes = weights.read(path, self_contained())
-    return Networks(networks, "safetensors", notes)
 
 
 def _foreign(path: Path) -> Networks:

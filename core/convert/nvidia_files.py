@@ -100,9 +100,8 @@ def _expect(
         same = value == expected
     if not same:
         shown = repr(value)[:40] if isinstance(value, str | int | float) else "of another kind"
-        raise CheckpointError(
-            f"its layer {'.'.join(path)} has {name} {shown}; only {expected!r} is known"
-        )
+        layer = f"its layer {'.'.join(path)} has {name} {shown}"
+        raise CheckpointError(f"{layer}; only {expected!r} is known")
 
 
 def _clamp(value: Any) -> float | None:
@@ -121,7 +120,9 @@ def _of_variables(tree: tuple[Any, ...], tensors: TensorReader) -> dict[str, Net
         variables = _variables(network, tensors)
         if any("LabelConcat" in name for name in variables):
             raise CheckpointError("networks with labels are not supported")
-        arch = {"mbstd_group": _group(network)} if part == "d" else {}
+        kwargs = network.state.get("static_kwargs", {})
+        group = kwargs.get("mbstd_group_size", GROUP) if isinstance(kwargs, dict) else GROUP
+        arch = {"mbstd_group": group_of(group)} if part == "d" else {}
         renamed = _d if part == "d" else _g
         state = dict(renamed(name, value) for name, value in variables.items())
         networks[part] = from_state_dict(state, format=f"nvidia_{part[0]}", **arch)
@@ -147,11 +148,6 @@ def _variables(network: StandIn, tensors: TensorReader, prefix: str = "") -> dic
             raise CheckpointError("a network's components cannot be read")
         variables |= _variables(part, tensors, f"{prefix}{name}/")
     return variables
-
-
-def _group(network: StandIn) -> int | None:
-    kwargs = network.state.get("static_kwargs", {})
-    return group_of(kwargs.get("mbstd_group_size", GROUP) if isinstance(kwargs, dict) else GROUP)
 
 
 def _g(name: str, value: Tensor) -> tuple[str, Tensor]:

@@ -40,7 +40,7 @@ class Block(nn.Module):
         self, in_channels: int, out_channels: int, *, img_channels: int, conv_clamp: float | None
     ) -> None:
         super().__init__()
-        same = {"conv_clamp": conv_clamp}
+        same: dict[str, Any] = {"conv_clamp": conv_clamp}
         if img_channels:
             self.fromrgb = Conv(img_channels, in_channels, kernel=1, **same)
         self.conv0 = Conv(in_channels, in_channels, kernel=3, **same)

@@ -173,11 +173,8 @@ class Synthesis(nn.Module):
             block = getattr(self, f"b{r}")
             for name in ("conv0", "conv1") if r > 4 else ("conv1",):
                 layer = getattr(block, name)
-                if f"b{r}.{name}" in noise:
-                    noise_map = noise[f"b{r}.{name}"].to(layer.noise_const)
-                else:
-                    noise_map = _noise(layer.noise_const, len(ws), noise_mode, generator)
-                x = layer(x, ws[:, row], noise_map)
+                own = noise.get(f"b{r}.{name}", noise_mode)
+                x = layer(x, ws[:, row], _noise(own, layer.noise_const, len(ws), generator))
                 x = after(row, x) if after else x
                 row += 1
             features[r] = x = (given or {}).get(r, x)
@@ -206,11 +203,13 @@ class Synthesis(nn.Module):
             raise ValueError(f"no layer takes noise under the names {unknown}")
 
 
-def _noise(const: Tensor, n: int, mode: str, generator: torch.Generator | None) -> Tensor | None:
-    if mode == "none":
-        return None
-    if mode == "const":
-        return const[None, None]
+def _noise(
+    own: Tensor | str, const: Tensor, n: int, generator: torch.Generator | None
+) -> Tensor | None:
+    if isinstance(own, Tensor):
+        return own.to(const)
+    if own != "random":
+        return const[None, None] if own == "const" else None
     where = const.device if generator is None else generator.device
     size = (n, 1, *const.shape)
     drawn = torch.randn(size, generator=generator, dtype=const.dtype, device=where)

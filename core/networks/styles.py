@@ -120,8 +120,8 @@ class StyleSampling:
         samples: int,
         optimizer: Callable[..., Optimizer],
     ) -> None:
-        rates = {"lr": lr, "halve": halve}
-        self.learn = partial(learn, rounds=sampler_steps, copies=copies, jitter=jitter, **rates)
+        rates: dict[str, Any] = {"lr": lr, "halve": halve, "rounds": sampler_steps}
+        self.learn = partial(learn, copies=copies, jitter=jitter, **rates)
         self.seed, self.samples, self.optimizer = seed, samples, optimizer
         self.samplers: dict[str, StyleSampler] = {}  # one at most, by the codes it has learnt
 
