@@ -14,17 +14,11 @@ Conventions, everywhere in the suite:
 from importlib import import_module
 from typing import Any
 
-PUBLIC = {
-    "ADA": "core.augment",
-    "EMA": "core.ema",
-    "Discriminator": "core.networks.discriminator",
-    "DualStyleGAN": "core.networks.dualstylegan",
-    "Generator": "core.networks.generator",
-    "Source": "core.source",
-    "UserError": "core.errors",
-    "load": "core.convert",
-}
-"""Where each name comes from."""
+# Where each name comes from.
+PUBLIC = {"ADA": "core.augment", "EMA": "core.ema", "Generator": "core.networks.generator",
+          "Discriminator": "core.networks.discriminator", "Source": "core.source",
+          "DualStyleGAN": "core.networks.dualstylegan", "UserError": "core.errors",
+          "load": "core.convert"}  # fmt: skip
 
 PACKAGES = ("augment", "convert", "editing", "inversion", "losses", "networks", "ops")
 

@@ -43,19 +43,12 @@ BLIT = ("xflip", "rotate90", "xint")
 GEOMETRY = ("scale", "rotate", "aniso", "xfrac")
 COLOUR = tuple(COLOURS)
 TRANSFORMS = (*BLIT, *GEOMETRY, *COLOUR, "imgfilter", "noise", "cutout")
-PIPELINES: dict[str, tuple[str, ...]] = {
-    "blit": BLIT,
-    "geom": GEOMETRY,
-    "color": COLOUR,
-    "filter": ("imgfilter",),
-    "noise": ("noise",),
-    "cutout": ("cutout",),
-    "bg": (*BLIT, *GEOMETRY),
-    "bgc": (*BLIT, *GEOMETRY, *COLOUR),
-    "bgcf": (*BLIT, *GEOMETRY, *COLOUR, "imgfilter"),
-    "bgcfn": (*BLIT, *GEOMETRY, *COLOUR, "imgfilter", "noise"),
-    "bgcfnc": TRANSFORMS,
-}
+PIPELINES: dict[str, tuple[str, ...]] = {  # named as in the published code
+    "blit": BLIT, "geom": GEOMETRY, "color": COLOUR,
+    "filter": ("imgfilter",), "noise": ("noise",), "cutout": ("cutout",),
+    "bg": (*BLIT, *GEOMETRY), "bgc": TRANSFORMS[:-3], "bgcf": TRANSFORMS[:-2],
+    "bgcfn": TRANSFORMS[:-1], "bgcfnc": TRANSFORMS,
+}  # fmt: skip
 
 
 def multipliers(pipeline: Transforms) -> dict[str, float]:

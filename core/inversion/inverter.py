@@ -13,7 +13,7 @@ from torch import Tensor
 
 from core import atomic, hashing, weights
 from core.errors import UserError
-from core.inversion.noise_maps import Noise
+from core.inversion.noise_maps import ConstantNoise
 from core.inversion.refinement import LatentRefinement
 from core.networks import exemplars
 from core.networks.encoders.compact import Compact, same_average
@@ -65,7 +65,7 @@ class Projector:
 
     perceptual: GuideNetwork
     space: Space
-    noise: Noise
+    noise: ConstantNoise
     steps: int
     lr: float
     pixel: float

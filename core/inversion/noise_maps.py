@@ -6,7 +6,6 @@ Departs from the paper in: every picture of a batch has maps and a penalty of it
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -38,35 +37,24 @@ def renormalise(maps: Mapping[str, Tensor]) -> None:
         noise /= noise.std((1, 2, 3), keepdim=True)
 
 
-class Noise(Protocol):
-    """What a projector does about noise maps."""
+@dataclass(frozen=True)
+class ConstantNoise:
+    """What a projector does about noise maps: nothing, they are the generator's own constants."""
 
     def maps(self, synthesis: Synthesis, n: int) -> dict[str, Tensor]:
         """Maps [n, 1, r, r] to optimise, by layer."""
+        return {}
 
     def penalty(self, maps: Mapping[str, Tensor]) -> Tensor | float:
         """What maps cost [N]."""
+        return 0.0
 
     def after_step(self, maps: Mapping[str, Tensor]) -> None:
         """What is done to maps after every step."""
 
 
-@dataclass(frozen=True)
-class ConstantNoise:
-    """The generator's own constant maps; nothing is optimised."""
-
-    def maps(self, synthesis: Synthesis, n: int) -> dict[str, Tensor]:
-        return {}
-
-    def penalty(self, maps: Mapping[str, Tensor]) -> Tensor | float:
-        return 0.0
-
-    def after_step(self, maps: Mapping[str, Tensor]) -> None:
-        pass
-
-
 @dataclass(frozen=True, kw_only=True)
-class RegularisedNoise:
+class RegularisedNoise(ConstantNoise):
     """Maps drawn from a seed, optimised beside the styles."""
 
     weight: float

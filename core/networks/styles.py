@@ -121,7 +121,7 @@ class StyleSampling:
         optimizer: Callable[..., Optimizer],
     ) -> None:
         rates: dict[str, Any] = {"lr": lr, "halve": halve, "rounds": sampler_steps}
-        self.learn = partial(learn, copies=copies, jitter=jitter, **rates)
+        self.learn: Callable[..., None] = partial(learn, copies=copies, jitter=jitter, **rates)
         self.seed, self.samples, self.optimizer = seed, samples, optimizer
         self.samplers: dict[str, StyleSampler] = {}  # one at most, by the codes it has learnt
 
