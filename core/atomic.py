@@ -37,7 +37,12 @@ def writing(path: Path) -> Iterator[BinaryIO]:
 def place(part: Path, path: Path) -> None:
     """Move a finished file or folder to its place, and take its name down to the disk."""
     part.replace(path)
-    settle(path.parent)
+    with suppress(OSError):  # not every file system can
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def reserve(file: BinaryIO, size: int) -> None:
@@ -46,13 +51,3 @@ def reserve(file: BinaryIO, size: int) -> None:
     """
     if hasattr(os, "posix_fallocate"):  # neither macOS nor Windows has it
         os.posix_fallocate(file.fileno(), 0, max(size, 1))
-
-
-def settle(folder: Path) -> None:
-    """Take the names in a folder down to the disk, where its file system can."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

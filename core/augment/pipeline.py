@@ -38,7 +38,7 @@ COLOURS: dict[str, tuple[Callable[[Draws], Tensor], Callable[[Tensor], Tensor]]]
 }
 CHROMATIC = ("hue", "saturation")  # do nothing to grey pictures, and draw nothing
 
-Transforms = str | Sequence[str] | Mapping[str, float]
+Names = str | Sequence[str] | Mapping[str, float]
 BLIT = ("xflip", "rotate90", "xint")
 GEOMETRY = ("scale", "rotate", "aniso", "xfrac")
 COLOUR = tuple(COLOURS)
@@ -51,7 +51,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {  # named as in the published code
 }  # fmt: skip
 
 
-def multipliers(pipeline: Transforms) -> dict[str, float]:
+def multipliers(pipeline: Names) -> dict[str, float]:
     """Probability multiplier of every transform, from a pipeline's or from transforms' names."""
     if isinstance(pipeline, str):
         if pipeline not in PIPELINES:
@@ -70,7 +70,7 @@ def multipliers(pipeline: Transforms) -> dict[str, float]:
 class Pipeline:
     """Images [N, 3 or 1, H, W] and draws for N samples to augmented images."""
 
-    def __init__(self, pipeline: Transforms) -> None:
+    def __init__(self, pipeline: Names) -> None:
         self.multipliers = multipliers(pipeline)
 
     def __call__(self, images: Tensor, draws: Draws) -> Tensor:

@@ -66,9 +66,7 @@ def margins(inverse: Tensor, height: int, width: int) -> tuple[int, int, int, in
 
 
 def warp(images: Tensor, inverse: Tensor) -> Tensor:
-    """Images [N, C, H, W], without aliasing, by ``inverse`` [N, 3, 3] from pixels of the result to
-    pixels of the images, both counted from the centre.
-    """
+    """Images [N, C, H, W] moved, by ``inverse`` [N, 3, 3] of pixels from the centre."""
     height, width = images.shape[2:]
     left, top, right, bottom = margins(inverse, height, width)
     to_x = upsampling(width, left, right).to(images)

@@ -85,8 +85,8 @@ class CountedReader:
 
 
 class Entries(dict[str, Any]):
-    """A dictionary as it is read: only texts are keys, anything else (numbers, in old optimisers)
-    is dropped unhashed.
+    """A dictionary as it is read: keys that are no texts, as of old optimisers, are dropped
+    unhashed.
     """
 
     __slots__ = ()

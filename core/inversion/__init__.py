@@ -1,3 +1,1 @@
-"""Photos to what a generator makes them of: functions of the photos and of seeds, so every method
-gets the same codes.
-"""
+"""Photos to what a generator makes them of, by photos and seeds alone: the same in every method."""

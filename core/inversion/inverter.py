@@ -1,6 +1,4 @@
-"""Photo to style rows, by optimisation in W (one style for all layers) or W+, by an encoder, or
-from memory; or to latents of Z+.
-"""
+"""Photo to style rows in W or W+ (by optimisation, by an encoder, from memory), or to Z+."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

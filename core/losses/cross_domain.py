@@ -24,14 +24,8 @@ def log_likeness(features: Tensor) -> Tensor:
     with full_precision(features):  # half precision cannot tell cosines near 0.9 apart
         wide = features.to(torch.promote_types(features.dtype, torch.float32))
         unit = distributed.gather(F.normalize(wide.flatten(1)))
-        return F.log_softmax(others(unit @ unit.t()), dim=1)
-
-
-def others(square: Tensor) -> Tensor:
-    """A matrix [N, N] without its diagonal, [N, N - 1]."""
-    n = len(square)
-    rest = ~torch.eye(n, dtype=torch.bool, device=square.device)
-    return square[rest].view(n, n - 1)
+        others = ~torch.eye(len(unit), dtype=torch.bool, device=unit.device)
+        return F.log_softmax((unit @ unit.t())[others].view(len(unit), -1), dim=1)
 
 
 def divergence(p: Tensor, q: Tensor) -> Tensor:
@@ -48,9 +42,7 @@ class Consistency:
     def __call__(
         self, ours: Sequence[Tensor], theirs: Sequence[Tensor], rng: torch.Generator
     ) -> Tensor:
-        """Scalar of maps [N, C, r, r] of target and source; the first, of the constant, is left
-        out.
-        """
+        """Scalar of maps [N, C, r, r] of target and source but the first, of the constant."""
         terms = [
             divergence(log_likeness(t), log_likeness(s.detach())).sum()
             for t, s in zip(ours[1:], theirs[1:], strict=True)
@@ -60,9 +52,7 @@ class Consistency:
 
 @dataclass(kw_only=True)
 class ConsistencyReleased:
-    """The public code's: KL(source || target), in one map for each sample, mean of all terms, of
-    which a divergence is the sum.
-    """
+    """The public code's: KL(source || target), in one map for each sample, mean of terms."""
 
     weight: float
 

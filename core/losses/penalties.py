@@ -16,22 +16,15 @@ from core import distributed
 Images = Callable[[Tensor], Tensor]
 
 
-class Lazy:
-    """What is paid every so many steps, from the first on."""
-
-    every: int
-
-    def due(self, step: int) -> bool:
-        """Whether the penalty is paid at this step."""
-        return step % self.every == 0
-
-
 @dataclass(frozen=True, kw_only=True)
-class R1(Lazy):
+class R1:
     """gamma / 2 times the mean squared norm of D's gradient at the reals, times ``every``."""
 
     gamma: float
     every: int
+
+    def due(self, step: int) -> bool:
+        return step % self.every == 0
 
     def __call__(self, d: Images, reals: Tensor, augment: Images) -> Tensor:
         """Scalar; reals [N, 3, R, R] are differentiated before they are augmented."""
@@ -42,7 +35,7 @@ class R1(Lazy):
             return gradient.square().sum((1, 2, 3)).mean() * (self.gamma / 2 * self.every)
 
 
-class PathLength(nn.Module, Lazy):
+class PathLength(nn.Module):
     """Keeps the generator's steps as long as its styles' steps, times ``every``, by one
     ``shrink``-th of the batch; ``decay`` is the share of the new mean length in the running one.
     """
@@ -53,6 +46,9 @@ class PathLength(nn.Module, Lazy):
         super().__init__()
         self.weight, self.every, self.decay, self.shrink = weight, every, decay, shrink
         self.register_buffer("mean", torch.zeros([]))
+
+    def due(self, step: int) -> bool:
+        return step % self.every == 0
 
     def batch(self, n: int) -> int:
         """How many pictures the penalty uses of a batch of n."""

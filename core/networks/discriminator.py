@@ -113,9 +113,7 @@ class Discriminator(nn.Module):
         return self.b4(features[4]), features
 
     def block_inputs(self, images: Tensor) -> Iterator[tuple[int, Tensor]]:
-        """Resolutions r, R to 4, with the features [N, C, r, r] that enter them, computed one by
-        one.
-        """
+        """Resolutions r, R to 4, with the features [N, C, r, r] that enter them, one by one."""
         images = images.contiguous(memory_format=torch.channels_last)
         x = getattr(self, f"b{self.img_resolution}").fromrgb(images)
         for r in self.block_resolutions:

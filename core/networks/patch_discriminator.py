@@ -92,9 +92,7 @@ class PatchHeads(nn.Module):
         self.heads = nn.ModuleList(self.head(d.config["channels"][r]) for r in outputs)
 
     def forward(self, d: Discriminator, images: Tensor, chosen: Sequence[int]) -> list[Tensor]:
-        """Maps of logits [N, 1, side, side] at the chosen taps, and nothing computed beyond the
-        last.
-        """
+        """Maps of logits [N, 1, side, side] at chosen taps; nothing is computed beyond."""
         names = {self.taps[i].name for i in chosen}
         with record_activations(d, sorted(names)) as outputs:
             for _ in d.block_inputs(images):

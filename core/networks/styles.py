@@ -46,9 +46,7 @@ class CodeSampler(nn.Module):
 
 @network
 class StyleSampler(nn.Module):
-    """Noise to Z+ codes, structure and colour apart; ``loaded`` once a state has been loaded into
-    it.
-    """
+    """Noise to Z+ codes, structure and colour apart; ``loaded`` once it was given a state."""
 
     def __init__(self, *, rows: int, structure_rows: int, z_dim: int) -> None:
         super().__init__()
@@ -179,9 +177,7 @@ class StyleStrength(NamedTuple):
 
 
 class Styles:
-    """The styles that a generator's exemplars lend to faces: extrinsic rows [1, L, W]; ``embed``
-    finds that of any other picture.
-    """
+    """The styles [1, L, W] that exemplars lend to faces; ``embed`` finds that of other pictures."""
 
     def __init__(
         self,

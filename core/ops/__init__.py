@@ -1,6 +1,4 @@
-"""Resampling and activation: plain torch anywhere, Triton kernels, which differentiate twice, on
-GPUs.
-"""
+"""Resampling and activation: plain torch anywhere, Triton kernels on GPUs."""
 
 from core.ops.backend import Active, active, choose
 from core.ops.bias_act import ACTIVATIONS, bias_act, epilogue

@@ -149,17 +149,13 @@ bias_act.register_autograd(_bias_act_back, setup_context=_bias_act_save)
 bias_act_grad.register_autograd(_bias_act_grad_back, setup_context=_bias_act_grad_save)
 
 
-def _contiguous(noise: Tensor | None) -> Tensor | None:
-    return None if noise is None else noise.contiguous()
-
-
 @torch.library.custom_op("styleshift::epilogue", mutates_args=())
 def epilogue(
     x: Tensor, scale: Tensor, noise: Tensor | None, strength: Tensor, bias: Tensor, slope: float,
     gain: float, clamp: float,
 ) -> Tensor:  # fmt: skip
     """clamp(gain lrelu(x scale + noise strength + bias)) for x [N, C, H, W], scale [N, C]."""
-    x, noise = k.dense(x), _contiguous(noise)
+    x, noise = k.dense(x), None if noise is None else noise.contiguous()
     y = torch.empty_like(x)
     k._epilogue_kernel[_grid(x)](
         x, scale.contiguous(), x if noise is None else noise, strength, bias.contiguous(), y,
@@ -174,10 +170,10 @@ def epilogue_grad(
     dy: Tensor, x: Tensor, y: Tensor, scale: Tensor, noise: Tensor | None, slope: float,
     gain: float, clamp: float,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """The gradient dx [N, C, H, W], and sums [3, N, C] over the picture of dz x, dz, dz noise,
-    without atomics, so the result is deterministic.
+    """The gradient dx, and sums [3, N, C] of dz x, dz, dz noise; deterministic, for without
+    atomics.
     """
-    x, noise = k.dense(x), _contiguous(noise)
+    x, noise = k.dense(x), None if noise is None else noise.contiguous()
     n, channels, area = x.shape[0], x.shape[1], x.shape[2] * x.shape[3]
     last = k.channels_last(x)
     block_c = min(triton.next_power_of_2(channels), 32) if last else 1
