@@ -46,8 +46,6 @@ def place(part: Path, path: Path) -> None:
 
 
 def reserve(file: BinaryIO, size: int) -> None:
-    """Take a file's room on the disk now, where the system can, or raise `OSError`: a disk that
-    fills up while the file is mapped would end the process without a word (SIGBUS).
-    """
+    """Take a file's room on the disk now; one that fills up under a mapped file ends the process."""
     if hasattr(os, "posix_fallocate"):  # neither macOS nor Windows has it
         os.posix_fallocate(file.fileno(), 0, max(size, 1))

@@ -2,6 +2,4 @@
 
 
 class UserError(ValueError):
-    """Something the user typed or supplied is wrong; the message is one clear sentence, which the
-    command line prints on standard error, with status 2.
-    """
+    """What the user typed or supplied is wrong, in one sentence that the command line prints."""

@@ -13,9 +13,7 @@ Betas = Annotated[Sequence[Annotated[float, Ge(0), Lt(1)]], Len(2, 2)]
 
 
 class LazyAdam(Adam):
-    """Adam whose rate and betas are corrected for one extra step in every ``every`` steps. As in
-    StyleGAN2 (arXiv:1912.04958, appendix B); infinity where there is no penalty.
-    """
+    """Adam corrected for one extra step in every ``every`` ones (arXiv:1912.04958, appendix B)."""
 
     def __init__(
         self, params: Params, lr: float, betas: Betas, every: float, eps: float = 1e-8

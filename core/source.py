@@ -68,9 +68,7 @@ def load(
     box: Sequence[float] = WHOLE,
     licence: str = MIT,
 ) -> Source:
-    """Read a source (networks ``g_ema``, ``g``, ``d``) of a file, whose path starts at the
-    project's root; a wrong checksum (empty: any is right) or size is refused.
-    """
+    """Read a source of a file; a wrong checksum (empty: any is right) or size is refused."""
     path = ROOT / weights
     if not path.is_file():
         raise UserError(f"The source's weights are not at {path}.")

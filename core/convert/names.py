@@ -13,25 +13,14 @@ from collections.abc import Callable
 
 import torch
 
-from core.convert.format import (
-    CheckpointError,
-    Config,
-    Format,
-    Network,
-    Shapes,
-    Table,
-    doubled,
-    greatest,
-    shape_of,
-    sizes,
-    unreadable,
-)
+from core.convert.format import CheckpointError, Config, Format, Network, Shapes, Table
 from core.networks.discriminator import Discriminator
 from core.networks.dualstylegan import LAYERS, DualStyleGAN
 from core.networks.encoders.ir_se import IRSE50
 from core.networks.encoders.psp import WIDTH, Encoder4Editing, GradualStyleEncoder
 from core.networks.generator import Generator, resolutions
 
+LARGEST = 1024  # number in a name: the resolution of the largest published network
 PREFIX = "generator."  # of DualStyleGAN's inner generator
 RESIDUAL = re.compile(r"res\.(\d+)\.conv\.0\.weight")
 PARTS = ("weight", "bias")
@@ -44,6 +33,41 @@ D_BLOCK = {
     "conv2.2.bias": "conv1.bias",
     "skip.1.weight": "skip.weight",
 }
+
+
+def _unreadable(reason: str) -> CheckpointError:
+    return CheckpointError(f"The architecture cannot be read: {reason}.")
+
+
+def _shape_of(shapes: Shapes, name: str, axes: int) -> tuple[int, ...]:
+    """Shape of an entry that the architecture is read from."""
+    if name not in shapes:
+        raise _unreadable(f"entry {name!r} is missing")
+    if len(shapes[name]) != axes:
+        raise _unreadable(f"entry {name!r} has shape {shapes[name]}")
+    return shapes[name]
+
+
+def _greatest(shapes: Shapes, pattern: str) -> int:
+    """The greatest number in entries that begin like this, whole or not; -1 without any."""
+    matches = [match for match in (re.match(pattern, name) for name in shapes) if match]
+    for match in matches:
+        if int(match[1]) > LARGEST:
+            raise _unreadable(f"entry {match.string!r} belongs to no layer")
+    return max((int(match[1]) for match in matches), default=-1)
+
+
+def _doubled(steps: int) -> int:
+    """4 px doubled so many times; beyond what any network has, it stops."""
+    return 4 * 2 ** min(steps, 20)
+
+
+def _sizes(top: int) -> list[int]:
+    """4, 8, ..., top."""
+    try:
+        return resolutions(top)
+    except ValueError as error:
+        raise _unreadable(str(error)) from error
 
 
 def _own_names(network: type[Network]) -> Callable[[Config], Table]:
@@ -62,22 +86,22 @@ def _refuse_labels(shapes: Shapes) -> None:
 
 def _nvidia_g(shapes: Shapes) -> Config:
     _refuse_labels(shapes)
-    top = greatest(shapes, r"synthesis\.b(\d+)\.")
-    layers = greatest(shapes, r"mapping\.fc(\d+)\.") + 1
-    (w_dim,) = shape_of(shapes, "mapping.w_avg", 1)
-    channels = {r: shape_of(shapes, f"synthesis.b{r}.conv1.weight", 4)[0] for r in sizes(top)}
-    z_dim = shape_of(shapes, "mapping.fc0.weight", 2)[1] if layers else w_dim
-    colours = shape_of(shapes, "synthesis.b4.torgb.bias", 1)[0]
+    top = _greatest(shapes, r"synthesis\.b(\d+)\.")
+    layers = _greatest(shapes, r"mapping\.fc(\d+)\.") + 1
+    (w_dim,) = _shape_of(shapes, "mapping.w_avg", 1)
+    channels = {r: _shape_of(shapes, f"synthesis.b{r}.conv1.weight", 4)[0] for r in _sizes(top)}
+    z_dim = _shape_of(shapes, "mapping.fc0.weight", 2)[1] if layers else w_dim
+    colours = _shape_of(shapes, "synthesis.b4.torgb.bias", 1)[0]
     pictures = {"img_resolution": top, "img_channels": colours, "channels": channels}
     return {"z_dim": z_dim, "w_dim": w_dim, **pictures, "mapping_layers": layers}
 
 
 def _nvidia_d(shapes: Shapes) -> Config:
     _refuse_labels(shapes)
-    top = greatest(shapes, r"b(\d+)\.")
-    channels = {r: shape_of(shapes, f"b{r}.conv0.weight", 4)[0] for r in sizes(top)[1:]}
-    colours = shape_of(shapes, f"b{top}.fromrgb.weight", 4)[1]
-    channels = {4: shape_of(shapes, "b4.conv.weight", 4)[0], **channels}
+    top = _greatest(shapes, r"b(\d+)\.")
+    channels = {r: _shape_of(shapes, f"b{r}.conv0.weight", 4)[0] for r in _sizes(top)[1:]}
+    colours = _shape_of(shapes, f"b{top}.fromrgb.weight", 4)[1]
+    channels = {4: _shape_of(shapes, "b4.conv.weight", 4)[0], **channels}
     return {"img_resolution": top, "img_channels": colours, "channels": channels}
 
 
@@ -96,24 +120,24 @@ def _nvidia_d_filters(config: Config) -> dict[str, float]:
 
 
 def _ros_g(shapes: Shapes) -> Config:
-    layers = max(greatest(shapes, r"style\.(\d+)\."), 0)  # style.0 normalises and has no weights
-    top = doubled(greatest(shapes, r"to_rgbs\.(\d+)\.") + 1)
-    w_dim = shape_of(shapes, "conv1.conv.modulation.weight", 2)[1]
-    channels = {4: shape_of(shapes, "conv1.conv.weight", 5)[1]}
-    for i, r in enumerate(sizes(top)[1:]):
-        channels[r] = shape_of(shapes, f"convs.{2 * i}.conv.weight", 5)[1]
-    z_dim = shape_of(shapes, "style.1.weight", 2)[1] if layers else w_dim
-    colours = shape_of(shapes, "to_rgb1.bias", 4)[1]
+    layers = max(_greatest(shapes, r"style\.(\d+)\."), 0)  # style.0 normalises and has no weights
+    top = _doubled(_greatest(shapes, r"to_rgbs\.(\d+)\.") + 1)
+    w_dim = _shape_of(shapes, "conv1.conv.modulation.weight", 2)[1]
+    channels = {4: _shape_of(shapes, "conv1.conv.weight", 5)[1]}
+    for i, r in enumerate(_sizes(top)[1:]):
+        channels[r] = _shape_of(shapes, f"convs.{2 * i}.conv.weight", 5)[1]
+    z_dim = _shape_of(shapes, "style.1.weight", 2)[1] if layers else w_dim
+    colours = _shape_of(shapes, "to_rgb1.bias", 4)[1]
     pictures = {"img_resolution": top, "img_channels": colours, "channels": channels}
     return {"z_dim": z_dim, "w_dim": w_dim, **pictures, "mapping_layers": layers}
 
 
 def _ros_d(shapes: Shapes) -> Config:
-    top = doubled(max(greatest(shapes, r"convs\.(\d+)\."), 0))
-    channels = {4: shape_of(shapes, "final_conv.0.weight", 4)[0]}
-    for k, r in enumerate(reversed(sizes(top)[1:]), start=1):
-        channels[r] = shape_of(shapes, f"convs.{k}.conv1.0.weight", 4)[0]
-    colours = shape_of(shapes, "convs.0.0.weight", 4)[1]
+    top = _doubled(max(_greatest(shapes, r"convs\.(\d+)\."), 0))
+    channels = {4: _shape_of(shapes, "final_conv.0.weight", 4)[0]}
+    for k, r in enumerate(reversed(_sizes(top)[1:]), start=1):
+        channels[r] = _shape_of(shapes, f"convs.{k}.conv1.0.weight", 4)[0]
+    colours = _shape_of(shapes, "convs.0.0.weight", 4)[1]
     return {"img_resolution": top, "img_channels": colours, "channels": channels}
 
 
@@ -171,10 +195,10 @@ def _ros_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
 def _dual(shapes: Shapes) -> Config:
     inside = {k.removeprefix(PREFIX): v for k, v in shapes.items() if k.startswith(PREFIX)}
     if not inside:
-        raise unreadable("no entry begins with 'generator.'")
+        raise _unreadable("no entry begins with 'generator.'")
     blocks = {int(match[1]) for match in map(RESIDUAL.fullmatch, shapes) if match}
     if blocks != set(range(len(blocks))) or len(blocks) % 2 == 0:
-        raise unreadable(f"there are residual blocks {sorted(blocks)[:20]}")
+        raise _unreadable(f"there are residual blocks {sorted(blocks)[:20]}")
     return {**_ros_g(inside), "res_index": len(blocks) - 1}
 
 
@@ -211,18 +235,18 @@ def _pyramid(shapes: Shapes) -> Config:
         raise CheckpointError(
             "The names begin with 'encoder.': give the encoder's part, without this prefix."
         )
-    w_dim, width = shape_of(shapes, first, 2)
+    w_dim, width = _shape_of(shapes, first, 2)
     if width != WIDTH:
-        raise unreadable(f"entry {first!r} has width {width}")
-    rows = greatest(shapes, r"styles\.(\d+)\.") + 1
+        raise _unreadable(f"entry {first!r} has width {width}")
+    rows = _greatest(shapes, r"styles\.(\d+)\.") + 1
     for row in range(rows):
-        shape_of(shapes, f"styles.{row}.linear.weight", 2)
-    channels = shape_of(shapes, "input_layer.0.weight", 4)[1]
+        _shape_of(shapes, f"styles.{row}.linear.weight", 2)
+    channels = _shape_of(shapes, "input_layer.0.weight", 4)[1]
     return {"rows": rows, "w_dim": w_dim, "input_channels": channels}
 
 
 def _ir_se50(shapes: Shapes) -> Config:
-    shape_of(shapes, "input_layer.0.weight", 4)
+    _shape_of(shapes, "input_layer.0.weight", 4)
     return {}
 
 

@@ -85,9 +85,7 @@ class CountedReader:
 
 
 class Entries(dict[str, Any]):
-    """A dictionary as it is read: keys that are no texts, as of old optimisers, are dropped
-    unhashed.
-    """
+    """A dictionary as it is read: keys that are no texts (old optimisers') are dropped unhashed."""
 
     __slots__ = ()
 

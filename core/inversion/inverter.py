@@ -174,9 +174,7 @@ class CachedInversion:
 
 
 class ZPlus:
-    """Pictures to codes of Z+, where DualStyleGAN's styles are looked for: by the file of a
-    ``CompactZPlus`` or, without one, by the nearest of random samples.
-    """
+    """Pictures to codes of Z+: by a ``CompactZPlus``'s file, else by the nearest random sample."""
 
     def __init__(self, *, encoder: str, candidates: int, seed: int) -> None:
         path = ROOT / encoder

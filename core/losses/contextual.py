@@ -14,9 +14,7 @@ EPS = 1e-5  # as in the public code
 
 
 def contextual(x: Tensor, y: Tensor, bandwidth: float) -> Tensor:
-    """Scalar: how badly the features x [N, C, h, w] cover the features y (0: equal), each of which
-    looks for the one of x that prefers it to all others.
-    """
+    """Scalar: how badly the features x [N, C, h, w] cover the features y; 0 for equal ones."""
     centre = distributed.all_reduce_mean(y.mean(dim=(0, 2, 3), keepdim=True))
     ours = F.normalize((x - centre).flatten(2), dim=1)  # [N, C, P]
     theirs = F.normalize((y - centre).flatten(2), dim=1)

@@ -33,9 +33,7 @@ def by_weights(low: Generator, high: Generator, *, resolution: int) -> Generator
 
 
 def by_features(low: Generator, high: Generator, *, resolution: int) -> Generator:
-    """The same, but of the features at ``resolution`` px, before their colours: those below are
-    ``high``'s, made of features that nobody sees otherwise.
-    """
+    """The same of features at ``resolution`` px alone; the colours below are ``high``'s own."""
     out = _with_mapping(low, high, resolution)
     if resolution:
         pair = TwoSyntheses(copy.deepcopy(low.synthesis), out.synthesis, resolution)

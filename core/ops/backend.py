@@ -1,6 +1,4 @@
-"""Which implementation of the operators runs: plain torch anywhere, Triton kernels on GPUs. What is
-chosen by name and cannot run is an error; ``auto`` warns once where a GPU has no kernels.
-"""
+"""Which implementation of the operators runs; what is chosen by name and cannot run is an error."""
 
 import importlib.util
 import os

@@ -170,9 +170,7 @@ def epilogue_grad(
     dy: Tensor, x: Tensor, y: Tensor, scale: Tensor, noise: Tensor | None, slope: float,
     gain: float, clamp: float,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """The gradient dx, and sums [3, N, C] of dz x, dz, dz noise; deterministic, for without
-    atomics.
-    """
+    """The gradient dx, and sums [3, N, C] of dz x, dz, dz noise; no atomics, so deterministic."""
     x, noise = k.dense(x), None if noise is None else noise.contiguous()
     n, channels, area = x.shape[0], x.shape[1], x.shape[2] * x.shape[3]
     last = k.channels_last(x)

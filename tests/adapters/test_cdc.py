@@ -56,9 +56,6 @@ def test_likeness_is_a_softmax_of_cosines_to_the_others():
     torch.testing.assert_close(log_likeness(features).exp(), rows(features))
 
 
-def test_the_diagonal_alone_is_left_out():
-
-
 def test_the_papers_divergence_is_from_the_source_to_the_target_summed_over_layers():
     ours, theirs, rng = maps(1), maps(2), torch.Generator()
     total = sum(

@@ -1,7 +1,4 @@
-"""Networks that look at faces: ``IRSE50`` embeds identity; ``GradualStyleEncoder`` (pSp) and
-``Encoder4Editing`` (e4e) turn pictures of 256 px into style rows with the same backbone;
-``Compact`` does it for small generators.
-"""
+"""Networks that look at faces: who it is (``IRSE50``), and which style rows show it."""
 
 from core.networks.encoders.compact import Compact, CompactZPlus
 from core.networks.encoders.ir_se import IRSE50, IdentityLoss, face_crop

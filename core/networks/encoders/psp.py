@@ -35,9 +35,7 @@ class RowHead(nn.Module):
 
 
 class PyramidEncoder(nn.Module):
-    """What both encoders are made of: a trunk and a head for each row, 2 log2(R) - 2 for a
-    generator of R px. pSp's sketches and segmentations have 1 and 19 ``input_channels``.
-    """
+    """What both encoders are made of: a trunk, and a head for each row (2 log2(R) - 2 at R px)."""
 
     def __init__(self, *, rows: int, w_dim: int, input_channels: int) -> None:
         super().__init__()
