@@ -6,7 +6,7 @@ import ctypes
 import sys
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # <malloc.h>
-LARGEST = 2**31 - 1
+LARGEST = 2**31 - 1  # an int of C
 
 
 def keep_freed_memory() -> bool:

@@ -46,6 +46,6 @@ def place(part: Path, path: Path) -> None:
 
 
 def reserve(file: BinaryIO, size: int) -> None:
-    """Take a file's room on the disk now; one that fills up under a mapped file ends the process."""
+    """Take a file's room on the disk now: a disk that fills up under a mapped file is a SIGBUS."""
     if hasattr(os, "posix_fallocate"):  # neither macOS nor Windows has it
         os.posix_fallocate(file.fileno(), 0, max(size, 1))

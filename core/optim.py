@@ -18,7 +18,7 @@ class LazyAdam(Adam):
     def __init__(
         self, params: Params, lr: float, betas: Betas, every: float, eps: float = 1e-8
     ) -> None:
-        rho = 1 - 1 / (every + 1)
+        rho = 1 - 1 / (every + 1)  # 1 where every is infinity: there is no penalty
         super().__init__(params, lr=lr * rho, betas=(betas[0] ** rho, betas[1] ** rho), eps=eps)
 
 

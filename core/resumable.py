@@ -1,6 +1,5 @@
-"""Work in steps that is kept on disk: done once, and continued where a process was ended. A
-finished stage is a safetensors file, named by all that determines it; an unfinished one leaves its
-state beside it.
+"""Work in steps that is kept on disk: a finished stage as safetensors, named by all that determines
+it, an unfinished one by its state beside it, from which it is continued.
 """
 
 import io
@@ -104,7 +103,7 @@ def _first_step(stage: Stage, unfinished: Path) -> int:
 
 def cache_key(**determining: Any) -> str:
     """A file name's part that changes with anything that determines a stage."""
-    return hashing.of_json([VERSION, canonical(determining)])[:20]
+    return hashing.of_json([VERSION, canonical(determining)])[:20]  # 80 bits
 
 
 def canonical(thing: Any) -> Any:

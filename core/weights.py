@@ -65,7 +65,7 @@ def read(
             networks[name] = kind(**config)
             networks[name].load_state_dict(own)
         except (RuntimeError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
-            first = " ".join(str(error).split())[:300]
+            first = " ".join(str(error).split())[:300]  # torch lists every entry
             raise UserError(f"{path}, network {name}: {first}") from error
     if tensors:
         raise UserError(f"{path} holds {next(iter(tensors))!r}, which belongs to no network.")

@@ -77,6 +77,7 @@ class ADA(Fixed):
 
     @torch.no_grad()
     def observe(self, real_logits: Tensor) -> None:
+        # Signs, not the logits (r_t of the paper): whatever the scale of D, the target is the same.
         signs = real_logits.detach().float().sign().sum()
         self.seen += torch.stack([signs, signs.new_tensor(real_logits.numel())]).to(self.seen)
         steps = self._steps.read(self.steps) + 1

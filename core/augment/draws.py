@@ -1,6 +1,5 @@
-"""Where the augmentations' random parameters come from: chance, or a fixed quantile. They are drawn
-and combined on the CPU, so a run draws the same on every device, and the sizes that depend on them
-never make the CPU wait.
+"""Where the augmentations' random parameters come from: chance, or a fixed quantile; on the CPU, so
+a run draws the same on every device, and their sizes never make the CPU wait.
 """
 
 import torch

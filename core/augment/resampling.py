@@ -30,7 +30,7 @@ def mirrored(size: int, before: int, after: int) -> Tensor:
     return torch.minimum(index, period - index).clamp(max=size - 1)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=256)  # margins differ from batch to batch
 def upsampling(size: int, before: int, after: int) -> Tensor:
     """[2 (before + size + after), size], float64: mirror at the ends, then double the samples."""
     source = mirrored(size, before, after)

@@ -1,6 +1,5 @@
-"""Checkpoints of other implementations to our networks and back, strictly and safely: this package
-alone knows foreign names (``names.FORMATS``), and opening a file never executes anything in it
-(``restricted_unpickler``).
+"""Checkpoints of other implementations to our networks and back, strictly and safely: nothing in a
+file is ever executed (``restricted_unpickler``).
 """
 
 from core.convert.files import Networks, load, save

@@ -15,7 +15,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 Table = dict[str, str]  # foreign name to ours
 Network = Generator | Discriminator | PyramidEncoder | IRSE50 | DualStyleGAN
 GROUP = 4  # samples of a minibatch deviation, where a file does not say: everybody's default
-LARGEST_GROUP = 4096
+LARGEST_GROUP = 4096  # no batch is as large
 
 
 class CheckpointError(UserError):

@@ -26,13 +26,9 @@ RESIDUAL = re.compile(r"res\.(\d+)\.conv\.0\.weight")
 PARTS = ("weight", "bias")
 MODULATED = {"conv.weight": "weight", "conv.modulation.weight": "affine.weight",
              "conv.modulation.bias": "affine.bias"}  # fmt: skip
-D_BLOCK = {
-    "conv1.0.weight": "conv0.weight",
-    "conv1.1.bias": "conv0.bias",
-    "conv2.1.weight": "conv1.weight",  # conv2.0 and skip.0 are the filters before them
-    "conv2.2.bias": "conv1.bias",
-    "skip.1.weight": "skip.weight",
-}
+D_BLOCK = {"conv1.0.weight": "conv0.weight", "conv1.1.bias": "conv0.bias",
+           "conv2.1.weight": "conv1.weight", "conv2.2.bias": "conv1.bias",
+           "skip.1.weight": "skip.weight"}  # fmt: skip
 
 
 def _unreadable(reason: str) -> CheckpointError:

@@ -170,7 +170,7 @@ class CachedInversion:
             return torch.zeros(len(photos), dtype=torch.bool), torch.zeros(len(photos)).long()
         gaps = torch.cdist(thumbnails(photos).cpu(), self.thumbnails, p=float("inf"))
         nearest = gaps.min(dim=1)
-        return nearest.values < 1.01 / 127.5, nearest.indices
+        return nearest.values < 1.01 / 127.5, nearest.indices  # a grey level, and rounding
 
 
 class ZPlus:

@@ -74,7 +74,7 @@ class PathLength(nn.Module):
 
 def path_lengths(images: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
     """[N]: how far images [N, 3, R, R] move along noise of unit energy per step of ws [N, L, W]."""
-    noise = noise / math.sqrt(images.shape[2] * images.shape[3])
+    noise = noise / math.sqrt(images.shape[2] * images.shape[3])  # one length at any resolution
     (gradient,) = torch.autograd.grad((images * noise).sum(), ws, create_graph=True)
     return gradient.square().sum(2).mean(1).sqrt()
 

@@ -122,7 +122,7 @@ class DualStyleGAN(nn.Module):
         always the same, so that what it learns first can be shared.
         """
         with torch.random.fork_rng():
-            torch.manual_seed(0)
+            torch.manual_seed(0)  # whatever the seed of the run
             dual = cls.of(g, res_index=res_index).train()
         dual.requires_grad_(False)
         for part in (dual.residuals, dual.colours, dual.structure):

@@ -136,7 +136,7 @@ class Perception(nn.Module):
         stages = self.stages(images)[self.fine : self.fine + 3]
         for stage in stages:
             unit = F.normalize(stage.float(), dim=1, eps=1e-6)
-            parts.append(unit.flatten(1) / (len(stages) * stage[0, 0].numel()) ** 0.5)
+            parts.append(unit.flatten(1) / (len(stages) * stage[0, 0].numel()) ** 0.5)  # means
         return torch.cat(parts, 1)
 
     def distance(self, a: Tensor, b: Tensor) -> Tensor:

@@ -1,6 +1,5 @@
-"""The network classes that a weights file may name. A file decides what is built, but it may only
-choose among classes that were registered when their module was imported, and cannot have a module
-imported.
+"""The network classes that a weights file may name: those that were registered when their module
+was imported. A file cannot have a module imported.
 """
 
 from typing import TypeVar

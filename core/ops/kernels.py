@@ -218,7 +218,7 @@ def computed_in(x: Tensor) -> tl.dtype:
 
 
 def wide(*tensors: Tensor) -> bool:
-    """Whether the index of an element, or of what fills the last block, may need 64 bits."""
+    """Whether an index may need 64 bits, which are slower, up to the end of the last block."""
     return max(t.numel() for t in tensors) >= 2**31 - BLOCK
 
 

@@ -174,6 +174,7 @@ def epilogue_grad(
     x, noise = k.dense(x), None if noise is None else noise.contiguous()
     n, channels, area = x.shape[0], x.shape[1], x.shape[2] * x.shape[3]
     last = k.channels_last(x)
+    # Neighbours in memory: channels of a pixel where these lie together, else pixels of a channel.
     block_c = min(triton.next_power_of_2(channels), 32) if last else 1
     block_a = k.BLOCK // block_c
     rounds = min(triton.cdiv(area, block_a), LONGEST)
@@ -238,7 +239,7 @@ def _epilogue_grad_back(ctx: Any, g_dx: Tensor, g_sums: Tensor) -> tuple[Any, ..
     by_noise = None
     if noise is not None:
         by_dz = by_dz + by[2] * noise.to(x.dtype)
-        if ctx.needs_input_grad[4]:
+        if ctx.needs_input_grad[4]:  # as in _epilogue_back
             sums = (by[2] * dz).sum((0, 1) if len(noise) == 1 else 1, keepdim=True)
             by_noise = sums.to(noise.dtype)
     by_scale = (g_dx * dz).sum((2, 3), dtype=scale.dtype)

@@ -26,7 +26,7 @@ class RowHead(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for _ in range(halvings):
-            layers += [nn.Conv2d(WIDTH, WIDTH, 3, 2, 1), nn.LeakyReLU(0.01)]
+            layers += [nn.Conv2d(WIDTH, WIDTH, 3, 2, 1), nn.LeakyReLU(0.01)]  # as published
         self.convs = nn.Sequential(*layers)
         self.linear = Linear(WIDTH, w_dim)
 
@@ -102,4 +102,5 @@ class Encoder4Editing(PyramidEncoder):
 
 
 def _enlarged(features: Tensor, like: Tensor) -> Tensor:
+    # Aligned corners, as published: the pretrained weights expect it.
     return F.interpolate(features, like.shape[-2:], mode="bilinear", align_corners=True)
