@@ -92,13 +92,13 @@ def broadcast_(tensors: Iterable[Tensor]) -> None:
 @torch.no_grad()
 def all_reduce_mean_(tensors: Iterable[Tensor]) -> None:
     """Replace tensors by their means over all processes, all in one message."""
-    held = list(tensors)
-    if world_size() == 1 or not held:
+    originals = list(tensors)
+    if world_size() == 1 or not originals:
         return
-    packed = torch.cat([tensor.reshape(-1) for tensor in held])
+    packed = torch.cat([tensor.reshape(-1) for tensor in originals])
     dist.all_reduce(packed)
-    parts = (packed / world_size()).split([tensor.numel() for tensor in held])
-    for tensor, part in zip(held, parts, strict=True):
+    parts = (packed / world_size()).split([tensor.numel() for tensor in originals])
+    for tensor, part in zip(originals, parts, strict=True):
         tensor.copy_(part.view_as(tensor))
 
 

@@ -157,5 +157,5 @@ def changed(images: Tensor, of: Tensor, change: Callable[[Tensor, Tensor], Tenso
     if touched.all():
         return change(images, of)
     index = touched.nonzero()[:, 0]
-    there = index.to(images.device)
-    return images.index_copy(0, there, change(images[there], of[index]))
+    rows = index.to(images.device)
+    return images.index_copy(0, rows, change(images[rows], of[index]))

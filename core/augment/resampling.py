@@ -37,8 +37,8 @@ def upsampling(size: int, before: int, after: int) -> Tensor:
     count = 2 * len(source)
     # Sample o of the result meets tap a at place o + 5 - a of the row with zeros in between.
     place = torch.arange(count)[:, None] + len(SYM6) // 2 - 1 - torch.arange(len(SYM6))
-    there = (place % 2 == 0) & (place >= 0) & (place < count)
-    weights = 2 * setup_filter(SYM6).double() * there
+    sample = (place % 2 == 0) & (place >= 0) & (place < count)
+    weights = 2 * setup_filter(SYM6).double() * sample
     columns = source[(place // 2).clamp(0, len(source) - 1)]
     return torch.zeros(count, size, dtype=DOUBLE).scatter_add_(1, columns, weights)
 

@@ -151,16 +151,16 @@ class Synthesis(nn.Module):
         noise: MappingABC[str, Tensor] | None = None,
         generator: torch.Generator | None = None,
         *,
-        given: MappingABC[int, Tensor] | None = None,
+        replaced: MappingABC[int, Tensor] | None = None,
         until: int | None = None,
         after: Callable[[int, Tensor], Tensor] | None = None,
     ) -> Trace:
         """Image, accumulated colours and features of styles [N, L, W]. ``noise_mode`` is ``const``,
         ``random`` (of ``generator``) or ``none``, but layers of ``noise_names`` take the maps [1 or
-        N, 1, r, r] that ``noise`` has for them. ``given`` features [N, C, r, r] replace those of
-        the block of resolution r, not the colours from below. Nothing is computed above ``until``.
-        ``after`` says, of a row and the features of the convolution that it steers, what becomes of
-        them.
+        N, 1, r, r] that ``noise`` has for them. ``replaced`` features [N, C, r, r] stand for those
+        of the block of resolution r, not for the colours from below. Nothing is computed above
+        ``until``. ``after`` says, of a row and the features of the convolution that it steers, what
+        becomes of them.
         """
         noise = noise or {}
         self._check(ws, noise_mode, noise)
@@ -177,7 +177,7 @@ class Synthesis(nn.Module):
                 x = layer(x, ws[:, row], _noise(own, layer.noise_const, len(ws), generator))
                 x = after(row, x) if after else x
                 row += 1
-            features[r] = x = (given or {}).get(r, x)
+            features[r] = x = (replaced or {}).get(r, x)
             rgb[r] = block.torgb(x, ws[:, row])
             if r > 4:
                 with full_precision(x):  # the sum of all resolutions' colours

@@ -63,8 +63,8 @@ class TwoSyntheses(nn.Module):
     ) -> Trace:
         """What the upper network computes from the lower one's features."""
         below = self.low.trace(ws, noise_mode, noise, generator, until=self.resolution)
-        given = {self.resolution: below.features[self.resolution]}
-        return self.high.trace(ws, noise_mode, noise, generator, given=given)
+        replaced = {self.resolution: below.features[self.resolution]}
+        return self.high.trace(ws, noise_mode, noise, generator, replaced=replaced)
 
 
 def _with_mapping(low: Generator, high: Generator, resolution: int) -> Generator:

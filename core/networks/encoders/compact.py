@@ -48,7 +48,7 @@ class Compact(nn.Module):
         self.trunk = trunk(backbone, options, stem_pool)
         widths = [info["num_chs"] for info in self.trunk.feature_info]
         depths = list(zip(reversed(widths[:-1]), laterals, strict=False))
-        self.laterals = nn.ModuleList(nn.Conv2d(width, taken, 1) for width, taken in depths)
+        self.laterals = nn.ModuleList(nn.Conv2d(width, channels, 1) for width, channels in depths)
         with torch.no_grad():
             read = self.eval().read(torch.zeros(1, 3, resolution, resolution)).shape[1]
         self.join = nn.Sequential(nn.Linear(read, hidden), nn.BatchNorm1d(hidden), nn.GELU())
@@ -64,8 +64,8 @@ class Compact(nn.Module):
         """What all depths see of images [N, 3, R, R], flat."""
         images = resized(images, self.resolution).contiguous(memory_format=torch.channels_last)
         *others, last = self.trunk.forward_intermediates(images, intermediates_only=True)
-        taken = zip(self.laterals, reversed(others), strict=False)
-        depths = [last, *(lateral(x) for lateral, x in taken)]
+        pairs = zip(self.laterals, reversed(others), strict=False)
+        depths = [last, *(lateral(x) for lateral, x in pairs)]
         return torch.cat([x.flatten(1) for x in depths], 1)
 
     def forward(self, images: Tensor) -> Tensor:
