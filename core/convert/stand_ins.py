@@ -185,9 +185,9 @@ STORAGES = {"Float": torch.float32, "Double": torch.float64, "Half": torch.float
 TORCH = {f"torch.{kind}Storage": dtype for kind, dtype in STORAGES.items()}
 # numpy's own reductions; the module was renamed in numpy 2. ndarray is only an argument.
 NUMPY: dict[str, Any] = {"numpy.dtype": Dtype, "numpy.ndarray": None}
-for core in ("core", "_core"):
-    NUMPY |= {f"numpy.{core}.multiarray.scalar": scalar}
-    NUMPY |= {f"numpy.{core}.multiarray._reconstruct": Array}
+for package in ("core", "_core"):
+    NUMPY |= {f"numpy.{package}.multiarray.scalar": scalar}
+    NUMPY |= {f"numpy.{package}.multiarray._reconstruct": Array}
 NAMES: dict[str, Any] = {
     **TORCH,
     **NUMPY,
