@@ -25,7 +25,6 @@ from torch.optim import Optimizer
 from adapters.base import Adapter, G, Terms
 from core.errors import UserError
 from core.freeze import freeze, trainable
-from core.networks.activations import block_inputs
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator
 from core.source import Source
@@ -98,7 +97,7 @@ def discriminator_features(
 ) -> dict[int, Tensor]:
     """Features [N, C, r, r] that the blocks of d make of images [N, 3, R, R], by side r."""
     found: dict[int, Tensor] = {}
-    for r, x in block_inputs(d, images):
+    for r, x in d.block_inputs(images):
         if r in sides:
             found[r] = x
         if len(found) == len(set(sides)):

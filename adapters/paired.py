@@ -25,8 +25,7 @@ from adapters.adversarial import Batch
 from adapters.base import G, Terms
 from adapters.finetune import Scratch
 from core.freeze import trainable
-from core.networks.generator import Generator
-from core.networks.w_scale import scale_w
+from core.networks.generator import Generator, scale_w
 from core.source import Source
 
 LEAST_NOISE = 4.0  # squared length that is left to the noise, where the normals have used up all
@@ -46,7 +45,7 @@ class Paired(Scratch):
         adversarial_from: pictures that regression alone is shown first.
         mapping_lr: factor on the learning rate of the mapping network.
         w_scale: how much farther from their average the styles of the result lie than those that
-            were trained, since regression shrinks what it cannot tell; see `core.networks.w_scale`.
+            were trained, since regression shrinks what it cannot tell; see `scale_w`.
     """
 
     paper = "arXiv:1411.5928"

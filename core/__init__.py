@@ -11,22 +11,14 @@ Conventions, everywhere in the suite:
 - Randomness is passed as a ``torch.Generator``, never taken from the global one.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Any
 
-PUBLIC = {
-    "ADA": "core.augment",
-    "EMA": "core.ema",
-    "Discriminator": "core.networks.discriminator",
-    "DualStyleGAN": "core.networks.dualstylegan",
-    "Generator": "core.networks.generator",
-    "Source": "core.source",
-    "UserError": "core.errors",
-    "load": "core.convert",
-}
-"""Where each name comes from."""
+# Where each name comes from.
+PUBLIC = {"ADA": "core.augment", "EMA": "core.ema", "Generator": "core.networks.generator",
+          "Discriminator": "core.networks.discriminator", "Source": "core.source",
+          "DualStyleGAN": "core.networks.dualstylegan", "UserError": "core.errors",
+          "load": "core.convert"}  # fmt: skip
 
 PACKAGES = ("augment", "convert", "editing", "inversion", "losses", "networks", "ops")
 

@@ -1,14 +1,12 @@
-"""Keeps glibc from handing memory back to the system after every tensor.
-
-By default glibc maps each large tensor anew and unmaps it when it is freed, so that every pass over
-it pays for page faults again; on a CPU that takes up to half of a training step.
+"""Keeps glibc from mapping each large tensor anew and handing it back when it is freed, so that
+every pass pays for page faults again: on a CPU up to half of a training step.
 """
 
 import ctypes
 import sys
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # <malloc.h>
-LARGEST = 2**31 - 1
+LARGEST = 2**31 - 1  # an int of C
 
 
 def keep_freed_memory() -> bool:

@@ -1,7 +1,5 @@
 """Files that are whole or not there: the one way in which this project writes."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,17 +17,12 @@ def write(path: Path, data: bytes) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, which takes its place when the block ends well, and goes if not.
-
-    A kill or a loss of power at any moment leaves the old file or the new one, never half of one.
-    The number of the process stands in the name of the part, so that two that write the same file
-    do not write into each other's.
-
-    Raises:
-        OSError: where it cannot be written; what was there is still there.
+    """A file to write to, which takes its place when the block ends well, and goes if not: a kill
+    or a loss of power at any moment leaves the old file or the new one, never half of one. Raises
+    `OSError` where it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}{PART}")
+    part = path.with_name(f"{path.name}.{os.getpid()}{PART}")  # two writers do not share one
     try:
         with part.open("wb") as file:
             yield file
@@ -44,26 +37,15 @@ def writing(path: Path) -> Iterator[BinaryIO]:
 def place(part: Path, path: Path) -> None:
     """Move a finished file or folder to its place, and take its name down to the disk."""
     part.replace(path)
-    settle(path.parent)
-
-
-def reserve(file: BinaryIO, size: int) -> None:
-    """Take a file's room on the disk now, where the system can.
-
-    A disk that fills up while the file is mapped would end the process without a word (SIGBUS).
-
-    Raises:
-        OSError: there is no room.
-    """
-    if hasattr(os, "posix_fallocate"):  # neither macOS nor Windows has it
-        os.posix_fallocate(file.fileno(), 0, max(size, 1))
-
-
-def settle(folder: Path) -> None:
-    """Take the names in a folder down to the disk, where its file system can."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
+    with suppress(OSError):  # not every file system can
+        descriptor = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def reserve(file: BinaryIO, size: int) -> None:
+    """Take a file's room on the disk now: a disk that fills up under a mapped file is a SIGBUS."""
+    if hasattr(os, "posix_fallocate"):  # neither macOS nor Windows has it
+        os.posix_fallocate(file.fileno(), 0, max(size, 1))

@@ -1,14 +1,11 @@
-"""Processes that train as one: what is random is drawn for all, and each takes its rows.
-
-With W processes, process r has the pictures r, r + W, r + 2 W, ... of every batch. All processes
-draw the same numbers for the whole batch and keep their rows, so the random streams stay equal, and
-one process with the whole batch sees the same pictures, latents and noise. Groups of the minibatch
-standard deviation are made of every so-manieth picture, so they are the same groups too.
+"""Processes that train as one: what is random is drawn for all, and each takes its rows. With W
+processes, process r has the pictures r, r + W, r + 2 W, ... of every batch. All draw the same
+numbers for the whole batch and keep their rows, so the random streams stay equal to those of one
+process with the whole batch. So are the groups of the minibatch deviation, which are made of every
+so-manieth picture.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -19,8 +16,6 @@ from torch import distributed as dist
 from torch.overrides import TorchFunctionMode
 
 DRAWS: tuple[Callable[..., Any], ...] = (torch.rand, torch.randn, torch.randint)
-
-
 _replicated = ContextVar("replicated", default=False)
 
 
@@ -38,10 +33,7 @@ def rank() -> int:
 
 @contextmanager
 def replicated() -> Iterator[None]:
-    """A block that all processes go through with the same numbers: nothing is shared out.
-
-    For what belongs to the step and not to its pictures: a fixed number of latents, say.
-    """
+    """A block of what belongs to the step and not to its pictures: nothing is shared out."""
     before = _replicated.set(True)
     try:
         yield
@@ -64,7 +56,7 @@ class AllReduceMean(torch.autograd.Function):
 
 
 def all_reduce_mean(value: Tensor) -> Tensor:
-    """The mean of a value over all processes, which can be differentiated."""
+    """The mean of a value over all processes."""
     return value if world_size() == 1 else AllReduceMean.apply(value)
 
 
@@ -73,7 +65,6 @@ class Gather(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:
-        """[n, ...] of each of W processes to [n W, ...]."""
         parts = [torch.empty_like(rows) for _ in range(world_size())]
         dist.all_gather(parts, rows.contiguous())
         return torch.stack(parts, 1).flatten(0, 1)
@@ -86,10 +77,7 @@ class Gather(torch.autograd.Function):
 
 
 def gather(rows: Tensor) -> Tensor:
-    """Rows [n, ...] of all W processes, [n W, ...], which can be differentiated.
-
-    For losses of the whole batch, which every process then computes as a whole.
-    """
+    """Rows [n, ...] of all W processes, [n W, ...], for losses that compare them."""
     return rows if world_size() == 1 else Gather.apply(rows)
 
 
@@ -104,35 +92,26 @@ def broadcast_(tensors: Iterable[Tensor]) -> None:
 @torch.no_grad()
 def all_reduce_mean_(tensors: Iterable[Tensor]) -> None:
     """Replace tensors by their means over all processes, all in one message."""
-    held = list(tensors)
-    if world_size() == 1 or not held:
+    originals = list(tensors)
+    if world_size() == 1 or not originals:
         return
-    packed = torch.cat([tensor.reshape(-1) for tensor in held])
+    packed = torch.cat([tensor.reshape(-1) for tensor in originals])
     dist.all_reduce(packed)
-    parts = (packed / world_size()).split([tensor.numel() for tensor in held])
-    for tensor, part in zip(held, parts, strict=True):
+    parts = (packed / world_size()).split([tensor.numel() for tensor in originals])
+    for tensor, part in zip(originals, parts, strict=True):
         tensor.copy_(part.view_as(tensor))
 
 
 class ShardedRandom(TorchFunctionMode):
-    """While it is entered, a draw from a given generator is this process's rows of everybody's.
+    """While it is entered, a draw [batch, ...] of a generator is this process's rows of it."""
 
-    The first dimension is the batch; single numbers are the same in all processes.
-    """
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         named = dict(kwargs or {})
         if func not in DRAWS or named.get("generator") is None or world_size() == 1:
             return func(*args, **named)
         bounds, sizes = (args[:-1], args[-1:]) if func is torch.randint else ((), args)
         size = tuple(sizes[0]) if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
-        if not size:
+        if not size:  # a single number
             return func(*args, **named)
         whole = func(*bounds, (size[0] * world_size(), *size[1:]), **named)
         return whole[rank() :: world_size()].contiguous()

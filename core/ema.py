@@ -1,23 +1,19 @@
 """The averaged generator (arXiv:1710.10196), with its half-life in thousands of images."""
 
-from __future__ import annotations
-
 import copy
 
 import torch
 from torch import Tensor, nn
 
 from core import distributed
+from core.host_copy import HostCopy
 
 
 class EMA(nn.Module):
-    """Holds ``model``, an exponential moving average of another one's parameters.
-
-    Args:
-        model: to be averaged; copied.
-        half_life_kimg: thousands of images after which an old value counts half.
-        ramp: cap of the half-life as a share of the images seen (StyleGAN2-ADA: 0.05), so that a
-            training from scratch forgets its beginning; None for no cap.
+    """Holds ``model``, an exponential moving average of the parameters of a model like the first.
+    An old value counts half after ``half_life_kimg`` thousands of images, but ``ramp`` caps that as
+    a share of the images seen (StyleGAN2-ADA: 0.05), so that a training from scratch forgets its
+    beginning; None is no cap.
     """
 
     seen: Tensor
@@ -27,29 +23,21 @@ class EMA(nn.Module):
     ) -> None:
         super().__init__()
         self.half_life, self.ramp = half_life_kimg * 1000, ramp
-        self.register_buffer(
-            "seen", torch.zeros([], dtype=torch.int64), persistent=ramp is not None
-        )
-        self._counted: tuple[Tensor, int, int] = (self.seen, self.seen._version, 0)
+        seen = torch.zeros([], dtype=torch.int64)
+        self.register_buffer("seen", seen, persistent=ramp is not None)
+        self._seen = HostCopy()
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
-
-    def counted(self) -> int:
-        """Images seen; read from the device only after somebody else wrote the buffer."""
-        buffer, version, _ = self._counted
-        if buffer is not self.seen or version != self.seen._version:
-            self._counted = (self.seen, self.seen._version, int(self.seen))
-        return self._counted[2]
 
     @torch.no_grad()
     def update(self, model: nn.Module, images: int) -> None:
         """Move towards ``model`` after ``images`` more images of this process; copy buffers."""
         images *= distributed.world_size()
-        half_life = self.half_life
+        half_life, seen = self.half_life, self._seen.read(self.seen)
         if self.ramp is not None:
-            half_life = min(half_life, self.ramp * self.counted())
+            half_life = min(half_life, self.ramp * seen)
         self.seen += images
-        self._counted = (self.seen, self.seen._version, self._counted[2] + images)
-        share = 1 - 0.5 ** (images / max(half_life, 1e-8))
+        self._seen.note(self.seen, seen + images)
+        share = 1 - 0.5 ** (images / max(half_life, 1e-8))  # a half-life of 0 is the last model
         own: list[Tensor] = list(self.model.parameters())
         # Lerp leaves equal values equal: frozen layers stay bit-identical.
         torch._foreach_lerp_(own, list(model.parameters()), share)

@@ -2,7 +2,4 @@
 
 
 class UserError(ValueError):
-    """Something the user typed or supplied is wrong; the message is one clear sentence.
-
-    The command line prints the message on standard error and exits with status 2.
-    """
+    """What the user typed or supplied is wrong, in one sentence that the command line prints."""

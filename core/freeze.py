@@ -1,7 +1,5 @@
 """What trains is said once, by name."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import TypeVar
@@ -14,10 +12,8 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def freeze(model: M, patterns: Sequence[str]) -> M:
-    """Freeze parameters by name; patterns are read in order, as in a .gitignore.
-
-    ``"synthesis.b4.*"`` freezes what it matches, ``"!b4.*"`` thaws it again. A pattern that matches
-    nothing is an error.
+    """Freeze parameters by name, by patterns in order, as in a .gitignore: ``"synthesis.b4.*"``
+    freezes what it matches, ``"!b4.*"`` thaws it again. One that matches nothing is an error.
     """
     parameters = dict(model.named_parameters())
     for pattern in patterns:
@@ -35,10 +31,8 @@ def trainable(model: nn.Module) -> list[nn.Parameter]:
 
 
 def all_but_highest(*, resolution: int, blocks: int) -> list[str]:
-    """Patterns that train only the ``blocks`` highest-resolution blocks of a generator.
-
-    It is what ``freezeG`` counts in the public Cartoon-StyleGAN code: the blocks that stay
-    trainable. Everything else is frozen, the mapping network too.
+    """Patterns that train only the ``blocks`` highest-resolution blocks of a generator, which is
+    what ``freezeG`` counts in the public Cartoon-StyleGAN code; the mapping network is frozen too.
     """
     trained = [resolution >> i for i in range(blocks) if resolution >> i > 4]
     return ["*", *(f"!synthesis.b{r}.*" for r in trained)]

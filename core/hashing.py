@@ -1,9 +1,4 @@
-"""Checksums: the one module that names things by what they hold.
-
-SHA-256 throughout, as 64 lowercase hex digits, which sort like the bytes that they stand for.
-"""
-
-from __future__ import annotations
+"""Checksums: SHA-256 as 64 lowercase hex digits, which sort like the bytes that they stand for."""
 
 import hashlib
 import json

@@ -8,44 +8,23 @@ from annotated_types import Ge, Len, Lt
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+Params = Iterable[nn.Parameter]
 Betas = Annotated[Sequence[Annotated[float, Ge(0), Lt(1)]], Len(2, 2)]
 
 
 class LazyAdam(Adam):
-    """Adam whose rate and betas are corrected for one extra step in every ``every`` steps.
-
-    As in StyleGAN2 (arXiv:1912.04958, appendix B).
-
-    Args:
-        params: to train.
-        lr: learning rate before the correction.
-        betas: before the correction.
-        every: steps between two penalties; infinity where there is none.
-        eps: Adam's.
-    """
+    """Adam corrected for one extra step in every ``every`` ones (arXiv:1912.04958, appendix B)."""
 
     def __init__(
-        self,
-        params: Iterable[nn.Parameter],
-        lr: float,
-        betas: Betas,
-        every: float,
-        eps: float = 1e-8,
+        self, params: Params, lr: float, betas: Betas, every: float, eps: float = 1e-8
     ) -> None:
-        rho = 1 - 1 / (every + 1)
+        rho = 1 - 1 / (every + 1)  # 1 where every is infinity: there is no penalty
         super().__init__(params, lr=lr * rho, betas=(betas[0] ** rho, betas[1] ** rho), eps=eps)
 
 
 class RowAdam(Optimizer):
-    """Adam for each row of a tensor on its own: a row without gradient stays where it is.
-
-    Many small problems then share a tensor, and a step may be about few of them.
-
-    Args:
-        params: tensors [K, ...], or groups of them with rates of their own.
-        lr: learning rate of groups without one.
-        betas: Adam's.
-        eps: Adam's.
+    """Adam for each row of tensors [K, ...] on its own: a row without gradient stays where it is,
+    so that many small problems share a tensor. Groups of tensors may have rates of their own.
     """
 
     def __init__(
@@ -56,10 +35,8 @@ class RowAdam(Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step of the rows that have gradients."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        with torch.enable_grad():
+            loss = None if closure is None else closure()
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:

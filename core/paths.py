@@ -1,7 +1,5 @@
 """Where the project lies, the one place that counts parent folders; and where its caches lie."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
@@ -9,25 +7,14 @@ from platformdirs import user_cache_dir
 
 from core.errors import UserError
 
-ROOT = Path(__file__).parent.parent
-"""Folder of ``conf``, ``results`` and the packages; relative paths in yaml start here."""
-
-ASSETS = ROOT / "core" / "assets"
-"""Weights that are shipped."""
-
-CONF = ROOT / "conf"
-"""Every number of every experiment."""
+ROOT = Path(__file__).parent.parent  # of the packages; relative paths in yaml start here
+ASSETS = ROOT / "core" / "assets"  # weights that are shipped
+CONF = ROOT / "conf"  # every number of every experiment
 
 
 def cache_folder(named: str = "") -> Path:
-    """Folder of what can be downloaded or computed again.
-
-    Args:
-        named: by a yaml or a command line; empty for ``$STYLESHIFT_CACHE`` or, without that, the
-            system's place, on Linux ``~/.cache/styleshift``.
-
-    Raises:
-        UserError: it begins with ``~``, and there is no such home.
+    """Folder of what can be downloaded or computed again: as a yaml or a command line names it,
+    else ``$STYLESHIFT_CACHE``, else the system's place, on Linux ``~/.cache/styleshift``.
     """
     folder = named or os.environ.get("STYLESHIFT_CACHE") or user_cache_dir("styleshift", False)
     try:

@@ -1,16 +1,13 @@
 """Progress that a person can read: a live bar on a terminal, a line now and then in a log."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
 SECONDS_BETWEEN_LINES = 20.0  # in a log, which nobody watches
-
 console = Console(stderr=True)
 
 
@@ -29,7 +26,6 @@ class Bar:
         self.progress.update(self.task, completed=done)
 
     def update(self, done: int, **numbers: float) -> None:
-        """Show ``done`` and the numbers."""
         now = time.monotonic()
         rate = (done - self.first) / max(now - self.started, 1e-9)
         parts = [f"{done:,}/{self.total:,} {self.unit}", f"{rate:.1f}/s"]
@@ -45,11 +41,7 @@ class Bar:
 @contextmanager
 def bar(title: str, total: int, unit: str) -> Iterator[Bar]:
     """A bar that lives as long as the block."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[state]}"),
-        TimeRemainingColumn(compact=True),
-    )
+    texts = "{task.description}", "{task.fields[state]}"
+    columns = texts[0], BarColumn(bar_width=24), texts[1], TimeRemainingColumn(compact=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         yield Bar(title, total, unit, progress)

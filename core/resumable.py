@@ -1,10 +1,6 @@
-"""Work in steps that is kept on disk: done once, and continued where a process was ended.
-
-A finished stage is a safetensors file, named by all that determines it. An unfinished one leaves
-its state beside it every so often.
+"""Work in steps that is kept on disk: a finished stage as safetensors, named by all that determines
+it, an unfinished one by its state beside it, from which it is continued.
 """
-
-from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -46,14 +42,8 @@ class Stage(Protocol):
 def run_or_load(
     stage: Stage, path: Path, every: int, progress: Callable[[int], None], key: str
 ) -> dict[str, Tensor]:
-    """The outcome of a stage, in full precision: from its file, or made now and written.
-
-    Args:
-        stage: not begun yet.
-        path: of the outcome.
-        every: steps between two states of an unfinished stage.
-        progress: is called with the number of steps that are done.
-        key: what :func:`cache_key` gave, kept in the file.
+    """The outcome of a stage, in full precision: from its file, or made now and written, with
+    ``key`` in it. Its state is kept every so many steps; ``progress`` is told how many are done.
     """
     if saved := load(path):
         return saved
@@ -113,17 +103,12 @@ def _first_step(stage: Stage, unfinished: Path) -> int:
 
 def cache_key(**determining: Any) -> str:
     """A file name's part that changes with anything that determines a stage."""
-    return hashing.of_json([VERSION, canonical(determining)])[:20]
+    return hashing.of_json([VERSION, canonical(determining)])[:20]  # 80 bits
 
 
 def canonical(thing: Any) -> Any:
-    """What an object is determined by, as JSON has it, the same in every process.
-
-    Plain values are themselves, a partial its function and keywords, a dataclass its fields; any
-    other object says it in ``config``.
-
-    Raises:
-        TypeError: an object does not say it.
+    """What an object is determined by, as JSON has it, the same in every process: a plain value
+    itself, a partial its function and keywords, a dataclass its fields, any other its ``config``.
     """
     if thing is None or isinstance(thing, bool | int | float | str):
         return thing

@@ -1,8 +1,7 @@
 """A pretrained pair of networks and the way it inverts photos."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,17 +19,10 @@ MIT = "mit"
 
 
 class Source(nn.Module):
-    """A frozen pair: ``g`` (averaged), ``raw`` (as last trained), ``d``, and an inverter.
-
-    Attributes:
-        g: the averaged generator, which is the one that pictures are compared with.
-        raw: the generator as the optimiser left it; what some released codes start from.
-        d: the discriminator.
-        name: of the source in tables.
-        trained: False for networks that were only initialised.
-        sha256: of the weights' file, or of how they were drawn.
-        box: left, top, right, bottom of what its pictures show of FFHQ's square, as shares of it.
-        licence: of the weights; what is adapted from them inherits it.
+    """A frozen pair, ``g`` (averaged, the one that pictures are compared with) and ``d``, and an
+    inverter. ``raw`` is ``g`` as the optimiser left it, from which some released codes start.
+    ``sha256`` is of the weights' file, or how they were drawn. ``box`` is left, top, right, bottom
+    of what its pictures show of FFHQ's square, as shares of it.
     """
 
     g: Generator
@@ -52,8 +44,7 @@ class Source(nn.Module):
     ) -> None:
         super().__init__()
         self.g, self.d, self.raw = g, d, raw
-        self.name, self.inverter = name, invert
-        self.trained, self.sha256 = trained, sha256
+        self.name, self.inverter, self.trained, self.sha256 = name, invert, trained, sha256
         self.box, self.licence = tuple(box), licence
         self.eval().requires_grad_(False)
 
@@ -77,17 +68,7 @@ def load(
     box: Sequence[float] = WHOLE,
     licence: str = MIT,
 ) -> Source:
-    """Read a source (networks ``g_ema``, ``g``, ``d``); a wrong checksum or size is refused.
-
-    Args:
-        name: of the source in tables.
-        weights: path of the safetensors file; relative paths start at the project's root.
-        sha256: expected checksum of the file; empty to accept any (said in the record).
-        resolution: side of its pictures in pixels.
-        invert: how photos become style rows.
-        box: what its pictures show of FFHQ's square; see `Source`.
-        licence: of the weights.
-    """
+    """Read a source of a file; a wrong checksum (empty: any is right) or size is refused."""
     path = ROOT / weights
     if not path.is_file():
         raise UserError(f"The source's weights are not at {path}.")
@@ -118,15 +99,10 @@ def random_source(
     table = {int(k): int(v) for k, v in channels.items()}
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        g = Generator(
-            z_dim=z_dim,
-            w_dim=w_dim,
-            img_resolution=resolution,
-            channels=table,
-            mapping_layers=mapping_layers,
-        )
+        shape: dict[str, Any] = {"img_resolution": resolution, "channels": table}
+        g = Generator(z_dim=z_dim, w_dim=w_dim, mapping_layers=mapping_layers, **shape)
         raw = Generator(**g.config)
-        d = Discriminator(img_resolution=resolution, channels=table, mbstd_group=mbstd_group)
+        d = Discriminator(mbstd_group=mbstd_group, **shape)
     raw.load_state_dict(g.state_dict())
     drawn = f"untrained-seed{seed}"
     return Source(g, d, raw, name=name, invert=invert, trained=False, sha256=drawn)

@@ -1,15 +1,12 @@
 """What methods are given, by what it can do: shots, and a network that losses look through."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Protocol
 
 from annotated_types import Gt
 from torch import Tensor
 
-Count = Annotated[int, Gt(0)]
-"""How many; of constructors, against which a configuration is checked."""
+Count = Annotated[int, Gt(0)]  # of constructors, against which a configuration is checked
 
 
 class Shots(Protocol):

@@ -1,7 +1,5 @@
 """Networks in one safetensors file, each with the architecture that rebuilds it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,30 +14,19 @@ from core import atomic
 from core.errors import UserError
 
 # Imported for their registration: a file may name the networks of `core` whatever else is loaded.
-from core.networks import (  # noqa: F401
-    discriminator,
-    dualstylegan,
-    encoders,
-    exemplars,
-    generator,
-    style_sampler,
-)
+from core.networks import discriminator, dualstylegan, encoders, exemplars, styles  # noqa: F401
 from core.networks.registry import NETWORKS
 
 FORMAT = "styleshift-1"
-LARGEST = 2**14  # number in a configuration: layers, channels, pixels
+LARGEST = 2**14  # number in a configuration: layers, channels, pixels; anything is smaller
 
 
 def write(
     path: Path, networks: dict[str, Any], notes: dict[str, str], dtype: torch.dtype | None = None
 ) -> None:
-    """Write networks under their names, moved into place when complete.
-
-    Args:
-        path: of the file.
-        networks: by name (``g_ema``, ``g``, ``d``); each has a ``config``.
-        notes: what else the metadata should say.
-        dtype: of all tensors in the file; None keeps each one's own.
+    """Write networks, each with a ``config``, under their names (``g_ema``, ``g``, ``d``), moved
+    into place when complete. ``notes`` join the metadata; ``dtype`` is that of all tensors, None
+    keeps their own.
     """
     tensors, built = {}, {}
     for name, network in networks.items():
@@ -57,11 +44,8 @@ def write(
 def read(
     path: Path, classes: Mapping[str, type[nn.Module]] = NETWORKS
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The networks of a file by name, every tensor used and none missing, and its notes.
-
-    Args:
-        path: of the file.
-        classes: that it may name; for a file of unknown origin `registry.self_contained()`.
+    """The networks of a file by name, every tensor used and none missing, and its notes. It may
+    name these ``classes``; give `registry.self_contained()` for a file of unknown origin.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -73,18 +57,15 @@ def read(
         raise UserError(f"{path} is not a {FORMAT} file.")
     networks: dict[str, Any] = {}
     for name, (kind, config) in _plans(meta.pop("networks", ""), path, classes).items():
-        own = {
-            k.removeprefix(f"{name}."): tensors.pop(k)
-            for k in list(tensors)
-            if k.startswith(f"{name}.")
-        }
+        keys = [key for key in tensors if key.startswith(f"{name}.")]
+        own = {key.removeprefix(f"{name}."): tensors.pop(key) for key in keys}
         try:
             with torch.device("meta"):  # takes no memory, whatever the file says
                 kind(**config).load_state_dict(own, assign=True)
             networks[name] = kind(**config)
             networks[name].load_state_dict(own)
         except (RuntimeError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
-            first = " ".join(str(error).split())[:300]
+            first = " ".join(str(error).split())[:300]  # torch lists every entry
             raise UserError(f"{path}, network {name}: {first}") from error
     if tensors:
         raise UserError(f"{path} holds {next(iter(tensors))!r}, which belongs to no network.")
@@ -95,20 +76,15 @@ def _plans(
     text: str, path: Path, classes: Mapping[str, type[nn.Module]]
 ) -> dict[str, tuple[type[nn.Module], dict[str, Any]]]:
     try:
-        plans = {
-            str(name): (classes[how["class"]], dict(how["config"]))
-            for name, how in json.loads(text).items()
-        }
-        largest = max(
-            (v for _, config in plans.values() for v in config.values() if isinstance(v, int)),
-            default=0,
-        )
+        built = json.loads(text).items()
+        plans = {str(name): (classes[p["class"]], dict(p["config"])) for name, p in built}
+        numbers = [v for _, config in plans.values() for v in config.values() if isinstance(v, int)]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, KeyError) and error.args[0] not in ("class", "config"):
             raise UserError(
                 f"{path} holds a network of the class {error.args[0]!r}, which is not known here."
             ) from error
         raise UserError(f"{path} does not say which networks it holds.") from error
-    if largest > LARGEST:
+    if max(numbers, default=0) > LARGEST:
         raise UserError(f"{path} describes a network that is larger than any.")
     return plans

@@ -18,8 +18,8 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from core.inversion.noise_maps import ConstantNoise, Noise
-from core.inversion.z_plus import ZPlus
+from core.inversion.inverter import ZPlus
+from core.inversion.noise_maps import ConstantNoise
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.generator import Generator, rows_mapped
 from core.types import GuideNetwork
@@ -109,7 +109,7 @@ class Destylise:
     refine_steps: int
     embed: Embed
     guide: GuideNetwork
-    noise: Noise
+    noise: ConstantNoise
     code_steps: int
     lr: float
     perceptual: float
@@ -137,7 +137,7 @@ class Destylise:
 
     @torch.enable_grad()
     def optimise_codes(
-        self, g: Generator, pictures: Tensor, start: Tensor, steps: int, noise: Noise
+        self, g: Generator, pictures: Tensor, start: Tensor, steps: int, noise: ConstantNoise
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Codes [N, L, Z] and noise maps with which g shows the pictures."""
         with torch.no_grad():

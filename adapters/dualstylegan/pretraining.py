@@ -23,7 +23,7 @@ from adapters.adversarial import AdversarialStep, Batch
 from adapters.base import Terms
 from core.augment import Off
 from core.ema import EMA
-from core.inversion.z_plus import ZPlus
+from core.inversion.inverter import ZPlus
 from core.losses.penalties import R1, NoPathLength
 from core.networks.discriminator import Discriminator
 from core.networks.dualstylegan import DualStyleGAN

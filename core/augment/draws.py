@@ -1,10 +1,6 @@
-"""Where the augmentations' random parameters come from: chance, or a fixed quantile.
-
-Parameters are a few numbers per sample. They are always drawn and combined on the CPU, so a run
-draws the same on every device, and the sizes that depend on them never make the CPU wait.
+"""Where the augmentations' random parameters come from: chance, or a fixed quantile; on the CPU, so
+a run draws the same on every device, and their sizes never make the CPU wait.
 """
-
-from __future__ import annotations
 
 import torch
 from torch import Tensor
@@ -43,15 +39,9 @@ class Chance:
 
 
 class Percentile:
-    """Every parameter is the same quantile of its distribution and every entry is applied.
-
-    For comparisons with other implementations. As in the published code, normal parameters are
-    ``erfinv(2 q - 1)``, which is the quantile over the root of two, and the second rotation is off.
-
-    Args:
-        n: samples.
-        quantile: in (0, 1).
-        field: the additive noise [N, C, H, W].
+    """Every parameter is the same quantile of its distribution and every entry is applied, for
+    comparisons with the published code. As there, normal parameters are ``erfinv(2 q - 1)``, the
+    quantile over the root of two, and the second rotation is off.
     """
 
     def __init__(self, n: int, quantile: float, field: Tensor) -> None:
@@ -62,7 +52,6 @@ class Percentile:
         return torch.ones(self.n, dtype=torch.bool)
 
     def rotation_coin(self, multiplier: float, *, second: bool) -> Tensor:
-        """Boolean [N]: the first rotation everywhere, the second nowhere."""
         return torch.full([self.n], not second)
 
     def uniform(self) -> Tensor:

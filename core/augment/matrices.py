@@ -1,7 +1,5 @@
 """Homogeneous matrices of the augmentations, one per sample, in float64 on the CPU."""
 
-from __future__ import annotations
-
 import math
 
 import torch
@@ -14,25 +12,23 @@ GREY = torch.tensor([1.0, 1.0, 1.0, 0.0], dtype=DOUBLE) / math.sqrt(3)  # the lu
 
 
 def matrix(*rows: tuple[Value, ...]) -> Tensor:
-    """[N, k, k] of rows of numbers and of one [N] at least."""
+    """[N, k, k] of rows of numbers and of [N], or [k, k] where all are numbers."""
     values = [v for row in rows for v in row]
-    n = next(len(v) for v in values if isinstance(v, Tensor))
-    columns = [v if isinstance(v, Tensor) else torch.full([n], v, dtype=DOUBLE) for v in values]
-    return torch.stack(columns, dim=1).unflatten(1, (len(rows), len(rows)))
+    lengths = [len(v) for v in values if isinstance(v, Tensor)]
+    if not lengths:
+        return torch.tensor(rows, dtype=DOUBLE)
+    ones = torch.ones(lengths[0], dtype=DOUBLE)
+    return torch.stack([v * ones for v in values], dim=1).unflatten(1, (len(rows), len(rows)))
 
 
 def translation(x: Value, y: Value) -> Tensor:
     """Moves the plane by (x, y): [N, 3, 3], or [3, 3] of two numbers."""
-    if isinstance(x, Tensor) or isinstance(y, Tensor):
-        return matrix((1.0, 0.0, x), (0.0, 1.0, y), (0.0, 0.0, 1.0))
-    return torch.tensor([[1, 0, x], [0, 1, y], [0, 0, 1]], dtype=DOUBLE)
+    return matrix((1.0, 0.0, x), (0.0, 1.0, y), (0.0, 0.0, 1.0))
 
 
 def scaling(x: Value, y: Value) -> Tensor:
     """Scales the plane: [N, 3, 3], or [3, 3] of two numbers."""
-    if isinstance(x, Tensor) or isinstance(y, Tensor):
-        return matrix((x, 0.0, 0.0), (0.0, y, 0.0), (0.0, 0.0, 1.0))
-    return torch.tensor([[x, 0, 0], [0, y, 0], [0, 0, 1]], dtype=DOUBLE)
+    return matrix((x, 0.0, 0.0), (0.0, y, 0.0), (0.0, 0.0, 1.0))
 
 
 def rotation(angle: Tensor) -> Tensor:
@@ -41,21 +37,10 @@ def rotation(angle: Tensor) -> Tensor:
     return matrix((cos, -sin, 0.0), (sin, cos, 0.0), (0.0, 0.0, 1.0))
 
 
-def brightness(shift: Tensor) -> Tensor:
-    """Adds shift [N] to all colours: [N, 4, 4]."""
-    return matrix(
-        (1.0, 0.0, 0.0, shift), (0.0, 1.0, 0.0, shift), (0.0, 0.0, 1.0, shift), (0.0, 0.0, 0.0, 1.0)
-    )
-
-
-def contrast(factor: Tensor) -> Tensor:
-    """Multiplies all colours by factor [N]: [N, 4, 4]."""
-    return matrix(
-        (factor, 0.0, 0.0, 0.0),
-        (0.0, factor, 0.0, 0.0),
-        (0.0, 0.0, factor, 0.0),
-        (0.0, 0.0, 0.0, 1.0),
-    )
+def affine(factor: Value, shift: Value) -> Tensor:
+    """Multiplies all colours by a factor [N], then adds a shift [N]: [N, 4, 4]."""
+    a, b = factor, shift
+    return matrix((a, 0.0, 0.0, b), (0.0, a, 0.0, b), (0.0, 0.0, a, b), (0.0, 0.0, 0.0, 1.0))
 
 
 def luma_flip(flip: Tensor) -> Tensor:
@@ -64,7 +49,7 @@ def luma_flip(flip: Tensor) -> Tensor:
 
 
 def hue(angle: Tensor) -> Tensor:
-    """Turns colours about the luma axis by angle [N]: [N, 4, 4]."""
+    """Turns colours about the luma axis by angle [N]: [N, 4, 4], by Rodrigues' formula."""
     x, y, z = (float(v) for v in GREY[:3])
     cross = torch.tensor([[0, -z, y], [z, 0, -x], [-y, x, 0]], dtype=DOUBLE)
     along = GREY[:3].outer(GREY[:3])

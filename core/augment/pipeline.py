@@ -1,14 +1,9 @@
-"""The sixteen augmentations of StyleGAN2-ADA (arXiv:2006.06676, appendix B), in their order.
-
-Each sample is independent; each entry is applied with probability p times its multiplier. Movements
-are gathered in one matrix and colours in another, so that images are resampled once. Samples that
-no movement (or no change of colour) befell are left as they are.
-
-Departs from the paper in: nothing; of the published code's behaviour, samples that are not moved
-skip the resampling, which returns them unchanged up to rounding there.
+"""The sixteen augmentations of StyleGAN2-ADA (arXiv:2006.06676, appendix B), in their order. Each
+entry befalls each sample with probability p times its multiplier. Movements are gathered in one
+matrix and colours in another, so that images are resampled once.
+Departs from the published code in: samples that are not moved skip the resampling, which returns
+them unchanged up to rounding there.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -22,104 +17,102 @@ from core.augment.draws import DOUBLE, Draws
 from core.errors import UserError
 from core.networks.layers import full_precision
 
-# The strengths are part of the pipeline's definition: table 3 of the paper's appendix.
-SHIFT = 0.125  # largest whole-pixel and standard deviation of fractional translation, of the size
-SCALE_OCTAVES = 0.2
-BRIGHTNESS = 0.2
+# The strengths are part of the pipeline's definition: table 3 of the paper's appendix. They are
+# standard deviations, those of factors in octaves, so that twice is as likely as half.
+SHIFT = 0.125  # of fractional translation, and the largest by whole pixels; of the side
+SCALE_OCTAVES = 0.2  # of uniform and of anisotropic scaling
+BRIGHTNESS = 0.2  # of colours in [-1, 1]
 CONTRAST_OCTAVES = 0.5
 SATURATION_OCTAVES = 1.0
 FILTER_OCTAVES = 1.0
-FILTER_ENERGY = (10 / 13, 1 / 13, 1 / 13, 1 / 13)  # of the bands, in natural images
-NOISE = 0.1
-CUTOUT = 0.5
+FILTER_ENERGY = (10 / 13, 1 / 13, 1 / 13, 1 / 13)  # of the bands: 1/f spectrum of natural images
+NOISE = 0.1  # of the deviation itself, which is half-normal
+CUTOUT = 0.5  # side of the square, of the picture's; not random
 
+COLOURS: dict[str, tuple[Callable[[Draws], Tensor], Callable[[Tensor], Tensor]]] = {
+    "brightness": (lambda d: d.normal() * BRIGHTNESS, lambda shift: m.affine(1.0, shift)),
+    "contrast": (lambda d: d.normal() * CONTRAST_OCTAVES, lambda e: m.affine(r.octaves(e), 0.0)),
+    "lumaflip": (lambda d: (d.uniform() * 2).floor(), m.luma_flip),
+    "hue": (lambda d: (2 * d.uniform() - 1) * math.pi, m.hue),
+    "saturation": (lambda d: d.normal() * SATURATION_OCTAVES, lambda e: m.saturation(r.octaves(e))),
+}
+CHROMATIC = ("hue", "saturation")  # do nothing to grey pictures, and draw nothing
+
+Names = str | Sequence[str] | Mapping[str, float]
 BLIT = ("xflip", "rotate90", "xint")
 GEOMETRY = ("scale", "rotate", "aniso", "xfrac")
-COLOUR = ("brightness", "contrast", "lumaflip", "hue", "saturation")
+COLOUR = tuple(COLOURS)
 TRANSFORMS = (*BLIT, *GEOMETRY, *COLOUR, "imgfilter", "noise", "cutout")
-PIPELINES: dict[str, tuple[str, ...]] = {
-    "blit": BLIT,
-    "geom": GEOMETRY,
-    "color": COLOUR,
-    "filter": ("imgfilter",),
-    "noise": ("noise",),
-    "cutout": ("cutout",),
-    "bg": (*BLIT, *GEOMETRY),
-    "bgc": (*BLIT, *GEOMETRY, *COLOUR),
-    "bgcf": (*BLIT, *GEOMETRY, *COLOUR, "imgfilter"),
-    "bgcfn": (*BLIT, *GEOMETRY, *COLOUR, "imgfilter", "noise"),
-    "bgcfnc": TRANSFORMS,
-}
+PIPELINES: dict[str, tuple[str, ...]] = {  # named as in the published code
+    "blit": BLIT, "geom": GEOMETRY, "color": COLOUR,
+    "filter": ("imgfilter",), "noise": ("noise",), "cutout": ("cutout",),
+    "bg": (*BLIT, *GEOMETRY), "bgc": TRANSFORMS[:-3], "bgcf": TRANSFORMS[:-2],
+    "bgcfn": TRANSFORMS[:-1], "bgcfnc": TRANSFORMS,
+}  # fmt: skip
 
 
-def multipliers(pipeline: str | Sequence[str] | Mapping[str, float]) -> dict[str, float]:
+def multipliers(pipeline: Names) -> dict[str, float]:
     """Probability multiplier of every transform, from a pipeline's or from transforms' names."""
     if isinstance(pipeline, str):
         if pipeline not in PIPELINES:
             raise UserError(f"There is no pipeline {pipeline!r}; there are {', '.join(PIPELINES)}.")
         pipeline = PIPELINES[pipeline]
-    given = pipeline if isinstance(pipeline, Mapping) else dict.fromkeys(pipeline, 1.0)
-    for name, value in given.items():
+    wanted = pipeline if isinstance(pipeline, Mapping) else dict.fromkeys(pipeline, 1.0)
+    for name, value in wanted.items():
         if name not in TRANSFORMS:
-            raise UserError(
-                f"There is no augmentation {name!r}; there are {', '.join(TRANSFORMS)}."
-            )
+            known = ", ".join(TRANSFORMS)
+            raise UserError(f"There is no augmentation {name!r}; there are {known}.")
         if not value >= 0:
             raise UserError(f"The multiplier of {name} must not be negative, got {value}.")
-    return {name: float(given.get(name, 0)) for name in TRANSFORMS}
+    return {name: float(wanted.get(name, 0)) for name in TRANSFORMS}
 
 
 class Pipeline:
     """Images [N, 3 or 1, H, W] and draws for N samples to augmented images."""
 
-    def __init__(self, pipeline: str | Sequence[str] | Mapping[str, float]) -> None:
+    def __init__(self, pipeline: Names) -> None:
         self.multipliers = multipliers(pipeline)
 
     def __call__(self, images: Tensor, draws: Draws) -> Tensor:
         if images.ndim != 4 or images.shape[1] not in (1, 3):
             raise ValueError(f"images must be [N, 3, H, W] or [N, 1, H, W], got {images.shape}")
-        with full_precision(images):
-            return self.augmented(images, draws)
-
-    def augmented(self, images: Tensor, draws: Draws) -> Tensor:
-        """Augmented images in the precision of the images, whatever autocast says."""
-        inverse = self.movements(draws, *images.shape[2:])
-        images = changed(images, inverse, r.warp)
-        images = changed(images, self.colours(draws, images.shape[1]), r.recolour)
-        if self.multipliers["imgfilter"]:
-            images = r.filter_bands(images, self.gains(draws))
-        if self.multipliers["noise"]:
-            sigma = self.chosen("noise", draws, draws.half_normal() * NOISE, 0.0)
-            images = images + draws.field(images) * sigma.to(images)[:, None, None, None]
-        if self.multipliers["cutout"]:
-            size = self.chosen("cutout", draws, torch.full([draws.n], CUTOUT, dtype=DOUBLE), 0.0)
-            images = r.cut(images, size, draws.uniform(), draws.uniform())
+        with full_precision(images):  # autocast would round pictures before anybody sees them
+            images = changed(images, self.movements(draws, *images.shape[2:]), r.warp)
+            images = changed(images, self.colours(draws, images.shape[1]), r.recolour)
+            if self.multipliers["imgfilter"]:
+                images = r.filter_bands(images, self.gains(draws))
+            if self.multipliers["noise"]:
+                sigma = self.chosen("noise", draws, draws.half_normal() * NOISE)
+                images = images + draws.field(images) * sigma.to(images)[:, None, None, None]
+            if self.multipliers["cutout"]:
+                size = self.chosen("cutout", draws, torch.full([draws.n], CUTOUT, dtype=DOUBLE))
+                images = r.cut(images, size, draws.uniform(), draws.uniform())
         return images
 
-    def chosen(self, name: str, draws: Draws, value: Tensor, neutral: float) -> Tensor:
-        """``value`` [N] where the coin of ``name`` fell for it, else ``neutral``."""
-        return value.where(draws.coin(self.multipliers[name]), neutral)
+    def chosen(self, name: str, draws: Draws, value: Tensor) -> Tensor:
+        """``value`` [N], drawn before, where the coin of ``name`` falls for it, else 0."""
+        return value.where(draws.coin(self.multipliers[name]), 0.0)
 
     def movements(self, draws: Draws, height: int, width: int) -> Tensor:
         """[N, 3, 3], float64: from pixels of the result to pixels of the image."""
         chance = self.multipliers
         g = torch.eye(3, dtype=DOUBLE).repeat(draws.n, 1, 1)
         if chance["xflip"]:
-            flip = self.chosen("xflip", draws, (draws.uniform() * 2).floor(), 0.0)
+            flip = self.chosen("xflip", draws, (draws.uniform() * 2).floor())
             g = g @ m.scaling(1 - 2 * flip, 1.0)
         if chance["rotate90"]:
-            turns = self.chosen("rotate90", draws, (draws.uniform() * 4).floor(), 0.0)
+            turns = self.chosen("rotate90", draws, (draws.uniform() * 4).floor())
             g = g @ m.rotation(turns * (math.pi / 2))
         if chance["xint"]:
             coin = draws.coin(chance["xint"])
             x, y = ((2 * draws.uniform() - 1) * SHIFT * coin for _ in "xy")
-            g = g @ m.translation(-r.pixels(x, width), -r.pixels(y, height))
+            g = g @ m.translation(-(x * width).round(), -(y * height).round())
         if chance["scale"]:
-            s = r.octaves(self.chosen("scale", draws, draws.normal() * SCALE_OCTAVES, 0.0))
+            s = r.octaves(self.chosen("scale", draws, draws.normal() * SCALE_OCTAVES))
             g = g @ m.scaling(1 / s, 1 / s)
         g = self.turned(g, draws, second=False)
         if chance["aniso"]:
-            s = r.octaves(self.chosen("aniso", draws, draws.normal() * SCALE_OCTAVES, 0.0))
+            s = r.octaves(self.chosen("aniso", draws, draws.normal() * SCALE_OCTAVES))
             g = g @ m.scaling(1 / s, s)
         g = self.turned(g, draws, second=True)
         if chance["xfrac"]:
@@ -133,29 +126,15 @@ class Pipeline:
         if not self.multipliers["rotate"]:
             return g
         angle = (2 * draws.uniform() - 1) * math.pi
-        return g @ m.rotation(
-            angle * draws.rotation_coin(self.multipliers["rotate"], second=second)
-        )
+        coin = draws.rotation_coin(self.multipliers["rotate"], second=second)
+        return g @ m.rotation(angle * coin)
 
     def colours(self, draws: Draws, channels: int) -> Tensor:
         """[N, 4, 4], float64: homogeneous colour matrices."""
-        chance = self.multipliers
         c = torch.eye(4, dtype=DOUBLE).repeat(draws.n, 1, 1)
-        if chance["brightness"]:
-            shift = self.chosen("brightness", draws, draws.normal() * BRIGHTNESS, 0.0)
-            c = m.brightness(shift) @ c
-        if chance["contrast"]:
-            exponent = self.chosen("contrast", draws, draws.normal() * CONTRAST_OCTAVES, 0.0)
-            c = m.contrast(r.octaves(exponent)) @ c
-        if chance["lumaflip"]:
-            flip = self.chosen("lumaflip", draws, (draws.uniform() * 2).floor(), 0.0)
-            c = m.luma_flip(flip) @ c
-        if chance["hue"] and channels > 1:
-            angle = self.chosen("hue", draws, (2 * draws.uniform() - 1) * math.pi, 0.0)
-            c = m.hue(angle) @ c
-        if chance["saturation"] and channels > 1:
-            exponent = self.chosen("saturation", draws, draws.normal() * SATURATION_OCTAVES, 0.0)
-            c = m.saturation(r.octaves(exponent)) @ c
+        for name, (draw, matrix) in COLOURS.items():
+            if self.multipliers[name] and (channels > 1 or name not in CHROMATIC):
+                c = matrix(self.chosen(name, draws, draw(draws))) @ c
         return c
 
     def gains(self, draws: Draws) -> Tensor:
@@ -164,7 +143,7 @@ class Pipeline:
         gains = torch.ones(draws.n, 4, dtype=DOUBLE)
         for band in range(4):
             change = torch.ones(draws.n, 4, dtype=DOUBLE)
-            exponent = self.chosen("imgfilter", draws, draws.normal() * FILTER_OCTAVES, 0.0)
+            exponent = self.chosen("imgfilter", draws, draws.normal() * FILTER_OCTAVES)
             change[:, band] = r.octaves(exponent)
             gains = gains * change / r.root_mean_energy(change, energy)
         return gains
@@ -178,5 +157,5 @@ def changed(images: Tensor, of: Tensor, change: Callable[[Tensor, Tensor], Tenso
     if touched.all():
         return change(images, of)
     index = touched.nonzero()[:, 0]
-    there = index.to(images.device)
-    return images.index_copy(0, there, change(images[there], of[index]))
+    rows = index.to(images.device)
+    return images.index_copy(0, rows, change(images[rows], of[index]))

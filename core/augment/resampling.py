@@ -1,11 +1,7 @@
-"""Warping and filtering of the augmentations, as products with small matrices.
-
-Mirroring at the border, upsampling, filtering and downsampling are linear along each axis, so each
-is one matrix per axis. A product of matrices is differentiable as often as one likes, and on a CPU
-faster than a convolution of three channels.
+"""Warping and filtering of the augmentations. Mirroring at the border, upsampling, filtering and
+downsampling are linear along each axis, so each is one matrix per axis: differentiable as often as
+one likes, and on a CPU faster than a convolution of three channels.
 """
-
-from __future__ import annotations
 
 import math
 from functools import lru_cache
@@ -18,20 +14,11 @@ from core.augment.draws import DOUBLE
 from core.augment.matrices import scaling, translation
 from core.ops import downsample2d, setup_filter
 
-SYM6 = (
-    0.015404109327027373,
-    0.0034907120842174702,
-    -0.11799011114819057,
-    -0.048311742585633,
-    0.4910559419267466,
-    0.787641141030194,
-    0.3379294217276218,
-    -0.07263752278646252,
-    -0.021060292512300564,
-    0.04472490177066578,
-    0.0017677118642428036,
-    -0.007800708325034148,
-)
+# Symlet wavelets, as in the published code: of the low-pass filter, and of the filter bank.
+SYM6 = (0.015404109327027373, 0.0034907120842174702, -0.11799011114819057, -0.048311742585633,
+        0.4910559419267466, 0.787641141030194, 0.3379294217276218, -0.07263752278646252,
+        -0.021060292512300564, 0.04472490177066578, 0.0017677118642428036,
+        -0.007800708325034148)  # fmt: skip
 SYM2 = (-0.12940952255092145, 0.22414386804185735, 0.836516303737469, 0.48296291314469025)
 REACH = len(SYM6) // 4  # of the low-pass filter, in pixels of the image
 
@@ -43,15 +30,15 @@ def mirrored(size: int, before: int, after: int) -> Tensor:
     return torch.minimum(index, period - index).clamp(max=size - 1)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=256)  # margins differ from batch to batch
 def upsampling(size: int, before: int, after: int) -> Tensor:
     """[2 (before + size + after), size], float64: mirror at the ends, then double the samples."""
     source = mirrored(size, before, after)
     count = 2 * len(source)
     # Sample o of the result meets tap a at place o + 5 - a of the row with zeros in between.
     place = torch.arange(count)[:, None] + len(SYM6) // 2 - 1 - torch.arange(len(SYM6))
-    there = (place % 2 == 0) & (place >= 0) & (place < count)
-    weights = 2 * setup_filter(SYM6).double() * there
+    sample = (place % 2 == 0) & (place >= 0) & (place < count)
+    weights = 2 * setup_filter(SYM6).double() * sample
     columns = source[(place // 2).clamp(0, len(source) - 1)]
     return torch.zeros(count, size, dtype=DOUBLE).scatter_add_(1, columns, weights)
 
@@ -71,6 +58,7 @@ def margins(inverse: Tensor, height: int, width: int) -> tuple[int, int, int, in
     corners = torch.tensor([[-cx, cx, cx, -cx], [-cy, -cy, cy, cy], [1, 1, 1, 1]], dtype=DOUBLE)
     reached = (inverse @ corners)[:, :2]  # [N, 2, 4]
     most, least = reached.amax((0, 2)), reached.amin((0, 2))
+    # The filter reaches beyond on the way up and on the way down.
     beyond = torch.cat([-least, most]) + torch.tensor([2 * REACH - cx, 2 * REACH - cy] * 2)
     limit = torch.tensor([width - 1, height - 1] * 2, dtype=DOUBLE)
     left, top, right, bottom = beyond.clamp(min=0).minimum(limit).ceil().int().tolist()
@@ -78,10 +66,7 @@ def margins(inverse: Tensor, height: int, width: int) -> tuple[int, int, int, in
 
 
 def warp(images: Tensor, inverse: Tensor) -> Tensor:
-    """Images [N, C, H, W] moved by the inverse of ``inverse`` [N, 3, 3], without aliasing.
-
-    ``inverse`` maps pixels of the result to pixels of the images, both counted from the centre.
-    """
+    """Images [N, C, H, W] moved, by ``inverse`` [N, 3, 3] of pixels from the centre."""
     height, width = images.shape[2:]
     left, top, right, bottom = margins(inverse, height, width)
     to_x = upsampling(width, left, right).to(images)
@@ -90,6 +75,7 @@ def warp(images: Tensor, inverse: Tensor) -> Tensor:
 
     inverse = translation((left - right) / 2, (top - bottom) / 2) @ inverse
     inverse = scaling(2, 2) @ inverse @ scaling(0.5, 0.5)
+    # Samples of twice as many lie half a step off those of the image.
     inverse = translation(-0.5, -0.5) @ inverse @ translation(0.5, 0.5)
     rows, columns = 2 * (height + 2 * REACH), 2 * (width + 2 * REACH)
     inverse = scaling(2 / large.shape[3], 2 / large.shape[2]) @ inverse
@@ -106,9 +92,8 @@ def recolour(images: Tensor, colours: Tensor) -> Tensor:
     if images.shape[1] == 1:
         row = colours[:, :3].mean(dim=1)  # [N, 4]
         factor, shift = row[:, :3].sum(dim=1), row[:, 3]
-        return (
-            images * factor.to(images)[:, None, None, None] + shift.to(images)[:, None, None, None]
-        )
+        factor, shift = (v.to(images)[:, None, None, None] for v in (factor, shift))
+        return images * factor + shift
     colours = colours.to(images)
     flat = torch.baddbmm(colours[:, :3, 3:], colours[:, :3, :3], images.flatten(2))
     return flat.unflatten(2, images.shape[2:])
@@ -166,11 +151,6 @@ def cut(images: Tensor, size: Tensor, x: Tensor, y: Tensor) -> Tensor:
 def root_mean_energy(gains: Tensor, energy: Tensor) -> Tensor:
     """[N, 1]: the root of the energy-weighted mean square of gains [N, 4]."""
     return (gains.square() @ energy).sqrt()[:, None]
-
-
-def pixels(share: Tensor, size: int) -> Tensor:
-    """Whole pixels of a share [N] of ``size``."""
-    return (share * size).round()
 
 
 def octaves(exponent: Tensor) -> Tensor:

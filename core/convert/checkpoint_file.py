@@ -1,11 +1,7 @@
-"""Checkpoint files as inert trees: nothing in a file is executed, whatever it is called.
-
-A file is recognised by its content: torch's zip, torch's older sequence of pickles, a plain pickle
-(NVIDIA's, or TensorFlow's). Trees are dictionaries, lists and stand-ins, whose tensors can be read
-as long as the file is open.
+"""Checkpoint files as inert trees of dictionaries, lists and stand-ins: nothing in a file is
+executed. A file is recognised by its content: torch's zip, torch's older sequence of pickles, a
+plain pickle (NVIDIA's, or TensorFlow's).
 """
-
-from __future__ import annotations
 
 import io
 import struct
@@ -16,13 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from core.convert.foreign_names import NAMES, Storage, storage_of
 from core.convert.format import CheckpointError
 from core.convert.restricted_unpickler import CountedReader, Limits, unpickle
-from core.convert.tensor_reader import TensorReader
+from core.convert.stand_ins import NAMES, Storage, TensorReader, storage_of
 
 MAGIC = 0x1950A86A20F9469CFC6C  # torch/serialization.py: first pickle of files before the zip
 PROTOCOL = 1001  # second pickle
+BIG_ENDIAN = "it was written on a machine with another order of bytes"
 ZIP = b"PK\x03\x04"
 OTHER_FILES = {
     b"<": "is a web page, perhaps the host's refusal saved under the name of the file",
@@ -34,26 +30,16 @@ ZIP_DAMAGE = (zipfile.BadZipFile, struct.error, ValueError, LookupError, Runtime
 
 
 class CheckpointFile(NamedTuple):
-    """What a file holds.
+    """What a file holds."""
 
-    Attributes:
-        kind: ``torch zip``, ``torch legacy`` or ``pickle``.
-        tree: dictionaries, lists, plain values and stand-ins.
-        tensors: reads those of the tree.
-    """
-
-    kind: str
-    tree: Any
-    tensors: TensorReader
+    kind: str  # ``torch zip``, ``torch legacy`` or ``pickle``
+    tree: Any  # dictionaries, lists, plain values and stand-ins
+    tensors: TensorReader  # reads those of the tree
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[CheckpointFile]:
-    """A ``.pt`` or ``.pkl`` file, open as long as tensors are read from it.
-
-    Raises:
-        CheckpointError: for whatever is wrong with it, without its name.
-    """
+    """A file, open as long as its tensors are read; a `CheckpointError` says what is wrong."""
     try:
         with path.open("rb") as file:
             size = path.stat().st_size
@@ -81,9 +67,8 @@ def _read(file: BinaryIO, size: int, limits: Limits) -> tuple[str, Any]:
 
 
 def _payload(limits: Limits, raw: bytes) -> Storage:
-    """torch.storage._load_from_bytes: a file in the file, which must be one storage.
-
-    Its names lack this one, so that files in files in files are not a way to the end of the stack.
+    """torch.storage._load_from_bytes: a file in the file, which must be one storage. Its names lack
+    this one, so that files in files in files are not a way to the end of the stack.
     """
     reader = CountedReader(io.BytesIO(raw), len(raw), limits)
     if unpickle(reader, {}) != MAGIC:
@@ -99,7 +84,7 @@ def _legacy(reader: CountedReader) -> Any:
         raise CheckpointError("it has an unknown protocol of torch's older files")
     system = unpickle(reader, {})
     if not isinstance(system, dict) or system.get("little_endian") is not True:
-        raise CheckpointError("it was written on a machine with another order of bytes")
+        raise CheckpointError(BIG_ENDIAN)
     storages: dict[str, Storage] = {}
     tree = unpickle(reader, NAMES, partial(storage_of, storages=storages))
     keys = unpickle(reader, {})
@@ -132,12 +117,11 @@ class _TorchZip:
     def tree(self) -> Any:
         order = f"{self.folder}byteorder"  # files without it are older, and little
         if order in self.archive.NameToInfo and self.member("byteorder", 16).strip() != b"little":
-            raise CheckpointError("it was written on a machine with another order of bytes")
+            raise CheckpointError(BIG_ENDIAN)
         raw = self.member("data.pkl", self.size)
         return unpickle(CountedReader(io.BytesIO(raw), len(raw), self.limits), NAMES, self.storage)
 
     def storage(self, identity: Any) -> Storage:
-        """The storage of a persistent identity."""
         storage = storage_of(identity, self.storages)
         storage.read = partial(self.member, f"data/{identity[2]}", storage.nbytes)
         return storage

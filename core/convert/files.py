@@ -1,7 +1,5 @@
 """Checkpoint files: read whatever is published, write ours, rosinality's and DualStyleGAN's."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import Any
 import torch
 
 from core import atomic, weights
-from core.convert import nvidia_file, rosinality_file, tensorflow_file
+from core.convert import nvidia_files, rosinality_file
 from core.convert.checkpoint_file import opened
 from core.convert.format import CheckpointError
 from core.errors import UserError
@@ -21,12 +19,7 @@ OURS, THEIRS = ".safetensors", (".pt", ".pth")
 
 
 class Networks(dict[str, Any]):
-    """Networks by name, of ``g_ema``, ``g`` and ``d`` those that a file has, and ours' others.
-
-    Attributes:
-        origin: what kind of file they come from.
-        notes: what should be known of them, by topic.
-    """
+    """Networks by name (``g_ema``, ``g``, ``d``), from a kind of file, with notes by topic."""
 
     def __init__(self, networks: Mapping[str, Any], origin: str, notes: dict[str, str]) -> None:
         super().__init__(networks)
@@ -34,29 +27,30 @@ class Networks(dict[str, Any]):
 
 
 def load(path: str | os.PathLike[str]) -> Networks:
-    """The networks of a file, recognised by its content, with their average styles.
-
-    Reads rosinality's and DualStyleGAN's ``.pt`` (zip or older), NVIDIA's ``.pkl`` (PyTorch or
-    TensorFlow) and ours.
-
-    Raises:
-        CheckpointError: for anything else; nothing in the file is ever executed.
+    """The networks of a file, recognised by its content, with their average styles: of rosinality's
+    and DualStyleGAN's ``.pt`` (zip or older), NVIDIA's ``.pkl`` (PyTorch or TensorFlow) or ours.
+    Raises `CheckpointError` for anything else; nothing in the file is ever executed.
     """
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"There is no file {path}.")
     try:
-        return _ours(path) if _is_ours(path) else _foreign(path)
+        with path.open("rb") as file:
+            start = file.read(9)
+        # safetensors: 8 bytes of the header's length, little end first, then the header, a JSON.
+        if start[4:] == b"\0\0\0\0{":
+            networks, notes = weights.read(path, self_contained())
+            return Networks(networks, "safetensors", notes)
+        return _foreign(path)
     except UserError as error:
         sentence = str(error).replace(str(path), "").lstrip(",: ").rstrip(".")
         raise CheckpointError(f"{path}: {sentence}.") from error
 
 
 def save(path: str | os.PathLike[str], networks: Mapping[str, Any]) -> list[str]:
-    """Write networks in the format that the name ends in; what that cannot express is returned.
-
-    ``.safetensors`` is ours, ``.pt`` rosinality's or, where the generator is one, DualStyleGAN's.
-    The file is moved into place when complete.
+    """Write networks in the format that the name ends in: ``.safetensors`` is ours, ``.pt``
+    rosinality's or, where the generator is one, DualStyleGAN's. What that cannot express is
+    returned.
     """
     path = Path(path)
     if path.suffix == OURS:
@@ -64,10 +58,8 @@ def save(path: str | os.PathLike[str], networks: Mapping[str, Any]) -> list[str]
         weights.write(path, dict(networks), notes)
         return []
     if path.suffix not in THEIRS:
-        raise CheckpointError(
-            f"{path} should end in .safetensors (ours) or .pt (rosinality's): "
-            "other formats are not written."
-        )
+        known = ".safetensors (ours) or .pt (rosinality's)"
+        raise CheckpointError(f"{path} should end in {known}: other formats are not written.")
     tree, lost = rosinality_file.tree_of(networks)
     try:
         with atomic.writing(path) as file:
@@ -77,17 +69,6 @@ def save(path: str | os.PathLike[str], networks: Mapping[str, Any]) -> list[str]
     return lost
 
 
-def _is_ours(path: Path) -> bool:
-    with path.open("rb") as file:
-        start = file.read(9)
-    return start[8:] == b"{" and start[4:8] == b"\0\0\0\0"
-
-
-def _ours(path: Path) -> Networks:
-    networks, notes = weights.read(path, self_contained())
-    return Networks(networks, "safetensors", notes)
-
-
 def _foreign(path: Path) -> Networks:
     with opened(path) as file:
         if file.kind != "pickle":
@@ -95,8 +76,5 @@ def _foreign(path: Path) -> Networks:
             dual = any(isinstance(network, DualStyleGAN) for network in networks.values())
             author = "DualStyleGAN" if dual else "rosinality"
             return Networks(networks, f"{author}, {file.kind}", notes)
-        if isinstance(file.tree, tuple):
-            networks, notes = tensorflow_file.read(file.tree, file.tensors)
-            return Networks(networks, "NVIDIA, TensorFlow pickle", notes)
-        networks, notes = nvidia_file.read(file.tree, file.tensors)
-        return Networks(networks, "NVIDIA, PyTorch pickle", notes)
+        networks, origin = nvidia_files.read(file.tree, file.tensors)
+        return Networks(networks, origin, {})

@@ -1,13 +1,10 @@
-"""The standard library's unpickler, cut down until a pickle can neither run nor cost anything.
-
-``pickle._Unpickler`` is the one written in Python, which joblib extends in the same way. Torch's
-``weights_only`` and the unpickler in C run nothing either, but hash any key (a tuple that holds
-itself twice, sixty times over, takes them for ever), unpack compressed zips whole, or make a memo
-as long as a pickle says (nine bytes for eight gigabytes). Here every instruction that checkpoints
-do not need is missing, keys are texts, and the reads of one file are counted.
+"""The standard library's unpickler, cut down until a pickle can neither run nor cost anything:
+instructions that checkpoints do not need are missing, keys are texts, and the reads of one file are
+counted. ``pickle._Unpickler`` is the one written in Python, which joblib extends in the same way.
+Torch's ``weights_only`` and the unpickler in C run nothing either, but hash any key (a tuple that
+holds itself twice, sixty times over, takes them for ever), unpack compressed zips whole, or make a
+memo as long as a pickle says (nine bytes for eight gigabytes).
 """
-
-from __future__ import annotations
 
 import pickle
 import struct
@@ -24,53 +21,34 @@ LONGEST_LINE = 4096  # bytes; only names of modules and classes are written as l
 # What Python's pickler writes with protocols 2 to 5 for the objects of a checkpoint. Of older ones
 # only Python 2's text. Missing: what runs more than REDUCE (INST, OBJ, EXT*, NEWOBJ_EX), whole
 # numbers of any length, buffers that are made before they are read.
-INSTRUCTIONS = b"".join(
-    (
-        *(pickle.PROTO, pickle.STOP, pickle.MARK),
-        *(pickle.NONE, pickle.NEWTRUE, pickle.NEWFALSE),
-        *(pickle.BININT, pickle.BININT1, pickle.BININT2, pickle.LONG1, pickle.BINFLOAT),
-        *(pickle.SHORT_BINUNICODE, pickle.BINUNICODE, pickle.BINUNICODE8),
-        *(pickle.SHORT_BINBYTES, pickle.BINBYTES, pickle.BINBYTES8),
-        *(pickle.SHORT_BINSTRING, pickle.BINSTRING),
-        *(pickle.EMPTY_TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3, pickle.TUPLE),
-        *(pickle.EMPTY_LIST, pickle.APPEND, pickle.APPENDS),
-        *(pickle.SETITEM, pickle.SETITEMS),
-        *(pickle.BINPUT, pickle.LONG_BINPUT, pickle.MEMOIZE, pickle.BINGET, pickle.LONG_BINGET),
-        *(pickle.GLOBAL, pickle.STACK_GLOBAL, pickle.REDUCE, pickle.BINPERSID),
-    )
-)
+INSTRUCTIONS = b"".join([
+    pickle.PROTO, pickle.STOP, pickle.MARK, pickle.NONE, pickle.NEWTRUE, pickle.NEWFALSE,
+    pickle.BININT, pickle.BININT1, pickle.BININT2, pickle.LONG1, pickle.BINFLOAT,
+    pickle.SHORT_BINUNICODE, pickle.BINUNICODE, pickle.BINUNICODE8, pickle.SHORT_BINBYTES,
+    pickle.BINBYTES, pickle.BINBYTES8, pickle.SHORT_BINSTRING, pickle.BINSTRING,
+    pickle.EMPTY_TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3, pickle.TUPLE,
+    pickle.EMPTY_LIST, pickle.APPEND, pickle.APPENDS, pickle.SETITEM, pickle.SETITEMS,
+    pickle.BINPUT, pickle.LONG_BINPUT, pickle.MEMOIZE, pickle.BINGET, pickle.LONG_BINGET,
+    pickle.GLOBAL, pickle.STACK_GLOBAL, pickle.REDUCE, pickle.BINPERSID,
+])  # fmt: skip
 
 # What the unpickler raises where a pickle is no pickle, or calls a stand-in with the wrong things.
-DAMAGE = (
-    pickle.UnpicklingError,
-    EOFError,
-    AttributeError,
-    IndexError,
-    TypeError,
-    ValueError,
-    OverflowError,
-    struct.error,
-)
+DAMAGE = (pickle.UnpicklingError, EOFError, AttributeError, IndexError, TypeError, ValueError,
+          OverflowError, struct.error)  # fmt: skip
 
 
 class Limits:
-    """What reading one file may still cost, whatever it says.
-
-    Args:
-        size: of the file in bytes.
-    """
+    """What reading one file of so many bytes may still cost, whatever it says."""
 
     def __init__(self, size: int) -> None:
         self.reads, self.bytes = READS, COPIES * size
 
     def count_read(self) -> None:
-        """One more read, or one more module looked into."""
         self.reads -= 1
         if self.reads < 0:
             raise CheckpointError("its pickle takes more steps than any checkpoint needs")
 
     def count_bytes(self, count: int) -> None:
-        """So many more bytes of names and numbers."""
         self.bytes -= count
         if self.bytes < 0:
             raise CheckpointError("its tensors are more than the file can hold")
@@ -83,14 +61,12 @@ class CountedReader:
         self.file, self.size, self.limits = file, size, limits
 
     def read(self, count: int) -> bytes:
-        """The next bytes, all of them."""
         self.limits.count_read()
         if not 0 <= count <= self.size - self.file.tell():
             raise CheckpointError("it is truncated")
         return self.file.read(count)
 
     def readline(self) -> bytes:
-        """The next line, with its end unless it is too long."""
         self.limits.count_read()
         return self.file.readline(LONGEST_LINE)
 
@@ -109,10 +85,7 @@ class CountedReader:
 
 
 class Entries(dict[str, Any]):
-    """A dictionary as it is read: only texts are keys, anything else is dropped unhashed.
-
-    Old optimisers have keys that are numbers; nothing that is read here is found by one.
-    """
+    """A dictionary as it is read: keys that are no texts (old optimisers') are dropped unhashed."""
 
     __slots__ = ()
 
@@ -139,13 +112,8 @@ def no_persistent(identity: Any) -> Any:
 
 
 class RestrictedUnpickler(pickle._Unpickler):
-    """Builds plain values, :class:`Entries` and what a closed table of names has.
-
-    Args:
-        reader: the bytes.
-        names: what stands for ``module.name``: a function or class that keeps what it is called
-            with, or a value.
-        persistent: what is made of a persistent identity.
+    """Builds plain values, :class:`Entries`, what a closed table has for ``module.name`` (a value,
+    or what keeps what it is called with) and what ``persistent`` makes of identities.
     """
 
     stack: list[Any]  # the base class makes these when it begins
@@ -207,11 +175,7 @@ def unpickle(
     names: Mapping[str, Any],
     persistent: Callable[[Any], Any] = no_persistent,
 ) -> Any:
-    """The value of the pickle at the reader's position, which moves behind it.
-
-    Raises:
-        CheckpointError: for anything else than a well-formed pickle of these names.
-    """
+    """The value of the pickle at the reader's position, which moves behind it."""
     try:
         return RestrictedUnpickler(reader, names, persistent).load()
     except CheckpointError:

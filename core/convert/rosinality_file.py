@@ -1,13 +1,8 @@
-"""Rosinality's ``.pt`` files: state dicts ``g_ema``, ``g``, ``d`` and the average style.
-
-DualStyleGAN's are the same with a generator of its own, told by its names.
-
-Training snapshots have no average style, files from other hands often no noise maps: these are
-computed and drawn here from fixed seeds, and the notes say so. What belongs to training
-(optimisers, arguments, the probability of augmentation) is passed over.
+"""Rosinality's and DualStyleGAN's ``.pt`` files: state dicts ``g_ema``, ``g``, ``d`` and the
+average style. Training snapshots have no average style, files from other hands often no noise maps:
+these are computed and drawn here from fixed seeds, and the notes say so. What belongs to training
+is passed over.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,28 +10,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.convert.dualstylegan import PREFIX
-from core.convert.format import CheckpointError, Network
-from core.convert.rosinality import ROSINALITY_G
+from core.convert.format import GROUP, CheckpointError, Network
+from core.convert.names import FORMATS, PREFIX
+from core.convert.stand_ins import TensorReader
 from core.convert.states import from_state_dict, to_state_dict
-from core.convert.tensor_reader import TensorReader
 from core.networks.discriminator import Discriminator
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.generator import Generator, channel_table
 
 PARTS = ("g_ema", "g", "d")
-WRITTEN = {
-    Generator: "rosinality_g",
-    Discriminator: "rosinality_d",
-    DualStyleGAN: "dualstylegan",
-}
+WRITTEN = {Generator: "rosinality_g", Discriminator: "rosinality_d", DualStyleGAN: "dualstylegan"}
 STYLES = 4096  # generate.py: what rosinality averages over when it truncates
-GROUP = 4  # model.py: of its minibatch deviation
-
-Contents = tuple[dict[str, Network], dict[str, str]]
 
 
-def read(tree: Any, tensors: TensorReader) -> Contents:
+def read(tree: Any, tensors: TensorReader) -> tuple[dict[str, Network], dict[str, str]]:
     """Networks and notes of a file's tree; a bare state dict is told by its names."""
     if not isinstance(tree, dict):
         raise CheckpointError("it holds no state dicts")
@@ -48,20 +35,21 @@ def read(tree: Any, tensors: TensorReader) -> Contents:
     notes: dict[str, str] = {}
     for part, entries in parts.items():
         state = tensors.state_dict(entries, part)
-        format = _format(part, state)
+        dual = any(name.startswith(PREFIX) for name in state)
+        g_format = "dualstylegan" if dual else "rosinality_g"
+        format = "rosinality_d" if part == "d" else g_format
         noise = _missing_noise(state) if format == "rosinality_g" else {}
         if noise:
             notes["noise"] = f"{len(noise)} noise maps are missing and were drawn with seed 0"
         networks[part] = from_state_dict({**state, **noise}, format=format)
     generators = [g for network in networks.values() for g in _generators(network)]
-    if average is not None:
-        w_avg = tensors.tensor(average, "latent_avg")
-        for g in generators:
-            _set_average(g, w_avg)
-    elif generators:
+    w_avg = None if average is None else tensors.tensor(average, "latent_avg")
+    if w_avg is None and generators:
         notes["w_avg"] = f"the average style was missing and is the mean of {STYLES}, seed 0"
-        for g in generators:
-            _estimate_average(g)
+    for g in generators:
+        if w_avg is not None and (w_avg.numel() != g.w_dim or not w_avg.is_floating_point()):
+            raise CheckpointError(f"entry 'latent_avg' has {w_avg.numel()} numbers, not {g.w_dim}")
+        g.mapping.w_avg.copy_(_mean_style(g) if w_avg is None else w_avg.flatten())
     return networks, notes
 
 
@@ -81,13 +69,6 @@ def tree_of(networks: Mapping[str, Network]) -> tuple[dict[str, Any], list[str]]
         for g in _generators(networks[part]) if part in tree else ():
             tree.setdefault("latent_avg", g.mapping.w_avg.detach().cpu().clone())
     return tree, lost
-
-
-def _format(part: str, state: Mapping[str, Tensor]) -> str:
-    if part == "d":
-        return "rosinality_d"
-    dual = any(name.startswith(PREFIX) for name in state)
-    return "dualstylegan" if dual else "rosinality_g"
 
 
 def _generators(network: Network) -> list[Generator]:
@@ -120,10 +101,11 @@ def _part_of(tree: dict[str, Any]) -> str:
 
 
 def _missing_noise(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    config = ROSINALITY_G.architecture({name: tuple(v.shape) for name, v in state.items()})
+    format = FORMATS["rosinality_g"]
+    config = format.architecture({name: tuple(v.shape) for name, v in state.items()})
     rng = torch.Generator().manual_seed(0)
     noise = {}
-    for name, ours in ROSINALITY_G.names(config).items():
+    for name, ours in format.names(config).items():
         if name.startswith("noises.") and name not in state:
             side = int(ours.split(".")[1].removeprefix("b"))
             noise[name] = torch.randn((1, 1, side, side), generator=rng)
@@ -131,13 +113,7 @@ def _missing_noise(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def _estimate_average(g: Generator) -> None:
+def _mean_style(g: Generator) -> Tensor:
     z = torch.randn((STYLES, g.z_dim), generator=torch.Generator().manual_seed(0))
     total = torch.stack([g.mapping.style(part).double().sum(0) for part in z.split(256)]).sum(0)
-    g.mapping.w_avg.copy_(total / STYLES)
-
-
-def _set_average(g: Generator, average: Tensor) -> None:
-    if average.numel() != g.w_dim or not average.is_floating_point():
-        raise CheckpointError(f"entry 'latent_avg' has {average.numel()} numbers, not {g.w_dim}")
-    g.mapping.w_avg.copy_(average.flatten())
+    return total / STYLES

@@ -1,13 +1,7 @@
-"""State dicts of other implementations to our networks and back, strictly.
-
-Formats: ``nvidia_g``, ``nvidia_d`` (stylegan2-ada-pytorch), ``rosinality_g``, ``rosinality_d``
-(stylegan2-pytorch), ``dualstylegan``, and the encoders ``psp``, ``e4e`` and ``ir_se50``. The
-architecture is read off the shapes; what shapes cannot tell (``conv_clamp``, ``mbstd_group``) is
-passed. Every entry must be present, used and well shaped. Filters may be absent, since they never
-differ; where present they must be the usual ones. So may counters of batches.
+"""State dicts of other implementations to our networks and back. The architecture is read off the
+shapes. Every entry must be present, used and well shaped, but filters may be absent, since they
+never differ, and counters of batches.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,48 +9,37 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.convert.dualstylegan import DUALSTYLEGAN
-from core.convert.encoders import E4E, IR_SE50, PSP
-from core.convert.format import CheckpointError, Format, Network
-from core.convert.nvidia import NVIDIA_D, NVIDIA_G
-from core.convert.rosinality import ROSINALITY_D, ROSINALITY_G
+from core.convert.format import CheckpointError, Config, Format, Network
+from core.convert.names import FORMATS
+from core.networks.layers import TAPS
 from core.ops import setup_filter
-
-TAPS = (1, 3, 3, 1)  # of every filter in StyleGAN2 (arXiv:1912.04958), official and not
-FORMATS = {
-    "nvidia_g": NVIDIA_G,
-    "nvidia_d": NVIDIA_D,
-    "rosinality_g": ROSINALITY_G,
-    "rosinality_d": ROSINALITY_D,
-    "psp": PSP,
-    "e4e": E4E,
-    "ir_se50": IR_SE50,
-    "dualstylegan": DUALSTYLEGAN,
-}
 
 
 def from_state_dict(
     state: Mapping[str, Any], *, format: str, latent_avg: Any = None, **arch: Any
 ) -> Network:
-    """Network of a foreign state dict of tensors or arrays.
-
-    ``arch`` adds what shapes do not tell, and must agree with what they do. ``latent_avg`` [W] is
-    the average style, which rosinality's files keep beside the state dict.
+    """Network of a foreign state dict of tensors or arrays, in one of ``FORMATS``. ``arch`` adds
+    what shapes do not tell (``conv_clamp``, ``mbstd_group``); ``latent_avg`` [W] is the average
+    style, which rosinality's files keep beside it.
     """
     foreign = _format(format)
     entries = {name: torch.as_tensor(value) for name, value in state.items()}
     config = foreign.architecture({name: tuple(value.shape) for name, value in entries.items()})
     with torch.device("meta"):  # takes no memory, whatever the shapes say
         plan = _build(foreign.network, config, arch, format)
-    filled = _match(entries, foreign, plan, format)
+    values = _match(entries, foreign, plan, format)
     network = _build(foreign.network, config, arch, format)
     own = network.state_dict()
     if latent_avg is not None:
         name = next((key for key in own if key.endswith("mapping.w_avg")), "")
-        filled[name] = _average(latent_avg, own, name, format)
-    if {v.dtype for v in filled.values() if v.is_floating_point()} == {torch.float64}:
+        values[name] = torch.as_tensor(latent_avg).flatten()
+        if not name:
+            raise CheckpointError(f"{format}: a discriminator has no latent_avg.")
+        if values[name].shape != own[name].shape:
+            raise CheckpointError(f"{format}: latent_avg has {len(values[name])} numbers, not W.")
+    if {v.dtype for v in values.values() if v.is_floating_point()} == {torch.float64}:
         network.double()
-    network.load_state_dict({**own, **filled})
+    network.load_state_dict({**own, **values})
     return network
 
 
@@ -65,37 +48,34 @@ def _match(
 ) -> dict[str, Tensor]:
     names, filters = foreign.names(plan.config), foreign.filters(plan.config)
     own = plan.state_dict()
-    _check_filters(entries, filters, format)
+    for name, total in filters.items():
+        usual = setup_filter(TAPS) * total
+        value = entries.get(name, usual)
+        if value.shape != usual.shape or not torch.allclose(value.float(), usual, atol=1e-6):
+            raise CheckpointError(f"{format}: entry {name!r} is not the filter 1, 3, 3, 1.")
     for name in sorted(set(entries) - set(names) - set(filters)):
         raise CheckpointError(f"{format}: entry {name!r} belongs to no layer.")
-    filled = {}
+    values = {}
     for name, ours in names.items():
         if name not in entries:
-            if foreign.optional(name):
+            if name.endswith(foreign.optional):
                 continue
             raise CheckpointError(f"{format}: entry {name!r} is missing.")
         value, shape = entries[name], foreign.foreign_shape(name, tuple(own[ours].shape))
-        if tuple(value.shape) != shape:
-            raise CheckpointError(
-                f"{format}: entry {name!r} has shape {tuple(value.shape)}, not {shape}."
-            )
+        if (actual := tuple(value.shape)) != shape:
+            raise CheckpointError(f"{format}: entry {name!r} has shape {actual}, not {shape}.")
         if value.is_floating_point() != own[ours].is_floating_point():
             raise CheckpointError(f"{format}: entry {name!r} has numbers of type {value.dtype}.")
-        filled[ours] = value.reshape(own[ours].shape)
-    return filled
+        values[ours] = value.reshape(own[ours].shape)
+    return values
 
 
 def to_state_dict(module: Network, *, format: str) -> dict[str, Tensor]:
-    """Foreign state dict, filters included, of one of our networks.
-
-    Rosinality's generators have no average style: store ``module.mapping.w_avg`` beside it.
-    """
+    """Foreign state dict, filters included; store ``mapping.w_avg`` beside rosinality's."""
     foreign = _format(format)
     if not isinstance(module, foreign.network):
-        raise CheckpointError(
-            f"{format} is the format of a {foreign.network.__name__}, "
-            f"not a {type(module).__name__}."
-        )
+        kind, other = foreign.network.__name__, type(module).__name__
+        raise CheckpointError(f"{format} is the format of a {kind}, not a {other}.")
     own = module.state_dict()
     state = {}
     for name, ours in foreign.names(module.config).items():
@@ -112,34 +92,14 @@ def _format(format: str) -> Format:
     return FORMATS[format]
 
 
-def _build(
-    network: type[Network], config: dict[str, Any], arch: dict[str, Any], format: str
-) -> Network:
+def _build(network: type[Network], config: Config, arch: Config, format: str) -> Network:
     for key, value in arch.items():
         expected = {int(r): int(c) for r, c in value.items()} if key == "channels" else value
-        if key in config and config[key] != expected:
-            raise CheckpointError(
-                f"{format}: the shapes say {key} = {config[key]}, the caller says {expected}."
-            )
+        if (read := config.get(key, expected)) != expected:
+            reason = f"the shapes say {key} = {read}, the caller says {expected}"
+            raise CheckpointError(f"{format}: {reason}.")
     try:
         return network(**{**config, **arch})
     except (TypeError, ValueError, ZeroDivisionError, RuntimeError) as error:
         first = str(error).partition("\n")[0]
         raise CheckpointError(f"{format}: no such network ({first}).") from error
-
-
-def _check_filters(entries: dict[str, Tensor], filters: dict[str, float], format: str) -> None:
-    for name, total in filters.items():
-        usual = setup_filter(TAPS) * total
-        value = entries.get(name, usual)
-        if value.shape != usual.shape or not torch.allclose(value.float(), usual, atol=1e-6):
-            raise CheckpointError(f"{format}: entry {name!r} is not the filter 1, 3, 3, 1.")
-
-
-def _average(latent_avg: Any, own: dict[str, Tensor], name: str, format: str) -> Tensor:
-    average = torch.as_tensor(latent_avg).flatten()
-    if not name:
-        raise CheckpointError(f"{format}: a discriminator has no latent_avg.")
-    if average.shape != own[name].shape:
-        raise CheckpointError(f"{format}: latent_avg has {len(average)} numbers, not W.")
-    return average

@@ -1,14 +1,8 @@
 """Closed-form factorisation: directions of W that change a generator's pictures most.
-
 Paper: "Closed-form factorization of latent semantics in GANs" (SeFa, arXiv:2007.06600).
-
-Departs from the paper in: the style-affine weights are taken as they are stored, without the
-constant of their equalised learning rate and without normalising rows, and those of the colour
-layers above 4 px are left out, as in the public StyleGAN2 code; a common constant moves no
-direction.
+Departs from the paper in: style-affine weights are taken as they are stored, without normalising
+rows, and those of the colour layers above 4 px are left out, as in the public StyleGAN2 code.
 """
-
-from __future__ import annotations
 
 import torch
 from torch import Tensor
@@ -18,19 +12,13 @@ from core.networks.generator import Generator
 
 def affines(g: Generator) -> Tensor:
     """Style-affine weights [rows, W] of all layers but the colour layers above 4 px."""
-    named = g.synthesis.named_parameters()
-    kept = [
-        weight
-        for name, weight in named
-        if name.endswith("affine.weight") and ("torgb" not in name or name.startswith("b4."))
-    ]
-    return torch.cat([weight.detach() for weight in kept])
+    named = dict(g.synthesis.named_parameters())
+    names = [name for name in named if name.endswith("affine.weight")]
+    kept = [name for name in names if "torgb" not in name or name.startswith("b4.")]
+    return torch.cat([named[name].detach() for name in kept])
 
 
 def factorise(g: Generator) -> tuple[Tensor, Tensor]:
-    """Unit directions [W, W], one a row and the strongest first, and their gains [W].
-
-    A direction's sign is arbitrary.
-    """
+    """Unit directions [W, W] of any sign, one a row, the strongest first, and their gains [W]."""
     _, gains, directions = torch.linalg.svd(affines(g), full_matrices=False)
     return directions, gains

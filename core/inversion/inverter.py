@@ -1,30 +1,27 @@
-"""Photo to style rows: by optimisation, by an encoder, or from memory.
-
-Optimisation goes into W (one style for all layers) or W+ (one for each), with or without noise
-maps as further variables. An encoder answers in one forward pass and is refined in few steps.
-"""
-
-from __future__ import annotations
+"""Photo to style rows in W or W+ (by optimisation, by an encoder, from memory), or to Z+."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol
 
 import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from core import atomic, weights
+from core import atomic, hashing, weights
 from core.errors import UserError
-from core.inversion.noise_maps import Noise
+from core.inversion.noise_maps import ConstantNoise
 from core.inversion.refinement import LatentRefinement
+from core.networks import exemplars
 from core.networks.encoders.compact import Compact, same_average
 from core.networks.generator import Generator
 from core.paths import ROOT
 from core.types import GuideNetwork
 
 Invert = Callable[[Generator, Tensor], Tensor]
+TYPICAL = 0.8  # truncation of random samples that are compared with photos
+RENDERED = 64  # samples rendered side by side
 
 
 class Space(Protocol):
@@ -33,9 +30,6 @@ class Space(Protocol):
     def free(self, ws: Tensor) -> Tensor:
         """What is optimised, [N, L or 1, W], beginning at rows [N, L, W]."""
 
-    def rows(self, free: Tensor, count: int) -> Tensor:
-        """Rows [N, L, W] of what is optimised."""
-
 
 class W:
     """One style for all layers: what random samples have (arXiv:1912.04958)."""
@@ -43,18 +37,12 @@ class W:
     def free(self, ws: Tensor) -> Tensor:
         return ws.mean(dim=1, keepdim=True)
 
-    def rows(self, free: Tensor, count: int) -> Tensor:
-        return free.expand(-1, count, -1)
-
 
 class WPlus:
     """A style for every layer, which shows more pictures than W (arXiv:1904.03189)."""
 
     def free(self, ws: Tensor) -> Tensor:
         return ws
-
-    def rows(self, free: Tensor, count: int) -> Tensor:
-        return free
 
 
 class Projection(NamedTuple):
@@ -66,30 +54,16 @@ class Projection(NamedTuple):
 
 @dataclass(kw_only=True)
 class Projector:
-    """Optimises styles so that the generator shows the photo (arXiv:1904.03189, arXiv:1912.04958).
-
-    The start is the nearest of ``candidates`` random samples, so that pose and hair are right
-    before the first step. The loss is the perceptual distance plus ``pixel`` times the mean squared
-    error plus ``stay`` times the mean squared distance from the average style, in units of the
-    styles' spread, plus what the noise maps cost.
-
-    Args:
-        perceptual: embeds pictures; squared distances are perceptual.
-        space: :class:`W` or :class:`WPlus`.
-        noise: ``core.inversion.noise_maps.ConstantNoise`` or ``RegularisedNoise``.
-        steps: Adam steps.
-        lr: highest learning rate, in spreads; it ramps up over 5 % of the steps and down over the
-            last 25 %.
-        pixel: weight of the pixel loss.
-        prior_weight: weight of the distance from the average style.
-        candidates: how many random samples are compared for the start.
-        batch_size: photos optimised side by side.
-        seed: of the random samples.
+    """Optimises styles so that the generator shows the photo (arXiv:1904.03189, arXiv:1912.04958),
+    from the nearest of ``candidates`` random samples on, so that pose and hair are right before the
+    first step. The loss is the perceptual distance plus ``pixel`` times the mean squared error plus
+    ``prior_weight`` times the mean squared distance from the average style, in units of the styles'
+    spread, as ``lr`` is, plus what the noise maps cost.
     """
 
     perceptual: GuideNetwork
     space: Space
-    noise: Noise
+    noise: ConstantNoise
     steps: int
     lr: float
     pixel: float
@@ -107,10 +81,9 @@ class Projector:
     @torch.no_grad()
     def start(self, g: Generator, photos: Tensor) -> tuple[Tensor, Tensor]:
         """The nearest random sample's w [N, W], and the spread [W] of w."""
-        rng = torch.Generator().manual_seed(self.seed)
-        z = torch.randn(self.candidates, g.z_dim, generator=rng).to(photos.device)
-        ws = g.mapping(z, truncation_psi=0.8)
-        small = torch.cat([thumbnails(g.synthesis(chunk)) for chunk in ws.split(64)])
+        z = latents(g, self.candidates, self.seed, photos.device)
+        ws = g.mapping(z, truncation_psi=TYPICAL)
+        small = torch.cat([thumbnails(g.synthesis(part)) for part in ws.split(RENDERED)])
         nearest = torch.cdist(thumbnails(photos), small).argmin(dim=1)
         return ws[nearest, 0], ws[:, 0].std(dim=0)
 
@@ -126,8 +99,9 @@ class Projector:
         adam = torch.optim.Adam([free, *maps.values()], lr=self.lr)
         for step in range(self.steps):
             t = step / self.steps
+            # Up over the first 5 %, down over the last 25 %: StyleGAN2's projector (appendix D).
             adam.param_groups[0]["lr"] = self.lr * min(1.0, t / 0.05 + 0.05, (1 - t) / 0.25)
-            ws = self.space.rows(free, g.num_ws) * spread
+            ws = free.expand(-1, g.num_ws, -1) * spread
             pictures = g.synthesis.trace(ws, noise=maps).image
             near = (self.perceptual.embed(pictures) - target).square().sum(1)
             pixel = (pictures - photos).square().mean(dim=(1, 2, 3))
@@ -137,30 +111,21 @@ class Projector:
             cost.sum().backward()
             adam.step()
             self.noise.after_step(maps)
-        ws = (self.space.rows(free, g.num_ws) * spread).detach()
+        ws = (free.expand(-1, g.num_ws, -1) * spread).detach()
         return Projection(ws, {name: noise.detach() for name, noise in maps.items()})
 
 
 class EncoderInversion:
-    """One forward pass of a trained encoder, then refinement.
-
-    Args:
-        encoder: file that ``benchmarks.assets encoder`` wrote; without it ``otherwise`` inverts.
-        refine: improves the encoder's rows; with no steps it leaves them.
-        otherwise: for sources without an encoder.
-    """
+    """A trained encoder and refinement, or ``otherwise`` where its file is not."""
 
     def __init__(self, *, encoder: str, refine: LatentRefinement, otherwise: Invert) -> None:
-        path = ROOT / encoder
-        found = weights.read(path)[0].values() if path.is_file() else ()
-        self.encoders = [cast(Compact, e.eval().requires_grad_(False)) for e in found]
+        self.encoders = read_encoders(ROOT / encoder)
         self.refine, self.otherwise = refine, otherwise
 
     def __call__(self, g: Generator, photos: Tensor) -> Tensor:
         """Style rows [N, L, W] of photos [N, 3, R, R]."""
         for encoder in self.encoders:
-            ws = self.encode(encoder, g, photos)
-            return self.refine(g, photos, ws, encoder.steps)
+            return self.refine(g, photos, self.encode(encoder, g, photos), encoder.steps)
         return self.otherwise(g, photos)
 
     @torch.no_grad()
@@ -172,14 +137,9 @@ class EncoderInversion:
 
 
 class CachedInversion:
-    """An inverter that knows some photos' rows already.
-
-    A photo is recognised by its thumbnail, within one grey level, because renderings of the same
-    picture may differ by that much between machines. Rows of another generator are refused.
-
-    Args:
-        invert: what inverts the others.
-        codes: file of :func:`save_codes`; may be absent.
+    """An inverter that knows some photos' rows, from a file of :func:`save_codes` if there is one.
+    A photo is recognised by its thumbnail, within one grey level, because renderings may differ by
+    that much between machines.
     """
 
     def __init__(self, *, invert: Invert, codes: str) -> None:
@@ -192,34 +152,64 @@ class CachedInversion:
 
     def __call__(self, g: Generator, photos: Tensor) -> Tensor:
         """Style rows [N, L, W] of photos [N, 3, R, R]."""
-        self.check(g)
-        rows = photos.new_empty(len(photos), g.num_ws, g.w_dim)
-        seen, which = self.recognise(photos)
-        rows[seen] = self.ws.to(photos)[which[seen]]
-        if not seen.all():
-            rows[~seen] = self.invert(g, photos[~seen])
-        return rows
-
-    def check(self, g: Generator) -> None:
-        """Refuse a generator other than the one that the rows are of; older files do not say."""
-        if len(self.average) and not same_average(self.average, g):
+        if len(self.average) and not same_average(self.average, g):  # older files do not say
             raise UserError(
                 "The remembered styles are of another generator; "
                 "`python -m benchmarks.assets codes source=NAME` makes them anew."
             )
+        rows = photos.new_empty(len(photos), g.num_ws, g.w_dim)
+        known, which = self._recognised(photos)
+        rows[known] = self.ws.to(photos)[which[known]]
+        if not known.all():
+            rows[~known] = self.invert(g, photos[~known])
+        return rows
 
-    def recognise(self, photos: Tensor) -> tuple[Tensor, Tensor]:
+    def _recognised(self, photos: Tensor) -> tuple[Tensor, Tensor]:
         """Which photos [N] are known, and as which entry [N]."""
         if not len(self.thumbnails):
             return torch.zeros(len(photos), dtype=torch.bool), torch.zeros(len(photos)).long()
         gaps = torch.cdist(thumbnails(photos).cpu(), self.thumbnails, p=float("inf"))
         nearest = gaps.min(dim=1)
-        return nearest.values < 1.01 / 127.5, nearest.indices
+        return nearest.values < 1.01 / 127.5, nearest.indices  # a grey level, and rounding
+
+
+class ZPlus:
+    """Pictures to codes of Z+: by a ``CompactZPlus``'s file, else by the nearest random sample."""
+
+    def __init__(self, *, encoder: str, candidates: int, seed: int) -> None:
+        path = ROOT / encoder
+        self.encoders = read_encoders(path)
+        self.candidates, self.seed = candidates, seed
+        sha256 = hashing.of_file(path) if path.is_file() else ""
+        self.config = {"encoder": sha256, "candidates": candidates, "seed": seed}
+
+    @torch.no_grad()
+    def __call__(self, g: Generator, pictures: Tensor) -> Tensor:
+        """Codes [N, L, Z] of pictures [N, 3, R, R]; an encoder of another generator is refused."""
+        for encoder in self.encoders:
+            encoder.to(pictures.device).check(g)
+            return encoder(pictures)
+        z = latents(g, self.candidates, self.seed, pictures.device)
+        parts = z.split(RENDERED)
+        small = torch.cat([thumbnails(g.synthesis(g.mapping(part, TYPICAL))) for part in parts])
+        nearest = torch.cdist(thumbnails(pictures), small).argmin(dim=1)
+        return z[nearest][:, None].repeat(1, g.num_ws, 1)
+
+
+def latents(g: Generator, count: int, seed: int, device: torch.device) -> Tensor:
+    """Latents [count, Z], drawn on the CPU: the same on every device."""
+    return torch.randn(count, g.z_dim, generator=torch.Generator().manual_seed(seed)).to(device)
+
+
+def read_encoders(path: Path) -> list[Compact]:
+    """The frozen encoders of a file; none where there is no file."""
+    networks = weights.read(path)[0].values() if path.is_file() else ()
+    return [encoder.eval().requires_grad_(False) for encoder in networks]
 
 
 def thumbnails(photos: Tensor) -> Tensor:
     """Pictures [N, 3, R, R] as 8 px averages [N, 192]."""
-    return torch.nn.functional.adaptive_avg_pool2d(photos, 8).flatten(1)
+    return exemplars.thumbnails(photos).flatten(1)
 
 
 def save_codes(path: Path, photos: Tensor, ws: Tensor, g: Generator) -> None:

@@ -1,31 +1,24 @@
-"""Noise maps as variables of an inversion, kept free of pictures.
-
-A projected picture may be explained by its noise maps alone, unless these stay noise: StyleGAN2's
-projector (arXiv:1912.04958, appendix D) forbids correlation between neighbours at every scale and
-normalises the maps after every step.
-
+"""Noise maps as variables of an inversion, kept free of pictures, which they could explain alone:
+StyleGAN2's projector (arXiv:1912.04958, appendix D) forbids correlation between neighbours at every
+scale and normalises the maps after every step.
 Departs from the paper in: every picture of a batch has maps and a penalty of its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from core.networks.generator import Synthesis
 
-SMALLEST = 8  # px; coarser maps are not averaged further
+SMALLEST = 8  # px; coarser maps are not averaged further, as in the paper
 
 
 def autocorrelation(maps: Mapping[str, Tensor]) -> Tensor:
     """Penalty [N] of maps [N, 1, r, r]: squared mean products with both neighbours, all scales."""
     total = torch.zeros(())
-    for noise in maps.values():
-        scale = noise
+    for scale in maps.values():
         while True:
             for axis in (2, 3):
                 product = (scale * scale.roll(1, dims=axis)).mean((1, 2, 3))
@@ -44,47 +37,30 @@ def renormalise(maps: Mapping[str, Tensor]) -> None:
         noise /= noise.std((1, 2, 3), keepdim=True)
 
 
-class Noise(Protocol):
-    """What a projector does about noise maps."""
+@dataclass(frozen=True)
+class ConstantNoise:
+    """What a projector does about noise maps: nothing, they are the generator's own constants."""
 
     def maps(self, synthesis: Synthesis, n: int) -> dict[str, Tensor]:
         """Maps [n, 1, r, r] to optimise, by layer."""
+        return {}
 
     def penalty(self, maps: Mapping[str, Tensor]) -> Tensor | float:
         """What maps cost [N]."""
+        return 0.0
 
     def after_step(self, maps: Mapping[str, Tensor]) -> None:
         """What is done to maps after every step."""
 
 
-@dataclass(frozen=True)
-class ConstantNoise:
-    """The generator's own constant maps; nothing is optimised."""
-
-    def maps(self, synthesis: Synthesis, n: int) -> dict[str, Tensor]:
-        return {}
-
-    def penalty(self, maps: Mapping[str, Tensor]) -> Tensor | float:
-        return 0.0
-
-    def after_step(self, maps: Mapping[str, Tensor]) -> None:
-        pass
-
-
 @dataclass(frozen=True, kw_only=True)
-class RegularisedNoise:
-    """Maps drawn from a seed, optimised beside the styles.
-
-    Args:
-        weight: of the penalty.
-        seed: of the maps before the first step.
-    """
+class RegularisedNoise(ConstantNoise):
+    """Maps drawn from a seed, optimised beside the styles."""
 
     weight: float
     seed: int
 
     def maps(self, synthesis: Synthesis, n: int) -> dict[str, Tensor]:
-        """Fresh maps [n, 1, r, r] by layer."""
         rng = torch.Generator().manual_seed(self.seed)
         drawn = {}
         for name in synthesis.noise_names:

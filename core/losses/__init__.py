@@ -1,10 +1,5 @@
-"""Scalars to be minimised, of tensors that somebody else has made.
-
-Adversarial losses and their lazy penalties, distances between samples (cross-domain
-correspondence), between places of pictures (structural alignment) and between the styles of two
-pictures (contextual). Means over the batch, so that several processes average their gradients; a
-loss that compares samples with each other first gathers those of all processes
-(`core.distributed.gather`).
+"""Scalars to be minimised: means over the batch, so that several processes average their gradients;
+what compares samples gathers all first (`core.distributed.gather`).
 """
 
 from core.losses.adversarial import logistic_d, logistic_g

@@ -1,13 +1,8 @@
 """Losses that compare the style of two pictures, wherever things are in them.
-
 Paper: "The contextual loss for image transformation with non-aligned data" (arXiv:1803.02077), as
-DualStyleGAN (arXiv:2203.13248) uses it, and its feature matching.
-
-Departs from the paper in: nothing; features are centred by the target's mean over batch and
-positions, as in the public code.
+DualStyleGAN (arXiv:2203.13248) uses it, with its feature matching; features are centred as in the
+public code.
 """
-
-from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
@@ -15,14 +10,11 @@ from torch import Tensor
 
 from core import distributed
 
-EPS = 1e-5
+EPS = 1e-5  # as in the public code
 
 
 def contextual(x: Tensor, y: Tensor, bandwidth: float) -> Tensor:
-    """Scalar: how badly the features x [N, C, h, w] cover the features y [N, C, h, w].
-
-    0 for equal ones. Every feature of y looks for the one of x that prefers it to all others.
-    """
+    """Scalar: how badly the features x [N, C, h, w] cover the features y; 0 for equal ones."""
     centre = distributed.all_reduce_mean(y.mean(dim=(0, 2, 3), keepdim=True))
     ours = F.normalize((x - centre).flatten(2), dim=1)  # [N, C, P]
     theirs = F.normalize((y - centre).flatten(2), dim=1)

@@ -1,16 +1,10 @@
 """Distance consistency: pictures that are alike in the source stay alike in the new domain.
-
 Paper: "Few-shot image generation via cross-domain correspondence" (Ojha et al., CVPR 2021,
 arXiv:2104.06820), equations 1 to 3.
-
-How alike one sample is to the others, layer by layer, is a softmax over cosines of flattened
-features. Features of one generator are alike as it is (cosines near 0.9), so the rows are nearly
-uniform, their divergences small and the weights large.
-
-Departs from the paper in: nothing known in :class:`Consistency`.
+How alike one sample is to the others is a softmax over cosines of flattened features. These are
+near 0.9 within one generator, so the rows are nearly uniform, their divergences small and the
+weights (the paper's lambda) large.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,24 +18,14 @@ from core.networks.layers import full_precision
 
 
 def log_likeness(features: Tensor) -> Tensor:
-    """Log-probabilities [N, N - 1]: row i says which of the others, in order, is like sample i.
-
-    Of several processes each compares the samples of all, so N is the whole batch.
-
-    Args:
-        features: [N, C, r, r]; flattened and compared by their cosines, at least in float32.
+    """Log-probabilities [N, N - 1]: row i says which of the others, in order, is like sample i of
+    the whole batch, by the cosines of features [N, C, r, r].
     """
-    with full_precision(features):
+    with full_precision(features):  # half precision cannot tell cosines near 0.9 apart
         wide = features.to(torch.promote_types(features.dtype, torch.float32))
         unit = distributed.gather(F.normalize(wide.flatten(1)))
-        return F.log_softmax(others(unit @ unit.t()), dim=1)
-
-
-def others(square: Tensor) -> Tensor:
-    """A matrix [N, N] without its diagonal, [N, N - 1]."""
-    n = len(square)
-    rest = ~torch.eye(n, dtype=torch.bool, device=square.device)
-    return square[rest].view(n, n - 1)
+        others = ~torch.eye(len(unit), dtype=torch.bool, device=unit.device)
+        return F.log_softmax((unit @ unit.t())[others].view(len(unit), -1), dim=1)
 
 
 def divergence(p: Tensor, q: Tensor) -> Tensor:
@@ -51,21 +35,14 @@ def divergence(p: Tensor, q: Tensor) -> Tensor:
 
 @dataclass(kw_only=True)
 class Consistency:
-    """The paper's: KL(target || source), summed over samples and over all maps but the first.
-
-    Args:
-        weight: lambda.
-    """
+    """The paper's: KL(target || source), summed over samples and over all maps but the first."""
 
     weight: float
 
     def __call__(
         self, ours: Sequence[Tensor], theirs: Sequence[Tensor], rng: torch.Generator
     ) -> Tensor:
-        """Scalar of the maps [N, C, r, r] of target and source, as `record_activations` has them.
-
-        The first map, of the constant at 4 px, is left out. Nothing is drawn.
-        """
+        """Scalar of maps [N, C, r, r] of target and source but the first, of the constant."""
         terms = [
             divergence(log_likeness(t), log_likeness(s.detach())).sum()
             for t, s in zip(ours[1:], theirs[1:], strict=True)
@@ -75,13 +52,7 @@ class Consistency:
 
 @dataclass(kw_only=True)
 class ConsistencyReleased:
-    """The public code's: KL(source || target), in one map for each sample, mean of all terms.
-
-    A sum over rows, which a divergence is, would be N - 1 times as large.
-
-    Args:
-        weight: lambda.
-    """
+    """The public code's: KL(source || target), in one map for each sample, mean of terms."""
 
     weight: float
 
@@ -99,5 +70,5 @@ class ConsistencyReleased:
 
 def log_rows(maps: Sequence[Tensor], layers: Sequence[int]) -> Tensor:
     """Log-probabilities [N, N - 1] of N samples, row i in map ``layers[i]``."""
-    found = {layer: log_likeness(maps[layer]) for layer in set(layers)}
-    return torch.stack([found[layer][i] for i, layer in enumerate(layers)])
+    rows = {layer: log_likeness(maps[layer]) for layer in set(layers)}
+    return torch.stack([rows[layer][i] for i, layer in enumerate(layers)])

@@ -1,12 +1,8 @@
-"""Lazy regularisers: each knows how often it is due and returns its value times that number.
-
+"""Lazy regularisers: each knows how often it is due and returns its value times that number. Both
+differentiate twice, so they run in full precision.
 Papers: R1 of "Which training methods for GANs do actually converge?" (arXiv:1801.04406); path
 length and lazy regularisation of StyleGAN2 (arXiv:1912.04958).
-
-Both differentiate twice, so they run in full precision.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Callable
@@ -28,7 +24,6 @@ class R1:
     every: int
 
     def due(self, step: int) -> bool:
-        """Whether the penalty is paid at this step."""
         return step % self.every == 0
 
     def __call__(self, d: Images, reals: Tensor, augment: Images) -> Tensor:
@@ -41,13 +36,8 @@ class R1:
 
 
 class PathLength(nn.Module):
-    """Keeps the generator's steps as long as its styles' steps, times ``every``.
-
-    Args:
-        weight: of the penalty.
-        every: steps between two penalties.
-        decay: share of the new mean length in the running one.
-        shrink: the penalty uses one ``shrink``-th of the batch.
+    """Keeps the generator's steps as long as its styles' steps, times ``every``, by one
+    ``shrink``-th of the batch; ``decay`` is the share of the new mean length in the running one.
     """
 
     mean: Tensor
@@ -58,7 +48,6 @@ class PathLength(nn.Module):
         self.register_buffer("mean", torch.zeros([]))
 
     def due(self, step: int) -> bool:
-        """Whether the penalty is paid at this step."""
         return step % self.every == 0
 
     def batch(self, n: int) -> int:
@@ -85,7 +74,7 @@ class PathLength(nn.Module):
 
 def path_lengths(images: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
     """[N]: how far images [N, 3, R, R] move along noise of unit energy per step of ws [N, L, W]."""
-    noise = noise / math.sqrt(images.shape[2] * images.shape[3])
+    noise = noise / math.sqrt(images.shape[2] * images.shape[3])  # one length at any resolution
     (gradient,) = torch.autograd.grad((images * noise).sum(), ws, create_graph=True)
     return gradient.square().sum(2).mean(1).sqrt()
 

@@ -1,10 +1,8 @@
-"""Structure kept in relation, not in place: the losses and the latent compression of RSSA.
-
+"""Structure kept in relation, not in place: the losses and the latent compression of RSSA, with
+sums and means as in the public code.
 Paper: "Few shot generative model adaption via relaxed spatial structural alignment"
-(arXiv:2203.04121). Departs from the paper in: nothing; sums and means as in the public code.
+(arXiv:2203.04121).
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 
@@ -19,10 +17,9 @@ BLOCKS = 4  # a side: blocks of 16 px at 64 px, of 32 px at 128 px
 
 
 def project_latents(ws: Tensor, codes: Tensor, strengths: Sequence[float]) -> Tensor:
-    """Styles [N, L, W] drawn towards what the references' codes [K, L, W] span, row by row.
-
-    A row becomes ``(1 - s) w + s p``: p is its projection, as long as w; one strength for each of
-    the L rows. The K codes of a row must be linearly independent, so K is at most W.
+    """Styles [N, L, W] drawn towards what the references' codes [K, L, W] span: row w becomes ``(1
+    - s) w + s p``, p its projection and as long, with one strength for each of the L rows. The K
+    codes of a row must be linearly independent, so K is at most W.
     """
     basis = codes.permute(1, 2, 0)  # [L, W, K]
     rows = ws.transpose(0, 1).mT  # [L, W, N]
@@ -47,18 +44,15 @@ def self_similarity(maps: Tensor) -> Tensor:
 
 
 def self_correlation(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
-    """Scalar: how much relations between the places of a picture have changed.
-
-    Maps [N, C, h, w] of the same N pictures by the adapted generator and by the source, all that
-    are to be compared: the public code gives those from 64 px on.
+    """Scalar: how much relations between the places of a picture have changed, by maps [N, C, h, w]
+    of the same pictures by the adapted generator and by the source (of 64 px and more, in the
+    public code).
     """
     terms = []
     for mine, other in zip(ours, theirs, strict=True):
         pooled = [windows(F.avg_pool2d(F.normalize(x, dim=1), 2)) for x in (mine, other)]
-        terms += [
-            F.smooth_l1_loss(self_similarity(a), self_similarity(b))
-            for a, b in zip(*pooled, strict=True)
-        ]
+        for a, b in zip(*pooled, strict=True):
+            terms.append(F.smooth_l1_loss(self_similarity(a), self_similarity(b)))
     return torch.stack(terms).sum()
 
 
@@ -71,11 +65,9 @@ def blocks(maps: Tensor) -> Tensor:
 
 
 def disturbance_correlation(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
-    """Scalar: how much relations between the places of different pictures have changed.
-
-    A sum over maps [N, C, h, w] and over the pairs of a batch, that of all processes, of mean
-    differences by positions. The public code gives those up to the first of 128 px, and divides by
-    six, which is how many pairs its four codes have.
+    """Scalar: how much relations between the places of different pictures have changed: the sum
+    over maps (to the first of 128 px, in the public code, which divides by its six pairs) and over
+    the pairs of the whole batch of mean differences by positions.
     """
     total = ours[0].new_zeros(())
     for mine, other in zip(ours, theirs, strict=True):

@@ -1,13 +1,9 @@
-"""DualStyleGAN: a StyleGAN2 with a second, extrinsic style path (arXiv:2203.13248).
-
-The generator itself stays as it is. At the coarse rows of the styles its features are moved by
-residual blocks that look at the extrinsic code (structure); at the fine rows its own styles are
-exchanged for transformed extrinsic ones (colour). Every row has a weight: 0 is the plain StyleGAN2,
-bit for bit, 1 what is trained. Rows are counted from 0 and mean the same resolution at every size:
-rows 0 to ``res_index`` are structure, the others colour. A row of colours that a structure block
-shares with the next one (1, 3, 5) stays intrinsic.
-
-Departs from the paper in: truncation goes towards whatever it is told, the scripts know zero only.
+"""DualStyleGAN: a StyleGAN2 with a second, extrinsic style path (arXiv:2203.13248). The generator
+itself stays as it is. At the coarse rows of the styles its features are moved by residual blocks
+that look at the extrinsic code (structure); at the fine rows its own styles are exchanged for
+transformed extrinsic ones (colour). Every row has a weight: 0 is the plain StyleGAN2, bit for bit,
+1 what is trained. Rows 0 to ``res_index`` are structure, at every size. A row of colours that a
+structure block shares with the next one (1, 3, 5) stays intrinsic.
 """
 
 from __future__ import annotations
@@ -20,13 +16,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.networks.generator import Generator, Trace
+from core.networks.generator import LR_MULTIPLIER, Generator, Trace, rows_mapped
 from core.networks.layers import Conv, Linear, normalise
 from core.networks.registry import network
 
-EPS = 1e-5
+EPS = 1e-5  # torch's for instance normalisation, which the published code leaves as it is
 SMALL = 0.01  # of fresh residual convolutions, and of what is off the diagonal of fresh colours
-LAYERS = 2  # of the structure transform
+LAYERS = 2  # of the structure transform, as published
 
 Weights = Sequence[float] | Tensor
 
@@ -38,8 +34,7 @@ class AdaIN(nn.Module):
         super().__init__()
         self.style = nn.Linear(w_dim, 2 * channels)
         with torch.no_grad():
-            self.style.bias[:channels] = 1
-            self.style.bias[channels:] = 0
+            self.style.bias.copy_(torch.tensor([1.0, 0.0]).repeat_interleave(channels))
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """Features [N, C, r, r] under styles [N, W]."""
@@ -57,8 +52,8 @@ class ModRes(nn.Module):
         self.conv2 = Conv(channels, channels, kernel=3)
         with torch.no_grad():
             # The second normalisation undoes the first factor, so the residual is about 1 %.
-            self.conv.weight.mul_(SMALL)
-            self.conv2.weight.mul_(SMALL)
+            for conv in (self.conv, self.conv2):
+                conv.weight.mul_(SMALL)
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """The residual [N, C, r, r] of features [N, C, r, r] under styles [N, W]."""
@@ -70,9 +65,8 @@ class StructureTransform(nn.Module):
 
     def __init__(self, w_dim: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
-            Linear(w_dim, w_dim, activated=True, lr_multiplier=0.01) for _ in range(LAYERS)
-        )
+        how: dict[str, Any] = {"activated": True, "lr_multiplier": LR_MULTIPLIER}
+        self.layers = nn.ModuleList(Linear(w_dim, w_dim, **how) for _ in range(LAYERS))
 
     def forward(self, rows: Tensor) -> Tensor:
         """Styles [N, L, W] of rows [N, L, W], each on its own."""
@@ -85,7 +79,7 @@ class StructureTransform(nn.Module):
 def colour_transform(w_dim: int) -> Linear:
     """T_c: the identity but for a little noise."""
     layer = Linear(w_dim, w_dim)
-    with torch.no_grad():
+    with torch.no_grad():  # the layer divides by the root of its width when it is used
         layer.weight.mul_(SMALL).add_(math.sqrt(w_dim) * torch.eye(w_dim))
     return layer
 
@@ -93,11 +87,8 @@ def colour_transform(w_dim: int) -> Linear:
 @network
 class DualStyleGAN(nn.Module):
     """A generator and its extrinsic path; ``DualStyleGAN(**g.config)`` has the same architecture.
-
-    Args:
-        res_index: the last structure row; rounded down to an even number, and no row of the
-            highest resolution's colours. 6 in the paper, 4 where pictures are small.
-        generator: what :class:`core.networks.generator.Generator` takes.
+    ``res_index``, the last structure row (6 in the paper), is rounded down to an even number and
+    leaves one colour row.
     """
 
     config: dict[str, Any]
@@ -112,13 +103,10 @@ class DualStyleGAN(nn.Module):
         self.structure_rows = min(2 * (res_index // 2) + 1, self.num_ws - 1)
         self.config = {**config, "res_index": self.structure_rows - 1}
         sides = [side for side in self.generator.synthesis.resolutions for _ in range(2)][1:]
-        self.residuals = nn.ModuleList(
-            ModRes(config["channels"][side], w_dim=self.w_dim)
-            for side in sides[: self.structure_rows]
-        )
-        self.colours = nn.ModuleList(
-            colour_transform(self.w_dim) for _ in range(self.structure_rows, self.num_ws)
-        )
+        widths = [config["channels"][side] for side in sides[: self.structure_rows]]
+        self.residuals = nn.ModuleList(ModRes(width, w_dim=self.w_dim) for width in widths)
+        colours = range(self.structure_rows, self.num_ws)
+        self.colours = nn.ModuleList(colour_transform(self.w_dim) for _ in colours)
         self.structure = StructureTransform(self.w_dim)
 
     @classmethod
@@ -130,16 +118,15 @@ class DualStyleGAN(nn.Module):
 
     @classmethod
     def untrained(cls, g: Generator, *, res_index: int) -> DualStyleGAN:
-        """Stage I: a path that exchanges colours, leaves structure alone, and alone trains.
-
-        Its numbers are the same in every run, so that what it learns first can be shared.
+        """Stage I: a path that exchanges colours, leaves structure alone, alone trains, and is
+        always the same, so that what it learns first can be shared.
         """
         with torch.random.fork_rng():
-            torch.manual_seed(0)
+            torch.manual_seed(0)  # whatever the seed of the run
             dual = cls.of(g, res_index=res_index).train()
         dual.requires_grad_(False)
-        for parameter in dual.extrinsic():
-            parameter.requires_grad_(True)
+        for part in (dual.residuals, dual.colours, dual.structure):
+            part.requires_grad_(True)
         return dual
 
     def extrinsic(self) -> list[nn.Parameter]:
@@ -150,15 +137,13 @@ class DualStyleGAN(nn.Module):
     def mapping(
         self, z: Tensor, truncation_psi: float = 1.0, towards: Tensor | float = 0.0
     ) -> Tensor:
-        """Styles [N, L, W] of latents z [N, Z], or of rows [N, L, Z], each mapped on its own.
-
-        Truncated styles are ``psi`` times as far from ``towards`` (zero, as published, or [W]).
+        """Styles [N, L, W] of latents z [N, Z] or rows [N, L, Z]; truncated ones are ``psi`` times
+        as far from ``towards`` (zero, as published, or [W]).
         """
-        style = self.generator.mapping.style
         if z.ndim == 3:
-            ws = style(z.flatten(0, 1)).unflatten(0, z.shape[:2])
+            ws = rows_mapped(self.generator, z)
         else:
-            ws = style(z)[:, None].repeat(1, self.num_ws, 1)
+            ws = self.generator.mapping.style(z)[:, None].repeat(1, self.num_ws, 1)
         return ws if truncation_psi == 1 else towards + truncation_psi * (ws - towards)
 
     def synthesis(
@@ -183,32 +168,27 @@ class DualStyleGAN(nn.Module):
         *,
         until: int | None = None,
     ) -> Trace:
-        """Image with what led to it.
-
-        Args:
-            ws: intrinsic styles [N, L, W].
-            ex_ws: extrinsic styles [N, L, W], or [N, W] for one that all rows share.
-            weights: of the extrinsic path, one number a row; None for the plain StyleGAN2.
-            noise_mode: ``const``, ``random`` or ``none``.
-            noise: maps for the layers it names.
-            generator: of random noise.
-            until: the highest resolution that is computed.
+        """Image with what led to it, of intrinsic styles [N, L, W] and extrinsic ones, [N, L, W] or
+        [N, W] for all rows, with one weight a row; None is the plain StyleGAN2. The rest is as in
+        `Synthesis.trace`.
         """
         how: dict[str, Any] = {"noise": noise, "generator": generator, "until": until}
         if weights is None or ex_ws is None:
             if weights is not None:
                 raise ValueError("weights need extrinsic styles")
             return self.generator.synthesis.trace(ws, noise_mode, **how)
-        row_weights = self._checked(weights)
+        listed = weights.tolist() if isinstance(weights, Tensor) else [float(w) for w in weights]
+        if len(listed) != self.num_ws:
+            raise ValueError(f"weights must be {self.num_ws} numbers, one a row, not {len(listed)}")
         ex_ws = self._rows(ex_ws, len(ws))
         styles = self.structure(ex_ws[:, : self.structure_rows])
 
         def moved(row: int, x: Tensor) -> Tensor:
-            if row >= self.structure_rows or not row_weights[row]:
+            if row >= self.structure_rows or not listed[row]:
                 return x
-            return x + row_weights[row] * self.residuals[row](x, styles[:, row])
+            return x + listed[row] * self.residuals[row](x, styles[:, row])
 
-        mixed = self.coloured(ws, ex_ws, row_weights)
+        mixed = self.coloured(ws, ex_ws, listed)
         return self.generator.synthesis.trace(mixed, noise_mode, **how, after=moved)
 
     def coloured(self, ws: Tensor, ex_ws: Tensor, weights: Sequence[float]) -> Tensor:
@@ -227,25 +207,9 @@ class DualStyleGAN(nn.Module):
         rest = self.num_ws - self.structure_rows
         return [structure] * self.structure_rows + [colour] * rest
 
-    def _checked(self, weights: Weights) -> list[float]:
-        listed = weights.tolist() if isinstance(weights, Tensor) else [float(w) for w in weights]
-        if len(listed) != self.num_ws:
-            raise ValueError(f"weights must be {self.num_ws} numbers, one a row, not {len(listed)}")
-        return listed
-
     def _rows(self, ex_ws: Tensor, n: int) -> Tensor:
         rows = ex_ws[:, None].expand(-1, self.num_ws, -1) if ex_ws.ndim == 2 else ex_ws
-        if rows.shape[1:] != (self.num_ws, self.w_dim) or len(rows) not in (1, n):
-            raise ValueError(
-                f"extrinsic styles must be [{n}, {self.num_ws}, {self.w_dim}], "
-                f"got {tuple(ex_ws.shape)}"
-            )
+        shape = [n, self.num_ws, self.w_dim]
+        if list(rows.shape[1:]) != shape[1:] or len(rows) not in (1, n):
+            raise ValueError(f"extrinsic styles must be {shape}, got {tuple(ex_ws.shape)}")
         return rows.expand(n, -1, -1)
-
-
-def fused(weights: Sequence[float], index: int) -> list[float]:
-    """The weights with 0 where the published ``fuse_index`` switches the extrinsic path off.
-
-    Row r keeps its weight if ``r <= index``, row 0 if ``0 < index``.
-    """
-    return [w if (row <= index if row else index > 0) else 0.0 for row, w in enumerate(weights)]

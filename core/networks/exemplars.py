@@ -1,7 +1,5 @@
 """Pictures of a style as codes: what a method remembers of every shot."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch
@@ -10,7 +8,7 @@ from torch import Tensor, nn
 
 from core.networks.registry import network
 
-SIDE = 8  # px of the thumbnails by which pictures are recognised
+SIDE = 8  # px of the thumbnails by which pictures are recognised: few enough to average noise away
 
 
 def thumbnails(pictures: Tensor) -> Tensor:
@@ -20,16 +18,9 @@ def thumbnails(pictures: Tensor) -> Tensor:
 
 @network
 class Exemplars(nn.Module):
-    """Z+ codes of K pictures; it has as many as it was last given.
-
-    ``structure`` [K, S, Z] and ``colour`` [K, L - S, Z] are the extrinsic code, which may be
-    trained; ``intrinsic`` [K, L, Z] is the face behind the picture.
-
-    Args:
-        count: K.
-        rows: L.
-        structure_rows: S.
-        z_dim: Z.
+    """Z+ codes of K pictures, as many as it was last given: ``structure`` [K, S, Z] and ``colour``
+    [K, L - S, Z] are the extrinsic code, which may be trained; ``intrinsic`` [K, L, Z] is the face
+    behind the picture.
     """
 
     intrinsic: Tensor
@@ -68,9 +59,9 @@ class Exemplars(nn.Module):
 
     def upright(self, pictures: Tensor, ids: Tensor) -> Tensor:
         """Pictures [N, 3, R, R] of the exemplars ids [N]; those that are mirrored, turned back."""
-        seen, known = thumbnails(pictures), self.thumbnails[ids]
-        apart, mirrored = ((view - known).square().sum((1, 2, 3)) for view in (seen, seen.flip(-1)))
-        turned = (mirrored < apart)[:, None, None, None]
+        views, known = thumbnails(pictures), self.thumbnails[ids]
+        apart = (views - known).square().sum((1, 2, 3))
+        turned = ((views.flip(-1) - known).square().sum((1, 2, 3)) < apart)[:, None, None, None]
         return torch.where(turned, pictures.flip(-1), pictures)
 
     def nearest(self, picture: Tensor) -> tuple[int, float]:
@@ -84,7 +75,7 @@ class Exemplars(nn.Module):
                 tensor.data = tensor.new_zeros(count, *tensor.shape[1:])
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        found = state_dict.get(f"{prefix}structure")
-        if found is not None and found.ndim == 3:
-            self._resize(len(found))
+        structure = state_dict.get(f"{prefix}structure")
+        if structure is not None and structure.ndim == 3:
+            self._resize(len(structure))
         super()._load_from_state_dict(state_dict, prefix, *rest)

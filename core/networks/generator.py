@@ -1,14 +1,12 @@
-"""The generator of StyleGAN2 (arXiv:1912.04958), "skip" architecture.
-
-``mapping`` turns latents z [N, Z] into styles ws [N, L, W]; ``synthesis`` turns styles into images
-[N, 3, R, R]. A row of ws steers one layer: b4.conv1, then (conv0, conv1) of each block, the
-last one the last torgb; the torgb of a block shares its row with the next block's conv0.
-Parameter names are those of the NVIDIA implementation.
-
+"""The generator of StyleGAN2 (arXiv:1912.04958), "skip" architecture: latents z [N, Z] to styles ws
+[N, L, W] to images. A row of ws steers one layer: b4.conv1, then (conv0, conv1) of each block, the
+last one the last torgb; the torgb of a block shares its row with the next block's conv0. Parameter
+names are NVIDIA's.
 Departs from the paper in: the average style is updated when ``mapping.track`` is called, not by the
 forward pass; no labels.
 """
 
+import copy
 import math
 from collections.abc import Callable
 from collections.abc import Mapping as MappingABC
@@ -18,12 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from core import distributed
-from core.networks.layers import Linear, SynthesisLayer, ToRGB, full_precision, normalise
+from core.networks.layers import TAPS, Linear, SynthesisLayer, ToRGB, full_precision, normalise
 from core.networks.registry import network
 from core.ops import setup_filter, upsample2d
 
-LR_MULTIPLIER = 0.01  # of the mapping network
-W_AVG_DECAY = 0.995
+LR_MULTIPLIER = 0.01  # of the mapping network, which is unstable at the full rate (1812.04948)
+W_AVG_DECAY = 0.995  # a step; of the published code
 NOISE_MODES = ("const", "random", "none")
 
 
@@ -94,35 +92,24 @@ class Mapping(nn.Module):
     @torch.no_grad()
     def track(self, w: Tensor) -> None:
         """Moves the average style towards the mean of w [N, W] or [N, L, W]."""
-        mean = distributed.all_reduce_mean(
-            w.detach().reshape(-1, self.w_dim).mean(dim=0).to(self.w_avg.dtype)
-        )
-        self.w_avg.copy_(mean.lerp(self.w_avg, W_AVG_DECAY))
+        mean = w.detach().reshape(-1, self.w_dim).mean(dim=0).to(self.w_avg.dtype)
+        self.w_avg.copy_(distributed.all_reduce_mean(mean).lerp(self.w_avg, W_AVG_DECAY))
 
 
 class SynthesisBlock(nn.Module):
     """The layers of one resolution: conv0 (not at 4 px), conv1 and torgb."""
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        *,
-        w_dim: int,
-        resolution: int,
-        img_channels: int,
-        conv_clamp: float | None,
+        self, in_channels: int, out_channels: int, *, resolution: int, colours: int, **same: Any
     ) -> None:
         super().__init__()
-        same: dict[str, Any] = {"w_dim": w_dim, "conv_clamp": conv_clamp}
         if resolution == 4:
             self.const = nn.Parameter(torch.randn(out_channels, 4, 4))
         else:
-            self.conv0 = SynthesisLayer(
-                in_channels, out_channels, resolution=resolution, up=True, **same
-            )
+            up = SynthesisLayer(in_channels, out_channels, resolution=resolution, up=True, **same)
+            self.conv0 = up
         self.conv1 = SynthesisLayer(out_channels, out_channels, resolution=resolution, **same)
-        self.torgb = ToRGB(out_channels, img_channels, **same)
+        self.torgb = ToRGB(out_channels, colours, **same)
 
 
 class Synthesis(nn.Module):
@@ -144,17 +131,12 @@ class Synthesis(nn.Module):
         self.w_dim = w_dim
         self.resolutions = resolutions(img_resolution)
         self.num_ws = 2 * len(self.resolutions)
+        same: dict[str, Any] = {"w_dim": w_dim, "conv_clamp": conv_clamp}
         for r in self.resolutions:
-            block = SynthesisBlock(
-                channels[max(r // 2, 4)],
-                channels[r],
-                w_dim=w_dim,
-                resolution=r,
-                img_channels=img_channels,
-                conv_clamp=conv_clamp,
-            )
+            widths = channels[max(r // 2, 4)], channels[r]
+            block = SynthesisBlock(*widths, resolution=r, colours=img_channels, **same)
             setattr(self, f"b{r}", block)
-        self.register_buffer("taps", setup_filter([1, 3, 3, 1]), persistent=False)
+        self.register_buffer("taps", setup_filter(TAPS), persistent=False)
 
     def forward(
         self, ws: Tensor, noise_mode: str = "const", generator: torch.Generator | None = None
@@ -169,40 +151,38 @@ class Synthesis(nn.Module):
         noise: MappingABC[str, Tensor] | None = None,
         generator: torch.Generator | None = None,
         *,
-        given: MappingABC[int, Tensor] | None = None,
+        replaced: MappingABC[int, Tensor] | None = None,
         until: int | None = None,
         after: Callable[[int, Tensor], Tensor] | None = None,
     ) -> Trace:
-        """Image, accumulated colours and features.
-
-        Args:
-            ws: styles [N, L, W].
-            noise_mode: ``const``, ``random`` or ``none``.
-            noise: maps [1 or N, 1, r, r] for the layers it names, as in ``noise_names``.
-            generator: of random noise.
-            given: features [N, C, r, r] that replace those of the block of resolution r; the
-                colours from below are kept.
-            until: the highest resolution that is computed, whose colours are then the image.
-            after: what becomes of the features [N, C, r, r] of the convolution that a row steers,
-                given the row and them.
+        """Image, accumulated colours and features of styles [N, L, W]. ``noise_mode`` is ``const``,
+        ``random`` (of ``generator``) or ``none``, but layers of ``noise_names`` take the maps [1 or
+        N, 1, r, r] that ``noise`` has for them. ``replaced`` features [N, C, r, r] stand for those
+        of the block of resolution r, not for the colours from below. Nothing is computed above
+        ``until``. ``after`` says, of a row and the features of the convolution that it steers, what
+        becomes of them.
         """
-        self._check(ws, noise_mode, noise or {})
+        noise = noise or {}
+        self._check(ws, noise_mode, noise)
         rgb: dict[int, Tensor] = {}
         features: dict[int, Tensor] = {}
         x = self.b4.const[None].to(ws.dtype).expand(len(ws), -1, -1, -1)
-        x = x.contiguous(memory_format=torch.channels_last)
-        for i, r in enumerate(self.resolutions):
+        x = x.contiguous(memory_format=torch.channels_last)  # quicker convolutions
+        row = 0
+        for r in self.resolutions:
             block = getattr(self, f"b{r}")
-            maps = self._noise(r, len(ws), noise_mode, noise or {}, generator)
+            for name in ("conv0", "conv1") if r > 4 else ("conv1",):
+                layer = getattr(block, name)
+                own = noise.get(f"b{r}.{name}", noise_mode)
+                x = layer(x, ws[:, row], _noise(own, layer.noise_const, len(ws), generator))
+                x = after(row, x) if after else x
+                row += 1
+            features[r] = x = (replaced or {}).get(r, x)
+            rgb[r] = block.torgb(x, ws[:, row])
             if r > 4:
-                x = block.conv0(x, ws[:, 2 * i - 1], maps[0])
-                x = after(2 * i - 1, x) if after else x
-            x = block.conv1(x, ws[:, 2 * i], maps[-1])
-            x = after(2 * i, x) if after else x
-            x = (given or {}).get(r, x)
-            colours = block.torgb(x, ws[:, 2 * i + 1])
-            rgb[r] = colours if r == 4 else self._upsampled(rgb[r // 2]) + colours
-            features[r] = x
+                with full_precision(x):  # the sum of all resolutions' colours
+                    below = upsample2d(rgb[r // 2], self.taps)
+                rgb[r] = below + rgb[r]
             if r == until:
                 break
         return Trace(rgb[r], rgb, features)
@@ -210,50 +190,30 @@ class Synthesis(nn.Module):
     @property
     def noise_names(self) -> list[str]:
         """The layers that take noise, in order: b4.conv1, b8.conv0, b8.conv1, ..."""
-        names = [f"b{r}.conv{k}" for r in self.resolutions for k in (0, 1)]
-        return names[1:]
-
-    def _upsampled(self, rgb: Tensor) -> Tensor:
-        with full_precision(rgb):
-            return upsample2d(rgb, self.taps)
-
-    def _noise(
-        self,
-        r: int,
-        n: int,
-        mode: str,
-        given: MappingABC[str, Tensor],
-        generator: torch.Generator | None,
-    ) -> list[Tensor | None]:
-        maps: list[Tensor | None] = []
-        for k in (1,) if r == 4 else (0, 1):
-            layer = getattr(getattr(self, f"b{r}"), f"conv{k}")
-            name = f"b{r}.conv{k}"
-            if name in given:
-                maps.append(given[name].to(layer.noise_const))
-            elif mode == "none":
-                maps.append(None)
-            elif mode == "const":
-                maps.append(layer.noise_const[None, None])
-            else:
-                const = layer.noise_const
-                where = const.device if generator is None else generator.device
-                drawn = torch.randn(
-                    (n, 1, r, r), generator=generator, dtype=const.dtype, device=where
-                )
-                maps.append(drawn.to(const.device))
-        return maps
+        return [f"b{r}.conv{k}" for r in self.resolutions for k in (0, 1)][1:]
 
     def _check(self, ws: Tensor, noise_mode: str, noise: MappingABC[str, Tensor]) -> None:
         if ws.ndim != 3 or ws.shape[1:] != (self.num_ws, self.w_dim):
-            raise ValueError(
-                f"styles must be [N, {self.num_ws}, {self.w_dim}], got {tuple(ws.shape)}"
-            )
+            wanted = f"[N, {self.num_ws}, {self.w_dim}]"
+            raise ValueError(f"styles must be {wanted}, got {tuple(ws.shape)}")
         if noise_mode not in NOISE_MODES:
             raise ValueError(f"noise_mode must be one of {NOISE_MODES}, got {noise_mode!r}")
         unknown = sorted(set(noise) - set(self.noise_names))
         if unknown:
             raise ValueError(f"no layer takes noise under the names {unknown}")
+
+
+def _noise(
+    own: Tensor | str, const: Tensor, n: int, generator: torch.Generator | None
+) -> Tensor | None:
+    if isinstance(own, Tensor):
+        return own.to(const)
+    if own != "random":
+        return const[None, None] if own == "const" else None
+    where = const.device if generator is None else generator.device
+    size = (n, 1, *const.shape)
+    drawn = torch.randn(size, generator=generator, dtype=const.dtype, device=where)
+    return drawn.to(const.device)
 
 
 @network
@@ -274,27 +234,16 @@ class Generator(nn.Module):
         conv_clamp: float | None = None,
     ) -> None:
         super().__init__()
-        table = checked_channels(img_resolution, channels)
         self.z_dim, self.w_dim = z_dim, w_dim
         self.img_resolution, self.img_channels = img_resolution, img_channels
-        self.config = {
-            "z_dim": z_dim,
-            "w_dim": w_dim,
-            "img_resolution": img_resolution,
-            "img_channels": img_channels,
-            "channels": table,
-            "mapping_layers": mapping_layers,
-            "conv_clamp": conv_clamp,
-        }
-        self.synthesis = Synthesis(
-            w_dim=w_dim,
-            img_resolution=img_resolution,
-            img_channels=img_channels,
-            channels=table,
-            conv_clamp=conv_clamp,
-        )
+        table = checked_channels(img_resolution, channels)
+        pictures = {"img_resolution": img_resolution, "img_channels": img_channels}
+        shape: dict[str, Any] = {"w_dim": w_dim, **pictures, "channels": table}
+        self.synthesis = Synthesis(**shape, conv_clamp=conv_clamp)
         self.num_ws = self.synthesis.num_ws
         self.mapping = Mapping(z_dim=z_dim, w_dim=w_dim, num_ws=self.num_ws, layers=mapping_layers)
+        layers = {"mapping_layers": mapping_layers, "conv_clamp": conv_clamp}
+        self.config = {"z_dim": z_dim, **shape, **layers}
 
     def forward(
         self,
@@ -312,3 +261,18 @@ class Generator(nn.Module):
 def rows_mapped(g: Generator, codes: Tensor) -> Tensor:
     """Styles [N, L, W] of codes [N, L, Z]."""
     return g.mapping.style(codes.flatten(0, 1)).unflatten(0, codes.shape[:2])
+
+
+@torch.no_grad()
+def scale_w(g: Generator, factor: float) -> Generator:
+    """A copy that shows at styles w what ``g`` shows at ``average + factor (w - average)``:
+    regression shrinks what it cannot tell. Folded into the affine layers, so that mapping network
+    and truncation stay.
+    """
+    wide = copy.deepcopy(g)
+    for name, layer in wide.synthesis.named_modules():
+        if name.endswith("affine"):
+            constant = (1 - factor) * layer.weight_gain / layer.bias_gain
+            layer.bias += constant * (layer.weight @ g.mapping.w_avg)
+            layer.weight *= factor
+    return wide

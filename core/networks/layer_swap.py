@@ -1,25 +1,11 @@
-"""Layer swapping: the low resolutions of one generator below the high ones of another.
-
-Structure lives in the low resolutions and texture in the high ones, so a source's picture can keep
-its structure in a new style. The two generators must be of one family (same architecture, one
-trained from the other), or their features mean different things.
-
+"""Layer swapping: the low resolutions of one generator below the high ones of another. Structure
+lives in the low ones and texture in the high ones, so a source's picture can keep its structure in
+a new style. One must be trained from the other, or their features mean different things.
 Papers: "Resolution dependent GAN interpolation" (Pinkney and Adler, arXiv:2010.05334) for
 :func:`by_weights`; "Fine-tuning StyleGAN2 for cartoon face generation" (arXiv:2106.12445), which
-means the same and whose public code does :func:`by_features`.
-
-Departs from the papers in: nothing known. Styles are made by the mapping network of the low
-generator, as the public code does, because structure follows them.
-
-| topic | papers | public code | here |
-|---|---|---|---|
-| what is taken | whole blocks up to r px | the features at r px | both |
-| colours below r px | of the low generator | of the high generator | as their kind does |
-| styles of both | one mapping network | the source's | the source's |
-| level | a resolution | k, for 4 * 2^k px | a resolution |
+means the same and whose public code does :func:`by_features`. Styles are made by the mapping
+network of the low generator, as the public code does, because structure follows them.
 """
-
-from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
@@ -34,17 +20,11 @@ Swap = Callable[[Generator, Generator], Generator]
 
 
 def by_weights(low: Generator, high: Generator, *, resolution: int) -> Generator:
-    """A copy of ``high`` whose blocks up to ``resolution`` px and mapping network are ``low``'s.
-
-    With ``resolution`` 0 it is ``high``. Neither generator is changed.
-
-    Raises:
-        UserError: the generators are of different architecture, or have no such resolution.
+    """A copy of ``high`` whose blocks up to ``resolution`` px (0: none) and mapping network are
+    ``low``'s. Raises `UserError` where the generators are of different architecture, or have no
+    such resolution.
     """
-    check(low, high, resolution)
-    out = copy.deepcopy(high)
-    if resolution:
-        out.mapping.load_state_dict(low.mapping.state_dict())
+    out = _with_mapping(low, high, resolution)
     for r in out.synthesis.resolutions:
         if r <= resolution:
             block: nn.Module = getattr(low.synthesis, f"b{r}")
@@ -53,18 +33,9 @@ def by_weights(low: Generator, high: Generator, *, resolution: int) -> Generator
 
 
 def by_features(low: Generator, high: Generator, *, resolution: int) -> Generator:
-    """A copy of ``high`` whose features at ``resolution`` px, before their colours, are ``low``'s.
-
-    The colours below are ``high``'s own, made of features that nobody sees otherwise. With
-    ``resolution`` 0 it is ``high``. Neither generator is changed.
-
-    Raises:
-        UserError: the generators are of different architecture, or have no such resolution.
-    """
-    check(low, high, resolution)
-    out = copy.deepcopy(high)
+    """The same of features at ``resolution`` px alone; the colours below are ``high``'s own."""
+    out = _with_mapping(low, high, resolution)
     if resolution:
-        out.mapping.load_state_dict(low.mapping.state_dict())
         pair = TwoSyntheses(copy.deepcopy(low.synthesis), out.synthesis, resolution)
         out.synthesis = pair  # type: ignore[assignment]
     return out
@@ -81,7 +52,6 @@ class TwoSyntheses(nn.Module):
     def forward(
         self, ws: Tensor, noise_mode: str = "const", generator: torch.Generator | None = None
     ) -> Tensor:
-        """Images [N, 3, R, R], nominally in [-1, 1], of styles [N, L, W]."""
         return self.trace(ws, noise_mode, generator=generator).image
 
     def trace(
@@ -93,20 +63,21 @@ class TwoSyntheses(nn.Module):
     ) -> Trace:
         """What the upper network computes from the lower one's features."""
         below = self.low.trace(ws, noise_mode, noise, generator, until=self.resolution)
-        given = {self.resolution: below.features[self.resolution]}
-        return self.high.trace(ws, noise_mode, noise, generator, given=given)
+        replaced = {self.resolution: below.features[self.resolution]}
+        return self.high.trace(ws, noise_mode, noise, generator, replaced=replaced)
 
 
-def check(low: Generator, high: Generator, resolution: int) -> None:
-    """Refuse two generators that have nothing to swap at this resolution."""
-    other = [key for key, value in high.config.items() if low.config.get(key) != value]
+def _with_mapping(low: Generator, high: Generator, resolution: int) -> Generator:
+    other = ", ".join(key for key, value in high.config.items() if low.config.get(key) != value)
     if other:
-        raise UserError(
-            f"Layers of two generators that differ in {', '.join(other)} cannot be swapped."
-        )
+        raise UserError(f"Layers of two generators that differ in {other} cannot be swapped.")
     if resolution and resolution not in high.synthesis.resolutions:
         known = ", ".join(str(r) for r in high.synthesis.resolutions)
         raise UserError(f"swap.resolution={resolution} is no resolution of the generator: {known}.")
+    out = copy.deepcopy(high)
+    if resolution:
+        out.mapping.load_state_dict(low.mapping.state_dict())
+    return out
 
 
 def install(swapped: Generator, into: Generator) -> None:

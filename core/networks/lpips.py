@@ -1,11 +1,7 @@
-"""LPIPS, version 0.1: a perceptual distance learnt from human judgements (arXiv:1801.03924).
-
-The network is that of the authors' package, which holds the learnt weights of its channels. The
-classifier, which the package would download, is read from torchvision's file. Pictures are taken as
-they come: their size is part of a result.
+"""LPIPS, version 0.1: a perceptual distance learnt from human judgements (arXiv:1801.03924), of
+pictures as they come. The network is that of the authors' package, with its learnt weights of
+channels; the classifier, which it would download, is torchvision's file.
 """
-
-from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
@@ -26,15 +22,9 @@ EPS = 1e-10  # added to the length of a feature, as in the package
 
 
 class LPIPSNetwork(nn.Module):
-    """The distance and its embedding; frozen.
-
-    Args:
-        net: ``alex`` (for measuring), ``vgg`` (for losses), as the authors advise, or ``squeeze``.
-        classifier: torchvision's state dict, of which ``features.*`` are used.
-        file: what a misfit is called.
-
-    Attributes:
-        package: the authors' network, whose call gives distances [N, 1, 1, 1].
+    """The distance and its embedding; frozen. ``net`` is ``alex`` (for measuring), ``vgg`` (for
+    losses), as the authors advise, or ``squeeze``; of ``classifier`` ``features.*`` are used; a
+    misfit is called ``file``.
     """
 
     package: Any
@@ -73,15 +63,7 @@ class LPIPSNetwork(nn.Module):
 
 
 def load_lpips(net: str, folder: str) -> LPIPSNetwork:
-    """LPIPS with torchvision's classifier from a folder.
-
-    Args:
-        net: ``alex``, ``vgg`` or ``squeeze``.
-        folder: where the classifier's file lies, under the name that torchvision gives it.
-
-    Raises:
-        UserError: it does not, or is of another network.
-    """
+    """LPIPS with torchvision's classifier from a folder, where it has torchvision's name."""
     check_net(net)
     path = Path(folder).expanduser() / CLASSIFIERS[net].rpartition("/")[2]
     if not path.is_file():

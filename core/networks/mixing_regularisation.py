@@ -1,5 +1,4 @@
 """Style mixing (arXiv:1812.04948, section 3.1): two latents share one image.
-
 Departs from the paper in: one crossover for the whole batch, as in the published code.
 """
 
@@ -8,16 +7,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+Map = Callable[[Tensor], Tensor]
+
 
 def mixed_ws(
-    mapping: Callable[[Tensor], Tensor],
-    z1: Tensor,
-    z2: Tensor,
-    prob: float,
-    generator: torch.Generator,
+    mapping: Map, z1: Tensor, z2: Tensor, prob: float, generator: torch.Generator
 ) -> Tensor:
     """Styles [N, L, W]: z1's, with probability ``prob`` z2's from a random row (1..L-1) on."""
     ws = mapping(z1)
+    # Both are drawn whatever comes of it, so that the random stream does not depend on the draw.
     draw = torch.rand((), generator=generator, device=generator.device)
     crossover = torch.randint(1, ws.shape[1], (), generator=generator, device=generator.device)
     if draw.item() >= prob:

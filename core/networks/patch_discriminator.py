@@ -1,17 +1,11 @@
 """Logits for patches of a picture, read off a discriminator's inner layers.
-
 Paper: "Few-shot image generation via cross-domain correspondence" (Ojha et al., CVPR 2021,
 arXiv:2104.06820), section 3.2.
-
 A tap is a convolution of the discriminator, a head one more convolution that makes a map of logits
 of what the tap gives. Taps are named by the size of that map: one of 32 px looks at patches of a
-fifth to a third of the picture's side, one of 16 px at patches of half to two thirds, whatever the
-resolution.
-
-Departs from the paper in: where the taps lie is taken from the public code.
+fifth to a third of the picture's side, one of 16 px at patches of half to two thirds. Where they
+lie is taken from the public code.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,11 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import UserError
-from core.networks.activations import block_inputs, record_activations
+from core.networks.activations import record_activations
 from core.networks.discriminator import Discriminator
-from core.networks.layers import SLOPE, Conv, full_precision
-
-SQRT2 = math.sqrt(2)
+from core.networks.layers import Conv, full_precision
+from core.ops.bias_act import SLOPE, SQRT2
 
 
 class Tap(NamedTuple):
@@ -41,80 +34,26 @@ class Tap(NamedTuple):
 
 
 def taps(d: Discriminator, sides: Sequence[int]) -> list[Tap]:
-    """The convolutions that give maps of these sides, for each what halves before what keeps.
-
-    Raises:
-        UserError: the discriminator has no map of such a side.
-    """
-    found = []
+    """The convolutions that give maps of these sides, for each what halves before what keeps."""
+    all_taps = []
     for side in sides:
         blocks = [(2 * side, "conv1"), (side, "conv0")]
-        has = [Tap(r, layer, side) for r, layer in blocks if r in d.block_resolutions]
-        if not has:
+        of_side = [Tap(r, layer, side) for r, layer in blocks if r in d.block_resolutions]
+        if not of_side:
             raise UserError(
                 f"method.heads.sides={list(sides)} has {side}, and a discriminator of "
                 f"{d.img_resolution} px has maps of {d.block_resolutions[-1] // 2} to "
                 f"{d.img_resolution} px."
             )
-        found += has
-    return found
+        all_taps += of_side
+    return all_taps
 
 
-def tapped(found: Mapping[str, Tensor], wanted: Sequence[Tap]) -> list[Tensor]:
-    """What taps give, [N, C, side, side] each, of what was recorded of their convolutions.
-
-    A block's first convolution is a tap after its activation, the second before it joins the
-    skip, without the division by root two that belongs to the join.
+def tapped(outputs: Mapping[str, Tensor], wanted: Sequence[Tap]) -> list[Tensor]:
+    """What taps give, [N, C, side, side] each, of what was recorded: a block's second convolution
+    without the division by root two that belongs to its joining the skip.
     """
-    return [found[tap.name] * (SQRT2 if tap.layer == "conv1" else 1) for tap in wanted]
-
-
-class PatchHeads(nn.Module):
-    """A head for each tap of a discriminator, which it shares all else with.
-
-    Args:
-        d: the discriminator; it is given again at each call, and not held.
-        sides: of the maps of logits, see :func:`taps`.
-        count: so many of those taps, from the first.
-    """
-
-    def __init__(self, d: Discriminator, *, sides: Sequence[int], count: int) -> None:
-        super().__init__()
-        self.taps = taps(d, sides)[:count]
-        if not self.taps:
-            raise UserError(f"method.heads.count={count} must be at least 1.")
-        channels = d.config["channels"]
-        self.heads = nn.ModuleList(
-            self.head(channels[tap.side if tap.layer == "conv1" else tap.block])
-            for tap in self.taps
-        )
-
-    def head(self, channels: int) -> nn.Module:
-        """What makes logits of a tap's channels."""
-        return Head(channels)
-
-    def forward(self, d: Discriminator, images: Tensor, chosen: Sequence[int]) -> list[Tensor]:
-        """Maps of logits [N, 1, side, side] at the chosen taps of images [N, 3, R, R].
-
-        No block is computed beyond the last of them.
-        """
-        names = {self.taps[i].name for i in chosen}
-        with record_activations(d, sorted(names)) as found:
-            for _ in block_inputs(d, images):
-                if len(found) == len(names):
-                    break
-        return self.maps(found, chosen)
-
-    def beside(self, d: Discriminator, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The discriminator's own logits [N, 1], and the maps at all taps, in one pass."""
-        with record_activations(d, [tap.name for tap in self.taps]) as found:
-            logits = d(images)
-        return logits, self.maps(found, range(len(self.taps)))
-
-    def maps(self, found: Mapping[str, Tensor], chosen: Sequence[int]) -> list[Tensor]:
-        """Maps of logits at the chosen taps, of what was recorded."""
-        seen = tapped(found, [self.taps[i] for i in chosen])
-        return [self.heads[i](x) for i, x in zip(chosen, seen, strict=True)]
+    return [outputs[tap.name] * (SQRT2 if tap.layer == "conv1" else 1) for tap in wanted]
 
 
 class Head(nn.Module):
@@ -127,7 +66,7 @@ class Head(nn.Module):
         self.weight_gain = 1 / math.sqrt(channels * 9)
 
     def forward(self, x: Tensor) -> Tensor:
-        with full_precision(x):
+        with full_precision(x):  # as the discriminator's own logits
             x = x.to(self.weight.dtype)
             return F.conv2d(x, self.weight * self.weight_gain, self.bias, padding=1)
 
@@ -139,8 +78,40 @@ class ActivatedHead(Head):
         return F.leaky_relu(super().forward(x), SLOPE) * SQRT2
 
 
+class PatchHeads(nn.Module):
+    """A head for each of the first ``count`` :func:`taps` of a discriminator, which is not held."""
+
+    head: type[Head] = Head
+
+    def __init__(self, d: Discriminator, *, sides: Sequence[int], count: int) -> None:
+        super().__init__()
+        self.taps = taps(d, sides)[:count]
+        if not self.taps:
+            raise UserError(f"method.heads.count={count} must be at least 1.")
+        outputs = [tap.side if tap.layer == "conv1" else tap.block for tap in self.taps]
+        self.heads = nn.ModuleList(self.head(d.config["channels"][r]) for r in outputs)
+
+    def forward(self, d: Discriminator, images: Tensor, chosen: Sequence[int]) -> list[Tensor]:
+        """Maps of logits [N, 1, side, side] at chosen taps; nothing is computed beyond."""
+        names = {self.taps[i].name for i in chosen}
+        with record_activations(d, sorted(names)) as outputs:
+            for _ in d.block_inputs(images):
+                if len(outputs) == len(names):
+                    break
+        return self._maps(outputs, chosen)
+
+    def beside(self, d: Discriminator, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The discriminator's own logits [N, 1], and the maps at all taps, in one pass."""
+        with record_activations(d, [tap.name for tap in self.taps]) as outputs:
+            logits = d(images)
+        return logits, self._maps(outputs, range(len(self.taps)))
+
+    def _maps(self, outputs: Mapping[str, Tensor], chosen: Sequence[int]) -> list[Tensor]:
+        features = tapped(outputs, [self.taps[i] for i in chosen])
+        return [self.heads[i](x) for i, x in zip(chosen, features, strict=True)]
+
+
 class ActivatedHeads(PatchHeads):
     """Patch logits as in the public code."""
 
-    def head(self, channels: int) -> nn.Module:
-        return ActivatedHead(channels)
+    head = ActivatedHead

@@ -1,16 +1,11 @@
-"""A small network that knows faces of ParaFaces: features, landmarks, identity, distance.
-
-One trunk with four heads. Two trained networks are shipped and differ in architecture and seed:
-``measure`` is what metrics read, ``guide`` is what losses may use. A network that was trained
-against never measures. The perceptual distance compares unit-normalised channels at several stages
-(arXiv:1801.03924); landmarks are expectations over heat maps (arXiv:1711.08229); the identity
-embedding was trained with an angular margin (arXiv:1801.07698).
-
+"""A small network that knows faces of ParaFaces: features, landmarks, identity, distance. Two are
+shipped and differ in architecture and seed: ``measure`` is what metrics read, ``guide`` what losses
+may use; what was trained against never measures. The perceptual distance compares unit-normalised
+channels at several stages (arXiv:1801.03924); landmarks are expectations over heat maps
+(arXiv:1711.08229); the identity embedding was trained with an angular margin (arXiv:1801.07698).
 Departs from the papers in: channels of the perceptual distance carry no learned weights, stages
 count equally.
 """
-
-from __future__ import annotations
 
 import json
 from functools import cache
@@ -30,27 +25,36 @@ from core.paths import ASSETS
 
 
 class Reading(NamedTuple):
-    """What the network sees in images [N, 3, R, R]; landmarks in pixels of those images.
+    """What the network sees in images [N, 3, R, R]."""
 
-    Attributes:
-        features: last stage, joined by one layer [N, F], for distances between distributions.
-        identity: unit vectors [N, E]; the dot product says whether two faces are one person.
-        landmarks: x and y [N, K, 2]; the centre of the first pixel is at 0.5.
-        attributes: parameters of the head [N, P], in their own units.
-        domain: logits [N, D] of the domains in ``config["domains"]``.
-        quality: estimated blur and noise [N, 2]: what keeps ``features`` aware of picture quality.
-    """
+    features: Tensor  # [N, F]: last stage, joined by one layer, for distances of distributions
+    identity: Tensor  # unit vectors [N, E]; the dot product says whether two faces are one person
+    landmarks: Tensor  # x and y [N, K, 2] in pixels; the centre of the first pixel is at 0.5
+    attributes: Tensor  # parameters of the head [N, P], in their own units
+    domain: Tensor  # logits [N, D] of the domains in ``config["domains"]``
+    quality: Tensor  # blur and noise [N, 2]: keeps ``features`` aware of picture quality
 
-    features: Tensor
-    identity: Tensor
-    landmarks: Tensor
-    attributes: Tensor
-    domain: Tensor
-    quality: Tensor
+
+def trunk(backbone: str, options: dict[str, Any], stem_pool: bool) -> Any:
+    """A timm architecture without its classifier; ``stem_pool`` False costs time, not detail."""
+    network = cast(Any, timm.create_model(backbone, pretrained=False, num_classes=0, **options))
+    if not stem_pool:  # it would halve the resolution before the first stage
+        network.maxpool = nn.Identity()
+    return network
+
+
+def resized(images: Tensor, side: int) -> Tensor:
+    """Images [N, 3, R, R] at ``side`` px."""
+    if images.shape[-2:] == (side, side):
+        return images
+    return F.interpolate(images, (side, side), mode="bilinear", antialias=True)
 
 
 class Perception(nn.Module):
-    """A timm trunk without its classifier and the heads of :class:`Reading`."""
+    """A timm trunk of four stages and the heads of :class:`Reading`, for pictures at ``resolution``
+    px. ``fine`` is the first stage that landmarks and the perceptual distance look at, ``maps`` the
+    channels from which heat maps are read; the lists are names.
+    """
 
     def __init__(
         self,
@@ -67,44 +71,19 @@ class Perception(nn.Module):
         landmarks: list[str],
         domains: list[str],
     ) -> None:
-        """Build an untrained network.
-
-        Args:
-            backbone: timm architecture with four stages after its stem.
-            options: what to change in it.
-            resolution: side in pixels of the pictures it reads; others are resized to it.
-            stem_pool: whether the stem keeps its pooling, which costs half the resolution.
-            fine: first of the four stages that landmarks and the perceptual distance look at.
-            features: width F of the features.
-            identity: width E of the identity embedding.
-            maps: channels of the joint map from which heat maps are read.
-            attributes: names of the parameters that the attribute head predicts.
-            landmarks: names of the landmarks.
-            domains: names of the domains.
-        """
         super().__init__()
         self.attribute_mean: Tensor
         self.attribute_scale: Tensor
-        self.config: dict[str, Any] = {
-            "backbone": backbone,
-            "options": options,
-            "resolution": resolution,
-            "stem_pool": stem_pool,
-            "fine": fine,
-            "features": features,
-            "identity": identity,
-            "maps": maps,
-            "attributes": list(attributes),
-            "landmarks": list(landmarks),
-            "domains": list(domains),
-        }
+        reads = {"backbone": backbone, "options": options, "resolution": resolution}
+        looks = {"stem_pool": stem_pool, "fine": fine}
+        widths = {"features": features, "identity": identity, "maps": maps}
+        names = {"attributes": attributes, "landmarks": landmarks, "domains": domains}
+        lists = {key: list(value) for key, value in names.items()}
+        self.config: dict[str, Any] = {**reads, **looks, **widths, **lists}
         self.resolution, self.fine = resolution, fine
-        trunk = timm.create_model(backbone, pretrained=False, num_classes=0, **options)
-        self.trunk = cast(Any, trunk)
-        if not stem_pool:
-            self.trunk.maxpool = nn.Identity()
-        widths = [info["num_chs"] for info in self.trunk.feature_info][-4:]
-        self.lateral = nn.ModuleList(nn.Conv2d(width, maps, 1) for width in widths[fine:])
+        self.trunk = trunk(backbone, options, stem_pool)
+        stages = self.trunk.feature_info[-4:][fine:]
+        self.lateral = nn.ModuleList(nn.Conv2d(stage["num_chs"], maps, 1) for stage in stages)
         self.heat = nn.Conv2d(maps, len(landmarks), 1)
         # A mean over the picture would forget where things are, which is most of a face.
         with torch.no_grad():
@@ -122,11 +101,8 @@ class Perception(nn.Module):
 
     def stages(self, images: Tensor) -> list[Tensor]:
         """The outputs of the four stages, fine to coarse, of images [N, 3, R, R] in [-1, 1]."""
-        if images.shape[-1] != self.resolution:
-            side = (self.resolution, self.resolution)
-            images = F.interpolate(images, side, mode="bilinear", antialias=True)
-        found = self.trunk.forward_intermediates(images, intermediates_only=True)
-        return list(found[-4:])
+        images = resized(images, self.resolution)
+        return list(self.trunk.forward_intermediates(images, intermediates_only=True)[-4:])
 
     def forward(self, images: Tensor) -> Reading:
         """All heads at once for images [N, 3, R, R] in [-1, 1]."""
@@ -150,7 +126,7 @@ class Perception(nn.Module):
         return F.normalize(self.identity_head(self.features(images)).float())
 
     def landmarks(self, images: Tensor) -> Tensor:
-        """Landmarks [N, K, 2] (x, y) in pixels of the given images."""
+        """Landmarks [N, K, 2] (x, y) in pixels of the images."""
         return self(images).landmarks
 
     def embed(self, images: Tensor) -> Tensor:
@@ -160,7 +136,7 @@ class Perception(nn.Module):
         stages = self.stages(images)[self.fine : self.fine + 3]
         for stage in stages:
             unit = F.normalize(stage.float(), dim=1, eps=1e-6)
-            parts.append(unit.flatten(1) / (len(stages) * stage[0, 0].numel()) ** 0.5)
+            parts.append(unit.flatten(1) / (len(stages) * stage[0, 0].numel()) ** 0.5)  # means
         return torch.cat(parts, 1)
 
     def distance(self, a: Tensor, b: Tensor) -> Tensor:
@@ -181,10 +157,10 @@ class Perception(nn.Module):
 
 def save(network: Perception, path: Path, facts: dict[str, str]) -> None:
     """Write the weights in half precision, with the architecture and facts as metadata."""
-    state = {
-        name: value.detach().cpu().contiguous().to(torch.float16 if value.ndim > 1 else value.dtype)
-        for name, value in network.state_dict().items()
-    }
+    state = {}
+    for name, value in network.state_dict().items():
+        kept = torch.float16 if value.ndim > 1 else value.dtype  # vectors weigh next to nothing
+        state[name] = value.detach().cpu().contiguous().to(kept)
     meta = {"config": json.dumps(network.config), **facts}
     atomic.write(path, serialised(state, metadata=meta))
 
@@ -212,29 +188,22 @@ def load(name: str) -> Perception:
 
 
 class Guide:
-    """What the shipped network that serves losses sees; read when first used."""
+    """The shipped network that serves losses, read when first used; called, it is the distance."""
 
     def __init__(self) -> None:
         self.config = {"network": "guide"}
-        self.network: Perception | None = None
 
     def __call__(self, pictures: Tensor, photos: Tensor) -> Tensor:
-        """Perceptual distance [N] of pictures and photos [N, 3, R, R]."""
         return self._at(pictures).distance(pictures, photos)
 
     def embed(self, images: Tensor) -> Tensor:
-        """Vectors [N, V] of images [N, 3, R, R] whose squared distances are the perceptual one."""
         return self._at(images).embed(images)
 
     def identity(self, images: Tensor) -> Tensor:
-        """Unit vectors [N, E] that say who it is."""
         return self._at(images).identity(images)
 
     def stages(self, images: Tensor) -> list[Tensor]:
-        """Features [N, C, r, r] of the trunk, fine to coarse."""
         return self._at(images).stages(images)
 
     def _at(self, images: Tensor) -> Perception:
-        if self.network is None:
-            self.network = load("guide").eval().requires_grad_(False)
-        return self.network.to(images.device)
+        return load("guide").to(images.device)

@@ -1,11 +1,6 @@
-"""The network classes that a weights file may name: none but those that say so themselves.
-
-A file says which networks it holds, so it decides what is built. It may only choose among classes
-that were registered where they are defined, which is when their module is imported; it cannot have
-a module imported.
+"""The network classes that a weights file may name: those that were registered when their module
+was imported. A file cannot have a module imported.
 """
-
-from __future__ import annotations
 
 from typing import TypeVar
 
@@ -13,20 +8,13 @@ from torch import nn
 
 M = TypeVar("M", bound=type[nn.Module])
 
-NETWORKS: dict[str, type[nn.Module]] = {}
-"""All of them, by name."""
-
-LIBRARY_BUILT: set[str] = set()
-"""Those whose layers a library builds from what their configuration says (timm's trunks)."""
+NETWORKS: dict[str, type[nn.Module]] = {}  # all of them, by name
+LIBRARY_BUILT: set[str] = set()  # whose layers a library builds by their configuration (timm's)
 
 
 def network(kind: M) -> M:
-    """Class decorator: ``kind(**network.config)`` has the same architecture, whoever wrote it.
-
-    A file is read wherever the class has been imported; `core.weights` imports those of `core`.
-
-    Raises:
-        TypeError: another class has this name.
+    """Class decorator: ``kind(**network.config)`` has the same architecture, whoever wrote it. A
+    file is read wherever the class has been imported; `core.weights` imports those of `core`.
     """
     known = NETWORKS.setdefault(kind.__name__, kind)
     if known is not kind and known.__module__ != kind.__module__:

@@ -1,12 +1,19 @@
-"""Styles at hand: picked, drawn at random, mixed, and given in strengths (arXiv:2203.13248)."""
-
-from __future__ import annotations
+"""Styles at hand: picked, drawn at random, mixed, and given in strengths (arXiv:2203.13248). Two
+small networks turn noise into random structure rows and colour rows of Z+ codes. They are trained
+by implicit maximum likelihood (arXiv:1809.09087, arXiv:1812.08985): every code pulls the nearest of
+many generated ones towards itself, so none is forgotten.
+Departs from the public code in: exact nearest codes without a library; evaluation mode when
+drawing, so that a style does not depend on those drawn with it; any number of codes; the optimiser
+lives through all rounds.
+"""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from core import hashing
@@ -14,21 +21,144 @@ from core.networks.dualstylegan import DualStyleGAN
 from core.networks.encoders.compact import w_std
 from core.networks.exemplars import Exemplars
 from core.networks.generator import Generator, rows_mapped
-from core.networks.style_sampler import NOISE, StyleSampler, learn
+from core.networks.registry import network
 
-SAME = 4 / 127.5
-"""A picture whose thumbnail differs by less from an exemplar's is that exemplar."""
+NOISE = BATCH = 128  # width of the noise, and codes a step; with DECAY as in the public code
+DECAY = 1e-5  # of the weights
+SAME = 4 / 127.5  # four grey levels: a thumbnail that differs by less is of the same picture
+
+
+class CodeSampler(nn.Module):
+    """Noise [N, 128] to codes [N, O]."""
+
+    def __init__(self, out_features: int) -> None:
+        super().__init__()
+        self.lin1 = nn.Linear(NOISE, NOISE, bias=False)
+        self.bn1 = nn.BatchNorm1d(NOISE)
+        self.lin2 = nn.Linear(NOISE, NOISE, bias=False)
+        self.bn2 = nn.BatchNorm1d(NOISE)
+        self.lin_out = nn.Linear(NOISE, out_features, bias=False)
+
+    def forward(self, noise: Tensor) -> Tensor:
+        x = F.relu(self.bn1(self.lin1(noise)))
+        return self.lin_out(F.relu(self.bn2(self.lin2(x))))
+
+
+@network
+class StyleSampler(nn.Module):
+    """Noise to Z+ codes, structure and colour apart; ``loaded`` once it was given a state."""
+
+    def __init__(self, *, rows: int, structure_rows: int, z_dim: int) -> None:
+        super().__init__()
+        self.config = {"rows": rows, "structure_rows": structure_rows, "z_dim": z_dim}
+        self.rows, self.z_dim, self.loaded = rows, z_dim, False
+        self.structure = CodeSampler(structure_rows * z_dim)
+        self.colour = CodeSampler((rows - structure_rows) * z_dim)
+
+    def forward(self, structure: Tensor, colour: Tensor) -> Tensor:
+        """Codes [N, L, Z] of two noises [N, 128]."""
+        codes = torch.cat([self.structure(structure), self.colour(colour)], dim=1)
+        return codes.unflatten(1, (self.rows, self.z_dim))
+
+    def _load_from_state_dict(self, *state: Any) -> None:
+        self.loaded = True
+        super()._load_from_state_dict(*state)
+
+
+@torch.enable_grad()
+def learn(
+    network: CodeSampler,
+    codes: Tensor,
+    *,
+    rounds: int,
+    copies: int,
+    jitter: float,
+    lr: float,
+    halve: int,
+    rng: torch.Generator,
+) -> None:
+    """Train a network in place to draw codes like [K, O]; it ends in evaluation mode. Codes are
+    repeated to ``copies`` in all, each with noise of deviation ``jitter``; the rate is halved after
+    every ``halve`` of the rounds.
+    """
+    repeated = codes.repeat(max(copies // len(codes), 1), 1)
+    data = repeated + jitter * torch.randn(repeated.shape, generator=rng)
+    adam = torch.optim.Adam(network.parameters(), lr=lr, betas=(0.5, 0.999), weight_decay=DECAY)
+    for number in range(rounds):
+        adam.param_groups[0]["lr"] = lr * 0.5 ** (number // halve)
+        # Twice as many are drawn as there are codes, so that most codes find a near one.
+        noise = torch.randn(2 * max(len(data) // BATCH, 1) * BATCH, NOISE, generator=rng)
+        with torch.no_grad():
+            drawn = torch.cat([network.train()(part) for part in noise.split(BATCH)])
+            nearest = torch.cat([torch.cdist(part, drawn).argmin(1) for part in data.split(1024)])
+        order = torch.randperm(len(data), generator=rng)
+        for part in order.split(BATCH):
+            if len(part) > 1:  # a batch norm has nothing to say about one
+                adam.zero_grad()
+                F.mse_loss(network(noise[nearest[part]]), data[part]).backward()
+                adam.step()
+    network.eval()
+
+
+class StyleSampling:
+    """The sampling network of a set of exemplars, trained when first asked for: a function of their
+    codes and of these numbers, so in no checkpoint. ``samples`` give the deviation of styles,
+    ``optimizer`` makes the exemplars' optimiser.
+    """
+
+    def __init__(
+        self,
+        *,
+        sampler_steps: int,
+        copies: int,
+        jitter: float,
+        lr: float,
+        halve: int,
+        seed: int,
+        samples: int,
+        optimizer: Callable[..., Optimizer],
+    ) -> None:
+        rates: dict[str, Any] = {"lr": lr, "halve": halve, "rounds": sampler_steps}
+        self.learn: Callable[..., None] = partial(learn, copies=copies, jitter=jitter, **rates)
+        self.seed, self.samples, self.optimizer = seed, samples, optimizer
+        self.samplers: dict[str, StyleSampler] = {}  # one at most, by the codes it has learnt
+
+    def w_std(self, g: Generator) -> Tensor:
+        return w_std(g, samples=self.samples, seed=self.seed)
+
+    def sampler(self, exemplars: Exemplars, device: torch.device) -> StyleSampler:
+        """The network that draws codes like the exemplars'; a loaded state came with them."""
+        codes = exemplars.extrinsic.detach().cpu()
+        name = hashing.of_bytes(codes.numpy().tobytes())
+        loaded = [network for network in self.samplers.values() if network.loaded]
+        if loaded or name not in self.samplers:
+            self.samplers = {name: loaded[0] if loaded else self._trained(exemplars, codes)}
+            self.samplers[name].loaded = False
+        return self.samplers[name].to(device)
+
+    def sample(self, z: Tensor, exemplars: Exemplars, device: torch.device) -> Tensor:
+        """Codes [N, L, Z] of random styles, the same for the same latents z [N, Z]."""
+        rng = torch.Generator().manual_seed(self.seed)
+        turns = torch.randn(2, z.shape[1], NOISE, generator=rng).to(z) / z.shape[1] ** 0.5
+        return self.sampler(exemplars, device)(z @ turns[0], z @ turns[1])
+
+    def _trained(self, exemplars: Exemplars, codes: Tensor) -> StyleSampler:
+        config = {k: v for k, v in exemplars.config.items() if k != "count"}
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed)
+            network = StyleSampler(**config)
+        rng = torch.Generator().manual_seed(self.seed)
+        cut = exemplars.structure_rows
+        parts = ((network.structure, codes[:, :cut]), (network.colour, codes[:, cut:]))
+        for part, rows in parts if len(codes) else ():
+            self.learn(part, rows.flatten(1), rng=rng)
+        return network.eval().requires_grad_(False)
 
 
 class StyleStrength(NamedTuple):
-    """How much of a style a face is given.
-
-    Attributes:
-        structure: weight of all structure rows, 0 to 1.
-        colour: weight of all colour rows, 0 to 1.
-        preserve: share of the face's own colours that pass the colour transforms, 0 or 1 or
-            between; with 1 the palette stays the photo's.
-        psi: truncation of the face towards the average style; 1 leaves it.
+    """How much of a style a face is given: weights of all structure rows and of all colour rows, 0
+    to 1; with ``preserve`` 1 the palette stays the photo's; ``psi`` truncates the face towards the
+    average style; 1 leaves it.
     """
 
     structure: float
@@ -46,83 +176,8 @@ class StyleStrength(NamedTuple):
         return g.synthesis(average + self.psi * away, rows, weights)
 
 
-class StyleSampling:
-    """The sampling network of a set of exemplars, made when first asked for.
-
-    It is a function of their codes and of these numbers, so it is in no checkpoint.
-
-    Args:
-        sampler_steps: rounds over all codes.
-        copies: codes in all, after repeating with jitter.
-        jitter: standard deviation of the jitter.
-        lr: first learning rate.
-        halve: rounds after which it is halved.
-        seed: of all that is random here.
-        samples: latents from which the deviation of styles is taken.
-        optimizer: makes the optimiser of the exemplars' codes.
-    """
-
-    def __init__(
-        self,
-        *,
-        sampler_steps: int,
-        copies: int,
-        jitter: float,
-        lr: float,
-        halve: int,
-        seed: int,
-        samples: int,
-        optimizer: Callable[..., Optimizer],
-    ) -> None:
-        self.how: dict[str, Any] = {"copies": copies, "jitter": jitter, "lr": lr, "halve": halve}
-        self.rounds, self.seed, self.samples = sampler_steps, seed, samples
-        self.optimizer = optimizer
-        self.made: dict[str, StyleSampler] = {}  # one at most, by the codes that it has learnt
-
-    def w_std(self, g: Generator) -> Tensor:
-        return w_std(g, samples=self.samples, seed=self.seed)
-
-    def sampler(self, exemplars: Exemplars, device: torch.device) -> StyleSampler:
-        """The network that draws codes like those of the exemplars.
-
-        A state that it has been given since, it has learnt from the exemplars that came with it.
-        """
-        codes = exemplars.extrinsic.detach().cpu()
-        name = hashing.of_bytes(codes.numpy().tobytes())
-        given = [network for network in self.made.values() if network.given]
-        if given or name not in self.made:
-            self.made = {name: given[0] if given else self._trained(exemplars, codes)}
-            self.made[name].given = False
-        return self.made[name].to(device)
-
-    def sample(self, z: Tensor, exemplars: Exemplars, device: torch.device) -> Tensor:
-        """Codes [N, L, Z] of random styles, the same for the same latents z [N, Z]."""
-        rng = torch.Generator().manual_seed(self.seed)
-        turns = torch.randn(2, z.shape[1], NOISE, generator=rng).to(z) / z.shape[1] ** 0.5
-        return self.sampler(exemplars, device)(z @ turns[0], z @ turns[1])
-
-    def _trained(self, exemplars: Exemplars, codes: Tensor) -> StyleSampler:
-        config = {k: v for k, v in exemplars.config.items() if k != "count"}
-        with torch.random.fork_rng():
-            torch.manual_seed(self.seed)
-            network = StyleSampler(**config)
-        rng = torch.Generator().manual_seed(self.seed)
-        cut = exemplars.structure_rows
-        parts = ((network.structure, codes[:, :cut]), (network.colour, codes[:, cut:]))
-        for part, rows in parts if len(codes) else ():
-            learn(part, rows.flatten(1), rounds=self.rounds, rng=rng, **self.how)
-        return network.eval().requires_grad_(False)
-
-
 class Styles:
-    """The styles that a generator's exemplars lend to faces: extrinsic rows [1, L, W].
-
-    Args:
-        g: shows faces in them.
-        exemplars: the shots as codes.
-        sampling: draws styles like theirs.
-        embed: finds the style of a picture [3, R, R] that is no exemplar.
-    """
+    """The styles [1, L, W] that exemplars lend to faces; ``embed`` finds that of other pictures."""
 
     def __init__(
         self,
@@ -141,15 +196,12 @@ class Styles:
         """Intrinsic styles [1, L, W] of nobody in particular."""
         return self.g.generator.mapping.w_avg.expand(1, self.g.num_ws, -1)
 
-    def all(self) -> Tensor:
-        return rows_mapped(self.g.generator, self.exemplars.extrinsic.detach())
-
     def exemplar(self, which: int) -> Tensor:
-        codes = self.exemplars.extrinsic.detach()[which : which + 1]
-        return rows_mapped(self.g.generator, codes)
+        return rows_mapped(self.g.generator, self.exemplars.extrinsic.detach()[which : which + 1])
 
     def mean(self) -> Tensor:
-        return self.all().mean(dim=0, keepdim=True)
+        rows = rows_mapped(self.g.generator, self.exemplars.extrinsic.detach())
+        return rows.mean(dim=0, keepdim=True)
 
     def style_of(self, picture: Tensor) -> Tensor:
         """The style of a picture [3, R, R]: an exemplar's, or of one never seen."""

@@ -1,10 +1,4 @@
-"""Which implementation of the operators runs: plain torch anywhere, Triton kernels on GPUs.
-
-``auto`` takes the kernels on CUDA devices and torch elsewhere. What is chosen by name and cannot
-run is an error, and where ``auto`` has to do without kernels on a GPU it warns once.
-"""
-
-from __future__ import annotations
+"""Which implementation of the operators runs; what is chosen by name and cannot run is an error."""
 
 import importlib.util
 import os
@@ -39,10 +33,9 @@ def choose(name: str) -> None:
 
 
 def active(device: torch.device) -> Active:
-    if _chosen == "torch":
-        return Active("torch", "chosen by name")
-    if _chosen == "triton":
-        return Active("triton", f"chosen by name, {_able(device)}")
+    if _chosen != "auto":
+        how = f", {_able(device)}" if _chosen == "triton" else ""
+        return Active(_chosen, f"chosen by name{how}")
     if device.type != "cuda":
         return Active("torch", f"auto: the kernels are for CUDA devices, this is {device.type}")
     if not installed():
@@ -69,13 +62,8 @@ def installed() -> bool:
     return importlib.util.find_spec("triton") is not None
 
 
-def interpreted() -> bool:
-    """Whether kernels run in Triton's interpreter, on any device and slowly: for tests."""
-    return os.environ.get("TRITON_INTERPRET") == "1"
-
-
 def _able(device: torch.device) -> str:
-    if interpreted():
+    if os.environ.get("TRITON_INTERPRET") == "1":  # on any device and slowly: for tests
         return "in Triton's interpreter"
     if device.type != "cuda":
         raise UserError(f"machine.ops=triton needs a CUDA device, the tensors are on {device}.")

@@ -1,9 +1,6 @@
-"""Bias, activation, gain and clamp: ``y = clamp(gain * act(x + b), -clamp, clamp)``.
-
-Follows StyleGAN2 (arXiv:1912.04958) and its table of activations with their default gains.
-
-Departs from the published CUDA operator in: a saturated output has no gradient for every activation
-(there, linear with clamp lets it pass), and derivatives of any order exist.
+"""Bias, activation, gain and clamp, and all that follows a modulated convolution, in one pass.
+Departs from the published CUDA operators of StyleGAN2 in: a saturated output has no gradient for
+every activation (there, linear with clamp lets it pass), and derivatives of any order exist.
 """
 
 import math
@@ -16,7 +13,8 @@ from torch import Tensor
 
 from core.ops import backend
 
-SQRT2 = math.sqrt(2)
+SLOPE = 0.2  # of the leaky rectifier below zero, in all of StyleGAN2
+SQRT2 = math.sqrt(2)  # keeps the second moment where a rectifier halves it (He et al. 2015)
 
 
 class Activation(NamedTuple):
@@ -31,7 +29,7 @@ class Activation(NamedTuple):
 ACTIVATIONS = {
     "linear": Activation(lambda x, _: x, 0.0, 1.0, True),
     "relu": Activation(lambda x, _: F.relu(x), 0.0, SQRT2, True),
-    "lrelu": Activation(lambda x, alpha: F.leaky_relu(x, alpha), 0.2, SQRT2, True),
+    "lrelu": Activation(lambda x, alpha: F.leaky_relu(x, alpha), SLOPE, SQRT2, True),
     "tanh": Activation(lambda x, _: torch.tanh(x), 0.0, 1.0, False),
     "sigmoid": Activation(lambda x, _: torch.sigmoid(x), 0.0, 1.0, False),
     "elu": Activation(lambda x, _: F.elu(x), 0.0, 1.0, False),
@@ -50,9 +48,8 @@ def bias_act(
     gain: float | None = None,
     clamp: float | None = None,
 ) -> Tensor:
-    """``x`` plus ``b`` along ``dim``, activated, times ``gain``, within +-``clamp``.
-
-    ``alpha`` is the slope of ``lrelu`` below zero; what is left out is the activation's own.
+    """``clamp(gain * act(x + b))``, the bias [n] along ``dim``; what is left out is the
+    activation's own, ``alpha`` the slope of ``lrelu`` below zero.
     """
     if act not in ACTIVATIONS:
         raise ValueError(f"unknown activation {act!r}; known are {', '.join(ACTIVATIONS)}")
@@ -68,19 +65,40 @@ def bias_act(
     if backend.kernels(x):
         from core.ops import registered  # triton is not everywhere
 
-        bound = -1.0 if clamp is None else float(clamp)
+        bound = -1.0 if clamp is None else float(clamp)  # custom operators take no None here
         return registered.bias_act(x, b, dim, act, alpha, gain, bound)
+    early = kind.homogeneous and gain >= 0 and gain != 1  # the gain then costs no pass of its own
     if b is not None:
         b = b.to(x.dtype).reshape([-1 if i == dim % x.ndim else 1 for i in range(x.ndim)])
-    if kind.homogeneous and gain >= 0:
-        x = kind.function(_affine(x, b, gain), alpha)
-    else:
-        x = kind.function(x if b is None else x + b, alpha)
-        x = x if gain == 1 else x * gain
+        x = torch.add(b * gain, x, alpha=gain) if early else x + b
+    elif early:
+        x = x * gain
+    x = kind.function(x, alpha)
+    if not early and gain != 1:
+        x = x * gain
     return x if clamp is None else x.clamp(-clamp, clamp)
 
 
-def _affine(x: Tensor, b: Tensor | None, gain: float) -> Tensor:
-    if b is None:
-        return x if gain == 1 else x * gain
-    return x + b if gain == 1 else torch.add(b * gain, x, alpha=gain)
+def epilogue(
+    x: Tensor,
+    scale: Tensor,
+    noise: Tensor | None,
+    strength: Tensor,
+    bias: Tensor,
+    clamp: float | None,
+) -> Tensor:
+    """``clamp(sqrt(2) lrelu(x scale + noise strength + bias))`` of features x [N, C, H, W], whose
+    type the result has; ``scale`` [N, C] demodulates, ``noise`` is [1 or N, 1, H, W], ``strength``
+    a scalar, ``bias`` [C].
+    """
+    if backend.kernels(x):
+        from core.ops import registered  # triton is not everywhere
+
+        bound = -1.0 if clamp is None else float(clamp)
+        return registered.epilogue(x, scale, noise, strength, bias, SLOPE, SQRT2, bound)
+    shift = (bias * SQRT2).to(x.dtype)[None, :, None, None]
+    if noise is not None:
+        shift = shift + (noise * (strength * SQRT2)).to(x.dtype)
+    y = torch.addcmul(shift, x, (scale * SQRT2).to(x.dtype)[:, :, None, None])
+    y = F.leaky_relu_(y, SLOPE)  # in place: nobody else has y, and features are what memory goes to
+    return y if clamp is None else y.clamp(-clamp, clamp)

@@ -1,32 +1,25 @@
 # mypy: allow-untyped-defs
-"""Triton kernels of the operators, for NVIDIA GPUs, registered with torch.
-
-Every kernel reads and writes memory in the order in which it lies there (NCHW or channels-last) and
+"""Triton kernels of the operators, for NVIDIA GPUs; :mod:`core.ops.registered` launches them. Every
+kernel reads and writes memory in the order in which it lies there (NCHW or channels-last) and
 computes in float32 (float64 for float64). Sizes are compiled in, the batch is not: a division of an
-index by a number that is not known costs more than the memory of the element. The custom operators
-have fake and autograd formulas, so ``torch.compile`` takes them without a graph break, and can be
-differentiated twice.
+index by a number that is not known costs more than the memory of the element.
 """
-
-from __future__ import annotations
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-BLOCK = 1024  # elements a program handles
+BLOCK = 1024  # elements a program handles: eight for each of Triton's 128 threads
 ACTS = ("linear", "relu", "lrelu", "tanh", "sigmoid", "elu", "selu", "softplus", "swish")
-SELU_SCALE = tl.constexpr(1.0507009873554805)
+SELU_SCALE = tl.constexpr(1.0507009873554805)  # arXiv:1706.02515, equation 14
 SELU_ALPHA = tl.constexpr(1.6732632423543772)
-UNCLAMPED = -1.0
 
 
 def channels_last(x: Tensor) -> bool:
     """Whether the channels of x [N, C, H, W] lie next to each other, and it is not both ways."""
-    return (
-        x.ndim == 4 and not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
-    )
+    last = x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last)
+    return last and not x.is_contiguous()
 
 
 def dense(x: Tensor) -> Tensor:
@@ -36,9 +29,11 @@ def dense(x: Tensor) -> Tensor:
 
 def layout_as(x: Tensor, like: Tensor) -> Tensor:
     """The tensor in the memory order of ``like``."""
-    return (
-        x.contiguous(memory_format=torch.channels_last) if channels_last(like) else x.contiguous()
-    )
+    return x.contiguous(memory_format=order(like))
+
+
+def order(x: Tensor) -> torch.memory_format:
+    return torch.channels_last if channels_last(x) else torch.contiguous_format
 
 
 @triton.jit
@@ -223,76 +218,8 @@ def computed_in(x: Tensor) -> tl.dtype:
 
 
 def wide(*tensors: Tensor) -> bool:
-    """Whether the index of an element, or of what fills the last block, may need 64 bits."""
+    """Whether an index may need 64 bits, which are slower, up to the end of the last block."""
     return max(t.numel() for t in tensors) >= 2**31 - BLOCK
-
-
-def upfirdn(
-    x: Tensor, f: Tensor, y: Tensor, up: list[int], down: list[int], pad: list[int], flip: bool,
-    gain: float,
-) -> None:  # fmt: skip
-    """Launch into y [N, C, Ho, Wo], dense in the order of x; factors are (y, x)."""
-    _upfirdn_kernel[(triton.cdiv(y.numel(), BLOCK),)](
-        x, f, y, y.numel(), x.shape[1], x.shape[2], x.shape[3], y.shape[2], y.shape[3],
-        pad[0], pad[1], gain, up[0], up[1], down[0], down[1], f.shape[0], f.shape[1], flip,
-        channels_last(x), computed_in(x), wide(x, y), BLOCK,
-    )  # fmt: skip
-
-
-def bias_act(
-    x: Tensor, b: Tensor | None, dy: Tensor | None, ddx: Tensor | None, *, dim: int, act: str,
-    alpha: float, gain: float, clamp: float,
-) -> Tensor:  # fmt: skip
-    """Order 0, 1 (with dy) or 2 (with dy and ddx) of the same order in memory as x."""
-    x = dense(x)
-    order = (dy is not None) + (ddx is not None)
-    dy = x if dy is None else layout_as(dy, x)
-    ddx = x if ddx is None else layout_as(ddx, x)
-    out = torch.empty_like(x)
-    dim %= x.ndim
-    inner = 1 if channels_last(x) and dim == 1 else x[(0,) * (dim + 1)].numel()
-    if channels_last(x) and dim != 1:
-        raise ValueError("the bias of a channels-last tensor belongs to dimension 1")
-    _bias_act_kernel[(triton.cdiv(x.numel(), BLOCK),)](
-        x, x if b is None else b, dy, ddx, out, x.numel(), x.shape[dim], inner, alpha, gain, clamp,
-        ACTS.index(act), order, b is not None, clamp >= 0, computed_in(x), wide(x), BLOCK,
-    )  # fmt: skip
-    return out
-
-
-def epilogue(
-    x: Tensor, scale: Tensor, noise: Tensor | None, strength: Tensor, bias: Tensor, *,
-    slope: float, gain: float, clamp: float,
-) -> Tensor:  # fmt: skip
-    """Launch; x is dense, the others are contiguous."""
-    y = torch.empty_like(x)
-    area = x.shape[2] * x.shape[3]
-    _epilogue_kernel[(triton.cdiv(x.numel(), BLOCK),)](
-        x, scale, x if noise is None else noise, strength, bias, y, x.numel(), x.shape[1], area,
-        slope, gain, clamp, maps(noise), channels_last(x), clamp >= 0, computed_in(x), wide(x),
-        BLOCK,
-    )  # fmt: skip
-    return y
-
-
-def epilogue_grad(
-    dy: Tensor, x: Tensor, y: Tensor, scale: Tensor, noise: Tensor | None, *, slope: float,
-    gain: float, clamp: float,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """dx, and the sums [3, N, C] of dz x, dz, dz noise; no atomics, so it is deterministic."""
-    n, channels, area = x.shape[0], x.shape[1], x.shape[2] * x.shape[3]
-    last = channels_last(x)
-    block_c = min(triton.next_power_of_2(channels), 32) if last else 1
-    block_a = BLOCK // block_c
-    rounds = min(triton.cdiv(area, block_a), 8)
-    parts = triton.cdiv(area, block_a * rounds)
-    kept = torch.float64 if x.dtype == torch.float64 else torch.float32
-    dx, sums = torch.empty_like(x), torch.empty(3, parts, n, channels, dtype=kept, device=x.device)
-    _epilogue_grad_kernel[(n * triton.cdiv(channels, block_c), parts)](
-        layout_as(dy, x), x, y, scale, x if noise is None else noise, dx, sums, n, channels, area,
-        slope, gain, clamp, maps(noise), last, clamp >= 0, computed_in(x), rounds, block_c, block_a,
-    )  # fmt: skip
-    return dx, sums.sum(1)
 
 
 def maps(noise: Tensor | None) -> int:

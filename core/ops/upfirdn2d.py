@@ -1,10 +1,6 @@
-"""Upsample, pad or crop, FIR filter, downsample, without ever inserting a zero.
-
-The operator of StyleGAN2 (arXiv:1912.04958): x is spread ``up`` apart, padded (negative: cropped),
-convolved with ``f``, and every ``down``-th sample is kept. Spreading and convolving together are a
-transposed convolution, convolving and decimating together a strided one; both are per channel.
-
-Departs from the paper in: nothing.
+"""Upsample, pad or crop, FIR filter, downsample, the operator of StyleGAN2 (arXiv:1912.04958),
+without ever inserting a zero: spreading and convolving together are a transposed convolution,
+convolving and decimating a strided one; both are per channel.
 """
 
 from collections.abc import Sequence
@@ -15,9 +11,11 @@ from torch import Tensor
 
 from core.ops import backend
 
-SEPARABLE_FROM = 8  # filters of at least so many taps stay one-dimensional
+SEPARABLE_FROM = 8  # taps; shorter filters are quicker as one two-dimensional pass, as published
 
 Factor = int | Sequence[int]
+Pair = tuple[int, int]
+Pad = tuple[int, int, int, int]
 
 
 def setup_filter(
@@ -32,8 +30,7 @@ def setup_filter(
     taps = torch.as_tensor(1.0 if f is None else f, dtype=torch.float32)
     if taps.ndim > 2 or taps.numel() == 0:
         raise ValueError(f"a filter is one- or two-dimensional, got shape {tuple(taps.shape)}")
-    if taps.ndim == 0:
-        taps = taps[None]
+    taps = torch.atleast_1d(taps)
     if separable is None:
         separable = taps.ndim == 1 and taps.numel() >= SEPARABLE_FROM
     if taps.ndim == 1 and not separable:
@@ -42,7 +39,7 @@ def setup_filter(
         taps = taps / taps.sum()
     if flip_filter:
         taps = taps.flip(list(range(taps.ndim)))
-    return taps * gain ** (taps.ndim / 2)
+    return taps * gain ** (taps.ndim / 2)  # a separable filter is applied twice
 
 
 def upfirdn2d(
@@ -54,11 +51,10 @@ def upfirdn2d(
     flip_filter: bool = False,
     gain: float = 1,
 ) -> Tensor:
-    """Resampled images ``[N, C, Ho, Wo]`` of ``x [N, C, H, W]``.
-
-    ``up`` and ``down`` are one number or (x, y); ``padding`` is one number, (x, y) or (x before,
-    x after, y before, y after) in samples of the upsampled image. ``f`` is ``[Kh, Kw]``, ``[taps]``
-    (separable) or None (no filter). True convolution, or correlation if ``flip_filter``.
+    """Resampled images ``[N, C, Ho, Wo]`` of ``x [N, C, H, W]``. ``up`` and ``down`` are one number
+    or (x, y); ``padding``, negative to crop, is one number, (x, y) or (x before, x after, y before,
+    y after) in samples of the upsampled image. ``f`` is ``[Kh, Kw]``, ``[taps]`` (separable) or
+    None. True convolution, or correlation if ``flip_filter``.
     """
     if x.ndim != 4:
         raise ValueError(f"upfirdn2d takes images [N, C, H, W], got shape {tuple(x.shape)}")
@@ -73,19 +69,12 @@ def upfirdn2d(
 
 
 def _filter(
-    x: Tensor,
-    f: Tensor,
-    up: tuple[int, int],
-    down: tuple[int, int],
-    pad: tuple[int, int, int, int],
-    flip_filter: bool,
-    gain: float,
+    x: Tensor, f: Tensor, up: Pair, down: Pair, pad: Pad, flip_filter: bool, gain: float
 ) -> Tensor:
     """One filter [Kh, Kw]; factors are (y, x), ``pad`` is (top, bottom, left, right)."""
     kh, kw = f.shape
     top, bottom, left, right = pad
-    height = x.shape[2] * up[0] + top + bottom
-    width = x.shape[3] * up[1] + left + right
+    height, width = x.shape[2] * up[0] + top + bottom, x.shape[3] * up[1] + left + right
     if height < kh or width < kw:
         raise ValueError(
             f"the filter of {kh} x {kw} taps is larger than the padded image of {height} x {width}"
@@ -95,43 +84,28 @@ def _filter(
 
         return registered.upfirdn(x, f, list(up), list(down), list(pad), flip_filter, float(gain))
     f = f * gain
+    as_it_is = flip_filter == (up == (1, 1))  # a transposed convolution turns its weight round
     channels = x.shape[1]
+    weight = (f if as_it_is else f.flip(0, 1)).expand(channels, 1, kh, kw)
     if up == (1, 1):
-        weight = (f if flip_filter else f.flip(0, 1)).expand(channels, 1, kh, kw)
-        x, inner = _crop_and_pad(x, (top, bottom, left, right))
+        # What both sides have is padded by the convolution, which copies nothing for it.
+        inner = (max(min(top, bottom), 0), max(min(left, right), 0))
+        rest = (left - inner[1], right - inner[1], top - inner[0], bottom - inner[0])
+        x = F.pad(x, rest) if any(rest) else x
         return F.conv2d(x, weight, stride=down, padding=inner, groups=channels)
-    weight = (f.flip(0, 1) if flip_filter else f).expand(channels, 1, kh, kw)
     full = F.conv_transpose2d(x, weight, stride=up, groups=channels)
     # y[o] is sample o + K - 1 - p of the full convolution; what lies outside of it is zero.
-    start = (kh - 1 - top, kw - 1 - left)
-    size = (height - kh + 1, width - kw + 1)
-    full = F.pad(
-        full,
-        (
-            -start[1],
-            start[1] + size[1] - full.shape[3],
-            -start[0],
-            start[0] + size[0] - full.shape[2],
-        ),
-    )
+    y0, x0 = kh - 1 - top, kw - 1 - left
+    right, bottom = x0 + width - kw + 1 - full.shape[3], y0 + height - kh + 1 - full.shape[2]
+    full = F.pad(full, (-x0, right, -y0, bottom))
     return full if down == (1, 1) else full[:, :, :: down[0], :: down[1]]
-
-
-def _crop_and_pad(x: Tensor, pad: tuple[int, int, int, int]) -> tuple[Tensor, tuple[int, int]]:
-    top, bottom, left, right = pad
-    inner = (max(min(top, bottom), 0), max(min(left, right), 0))
-    rest = (left - inner[1], right - inner[1], top - inner[0], bottom - inner[0])
-    return (F.pad(x, rest) if any(rest) else x), inner
 
 
 def filter2d(
     x: Tensor, f: Tensor, padding: Factor = 0, flip_filter: bool = False, gain: float = 1
 ) -> Tensor:
     """Same-size filtering; ``padding`` is added to what keeps the size."""
-    kw, kh = _size(f)
-    px0, px1, py0, py1 = _padding(padding)
-    pad = (px0 + kw // 2, px1 + (kw - 1) // 2, py0 + kh // 2, py1 + (kh - 1) // 2)
-    return upfirdn2d(x, f, padding=pad, flip_filter=flip_filter, gain=gain)
+    return upsample2d(x, f, 1, padding, flip_filter, gain)
 
 
 def upsample2d(
@@ -144,14 +118,8 @@ def upsample2d(
 ) -> Tensor:
     """``up`` times as large, brightness kept; ``padding`` is added to what keeps it centred."""
     ux, uy = _pair(up, "up")
-    kw, kh = _size(f)
-    px0, px1, py0, py1 = _padding(padding)
-    pad = (
-        px0 + (kw + ux - 1) // 2,
-        px1 + (kw - ux) // 2,
-        py0 + (kh + uy - 1) // 2,
-        py1 + (kh - uy) // 2,
-    )
+    axes = zip(_size(f), (ux, uy), strict=True)
+    pad = _added(padding, [((k + u - 1) // 2, (k - u) // 2) for k, u in axes])
     return upfirdn2d(x, f, up=(ux, uy), padding=pad, flip_filter=flip_filter, gain=gain * ux * uy)
 
 
@@ -164,26 +132,20 @@ def downsample2d(
     gain: float = 1,
 ) -> Tensor:
     """``down`` times as small; ``padding`` is added to what keeps it centred."""
-    dx, dy = _pair(down, "down")
-    kw, kh = _size(f)
-    px0, px1, py0, py1 = _padding(padding)
-    pad = (
-        px0 + (kw - dx + 1) // 2,
-        px1 + (kw - dx) // 2,
-        py0 + (kh - dy + 1) // 2,
-        py1 + (kh - dy) // 2,
-    )
-    return upfirdn2d(x, f, down=(dx, dy), padding=pad, flip_filter=flip_filter, gain=gain)
+    factors = _pair(down, "down")
+    axes = zip(_size(f), factors, strict=True)
+    pad = _added(padding, [((k - d + 1) // 2, (k - d) // 2) for k, d in axes])
+    return upfirdn2d(x, f, down=factors, padding=pad, flip_filter=flip_filter, gain=gain)
 
 
-def _pair(factor: Factor, name: str) -> tuple[int, int]:
+def _pair(factor: Factor, name: str) -> Pair:
     x, y = (factor, factor) if isinstance(factor, int) else tuple(factor)
     if x < 1 or y < 1:
         raise ValueError(f"{name} must be at least 1, got {factor}")
     return int(x), int(y)
 
 
-def _padding(padding: Factor) -> tuple[int, int, int, int]:
+def _padding(padding: Factor) -> Pad:
     values = [padding] * 4 if isinstance(padding, int) else [int(p) for p in padding]
     if len(values) == 2:
         values = [values[0], values[0], values[1], values[1]]
@@ -192,7 +154,11 @@ def _padding(padding: Factor) -> tuple[int, int, int, int]:
     return values[0], values[1], values[2], values[3]
 
 
-def _size(f: Tensor | None) -> tuple[int, int]:
-    if f is None:
-        return 1, 1
-    return f.shape[-1], f.shape[0]
+def _added(padding: Factor, centring: Sequence[Pair]) -> list[int]:
+    px0, px1, py0, py1 = _padding(padding)
+    (x0, x1), (y0, y1) = centring
+    return [px0 + x0, px1 + x1, py0 + y0, py1 + y1]
+
+
+def _size(f: Tensor | None) -> Pair:
+    return (1, 1) if f is None else (f.shape[-1], f.shape[0])

@@ -14,8 +14,7 @@ from benchmarks.harness.data.domains.base import LazyShots
 from benchmarks.harness.data.pictures import as_images
 from core.networks.exemplars import Exemplars
 from core.networks.generator import rows_mapped
-from core.networks.style_sampler import NOISE, CodeSampler, learn
-from core.networks.styles import StyleStrength, mixed
+from core.networks.styles import NOISE, CodeSampler, StyleStrength, learn, mixed
 
 SIDE, SHOTS = 64, 3
 

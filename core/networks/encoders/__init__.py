@@ -1,20 +1,8 @@
-"""Networks that look at faces: who it is, and which style rows show it.
-
-``IRSE50`` embeds identity; ``GradualStyleEncoder`` (pSp) and ``Encoder4Editing`` (e4e) turn
-pictures of 256 px into style rows with the same backbone; ``Compact`` does it for small generators.
-"""
+"""Networks that look at faces: who it is (``IRSE50``), and which style rows show it."""
 
 from core.networks.encoders.compact import Compact, CompactZPlus
-from core.networks.encoders.identity_loss import IdentityLoss, face_crop
-from core.networks.encoders.ir_se import IRSE50
+from core.networks.encoders.ir_se import IRSE50, IdentityLoss, face_crop
 from core.networks.encoders.psp import Encoder4Editing, GradualStyleEncoder
 
-__all__ = [
-    "IRSE50",
-    "Compact",
-    "CompactZPlus",
-    "Encoder4Editing",
-    "GradualStyleEncoder",
-    "IdentityLoss",
-    "face_crop",
-]
+__all__ = ["IRSE50", "Compact", "CompactZPlus", "Encoder4Editing", "GradualStyleEncoder",
+           "IdentityLoss", "face_crop"]  # fmt: skip

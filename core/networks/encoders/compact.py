@@ -1,43 +1,27 @@
-"""A small encoder for a small generator: a photo's style rows in one forward pass.
-
-As in pSp (arXiv:2008.00951), what is coarse and what is fine in a picture are read from different
-depths of one trunk, and the codes are offsets from the average style.
-
-Departs from the paper in: all depths are joined before the rows are read from them, because a
-head for every row would be larger than the trunk.
+"""A small encoder for a small generator: a photo's style rows in one forward pass, as offsets from
+the average style, as in pSp (arXiv:2008.00951).
+Departs from the paper in: all depths of the trunk are joined before the rows are read from them,
+because a head for every row would be larger than the trunk.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
-import timm
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import UserError
-from core.networks.generator import Generator
+from core.networks.generator import Generator, rows_mapped
+from core.networks.perception import resized, trunk
 from core.networks.registry import library_network
 
 
 @library_network
 class Compact(nn.Module):
-    """Photos [N, 3, R, R] to rows in W+, as offsets from the average style.
-
-    It carries what is known of its generator: the average style, the spread of styles, and for
-    every row the ``steps`` [L, W, W] that change the picture equally (`core.inversion.refinement`).
-
-    Args:
-        backbone: timm architecture.
-        options: what to change in it.
-        stem_pool: whether the stem keeps its pooling, which costs half the resolution.
-        laterals: channels that are taken from each depth before the last, coarse to fine.
-        hidden: width of the layer that joins the depths.
-        resolution: side in pixels of the pictures it reads; others are resized to it.
-        rows: L.
-        w_dim: W.
+    """Photos [N, 3, R, R] to L ``rows`` in W+, with what is known of its generator: the average
+    style, the spread of styles, and for every row the ``steps`` [L, W, W] that change the picture
+    equally (`core.inversion.refinement`). It reads pictures at ``resolution`` px; ``laterals`` are
+    the channels that are taken from each depth before the last, coarse to fine.
     """
 
     average: Tensor
@@ -57,24 +41,14 @@ class Compact(nn.Module):
         w_dim: int,
     ) -> None:
         super().__init__()
-        self.config: dict[str, Any] = {
-            "backbone": backbone,
-            "options": options,
-            "stem_pool": stem_pool,
-            "laterals": list(laterals),
-            "hidden": hidden,
-            "resolution": resolution,
-            "rows": rows,
-            "w_dim": w_dim,
-        }
+        reads = {"backbone": backbone, "options": options, "stem_pool": stem_pool}
+        joins = {"laterals": list(laterals), "hidden": hidden, "resolution": resolution}
+        self.config: dict[str, Any] = {**reads, **joins, "rows": rows, "w_dim": w_dim}
         self.resolution, self.rows, self.w_dim = resolution, rows, w_dim
-        trunk = timm.create_model(backbone, pretrained=False, num_classes=0, **options)
-        self.trunk = cast(Any, trunk)
-        if not stem_pool:
-            self.trunk.maxpool = nn.Identity()
+        self.trunk = trunk(backbone, options, stem_pool)
         widths = [info["num_chs"] for info in self.trunk.feature_info]
         depths = list(zip(reversed(widths[:-1]), laterals, strict=False))
-        self.laterals = nn.ModuleList(nn.Conv2d(width, taken, 1) for width, taken in depths)
+        self.laterals = nn.ModuleList(nn.Conv2d(width, channels, 1) for width, channels in depths)
         with torch.no_grad():
             read = self.eval().read(torch.zeros(1, 3, resolution, resolution)).shape[1]
         self.join = nn.Sequential(nn.Linear(read, hidden), nn.BatchNorm1d(hidden), nn.GELU())
@@ -88,16 +62,11 @@ class Compact(nn.Module):
 
     def read(self, images: Tensor) -> Tensor:
         """What all depths see of images [N, 3, R, R], flat."""
-        if images.shape[-1] != self.resolution:
-            side = (self.resolution, self.resolution)
-            images = F.interpolate(images, side, mode="bilinear", antialias=True)
-        images = images.contiguous(memory_format=torch.channels_last)
+        images = resized(images, self.resolution).contiguous(memory_format=torch.channels_last)
         *others, last = self.trunk.forward_intermediates(images, intermediates_only=True)
-        seen = [
-            last,
-            *(lateral(x) for lateral, x in zip(self.laterals, reversed(others), strict=False)),
-        ]
-        return torch.cat([x.flatten(1) for x in seen], 1)
+        pairs = zip(self.laterals, reversed(others), strict=False)
+        depths = [last, *(lateral(x) for lateral, x in pairs)]
+        return torch.cat([x.flatten(1) for x in depths], 1)
 
     def forward(self, images: Tensor) -> Tensor:
         """Codes [N, L, W], before the average is added, of images [N, 3, R, R] in [-1, 1]."""
@@ -125,15 +94,12 @@ class Compact(nn.Module):
 
 @library_network
 class CompactZPlus(Compact):
-    """The same network with latents [N, L, Z] as codes: every row passes the mapping network.
-
-    What it cannot express the generator has never seen, so drawings give faces (DualStyleGAN,
-    arXiv:2203.13248, and AgileGAN).
+    """The same with latents [N, L, Z] as codes, which every row maps: what it cannot express the
+    generator has never seen, so drawings give faces (DualStyleGAN, arXiv:2203.13248, and AgileGAN).
     """
 
     def styles(self, g: Generator, images: Tensor) -> Tensor:
-        codes = self(images)
-        return g.mapping.style(codes.flatten(0, 1)).unflatten(0, codes.shape[:2])
+        return rows_mapped(g, self(images))
 
     @torch.no_grad()
     def attend(self, g: Generator, *, samples: int, seed: int) -> None:
@@ -145,7 +111,7 @@ class CompactZPlus(Compact):
 def same_average(average: Tensor, g: Generator) -> bool:
     """Whether an average style [W], perhaps in half precision, is the generator's."""
     own = g.mapping.w_avg
-    near = 2e-3 * float(own.abs().max())
+    near = 2e-3 * float(own.abs().max())  # half precision rounds by 5e-4 of a number at most
     return average.shape == own.shape and torch.allclose(average.to(own), own, atol=near, rtol=0)
 
 

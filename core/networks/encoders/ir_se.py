@@ -1,14 +1,9 @@
-"""IR-SE50: a residual network of 50 layers with channel attention, which tells people apart.
-
-Papers: ArcFace (arXiv:1801.07698) for the network and what it is trained for, squeeze and
-excitation (arXiv:1709.01507) for the attention. Parameter names are those of the published
-``model_ir_se50.pth``.
-
-Departs from the paper in: nothing known; the first unit of the first stage strides too, as in the
-published code.
+"""IR-SE50, a residual network of 50 layers with channel attention, and pSp's loss by its means.
+Papers: ArcFace (arXiv:1801.07698) for the network, squeeze and excitation (arXiv:1709.01507), pSp
+(arXiv:2008.00951) for the loss. Parameter names are those of the published ``model_ir_se50.pth``.
+Departs from the papers in: the first unit of the first stage strides too, as in the published code;
+pictures that are not 256 px are resized first, where pSp's code crops whatever it gets.
 """
-
-from __future__ import annotations
 
 from typing import Any
 
@@ -16,10 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.networks.perception import resized
+
 STAGES = ((64, 3), (128, 4), (256, 14), (512, 3))  # channels and units; each stage halves the side
 REDUCTION = 16  # channels over those of the attention's hidden layer
 INPUT = 112  # side of the picture that identity is read from
 EMBEDDING = 512
+PICTURE = 256
+ROWS, COLUMNS = slice(35, 223), slice(32, 220)  # the face in FFHQ's framing: pSp's id_loss.py
 
 
 class Attention(nn.Module):
@@ -43,9 +42,8 @@ class Unit(nn.Module):
         if in_channels == channels:
             self.shortcut_layer: nn.Module = nn.MaxPool2d(1, stride)
         else:
-            self.shortcut_layer = nn.Sequential(
-                nn.Conv2d(in_channels, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
-            )
+            convolution = nn.Conv2d(in_channels, channels, 1, stride, bias=False)
+            self.shortcut_layer = nn.Sequential(convolution, nn.BatchNorm2d(channels))
         self.res_layer = nn.Sequential(
             nn.BatchNorm2d(in_channels),
             nn.Conv2d(in_channels, channels, 3, 1, 1, bias=False),
@@ -62,9 +60,8 @@ class Unit(nn.Module):
 
 def stem(in_channels: int) -> nn.Sequential:
     """The first layer: C channels to 64 at full size."""
-    return nn.Sequential(
-        nn.Conv2d(in_channels, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.PReLU(64)
-    )
+    convolution = nn.Conv2d(in_channels, 64, 3, 1, 1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(64), nn.PReLU(64))
 
 
 def trunk() -> nn.Sequential:
@@ -85,13 +82,9 @@ class IRSE50(nn.Module):
         self.input_layer = stem(3)
         self.body = trunk()
         side = INPUT // 2 ** len(STAGES)
-        self.output_layer = nn.Sequential(
-            nn.BatchNorm2d(EMBEDDING),
-            nn.Dropout(0.6),
-            nn.Flatten(),
-            nn.Linear(EMBEDDING * side * side, EMBEDDING),
-            nn.BatchNorm1d(EMBEDDING),
-        )
+        before = nn.BatchNorm2d(EMBEDDING), nn.Dropout(0.6), nn.Flatten()  # as published
+        join = nn.Linear(EMBEDDING * side * side, EMBEDDING)
+        self.output_layer = nn.Sequential(*before, join, nn.BatchNorm1d(EMBEDDING))
 
     def forward(self, images: Tensor) -> Tensor:
         """Embeddings [N, 512] of images [N, 3, 112, 112] in [-1, 1], before normalisation."""
@@ -99,3 +92,27 @@ class IRSE50(nn.Module):
             raise ValueError(f"images must be [N, 3, {INPUT}, {INPUT}], got {tuple(images.shape)}")
         images = images.contiguous(memory_format=torch.channels_last)
         return self.output_layer(self.body(self.input_layer(images)))
+
+
+def face_crop(images: Tensor) -> Tensor:
+    """The face [N, 3, 112, 112] of aligned pictures [N, 3, R, R]: what IR-SE50 looks at."""
+    return F.adaptive_avg_pool2d(resized(images, PICTURE)[:, :, ROWS, COLUMNS], INPUT)
+
+
+class IdentityLoss(nn.Module):
+    """Mean of one minus the cosine of two faces' embeddings by a network like IR-SE50."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network.requires_grad_(False)
+
+    def similarity(self, images: Tensor, reference: Tensor) -> Tensor:
+        """Cosine [N] between two batches of aligned faces [N, 3, R, R]; differentiates images."""
+        self.network.eval()  # whatever mode the module that holds it is in
+        ours = F.normalize(self.network(face_crop(images)))
+        theirs = F.normalize(self.network(face_crop(reference))).detach()
+        return (ours * theirs).sum(1)
+
+    def forward(self, images: Tensor, reference: Tensor) -> Tensor:
+        """Scalar: 0 for one and the same face, 2 at most."""
+        return (1 - self.similarity(images, reference)).mean()

@@ -1,17 +1,10 @@
-"""Encoders into W+ with a feature pyramid: pSp (arXiv:2008.00951) and e4e (arXiv:2102.02766).
-
-Both look through IR-SE50 at pictures of 256 px. Coarse rows (0-2) read its last features, middle
-rows (3-6) a map twice as fine, the others one twice as fine again. pSp's rows are independent;
-e4e's are offsets from the first row, which keeps them near W, where edits work. The parameters of
-both have the same names and shapes, those of the published checkpoints.
-
+"""Encoders into W+ with a feature pyramid: pSp (arXiv:2008.00951) and e4e (arXiv:2102.02766). Both
+look through IR-SE50; coarse rows (0-2) read its last features, middle rows (3-6) a map twice as
+fine, the others one twice as fine again. e4e's rows are offsets from the first, which keeps them
+near W, where edits work. Parameters are those of the published checkpoints.
 Departs from the papers in: any number of rows and any style width; pictures larger than 256 px are
 refused, where the published code returns several codes for one picture.
 """
-
-from __future__ import annotations
-
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -33,7 +26,7 @@ class RowHead(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for _ in range(halvings):
-            layers += [nn.Conv2d(WIDTH, WIDTH, 3, 2, 1), nn.LeakyReLU(0.01)]
+            layers += [nn.Conv2d(WIDTH, WIDTH, 3, 2, 1), nn.LeakyReLU(0.01)]  # as published
         self.convs = nn.Sequential(*layers)
         self.linear = Linear(WIDTH, w_dim)
 
@@ -42,35 +35,24 @@ class RowHead(nn.Module):
 
 
 class PyramidEncoder(nn.Module):
-    """What both encoders are made of.
-
-    Args:
-        rows: L, how many style rows; 2 log2(R) - 2 for a generator of R px.
-        w_dim: W, width of a row.
-        input_channels: 3 for pictures; 1 and 19 in pSp's sketch and segmentation tasks.
-    """
+    """What both encoders are made of: a trunk, and a head for each row (2 log2(R) - 2 at R px)."""
 
     def __init__(self, *, rows: int, w_dim: int, input_channels: int) -> None:
         super().__init__()
         if rows < 1:
             raise ValueError(f"an encoder needs at least one row, got {rows}")
-        self.config: dict[str, Any] = {
-            "rows": rows,
-            "w_dim": w_dim,
-            "input_channels": input_channels,
-        }
+        self.config = {"rows": rows, "w_dim": w_dim, "input_channels": input_channels}
         self.input_layer, self.body = stem(input_channels), trunk()
-        self.styles = nn.ModuleList(
-            RowHead(w_dim, halvings=4 + (row >= MIDDLE) + (row >= FINE)) for row in range(rows)
-        )
+        halvings = [4 + (row >= MIDDLE) + (row >= FINE) for row in range(rows)]  # to one pixel
+        self.styles = nn.ModuleList(RowHead(w_dim, halvings=n) for n in halvings)
         self.latlayer1 = nn.Conv2d(256, WIDTH, 1)
         self.latlayer2 = nn.Conv2d(128, WIDTH, 1)
 
     def heads(self, images: Tensor, count: int) -> list[Tensor]:
         """What the first ``count`` heads [N, W] each say of images [N, C, R, R]."""
         coarse, middle, fine = self.pyramid(images)
-        seen = [coarse if r < MIDDLE else middle if r < FINE else fine for r in range(count)]
-        return [head(features) for head, features in zip(self.styles, seen, strict=False)]
+        maps = [coarse if r < MIDDLE else middle if r < FINE else fine for r in range(count)]
+        return [head(features) for head, features in zip(self.styles, maps, strict=False)]
 
     def pyramid(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features [N, 512, s, s] of 1/16, 1/8 and 1/4 of the picture's side."""
@@ -91,9 +73,8 @@ class PyramidEncoder(nn.Module):
         if images.ndim != 4 or images.shape[1] != channels or images.shape[2] != side:
             raise ValueError(f"images must be [N, {channels}, R, R], got {tuple(images.shape)}")
         if not SMALLEST <= side <= LARGEST or side & (side - 1):
-            raise ValueError(
-                f"images must have {SMALLEST} to {LARGEST} px, a power of two, not {side} px"
-            )
+            sizes = f"{SMALLEST} to {LARGEST} px, a power of two"
+            raise ValueError(f"images must have {sizes}, not {side} px")
 
 
 class GradualStyleEncoder(PyramidEncoder):
@@ -105,11 +86,8 @@ class GradualStyleEncoder(PyramidEncoder):
 
 
 class Encoder4Editing(PyramidEncoder):
-    """e4e's encoder: the first row, repeated, plus an offset for every other row.
-
-    Attributes:
-        stage: how many offsets are added, counted from row 1; training raises it step by step,
-            0 gives one row repeated (W). All of them unless it is set.
+    """e4e's encoder: the first row, repeated, plus an offset for ``stage`` rows after it. All of
+    them unless it is set; training raises it step by step from 0 (W).
     """
 
     def __init__(self, *, rows: int, w_dim: int, input_channels: int) -> None:
@@ -124,4 +102,5 @@ class Encoder4Editing(PyramidEncoder):
 
 
 def _enlarged(features: Tensor, like: Tensor) -> Tensor:
+    # Aligned corners, as published: the pretrained weights expect it.
     return F.interpolate(features, like.shape[-2:], mode="bilinear", align_corners=True)

@@ -17,9 +17,8 @@ from core.inversion.inverter import (
     WPlus,
     save_codes,
 )
-from core.inversion.lbfgs import minimise
 from core.inversion.noise_maps import ConstantNoise, RegularisedNoise, autocorrelation, renormalise
-from core.inversion.refinement import LatentRefinement, equal_steps
+from core.inversion.refinement import LatentRefinement, equal_steps, minimise
 from core.networks.encoders import Compact
 from core.networks.generator import Generator
 from core.networks.perception import Guide

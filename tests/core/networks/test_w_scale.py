@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from core.networks.generator import Generator
-from core.networks.w_scale import scale_w
+from core.networks.generator import Generator, scale_w
 
 CHANNELS = {4: 8, 8: 8, 16: 4}
 

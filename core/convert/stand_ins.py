@@ -1,10 +1,7 @@
-"""The names that a checkpoint may use, and the inert things that stand for them.
-
-A stand-in remembers what it is called with. Whether that is true is asked when numbers are taken
-from it (``TensorView.tensor``, ``Array.tensor``), which is also when memory is first needed.
+"""The names that a checkpoint may use, the inert things that stand for them, and their tensors. A
+stand-in remembers what it is called with; whether that is true is asked when numbers are taken from
+it, which is also when memory is first needed.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Callable
@@ -15,25 +12,21 @@ import torch
 from torch import Tensor
 
 from core.convert.format import CheckpointError
-from core.convert.restricted_unpickler import Entries, StandIn
+from core.convert.restricted_unpickler import LONGEST_KEY, Entries, Limits, StandIn
 
+DEEPEST = 16  # modules in modules; published networks have four
 MOST_AXES = 8
 MOST_NUMBERS = 2**40  # of a tensor, axes of length 0 counted as 1; beyond, products overflow
 NUMBERS = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1")
 
 
 class Storage:
-    """Numbers in a file, read when they are first needed.
+    """So many numbers in a file, if its pickle is right, read when they are first needed."""
 
-    Attributes:
-        dtype: of the numbers.
-        count: how many the pickle says there are.
-        read: gives their bytes; set by whoever knows where they are.
-    """
+    read: Callable[[], bytes]  # set by whoever knows where they are
 
     def __init__(self, dtype: torch.dtype, count: int) -> None:
         self.dtype, self.count = dtype, count
-        self.read: Callable[[], bytes]
         self._numbers: Tensor | None = None
 
     @property
@@ -52,12 +45,7 @@ class Storage:
 
 
 def storage_of(identity: Any, storages: dict[str, Storage]) -> Storage:
-    """The storage of torch's persistent identity, one a key.
-
-    Args:
-        identity: ``('storage', type, key, device, count)``; older files add a view, always None.
-        storages: those of the file so far, to which it is added.
-    """
+    """The storage of ``('storage', type, key, device, count)``, one a key; older files add None."""
     if not isinstance(identity, tuple) or len(identity) not in (5, 6) or identity[0] != "storage":
         raise CheckpointError("its pickle refers to data outside itself")
     _, dtype, key, _, count, *view = identity
@@ -152,7 +140,6 @@ class Array(StandIn):
 
 
 def scalar(dtype: Any, raw: Any) -> float | int:
-    """A scalar of numpy as a plain number."""
     if not isinstance(dtype, Dtype) or not isinstance(raw, bytes):
         raise CheckpointError("a number has a type that cannot be")
     if len(raw) != dtype.numpy.itemsize:
@@ -173,11 +160,8 @@ def no_members(members: Any = ()) -> tuple[()]:
 
 
 def _axes(axes: Any) -> tuple[int, ...]:
-    if (
-        not isinstance(axes, tuple)
-        or len(axes) > MOST_AXES
-        or min(map(_whole, axes), default=0) < 0
-    ):
+    usual = isinstance(axes, tuple) and len(axes) <= MOST_AXES
+    if not usual or min(map(_whole, axes), default=0) < 0:
         raise CheckpointError("a tensor has a shape that cannot be")
     return axes
 
@@ -194,33 +178,21 @@ def _whole(number: Any) -> int:
 
 
 # torch/_utils.py, torch/storage.py; how torch.save writes tensors, parameters and their types.
-TORCH = {
-    "torch._utils._rebuild_tensor_v2": TensorView,
-    "torch._utils._rebuild_parameter": parameter,
-    "torch.FloatStorage": torch.float32,
-    "torch.DoubleStorage": torch.float64,
-    "torch.HalfStorage": torch.float16,
-    "torch.BFloat16Storage": torch.bfloat16,
-    "torch.LongStorage": torch.int64,
-    "torch.IntStorage": torch.int32,
-    "torch.ShortStorage": torch.int16,
-    "torch.CharStorage": torch.int8,
-    "torch.ByteStorage": torch.uint8,
-    "torch.BoolStorage": torch.bool,
-}
+STORAGES = {"Float": torch.float32, "Double": torch.float64, "Half": torch.float16,
+            "BFloat16": torch.bfloat16, "Long": torch.int64, "Int": torch.int32,
+            "Short": torch.int16, "Char": torch.int8, "Byte": torch.uint8,
+            "Bool": torch.bool}  # fmt: skip
+TORCH = {f"torch.{kind}Storage": dtype for kind, dtype in STORAGES.items()}
 # numpy's own reductions; the module was renamed in numpy 2. ndarray is only an argument.
-NUMPY = {
-    "numpy.dtype": Dtype,
-    "numpy.ndarray": None,
-    **{
-        f"numpy.{core}.multiarray.{name}": stand_in
-        for core in ("core", "_core")
-        for name, stand_in in {"scalar": scalar, "_reconstruct": Array}.items()
-    },
-}
+NUMPY: dict[str, Any] = {"numpy.dtype": Dtype, "numpy.ndarray": None}
+for package in ("core", "_core"):
+    NUMPY |= {f"numpy.{package}.multiarray.scalar": scalar}
+    NUMPY |= {f"numpy.{package}.multiarray._reconstruct": Array}
 NAMES: dict[str, Any] = {
     **TORCH,
     **NUMPY,
+    "torch._utils._rebuild_tensor_v2": TensorView,
+    "torch._utils._rebuild_parameter": parameter,
     "collections.OrderedDict": Entries,
     "builtins.set": no_members,  # protocol 3 and below
     "_codecs.encode": encode,
@@ -230,4 +202,60 @@ NAMES: dict[str, Any] = {
     "dnnlib.util.EasyDict": Entries,
     "dnnlib.tflib.network.Network": StandIn,  # stylegan2 (TensorFlow): dnnlib/tflib/network.py
 }
-"""By module and name. ``torch.storage._load_from_bytes`` is added by the reader of the file."""
+"""By module and name; the reader of a file adds ``torch.storage._load_from_bytes``."""
+
+
+class TensorReader:
+    """Reads tensors, counting modules, names and bytes against the limits of the file."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+
+    def tensor(self, value: Any, name: str) -> Tensor:
+        """The tensor that a stand-in describes."""
+        if not isinstance(value, TensorView | Array):
+            raise CheckpointError(f"entry {name[:80]!r} is no tensor")
+        try:
+            if len(name) > LONGEST_KEY:
+                raise CheckpointError("its name is too long")
+            self.limits.count_bytes(len(name) + value.nbytes)
+            return value.tensor()
+        except CheckpointError as error:
+            raise CheckpointError(f"entry {name[:80]!r}: {error}") from error
+
+    def state_dict(self, tree: Any, title: str) -> dict[str, Tensor]:
+        """A state dict, without the prefix that data parallel training leaves."""
+        if not isinstance(tree, dict):
+            raise CheckpointError(f"entry {title!r} is no state dict")
+        state = {name: self.tensor(value, name) for name, value in tree.items()}
+        if state and all(name.startswith("module.") for name in state):
+            state = {name.removeprefix("module."): value for name, value in state.items()}
+        return state
+
+    def module(self, module: PersistentModule, prefix: str = "") -> dict[str, Tensor]:
+        """Parameters and buffers of a module and those in it; frozen layers have only buffers."""
+        self.enter(prefix, ".")
+        state = {}
+        for kind in ("_parameters", "_buffers"):
+            for name, value in _members(module, kind).items():
+                if value is not None:
+                    state[prefix + name] = self.tensor(value, prefix + name)
+        for name, child in _members(module, "_modules").items():
+            if isinstance(child, PersistentModule):
+                state |= self.module(child, f"{prefix}{name}.")
+            elif child is not None:
+                raise CheckpointError(f"entry {(prefix + name)[:80]!r} is no module")
+        return state
+
+    def enter(self, prefix: str, separator: str) -> None:
+        """Count one more module; one that lies in itself is refused."""
+        self.limits.count_read()
+        if prefix.count(separator) > DEEPEST:
+            raise CheckpointError("its modules lie too deep in one another")
+
+
+def _members(module: PersistentModule, kind: str) -> dict[str, Any]:
+    members = module.state.get(kind, {})
+    if not isinstance(members, dict):
+        raise CheckpointError(f"a module's {kind} cannot be read")
+    return members
