@@ -22,23 +22,14 @@ from core.losses.penalties import R1, NoPathLength, PathLength
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step is about.
+    """What one step is about."""
 
-    Attributes:
-        reals: images [N, 3, R, R] in [-1, 1].
-        ids: which shots they show, [N].
-        step: number of the step, from 0.
-        share: of the step's whole batch, where it is held in parts.
-        styles: what the fakes are made of [N, ...], where it is drawn for all parts at once.
-        fakes: [N, 3, R, R] of those styles, where D and G are to see the same.
-    """
-
-    reals: Tensor
-    ids: Tensor
-    step: int
-    share: float = 1.0
-    styles: tuple[Tensor, ...] = ()
-    fakes: Tensor | None = None
+    reals: Tensor  # images [N, 3, R, R] in [-1, 1]
+    ids: Tensor  # which shots they show, [N]
+    step: int  # from 0
+    share: float = 1.0  # of the step's whole batch, where it is held in parts
+    styles: tuple[Tensor, ...] = ()  # of the fakes [N, ...], where drawn for all parts at once
+    fakes: Tensor | None = None  # [N, 3, R, R] of those styles, where D and G see the same
 
     def __len__(self) -> int:
         return len(self.reals)
@@ -47,9 +38,7 @@ class Batch:
         """Some rows; fakes are left to be made again."""
         reals, styles = self.reals[rows], tuple(style[rows] for style in self.styles)
         share = self.share * len(reals) / len(self)
-        return replace(
-            self, reals=reals, ids=self.ids[rows], share=share, styles=styles, fakes=None
-        )
+        return Batch(reals, self.ids[rows], self.step, share, styles)
 
 
 class AdversarialStep:
@@ -129,13 +118,13 @@ class AdversarialStep:
 
         lost = self.minimise(D, d_losses())
         if self.r1.due(batch.step):
-            penalties = ({"r1": self.d_penalty(p) * p.share} for p in self.parts(batch))
-            self.minimise(D, penalties)
+            self.minimise(D, ({"r1": self.d_penalty(p) * p.share} for p in self.parts(batch)))
         lost |= self.minimise(G, self.g_losses(batch))
         if self.path_length.due(batch.step):
+            # Shares of the rows that are penalised, which are fewer than the batch's.
             few = replace(batch.part(slice(self.path_length.batch(len(batch)))), share=1.0)
             drawn = self.parts(self.draw(few))
             self.minimise(G, ({"path_length": self.g_penalty(p) * p.share} for p in drawn))
         self.augment.observe(torch.cat(logits))
-        self.ema.update(self.g, len(batch))
+        self.ema.update(self.g, len(batch))  # of what the step has left, penalties and all
         return lost

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import lightning as L
 import torch
@@ -15,9 +15,9 @@ from core.freeze import trainable
 from core.source import Source
 from core.types import Count, Shots
 
-G, D = 0, 1
-"""Generator and discriminator, in the order in which ``configure_optimizers`` returns theirs."""
+G, D = 0, 1  # the networks, in the order in which configure_optimizers returns their optimisers
 
+M = TypeVar("M", bound=nn.Module)
 Terms = dict[str, Tensor]
 """Scalars that are summed and minimised; each is logged under its name."""
 
@@ -28,10 +28,8 @@ class Adapter(L.LightningModule):
     A method implements four members: ``configure_optimizers`` (of G, then of D), ``training_step``
     (manual optimisation), ``latents`` and ``render``. The last weights are the result.
     ``images_seen`` is the clock, which a step moves on: Lightning's ``global_step`` counts
-    optimiser steps. The generator that is trained is called ``g``, a discriminator ``d``.
-
-    Attributes:
-        paper: that the method is of.
+    optimiser steps. The generator that is trained is called ``g``, a discriminator ``d``; ``paper``
+    says where the method is from.
     """
 
     paper: str = ""
@@ -39,13 +37,13 @@ class Adapter(L.LightningModule):
 
     def __init__(self, source: Source, *, seed: int, images: Count, batch_size: Count) -> None:
         super().__init__()
-        self.automatic_optimization = False
+        self.automatic_optimization = False  # a step has several optimisers and penalties
         self.source = source
         self.seed, self.images, self.batch_size = seed, images, batch_size
         self.terms: Terms = {}
         self.gradient_norms: dict[str, Tensor] = {}
         self._seen = 0
-        self.rng = torch.Generator().manual_seed(seed)
+        self.rng = torch.Generator().manual_seed(seed)  # on the CPU: the same on every device
 
     @property
     def images_seen(self) -> int:
@@ -54,7 +52,7 @@ class Adapter(L.LightningModule):
 
     @images_seen.setter
     def images_seen(self, seen: int) -> None:
-        """What a step adds are the pictures of this process; the others had as many."""
+        # What a step adds are the pictures of this process; the others had as many.
         self._seen += (int(seen) - self._seen) * distributed.world_size()
 
     def start_at(self, images: int) -> None:
@@ -62,15 +60,15 @@ class Adapter(L.LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """One step on ``(images [N, 3, R, R], ids [N])`` with manual optimisation."""
-        raise NotImplementedError(f"{type(self).__name__} has no training step.")
+        raise NotImplementedError
 
     def latents(self, z: Tensor) -> Tensor:
         """Style rows [N, L, W] of latents [N, Z], as :meth:`render` takes them."""
-        raise NotImplementedError(f"{type(self).__name__} has no latents.")
+        raise NotImplementedError
 
     def render(self, ws: Tensor) -> Tensor:
         """Images [N, 3, R, R] in [-1, 1] of styles [N, L, W], by the generator for evaluation."""
-        raise NotImplementedError(f"{type(self).__name__} has no render.")
+        raise NotImplementedError
 
     def prepare(self, shots: Shots) -> None:
         """Look at all shots [K, 3, R, R] once, before the first step.
@@ -83,9 +81,9 @@ class Adapter(L.LightningModule):
         return self.network(G)
 
     def export(self) -> dict[str, nn.Module]:
-        """The networks that are written at the end, by name.
+        """The networks that are written at the end, by name: all that pictures are made with.
 
-        All that pictures are made with: the run is read back into an adapter that has seen no shot.
+        The run is read back into an adapter that has seen no shot.
         """
         return {"g_ema": self.eval_generator()}
 
@@ -102,6 +100,16 @@ class Adapter(L.LightningModule):
         z = torch.randn(n, self.source.g.z_dim, generator=self.rng, device=self.rng.device)
         return z.to(self.device)
 
+    def fresh(self, offset: int, make: Callable[..., M], *args: Any, **config: Any) -> M:
+        """A network with new weights, drawn from the run's seed whatever was drawn before.
+
+        ``offset`` keeps those of one method apart: 0 is G or an encoder, 1 is D, 2 a network that
+        stays untrained, 3 are patch heads.
+        """
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed + offset)
+            return make(*args, **config)
+
     @contextmanager
     def update(self, index: int) -> Iterator[None]:
         """An optimiser step: only its parameters get gradients, and it is taken at the end."""
@@ -112,7 +120,7 @@ class Adapter(L.LightningModule):
         yield
         parameters = [p for group in optimiser.param_groups for p in group["params"]]
         gradients = [p.grad for p in parameters if p.grad is not None]
-        distributed.all_reduce_mean_(gradients)
+        distributed.all_reduce_mean_(gradients)  # before the norm, which all processes compare
         # Left on the device, where asking would wait; a norm is finite only if all numbers are.
         name, norm = f"gradient of optimiser {index}", torch.nn.utils.get_total_norm(gradients)
         self.gradient_norms[name] = self.gradient_norms.get(name, 0) + norm
@@ -120,10 +128,7 @@ class Adapter(L.LightningModule):
         self.untoggle_optimizer(optimiser)
 
     def minimise(self, index: int, losses: Iterable[Terms]) -> Terms:
-        """One optimiser step down a sum of losses; the terms by name, detached.
-
-        Losses are made one after the other, each when the graph of the one before is freed.
-        """
+        """See :meth:`adapters.adversarial.AdversarialStep.minimise`."""
         total: Terms = {}
         with self.update(index):
             for terms in losses:

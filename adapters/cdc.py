@@ -41,13 +41,9 @@ from core.types import Shots
 class RelaxedRealism(FineTune):
     """Fine-tuning whose fakes are judged whole near anchors and by their patches elsewhere.
 
-    What else the free fakes should share with the source's is :meth:`correspondence`.
-
-    Args:
-        source: what the free fakes are compared with.
-        anchor_sigma: how far samples lie from their anchors, in standard deviations of z.
-        heads: makes the patch heads from a discriminator.
-        finetune: what plain transfer takes.
+    What else the free fakes should share with the source's is :meth:`correspondence`. Samples lie
+    ``anchor_sigma`` standard deviations of z from their anchors; ``heads`` makes the patch heads
+    from a discriminator.
     """
 
     anchors: Tensor
@@ -61,10 +57,7 @@ class RelaxedRealism(FineTune):
         **finetune: Any,
     ) -> None:
         super().__init__(source, **finetune)
-        self.anchor_sigma = anchor_sigma
-        with torch.random.fork_rng():
-            torch.manual_seed(self.seed + 3)  # + 0 to 2 are those of other fresh networks
-            self.heads = heads(self.d)
+        self.anchor_sigma, self.heads = anchor_sigma, self.fresh(3, heads, self.d)
         # Drawn again by ``prepare`` when a run is resumed, so it needs no place in a checkpoint.
         self.register_buffer("anchors", torch.zeros(0, source.g.z_dim), persistent=False)
 
@@ -77,11 +70,12 @@ class RelaxedRealism(FineTune):
             self.d_optimizer([*trainable(self.d), *trainable(self.heads)], lr=self.lr),
         ]
 
+    def draw_index(self, below: int, shape: tuple[int, ...]) -> Tensor:
+        return torch.randint(below, shape, generator=self.rng, device=self.rng.device)
+
     def anchor_fakes(self, n: int) -> Tensor:
         """Fakes [n, 3, R, R] of latents around the anchors, never mixed."""
-        which = torch.randint(
-            len(self.anchors), (n,), generator=self.rng, device=self.rng.device
-        ).to(self.device)
+        which = self.draw_index(len(self.anchors), (n,)).to(self.device)
         z = self.anchors[which] + self.anchor_sigma * self.noise(n)
         return self.synthesise(self.map_latents(self.g, z))
 
@@ -107,6 +101,16 @@ class RelaxedRealism(FineTune):
         with convolutions(self.g) as ours:
             fakes = self.synthesise(self.ws(self.g, z))
         return fakes, [*ours.values()], [*theirs.values()]
+
+    def unmixed_features(
+        self, source: Generator, z: Tensor, **noise: Any
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """G's maps and a source's of latents [N, Z] of their own."""
+        with torch.no_grad(), convolutions(source) as theirs:
+            source(z, **noise)
+        with convolutions(self.g) as ours:
+            self.g(z, **noise)
+        return [*ours.values()], [*theirs.values()]
 
     def d_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         n = len(batch)
@@ -136,13 +140,7 @@ class RelaxedRealism(FineTune):
 
 
 class CDC(RelaxedRealism):
-    """Relaxed realism and a loss that keeps distances between samples.
-
-    Args:
-        source: whose distances are kept.
-        consistency: loss of the maps of trainee and source.
-        relaxed: what relaxed realism takes.
-    """
+    """Relaxed realism and a loss that keeps distances between samples."""
 
     paper = "arXiv:2104.06820"
 
@@ -159,11 +157,9 @@ class CDC(RelaxedRealism):
 class CDCReleased(CDC):
     """The public code: image and patches take turns, one tap, one map a sample, KL turned round.
 
-    Args:
-        source: its last weights are trainee and source, its averaged ones begin the average.
-        image_every: of so many steps one judges pictures near anchors, the others patches.
-        distance_samples: latents of the distances, which are drawn for them alone.
-        cdc: what the paper's method takes.
+    The source's last weights are trainee and source, its averaged ones begin the average. One of
+    ``image_every`` steps judges pictures near anchors, the others patches. Distances are of
+    ``distance_samples`` latents that are drawn for them alone.
     """
 
     def __init__(
@@ -181,9 +177,7 @@ class CDCReleased(CDC):
 
     def drawn_patch_logits(self, images: Tensor) -> Tensor:
         """Logits [N, 1, r, r] at a tap that is drawn anew for each pass."""
-        rng = self.rng
-        tap = int(torch.randint(len(self.heads.taps), (), generator=rng, device=rng.device))
-        (logits,) = self.heads(self.d, images, [tap])
+        (logits,) = self.heads(self.d, images, [int(self.draw_index(len(self.heads.taps), ()))])
         return logits
 
     def branch(self, step: int) -> Callable[[Tensor], Tensor]:
@@ -213,12 +207,9 @@ class CDCReleased(CDC):
     def g_terms(self, batch: Batch) -> Terms:
         realism = logistic_g(self.branch(batch.step)(self.augment(self.fakes(batch))))
         with distributed.replicated():  # as many latents a step however many processes there are
-            z = self.noise(self.distance_samples)
-            with torch.no_grad(), convolutions(self.source.raw) as theirs:
-                self.source.raw(z, noise_mode="random", generator=self.rng)
-            with convolutions(self.g) as ours:
-                self.g(z, noise_mode="random", generator=self.rng)
-            kept = self.correspondence([*ours.values()], [*theirs.values()], batch.step)
+            z, noise = self.noise(self.distance_samples), {"noise_mode": "random"}
+            maps = self.unmixed_features(self.source.raw, z, generator=self.rng, **noise)
+            kept = self.correspondence(*maps, batch.step)
         return {"loss_g": realism, **kept}
 
 

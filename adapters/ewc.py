@@ -46,13 +46,9 @@ def image_gradients(d: Discriminator, images: Tensor) -> Tensor:
 def fisher_diagonal(
     g: Generator, d: Discriminator, weights: Mapping[str, Tensor], z: Tensor
 ) -> dict[str, Tensor]:
-    """Squares of each picture's own gradient by the weights, summed over latents z [N, Z].
+    """Squares of each picture's own gradient by g's ``weights``, summed over latents z [N, Z].
 
-    Args:
-        g: makes the pictures, with constant noise.
-        d: their log-likelihood is log sigmoid(d(x)).
-        weights: by name, those of ``g`` that are asked about.
-        z: latents; N is a multiple of the group of d's minibatch statistic.
+    The pictures have constant noise. N is a multiple of the group of d's minibatch statistic.
     """
     with torch.no_grad():
         pictures = g(z)
@@ -68,12 +64,9 @@ def fisher_diagonal(
 class EWC(FineTune):
     """Fine-tuning with a spring on every weight, as stiff as the weight's Fisher information.
 
-    Args:
-        source: whose generator the information is of, by its discriminator.
-        ewc_weight: of the sum of squared distances, each times its information.
-        fisher_images: latents that the information is averaged over.
-        fisher_batch: so many at a time; a multiple of the discriminator's group.
-        finetune: what plain transfer takes.
+    The penalty is ``ewc_weight`` times the sum of squared distances, each times its information,
+    which is averaged over ``fisher_images`` latents, ``fisher_batch`` at a time: a multiple of the
+    discriminator's group.
     """
 
     paper = "arXiv:2012.02780"
@@ -117,7 +110,6 @@ class EWC(FineTune):
         return super().g_terms(batch) | {"ewc": self.penalty()}
 
     def penalty(self) -> Tensor:
-        """The weighted sum of squared distances from the source, each times its information."""
         moved = flat(self.trained_weights()) - flat(self.source_weights())
         return self.ewc_weight * (self.fisher * moved.square()).sum()
 

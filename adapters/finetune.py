@@ -15,14 +15,14 @@ import copy
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from adapters.adversarial import AdversarialStep, Batch
-from adapters.base import Adapter
+from adapters.base import Adapter, M
 from core import weights
 from core.augment import Fixed, Off
 from core.ema import EMA
@@ -34,7 +34,6 @@ from core.networks.mixing_regularisation import mixed_ws
 from core.source import Source
 
 Optimise = Callable[..., Optimizer]
-M = TypeVar("M", bound=nn.Module)
 
 
 class FineTune(Adapter, AdversarialStep):
@@ -165,22 +164,15 @@ class Scratch(FineTune):
         del self.smaller
 
     def initial_g(self) -> Generator:
-        return self.inherit(self.fresh(Generator, self.source.g.config, 0), "g")
+        return self.inherit(self.fresh(0, Generator, **self.source.g.config), "g")
 
     def initial_d(self) -> Discriminator:
-        """Fresh weights drawn from the run's seed, less what is inherited."""
-        return self.inherit(self.fresh(Discriminator, self.source.d.config, 1), "d")
-
-    def fresh(self, network: type[M], config: dict[str, Any], offset: int) -> M:
-        """A network drawn from the run's seed, whatever was drawn before."""
-        with torch.random.fork_rng():
-            torch.manual_seed(self.seed + offset)
-            return network(**config)
+        return self.inherit(self.fresh(1, Discriminator, **self.source.d.config), "d")
 
     def inherit(self, network: M, name: str) -> M:
         """The network with all that its smaller namesake has of the same name and shape."""
         if self.smaller:
-            own, given = network.state_dict(), self.smaller[name].state_dict()
-            shared = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
+            own, smaller = network.state_dict(), self.smaller[name].state_dict()
+            shared = {k: v for k, v in smaller.items() if k in own and own[k].shape == v.shape}
             network.load_state_dict(own | shared)
         return network

@@ -52,9 +52,8 @@ class FreezeSGReleased(FreezeSG):
     ) -> None:
         counted = all_but_highest(resolution=source.resolution, blocks=trained_blocks)
         super().__init__(source, frozen_g=[*frozen_g, *counted], **freezesg)
-        with torch.random.fork_rng():
-            torch.manual_seed(self.seed + 2)
-            self.untrained = Generator(**source.g.config).mapping.requires_grad_(False)
+        untrained = self.fresh(2, Generator, **source.g.config)
+        self.untrained = untrained.mapping.requires_grad_(False)
 
     def ws(self, g: Generator, z: Tensor) -> Tensor:
         if torch.rand((), generator=self.rng) >= self.mixing_prob:

@@ -21,7 +21,7 @@ from annotated_types import Ge, Le, Len
 from torch import Tensor, nn
 
 from adapters.base import Terms
-from adapters.cdc import RelaxedRealism, convolutions
+from adapters.cdc import RelaxedRealism
 from core import distributed
 from core.errors import UserError
 from core.losses import structural_alignment
@@ -42,12 +42,9 @@ def stretched(strengths: Sequence[float], count: int) -> list[float]:
 
 @network
 class LatentCompression(nn.Module):
-    """Draws styles towards the span of K references; it has as many as it was last given.
+    """Draws styles towards the span of K (``count``) references; it has as many as last given.
 
-    Args:
-        count: K.
-        w_dim: W.
-        strengths: of the L rows, 0 (left alone) to 1 (in the span).
+    ``strengths`` of the L rows go from 0 (left alone) to 1 (in the span).
     """
 
     codes: Tensor
@@ -59,7 +56,6 @@ class LatentCompression(nn.Module):
 
     @property
     def config(self) -> dict[str, Any]:
-        """What builds it anew."""
         count, _, w_dim = self.codes.shape
         return {"count": count, "w_dim": w_dim, "strengths": self.strengths}
 
@@ -82,20 +78,15 @@ class LatentCompression(nn.Module):
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         """A state of any number of references fits."""
-        found = state_dict.get(f"{prefix}codes")
-        if found is not None and found.shape[1:] == self.codes.shape[1:]:
-            self.codes = self.codes.new_zeros(found.shape)
+        codes = state_dict.get(f"{prefix}codes")
+        if codes is not None and codes.shape[1:] == self.codes.shape[1:]:
+            self.codes = self.codes.new_zeros(codes.shape)
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SelfCorrelation:
-    """How places of one picture relate, in the highest maps of a generator.
-
-    Args:
-        weight: of the loss.
-        maps: so many, from the highest resolution down.
-    """
+    """How places of one picture relate, in the ``maps`` highest maps of a generator."""
 
     weight: Weight
     maps: Count
@@ -127,10 +118,6 @@ class DisturbanceCorrelation:
     def due(self, step: int) -> bool:
         return step % self.every == 0
 
-    def neighbours(self, centre: Tensor, others: Tensor) -> Tensor:
-        """Latents [N, Z] around a centre [1, Z], each a little towards one of others [N, Z]."""
-        return torch.lerp(centre, others, self.disturbance)
-
     def __call__(self, ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
         """Scalar of the maps [N, C, r, r] of target and source, 4 px first."""
         low = slice(len(ours) - self.left_out)
@@ -142,12 +129,8 @@ class DisturbanceCorrelation:
 class RSSA(RelaxedRealism):
     """Relaxed realism with styles near the shots', and losses of how places relate.
 
-    Args:
-        source: inverts the shots; its relations are kept.
-        strengths: of the compression, from the first row to the last, however many a source has.
-        self_correlation: loss of the step's free fakes.
-        disturbance_correlation: loss of latents of its own.
-        relaxed: what relaxed realism takes.
+    ``strengths`` are those of the compression, from the first row to the last, however many a
+    source has. The self-correlation is of the step's free fakes, the other of latents of its own.
     """
 
     paper = "arXiv:2203.04121"
@@ -174,16 +157,13 @@ class RSSA(RelaxedRealism):
         self.disturbance_correlation = disturbance_correlation
 
     def prepare(self, shots: Shots) -> None:
-        """Anchors, and the styles of the shots [K, 3, R, R]."""
         super().prepare(shots)
         self.compression.remember(self.source.invert(shots[:]).detach())
 
     def map_latents(self, g: Generator, z: Tensor) -> Tensor:
-        """Style rows [N, L, W] of latents [N, Z], drawn towards the shots'."""
         return self.compression(super().map_latents(g, z))
 
     def stylise(self, photos: Tensor) -> Tensor:
-        """Photos [N, 3, R, R] in the new style, by rows drawn towards the shots'."""
         return self.render(self.compression(self.source.invert(photos)))
 
     def export(self) -> dict[str, nn.Module]:
@@ -191,7 +171,6 @@ class RSSA(RelaxedRealism):
         return super().export() | {"compression": self.compression}
 
     def correspondence(self, ours: list[Tensor], theirs: list[Tensor], step: int) -> Terms:
-        """The self-correlation of the free fakes, and every few steps the disturbance's."""
         terms = {"self_correlation": self.self_correlation(ours, theirs)}
         if self.disturbance_correlation.due(step):
             terms["disturbance_correlation"] = self.disturbance_term()
@@ -201,9 +180,6 @@ class RSSA(RelaxedRealism):
         """Scalar of neighbours that no compression moves, with constant noise, as released."""
         loss = self.disturbance_correlation
         with distributed.replicated():  # as many latents a step however many processes there are
-            z = loss.neighbours(self.noise(1), self.noise(loss.latents))
-            with torch.no_grad(), convolutions(self.source.g) as theirs:
-                self.source.g(z)
-            with convolutions(self.g) as ours:
-                self.g(z)
-            return loss([*ours.values()], [*theirs.values()])
+            # Around one latent, each a little towards one of its own.
+            z = torch.lerp(self.noise(1), self.noise(loss.latents), loss.disturbance)
+            return loss(*self.unmixed_features(self.source.g, z))

@@ -22,7 +22,9 @@ from benchmarks.harness.evaluation.measure import NotFinite
 from benchmarks.harness.io.locks import Busy, alone, writable
 from benchmarks.harness.io.signals import Signals
 from benchmarks.harness.io.terminal import console
+from benchmarks.harness.records import protocol
 from benchmarks.harness.records.provenance import environment
+from benchmarks.harness.records.record import Record
 from benchmarks.harness.records.results import print_summary, write_results
 from benchmarks.harness.records.run_id import SHEET, RunId
 from benchmarks.harness.training import seeds, workers
@@ -37,15 +39,9 @@ CURVE_POINTS = 200  # of a logger's curves, over the whole run
 
 
 def run(job: Composition, *, many: bool, signals: Signals) -> bool:
-    """One run from its configuration to its record.
+    """One run from its configuration to its record; whether it has not failed.
 
-    Args:
-        job: what is run.
-        many: whether others follow; what is there is skipped then, and what is busy passed over.
-        signals: of the process.
-
-    Returns:
-        Whether it has not failed.
+    With ``many`` others follow: what is there is skipped then, and what is busy passed over.
     """
     validation.check(job.cfg)
     run_id = job.run_id
@@ -80,12 +76,8 @@ def exists(run_id: RunId) -> bool:
 def inputs_of(job: Composition) -> RunInputs:
     """Source and data of a configuration; the process is prepared for them."""
     begun, machine = time.monotonic(), job.cfg.machine
-    prepare_process(
-        seed=job.cfg.seed,
-        threads=machine.threads,
-        implementation=machine.ops,
-        deterministic=machine.deterministic,
-    )
+    how = {"threads": machine.threads, "deterministic": machine.deterministic}
+    prepare_process(seed=job.cfg.seed, implementation=machine.ops, **how)
     source, domain = build(job.cfg.source), build(job.cfg.data)
     prepare_data(domain)
     for note in domain.notes:
@@ -95,22 +87,19 @@ def inputs_of(job: Composition) -> RunInputs:
 
 def training_of(job: Composition, inputs: RunInputs, signals: Signals) -> Training:
     """The training of a configuration, which has not begun."""
-    cfg, run_id = job.cfg, job.run_id
-    images = cfg.method.images
+    cfg, run_id, images = job.cfg, job.run_id, job.cfg.method.images
     monitor = TrainingMonitor(images=images, every=max(images // CURVE_POINTS, 1))
+    made_of = {"source": inputs.source.sha256, "shots": inputs.domain.shots_sha256}
     checkpoints = Checkpoints(
         folder=run_id.folder,
         every_kimg=cfg.checkpoint.every_kimg,
         resume=cfg.resume,
-        identity={
-            "recipe": run_id.head["recipe"],
-            "source": inputs.source.sha256,
-            "shots": inputs.domain.shots_sha256,
-        },
+        identity={"recipe": run_id.head["recipe"], **made_of},
         signals=signals,
         monitor=monitor,
     )
     logger = build(cfg.logger)
+    # The monitor first: it looks at a step before a checkpoint keeps it.
     callbacks = [monitor, checkpoints, *logger.callbacks]
     return Training(
         run_id=run_id,
@@ -133,14 +122,8 @@ def training_in_process(job: Composition, signals: Signals) -> Training:
 def evaluator_of(job: Composition) -> Evaluator:
     """How a configuration evaluates."""
     cfg = job.cfg.eval
-    return Evaluator(
-        metrics=build(cfg.metrics),
-        samples=cfg.samples,
-        photos=cfg.photos,
-        seed=cfg.seed,
-        batch_size=cfg.batch_size,
-        keep=cfg.get("keep", "memory"),
-    )
+    plain = {key: cfg[key] for key in ("samples", "photos", "seed", "batch_size")}
+    return Evaluator(metrics=build(cfg.metrics), keep=cfg.get("keep", "memory"), **plain)
 
 
 def train_and_evaluate(
@@ -159,17 +142,18 @@ def train_and_evaluate(
     except (Diverged, NotFinite) as error:
         training.load_adapter(checkpoints.newest())
         outcome = evaluator.of_failed(training.adapter, inputs.domain, run_id.title, str(error))
-    warn(monitor, outcome)
-    record = {
-        **beginning(job, run_id, outcome),
+    for sentence in outcome.warnings:
+        monitor.warn(sentence)
+    rest = {
         "warnings": monitor.warnings,
         "paper": training.adapter.paper,
         "cost": cost(training),
         "curves": monitor.curves.points(),
         "provenance": where,
     }
+    record = record_of(job, outcome, rest)
     write_results(run_id, record, outcome.sheet, training.adapter.export(), existing)
-    checkpoints.clear()
+    checkpoints.clear()  # not before: a kill while measuring costs no training
     training.logger.finish(record, run_id.folder / SHEET)
     print_summary(run_id, record, time.monotonic() - inputs.begun)
     return outcome.finished
@@ -182,7 +166,7 @@ def evaluate_swapped(job: Composition, whole: Composition, existing: str, signal
     if not swaps.finished(folder, inputs.hashes):
         if not train_and_evaluate(whole, inputs, "compare", signals):
             return False
-        seeds.everything(cfg.seed, deterministic=cfg.machine.deterministic)
+        seeds.everything(cfg.seed, deterministic=cfg.machine.deterministic)  # as without a training
     device = device_of(build(cfg.machine.trainer, logger=False))
     logger = build(cfg.logger)
     logger.open(run_id.folder, run_id.name, run_id.config, {}, 0)
@@ -195,25 +179,28 @@ def evaluate_swapped(job: Composition, whole: Composition, existing: str, signal
         outcome = evaluator_of(job)(adapter, inputs.domain, run_id.title)
     except NotFinite as error:
         outcome = of_failed_swap(inputs.domain, run_id.title, str(error))
-    warn(monitor, outcome)
-    record = {
-        **beginning(job, run_id, outcome),
+    for sentence in outcome.warnings:
+        monitor.warn(sentence)
+    rest = {
         "of": folder.name,
-        "warnings": [*earlier.get("warnings", []), *monitor.warnings],
+        "warnings": [*earlier.warnings, *monitor.warnings],
         "paper": adapter.paper,
-        "cost": earlier["cost"],
+        "cost": earlier.to_json()["cost"],
         "provenance": environment(str(device)) | inputs.hashes,
     }
+    record = record_of(job, outcome, rest)
     write_results(run_id, record, outcome.sheet, swapped, existing)
     logger.finish(record, run_id.folder / SHEET)
     print_summary(run_id, record, time.monotonic() - inputs.begun)
     return outcome.finished
 
 
-def beginning(job: Composition, run_id: RunId, outcome: Outcome) -> dict[str, Any]:
-    """What every record has, in its order."""
-    tolerance = job.cfg.eval.tolerance
-    return {**run_id.head, **outcome.record(), "tolerance": tolerance, "config": run_id.config}
+def record_of(job: Composition, outcome: Outcome, rest: dict[str, Any]) -> Record:
+    """The record of a run, its parts in the order in which all records have them."""
+    config, tolerance = job.run_id.config, job.cfg.eval.tolerance
+    head = {**job.run_id.head, **outcome.record(), "tolerance": tolerance, "config": config}
+    end = {"protocol": protocol.summary(config, rest["provenance"])}
+    return Record.from_json(head | rest | end)
 
 
 def cost(training: Training) -> dict[str, Any]:
@@ -226,19 +213,10 @@ def cost(training: Training) -> dict[str, Any]:
     }
 
 
-def warn(monitor: TrainingMonitor, outcome: Outcome) -> None:
-    """Say what the evaluation found, and keep it for the record."""
-    for sentence in outcome.warnings:
-        monitor.warn(sentence)
-
-
 def provenance(inputs: RunInputs, device: torch.device, deterministic: bool) -> dict[str, Any]:
     """Where and with what a run happens; says which operators it will use."""
     operators = ops.active(device)
     console.print(f"Operators: {operators.name} ({operators.reason}).")
-    return {
-        **environment(str(device)),
-        **inputs.hashes,
-        "left_to_chance": seeds.left_to_chance(device, deterministic=deterministic),
-        "ops": operators.name,
-    }
+    chance = seeds.left_to_chance(device, deterministic=deterministic)
+    facts = {"left_to_chance": chance, "ops": operators.name}
+    return {**environment(str(device)), **inputs.hashes, **facts}

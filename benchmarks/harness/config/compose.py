@@ -24,17 +24,11 @@ OWN = ("method.", "data.", "source.", "eval.", "swap.", "swap=")
 
 @dataclass(frozen=True)
 class Composition:
-    """A composed configuration.
+    """A composed configuration."""
 
-    Attributes:
-        unresolved: its values with interpolations still in them; Hydra's own node is not there.
-        choices: name of the yaml of each group.
-        words: of the command line, without Hydra's own.
-    """
-
-    unresolved: dict[str, Any]
-    choices: dict[str, str]
-    words: tuple[str, ...] = ()
+    unresolved: dict[str, Any]  # with its interpolations, without Hydra's own node
+    choices: dict[str, str]  # name of the yaml of each group
+    words: tuple[str, ...] = ()  # of the command line, without Hydra's own
 
     @cached_property
     def cfg(self) -> DictConfig:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from omegaconf import DictConfig, OmegaConf
+
+from core.paths import CONF
 
 Config: TypeAlias = DictConfig
 """A part of a configuration that is still to be built."""
@@ -38,11 +41,19 @@ def resolved(cfg: Config) -> Any:
     return OmegaConf.to_container(cfg, resolve=True)
 
 
-def has(cfg: Config, key: str) -> bool:
-    """Whether an option is there and not null."""
-    return OmegaConf.select(cfg, key) is not None
+def put(cfg: Config, key: str, value: Any) -> bool:
+    """Give an option another value, all of it, if it is there and not null; whether it is."""
+    there = OmegaConf.select(cfg, key) is not None
+    if there:
+        OmegaConf.update(cfg, key, value, merge=False)
+    return there
 
 
-def put(cfg: Config, key: str, value: Any) -> None:
-    """Give an option another value, all of it."""
-    OmegaConf.update(cfg, key, value, merge=False)
+def purpose(group: str, choice: str) -> str:
+    """What a choice is for that makes no row of a table; empty for the others."""
+    return _purposes().get(group, {}).get(choice, "")
+
+
+@cache
+def _purposes() -> dict[str, dict[str, str]]:
+    return plain(CONF / "purposes.yaml")

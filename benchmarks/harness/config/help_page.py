@@ -49,7 +49,5 @@ def page() -> str:
         lines += [f"{group if i == 0 else '':<{INDENT}}{line}" for i, line in enumerate(names)]
     lines += ["", "What is changed most (key=value), and as it stands:", ""]
     for key, about in OPTIONS.items():
-        value = OmegaConf.select(cfg, key, default="")
-        lines.append(f"{f'{key}={value}':<30}{about}")
-    lines += ["", *OTHERS, "", *EXAMPLES]
-    return "\n".join(lines)
+        lines.append(f"{f'{key}={OmegaConf.select(cfg, key)}':<30}{about}")
+    return "\n".join([*lines, "", *OTHERS, "", *EXAMPLES])

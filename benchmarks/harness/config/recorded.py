@@ -14,11 +14,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from benchmarks.harness.config import targets
 from benchmarks.harness.config.complaints import cause
+from benchmarks.harness.records import nested
 from core.errors import UserError
 
 
 def configuration(record: dict[str, Any]) -> Any:
-    """What a run was configured by, as `OmegaConf` has it.
+    """What a run was configured by, as `OmegaConf` has it; ``record`` is its JSON object.
 
     A record may come from anywhere: its classes are those that a yaml of the project names, and its
     texts are texts, for an interpolation could make another class of them.
@@ -27,8 +28,11 @@ def configuration(record: dict[str, Any]) -> Any:
         UserError: it names another class, or holds an interpolation.
     """
     config = with_infinity(record["config"])
-    if interpolated(config):
-        raise UserError("The record's configuration holds ${...}, which no record of ours does.")
+    for _, key, value in nested.entries(config):
+        if "${" in key or (isinstance(value, str) and "${" in value):
+            raise UserError(
+                "The record's configuration holds ${...}, which no record of ours does."
+            )
     return OmegaConf.create(targets.addressed(config))
 
 
@@ -43,22 +47,9 @@ def import_method(record: dict[str, Any]) -> None:
     import_module(target.rpartition(".")[0])
 
 
-def interpolated(node: Any) -> bool:
-    """Whether a text of a configuration, or a key, stands for something else."""
-    if isinstance(node, dict):
-        return any(interpolated(part) for pair in node.items() for part in pair)
-    if isinstance(node, list):
-        return any(interpolated(value) for value in node)
-    return isinstance(node, str) and "${" in node
-
-
 def with_infinity(node: Any) -> Any:
     """The inverse of `benchmarks.harness.records.recipe.spell_infinity`."""
-    if isinstance(node, dict):
-        return {key: with_infinity(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [with_infinity(value) for value in node]
-    return math.inf if node == ".inf" else node
+    return nested.changed(node, lambda _, value: math.inf if value == ".inf" else value)
 
 
 @contextmanager

@@ -16,15 +16,13 @@ from pydantic.errors import PydanticUserError
 from pydantic_core import SchemaError
 
 from benchmarks.harness.config import targets
+from benchmarks.harness.records import nested
 from core.errors import UserError
 
 PATHS = ("root", "reference_root", "photos_root", "folder", "cache", "weights")
 """Last words of options that are places: a folder may be named 2024."""
-
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-ANYTHING = "**"
-"""Stands among the parameters of what takes any option."""
-
+ANYTHING = "**"  # stands among the parameters of what takes any option
 OBJECT = "is refused: {key} is a group of options"
 WORDS = {
     "int_type": "must be a whole number",
@@ -52,19 +50,16 @@ WORDS = {
 def check(node: Any, key: str = "") -> None:
     """Refuse the first value in a resolved configuration that its constructor cannot mean.
 
-    Args:
-        node: plain dictionaries and lists, of which those with a ``_target_`` are built.
-        key: dotted name of the node.
+    The node consists of plain dictionaries and lists, of which those with a ``_target_`` are built;
+    ``key`` is its dotted name.
 
     Raises:
         UserError: names the option and what it must be.
     """
-    if isinstance(node, dict) and "_target_" in node:
-        hints = parameters(node["_target_"])
-        check_options({k: v for k, v in node.items() if not k.startswith("_")}, hints, key)
-    for name, value in node.items() if isinstance(node, dict) else enumerate(node):
-        if isinstance(value, dict | list):
-            check(value, joined(key, name))
+    for dotted, _, part in [(key, "", node), *nested.entries(node, key)]:
+        if isinstance(part, dict) and "_target_" in part:
+            options = {k: v for k, v in part.items() if not k.startswith("_")}
+            check_options(options, parameters(part["_target_"]), dotted)
 
 
 def check_options(values: dict[str, Any], hints: dict[str, Any], key: str) -> None:
@@ -73,7 +68,8 @@ def check_options(values: dict[str, Any], hints: dict[str, Any], key: str) -> No
         dotted = joined(key, name)
         if name not in hints and ANYTHING not in hints:
             raise UserError(f"There is no option {dotted!r}; {key} takes {', '.join(hints)}.")
-        if name in hints and not holds_built(value):
+        built = any(k == "_target_" for _, k, _ in nested.entries(value))
+        if name in hints and not built:  # whose parts are for their own constructors to check
             check_value(value, hints[name], dotted)
 
 
@@ -92,13 +88,6 @@ def joined(key: str, name: Any) -> str:
     return f"{key}.{name}" if key else str(name)
 
 
-def holds_built(node: Any) -> bool:
-    """Whether a value has parts that are built: those are for their own constructors to check."""
-    if isinstance(node, dict):
-        return "_target_" in node or any(map(holds_built, node.values()))
-    return isinstance(node, list) and any(map(holds_built, node))
-
-
 @cache
 def parameters(target: str) -> dict[str, Any]:
     """Name and annotation of everything a class or function takes, bases behind ``**`` included."""
@@ -108,17 +97,17 @@ def parameters(target: str) -> dict[str, Any]:
     functions: list[Callable[..., Any]] = [called]
     if inspect.isclass(called):
         functions = [vars(cls)["__init__"] for cls in called.__mro__ if "__init__" in vars(cls)]
-    found: dict[str, Any] = {}
+    known: dict[str, Any] = {}
     for function in functions:
         taken = inspect.signature(function).parameters.values()
         hints = get_type_hints(inspect.unwrap(function), include_extras=True)
         named = (p for p in taken if p.name != "self" and p.kind not in VARIADIC)
-        found = {p.name: hints.get(p.name, Any) for p in named} | found
+        known = {p.name: hints.get(p.name, Any) for p in named} | known
         if not any(p.kind is p.VAR_KEYWORD for p in taken):
             break
     else:
-        found[ANYTHING] = Any
-    return found
+        known[ANYTHING] = Any
+    return known
 
 
 def check_value(value: Any, hint: Any, key: str) -> None:

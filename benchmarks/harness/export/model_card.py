@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -24,10 +23,10 @@ SHIPPED = "core/assets/"
 MARKUP = re.compile(r"([\\`*_{}\[\]()|~$])")
 LIBRARY = "styleshift"
 ARROWS = {"lower": "↓", "higher": "↑"}
+TASK = "unconditional-image-generation"
 
 
-@dataclass(frozen=True)
-class Licence:
+class Licence(NamedTuple):
     """What the Hub calls it, its name for people, and why it is this one."""
 
     identifier: str
@@ -38,9 +37,7 @@ class Licence:
 def licence_of(record: dict[str, Any], named: str) -> Licence:
     """Of the adapted weights: that of the source's, unless the pictures allow less.
 
-    Args:
-        record: of the run.
-        named: by the user, for a source of whose licence its yaml says nothing.
+    ``named`` is by the user, for a source of whose licence its yaml says nothing.
 
     Raises:
         UserError: the source is not ours, and nobody said what its licence is.
@@ -58,14 +55,18 @@ def licence_of(record: dict[str, Any], named: str) -> Licence:
     about = data.get("about") if isinstance(data.get("about"), dict) else {}
     of_data = str((about or {}).get("licence", ""))
     if of_data:
-        return Licence(
-            "other", f"{of_source}; pictures: {of_data}", "of the source's weights and of the shots"
-        )
+        both = f"{of_source}; pictures: {of_data}"
+        return Licence("other", both, "of the source's weights and of the shots")
+    reason = "of the source's weights"
     if "style" not in data:
-        reason = "of the source's weights; the shots are of whoever made this, with their own terms"
-    else:
-        reason = "of the source's weights"
+        reason += "; the shots are of whoever made this, with their own terms"
     return Licence("mit" if of_source == "mit" else "other", of_source, reason)
+
+
+class OwnText(str):
+    """A text that was written here."""
+
+    __slots__ = ()
 
 
 def escaped(value: Any) -> str:
@@ -75,25 +76,14 @@ def escaped(value: Any) -> str:
     return MARKUP.sub(r"\\\1", html.escape(printable(str(value)), quote=False))
 
 
-class OwnText(str):
-    """A text that was written here."""
-
-    __slots__ = ()
-
-
 def render(
-    record: dict[str, Any],
-    name: str,
-    networks: dict[str, Any],
-    licence: Licence,
-    *,
-    pictures: bool,
+    record: dict[str, Any], name: str, networks: dict[str, Any], licence: Licence, *, pictures: bool
 ) -> str:
     """The card of a run: ``README.md`` of the folder."""
     g = networks["g_ema"]
-    folder = Path(__file__).parent
+    dual = isinstance(g, DualStyleGAN)
     environment = Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader(Path(__file__).parent),
         undefined=StrictUndefined,
         finalize=escaped,
         trim_blocks=True,
@@ -108,10 +98,10 @@ def render(
         licence=licence,
         pictures=pictures,
         networks={key: sum(p.numel() for p in net.parameters()) for key, net in networks.items()},
-        resolution=resolution(g),
+        resolution=int((g.generator if dual else g).config["img_resolution"]),
         arrows=ARROWS,
         shots=record["config"].get("data", {}).get("shots", "?"),
-        dual=isinstance(g, DualStyleGAN),
+        dual=dual,
         weights=OwnText(WEIGHTS),
     )
 
@@ -125,23 +115,15 @@ def front(record: dict[str, Any], name: str, licence: Licence) -> str:
         {"type": printable(key).split("@")[0], "name": printable(key), "value": metric["value"]}
         for key, metric in record["metrics"].items()
     ]
-    result = {
-        "task": {"type": "unconditional-image-generation"},
-        "dataset": dict.fromkeys(("type", "name"), printable(record["data"])),
-        "metrics": metrics,
-    }
+    dataset = dict.fromkeys(("type", "name"), printable(record["data"]))
+    result = {"task": {"type": TASK}, "dataset": dataset, "metrics": metrics}
+    other = {"license_name": printable(licence.name)[:80]} if licence.identifier == "other" else {}
     about = {
         "license": licence.identifier,
-        **({"license_name": printable(licence.name)[:80]} if licence.identifier == "other" else {}),
+        **other,
         "library_name": LIBRARY,
-        "pipeline_tag": "unconditional-image-generation",
+        "pipeline_tag": TASK,
         "tags": ["stylegan2", "few-shot", "domain-adaptation", printable(record["method"])],
         "model-index": [{"name": name, "results": [result]}],
     }
     return yaml.safe_dump(about, sort_keys=False, allow_unicode=True, width=1000)
-
-
-def resolution(g: Any) -> int:
-    """R of the pictures that a generator makes."""
-    inner = g.generator if isinstance(g, DualStyleGAN) else g
-    return int(inner.config["img_resolution"])

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from benchmarks.harness.records import nested
 from core import hashing
 
 GROUPS = ("method", "data", "source", "eval")
 NOT_RECIPE = ("seed", "machine", "logger", "folder", "existing", "checkpoint", "resume")
 """What does not define the experiment: two runs that differ in these are repetitions."""
-
 PLACES = ("root", "reference_root", "photos_root")
 """Of the data: where a published set lies on a machine; checksums say whether it is the same."""
 
@@ -19,9 +19,7 @@ PLACES = ("root", "reference_root", "photos_root")
 def recipe(config: Mapping[str, Any], choices: Mapping[str, str]) -> str:
     """Eight hex digits of the unresolved configuration: equal across seeds, machines, folders.
 
-    Args:
-        config: as plain containers, interpolations unresolved.
-        choices: name of each of GROUPS.
+    ``config`` are plain containers, ``choices`` the name of each of GROUPS.
     """
     kept = {key: value for key, value in config.items() if key not in NOT_RECIPE}
     if not config.get("swap", {}).get("resolution"):  # no layer is swapped, in whichever way
@@ -34,8 +32,7 @@ def recipe(config: Mapping[str, Any], choices: Mapping[str, str]) -> str:
 
 def name(choices: Mapping[str, str], recipe: str, seed: int) -> str:
     """File name of a run without its ending."""
-    parts = (choices["method"], choices["data"], choices["source"], recipe, f"s{seed}")
-    return "--".join(parts)
+    return f"{choices['method']}--{choices['data']}--{choices['source']}--{recipe}--s{seed}"
 
 
 def unaddressed(node: Any) -> Any:
@@ -43,20 +40,10 @@ def unaddressed(node: Any) -> Any:
 
     Ids are hashes of what is meant, so that code can move without renaming its results.
     """
-    if isinstance(node, list):
-        return [unaddressed(value) for value in node]
-    if not isinstance(node, dict):
-        return node
-    return {
-        key: value.rpartition(".")[2] if key == "_target_" else unaddressed(value)
-        for key, value in node.items()
-    }
+    return nested.changed(node, lambda k, v: v.rpartition(".")[2] if k == "_target_" else v)
 
 
 def spell_infinity(node: Any) -> Any:
     """A configuration as JSON has it: JSON knows no infinity, which becomes its YAML name."""
-    if isinstance(node, dict):
-        return {str(key): spell_infinity(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [spell_infinity(value) for value in node]
-    return ".inf" if node == math.inf else node
+    spelling = {"Infinity": ".inf"}
+    return json.loads(json.dumps(node), parse_constant=lambda n: spelling.get(n, float(n)))

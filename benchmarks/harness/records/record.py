@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -69,27 +68,18 @@ class Part(BaseModel):
 
 
 class Details(Part):
-    """What a metric says beside its value.
+    """What a metric says beside its value."""
 
-    Attributes:
-        source: the unadapted source's own number, where the metric says it.
-        reference: how many real pictures the value rests on, where it rests on any.
-    """
-
-    source: Number | None = None
-    reference: Any = 0
+    source: Number | None = None  # the unadapted source's own number, where the metric says it
+    reference: Any = 0  # how many real pictures the value rests on, where it rests on any
 
 
 class Measurement(Part):
-    """What was measured by one metric.
-
-    Attributes:
-        n: how many pictures the value rests on.
-    """
+    """What was measured by one metric."""
 
     value: Number
     better: Literal["lower", "higher"]
-    n: int
+    n: int  # how many pictures the value rests on
     details: Details = Details()
 
 
@@ -138,14 +128,6 @@ class Record(Part):
 
     A typed view of a JSON object, which it keeps: :meth:`to_json` gives back all of it, unknown
     parts and the order of keys included.
-
-    Attributes:
-        recipe: id of the configuration but for the seed.
-        paper: where the method comes from.
-        of: the run whose layers are swapped here; empty for a run of its own.
-        reason: why the run failed.
-        left_out: why a metric has no value, by its name.
-        curves: readings by name over ``kimg``, thousands of images; None where there was none.
     """
 
     version: Literal[2] = Field(alias="schema")
@@ -154,16 +136,18 @@ class Record(Part):
     source: str
     eval: str
     seed: int
-    recipe: str
-    paper: str
+    recipe: str  # id of the configuration but for the seed
+    paper: str  # where the method comes from
     overrides: list[str] = []
     state: Literal["finished", "failed"] = "finished"
-    reason: str = ""
-    of: str = ""
+    reason: str = ""  # why the run failed
+    of: str = ""  # the run whose layers are swapped here; empty for a run of its own
     warnings: list[str] = []
     metrics: Annotated[dict[str, Measurement], AfterValidator(named_with_extractor)]
-    left_out: dict[str, str] = {}
+    left_out: dict[str, str] = {}  # why a metric has no value, by its name
+    tolerance: Amount = 0.0  # relative difference within which a repetition is the same
     cost: Cost
+    # Readings by name over kimg, thousands of images; None where there was none.
     curves: Annotated[dict[str, list[Number | None]], AfterValidator(over_kimg)] = {}
     provenance: Provenance
     config: Config
@@ -248,6 +232,12 @@ class Record(Part):
         """What was changed in the task, less where data lie: other shots are another benchmark."""
         return overrides.of_task(self.overrides, published=True)
 
+    def disagreement(self, earlier: Record) -> dict[str, float]:
+        """Relative difference of every metric that both hold; near 0 in units of 0.02."""
+        pairs = {key: (self.metrics[key].value, metric.value)
+                 for key, metric in earlier.metrics.items() if key in self.metrics}  # fmt: skip
+        return {key: abs(a - b) / max(abs(a), abs(b), NEAR_ZERO) for key, (a, b) in pairs.items()}
+
 
 def sentences(error: ValidationError) -> str:
     """Each fault with its place: ``metrics.kid@tiny.value: input should be a finite number.``"""
@@ -257,28 +247,3 @@ def sentences(error: ValidationError) -> str:
         place = ".".join(map(str, one["loc"])) or "record"
         clauses.append(f"{place}: {words[0].lower()}{words[1:]}.")
     return " ".join(clauses)
-
-
-def disagreement(new: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, float]:
-    """Relative difference of every metric that both records hold; near 0 in units of 0.02."""
-    shared = [key for key in old["metrics"] if key in new["metrics"]]
-    pairs = {key: (new["metrics"][key]["value"], old["metrics"][key]["value"]) for key in shared}
-    return {key: abs(a - b) / max(abs(a), abs(b), NEAR_ZERO) for key, (a, b) in pairs.items()}
-
-
-def read(path: Path) -> Node:
-    """A record as plain JSON, for readers that do not know :class:`Record` yet."""
-    return Record.read(path).to_json()
-
-
-def write(path: Path, node: Node) -> None:
-    """Write a record that is plain JSON.
-
-    Raises:
-        ValueError: it is not sound, and must not be written.
-    """
-    try:
-        record = Record.from_json(node)
-    except ValueError as error:
-        raise ValueError(f"This record must not be written: {error}") from error
-    record.write(path)

@@ -14,17 +14,11 @@ RECORD, WEIGHTS, SHEET = "record.json", "generator.safetensors", "sheet.png"
 
 
 class Place(NamedTuple):
-    """Where a run lies.
+    """Where a run lies."""
 
-    Attributes:
-        recipe: eight hex digits of what defines it, see `ids.recipe`.
-        folder: its weights, picture and curves.
-        published: its record among the results.
-    """
-
-    recipe: str
-    folder: Path
-    published: Path
+    recipe: str  # eight hex digits of what defines it, see `ids.recipe`
+    folder: Path  # its weights, picture and curves
+    published: Path  # its record among the results
 
     @classmethod
     def of(cls, unresolved: dict[str, Any], choices: dict[str, str], results: str) -> Place:
@@ -37,19 +31,12 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class RunId:
-    """A run to be, or one that was.
+    """A run to be, or one that was."""
 
-    Attributes:
-        config: resolved, as the record stores it: classes under their own names.
-        head: what its record begins with.
-        folder: where its weights, picture and curves lie.
-        published: its record among the results.
-    """
-
-    config: dict[str, Any]
-    head: dict[str, Any]
-    folder: Path
-    published: Path
+    config: dict[str, Any]  # resolved, as the record stores it: classes under their own names
+    head: dict[str, Any]  # what its record begins with
+    folder: Path  # where its weights, picture and curves lie
+    published: Path  # its record among the results
 
     @classmethod
     def of(

@@ -40,7 +40,7 @@ class Workload(NamedTuple):
 def reference_workload(size: tuple[int, int], ours: bool, precision: str) -> Workload:
     """The reference networks of 64 px, or config-e of 256 px, on the CPU."""
     small = size[0] == 64
-    channels = CHANNELS_64 if small else channel_table(size[0], 16384, 512)
+    channels = CHANNELS_64 if small else channel_table(size[0], 16384, 512)  # arXiv:1912.04958
     load = workload(size, channels, 128 if small else 512, precision, CPU)
     if ours:
         return load
@@ -59,19 +59,14 @@ def workload(
 ) -> Workload:
     """Networks of a size (pixels, images in a batch), all from one seed.
 
-    Args:
-        size: pixels and images in a batch.
-        channels: of the layers by resolution.
-        width: of z and w.
-        precision: bf16 for mixed precision.
-        device: where they are.
+    ``channels`` are those of the layers by resolution, ``width`` is that of z and w; the precision
+    bf16 means mixed precision.
     """
     resolution, batch = size
     torch.manual_seed(0)
-    g = Generator(
-        z_dim=width, w_dim=width, img_resolution=resolution, channels=channels, mapping_layers=8
-    ).to(device)
-    d = Discriminator(img_resolution=resolution, channels=channels).to(device)
+    shape: dict[str, Any] = {"img_resolution": resolution, "channels": channels}
+    g = Generator(z_dim=width, w_dim=width, mapping_layers=8, **shape).to(device)
+    d = Discriminator(**shape).to(device)
     reals = torch.rand(batch, 3, resolution, resolution, device=device) * 2 - 1
 
     def autocast() -> Any:
@@ -128,7 +123,7 @@ def r1(load: Workload) -> Step:
 
 def path_length(load: Workload) -> Step:
     """One path-length step of G on half a batch; always in float32."""
-    penalty = PathLength(weight=2, every=4, decay=0.01, shrink=2)
+    penalty = PathLength(weight=2, every=4, decay=0.01, shrink=2)  # as in arXiv:1912.04958
     generator = torch.Generator().manual_seed(0)
 
     def step() -> None:

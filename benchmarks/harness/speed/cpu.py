@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import platform
 import statistics
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +13,8 @@ from rich import box
 from rich.table import Table
 
 from benchmarks.harness.speed import SIZES
-from benchmarks.harness.speed.cases import STEPS, clocked, reference_workload
+from benchmarks.harness.speed.cases import CPU, STEPS, clocked, reference_workload
+from benchmarks.harness.training.memory import peak_bytes
 from core.allocator import keep_freed_memory
 
 FULL_PRECISION_ONLY = ("R1", "path length")
@@ -25,9 +25,8 @@ Timing = dict[str, Any]
 class SpeedComparison:
     """Ours and the twin's speed in several cases.
 
-    Args:
-        threads: of every measurement; None for as many as torch takes by itself.
-        repeats: of ours; the twin, which is slow, runs half as often.
+    ``threads`` of every measurement are as many as torch takes by itself where it is None;
+    ``repeats`` are ours, for the twin, which is slow, runs half as often.
     """
 
     def __init__(self, threads: int | None, repeats: int) -> None:
@@ -57,13 +56,14 @@ class SpeedComparison:
         shown.add_column("case", no_wrap=True)
         for column in ("ours", "textbook", "ratio", "MiB"):
             shown.add_column(column, justify="right", no_wrap=True)
-        for title, ours, twin in self.pairs:
+        for title, *both in self.pairs:
             rates = [
                 f"{t['best_images_per_second']:.3g} ({t['median_images_per_second']:.3g})"
-                for t in (ours, twin)
+                for t in both
             ]
-            memory = " : ".join(mebibytes(t["peak_bytes"]) for t in (ours, twin))
-            shown.add_row(title, *rates, f"{ours['ratio']:.1f} x", memory)
+            peaks = [t["peak_bytes"] for t in both]
+            memory = " : ".join("?" if size is None else f"{size / 2**20:.0f}" for size in peaks)
+            shown.add_row(title, *rates, f"{both[0]['ratio']:.1f} x", memory)
         return shown
 
     def record(self) -> dict[str, Any]:
@@ -105,20 +105,5 @@ def timing(case: str, size: str, precision: str, ours: bool, repeats: int) -> Ti
         "repeats": repeats,
         "best_images_per_second": batch / min(seconds),
         "median_images_per_second": batch / statistics.median(seconds),
-        "peak_bytes": peak_bytes(),
+        "peak_bytes": peak_bytes(CPU) or None,
     }
-
-
-def peak_bytes() -> int | None:
-    """The most memory that this process has had; None where the system does not count it."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2) of either system
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def mebibytes(size: int | None) -> str:
-    """A peak for people."""
-    return "?" if size is None else f"{size / 2**20:.0f}"

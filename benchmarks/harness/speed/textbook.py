@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.networks.discriminator import Conv, Discriminator, Skip, minibatch_deviation
+from core.networks.discriminator import Conv, Discriminator, minibatch_deviation
 from core.networks.generator import Generator
 from core.networks.layers import EPS, SLOPE, SynthesisLayer, ToRGB
 from core.ops import setup_filter
@@ -65,9 +65,8 @@ def _layer(
     x = x.reshape(1, n * i, *x.shape[2:])
     x = F.conv2d(x, weight.reshape(n * o, i, 3, 3), padding=padding, groups=n)
     x = x.reshape(n, o, *x.shape[2:])
-    maps = layer.noise_const
-    if noise == "random":
-        maps = torch.randn(n, 1, *x.shape[2:], generator=generator)
+    size = (n, 1, *x.shape[2:])
+    maps = torch.randn(size, generator=generator) if noise == "random" else layer.noise_const
     x = x + maps * layer.noise_strength + layer.bias[None, :, None, None]
     return _clamped(F.leaky_relu(x, SLOPE) * math.sqrt(2), layer.clamp)
 
@@ -88,7 +87,9 @@ def logits(d: Discriminator, x: Tensor) -> Tensor:
         block = getattr(d, f"b{r}")
         y = _conv(block.conv0, x, 1.0)
         y = _conv(block.conv1, upfirdn2d(y, taps, pad=(2, 2)), math.sqrt(0.5))
-        x = _skip(block.skip, upfirdn2d(x, taps, down=2, pad=(1, 1))) * math.sqrt(0.5) + y
+        x = upfirdn2d(x, taps, down=2, pad=(1, 1))
+        skip = F.conv2d(x, block.skip.weight / math.sqrt(block.skip.weight.shape[1]))
+        x = skip * math.sqrt(0.5) + y
     x = _conv(d.b4.conv, minibatch_deviation(x, d.b4.mbstd_group), 1.0)
     return d.b4.out(d.b4.fc(x.flatten(1)))
 
@@ -98,10 +99,6 @@ def _conv(layer: Conv, x: Tensor, gain: float) -> Tensor:
     y = F.conv2d(x, weight, stride=layer.stride, padding=layer.padding)
     y = F.leaky_relu(y + layer.bias[None, :, None, None], SLOPE) * (math.sqrt(2) * gain)
     return _clamped(y, layer.clamp)
-
-
-def _skip(layer: Skip, x: Tensor) -> Tensor:
-    return F.conv2d(x, layer.weight / math.sqrt(layer.weight.shape[1]))
 
 
 def _clamped(x: Tensor, clamp: float | None) -> Tensor:

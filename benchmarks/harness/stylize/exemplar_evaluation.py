@@ -21,8 +21,7 @@ from benchmarks.harness.io import contact_sheet
 from benchmarks.harness.leaderboard import exemplars as tables
 from benchmarks.harness.records.provenance import environment
 from benchmarks.harness.records.run_id import WEIGHTS, RunId
-from benchmarks.harness.stylize.exemplars import ExemplarAdapter
-from benchmarks.harness.stylize.style_grid import STYLES, TILE, in_strengths, in_styles, table
+from benchmarks.harness.stylize import exemplars
 from core import atomic
 from core.errors import UserError
 from core.networks import perception
@@ -47,12 +46,8 @@ def evaluate(words: Sequence[str]) -> tuple[Numbers, Path, Path]:
     run = meant.run_id
     numbers = evaluate_run(meant.cfg, run)
     path = Path(meant.cfg.folder) / tables.FOLDER / run.published.name
-    record = {
-        **run.head,
-        "overrides": list(meant.words),
-        "numbers": numbers,
-        "provenance": environment("cpu"),
-    }
+    found = {"numbers": numbers, "provenance": environment("cpu")}
+    record = {**run.head, "overrides": list(meant.words), **found}
     atomic.write(path, (json.dumps(record, indent=1) + "\n").encode())
     return numbers, run.folder, path
 
@@ -69,9 +64,9 @@ def evaluate_run(cfg: Config, run: RunId) -> Numbers:
     photos = torch.cat([domain.shots[:0], *domain.photos()])[: cfg.eval.photos]
     if not len(photos):
         photos = domain.shots
-    shots = domain.shots[:STYLES]
+    shots = domain.shots[: exemplars.STYLES]
     common: Numbers = {"photos": len(photos), "styles": len(shots), "chance": 1 / len(shots)}
-    if isinstance(adapter, ExemplarAdapter):
+    if isinstance(adapter, exemplars.ExemplarAdapter):
         return common | of_styles(run, adapter, domain, photos, shots)
     return common | of_one_style(run, adapter, photos, shots)
 
@@ -80,18 +75,18 @@ def of_styles(run: RunId, adapter: Any, domain: Any, photos: Tensor, shots: Tens
     """Of a method whose exemplars are styles: photos in each, the strengths, the faces behind."""
     styles, ws = adapter.styles, adapter.source.invert(photos)
     rows = [styles.exemplar(k) for k in range(len(shots))]
-    results = in_styles(styles, ws, rows, adapter.strength)
+    results = exemplars.in_styles(styles, ws, rows, adapter.strength)
     title = f"{run.title}: photos, then each in the styles above"
     save_table(run.folder / "matrix.png", title, shots, photos, results)
-    strengths = in_strengths(styles, ws[:PHOTOS], rows[0], adapter.strength)
+    strengths = exemplars.in_strengths(styles, ws[:PHOTOS], rows[0], adapter.strength)
     title = f"{run.title}: photos, then weights 0 to 1 of the first style"
     save_table(run.folder / "strip.png", title, shots[:1], photos, strengths)
     distances, pictures = destylised(adapter, domain)
     bands = [
-        (title, [contact_sheet.to_uint8(images[:STYLES])])
+        (title, [contact_sheet.to_uint8(images[: exemplars.STYLES])])
         for title, images in zip(BANDS, pictures, strict=False)  # the truth is not always known
     ]
-    contact_sheet.save(run.folder / "destylised.png", contact_sheet.stack(bands, TILE))
+    contact_sheet.save(run.folder / "destylised.png", contact_sheet.stack(bands, exemplars.TILE))
     numbers = retrieval(results, photos, shots)
     return {"strength": adapter.strength._asdict()} | numbers | distances
 
@@ -107,8 +102,8 @@ def of_one_style(run: RunId, adapter: Any, photos: Tensor, shots: Tensor) -> Num
     return retrieval(same, photos, shots) | rows
 
 
-def exchange_rows(adapter: Any, ws: Tensor, exemplars: Tensor) -> Tensor:
-    """Faces ws [P, L, W] with the finer half of their rows from each exemplar [K, L, W].
+def exchange_rows(adapter: Any, ws: Tensor, others: Tensor) -> Tensor:
+    """Faces ws [P, L, W] with the finer half of their rows from each of others [K, L, W].
 
     What can be had of any StyleGAN without training for it (style mixing, arXiv:1812.04948). The
     images are [P, K, 3, R, R].
@@ -116,7 +111,7 @@ def exchange_rows(adapter: Any, ws: Tensor, exemplars: Tensor) -> Tensor:
     cut = ws.shape[1] // 2
     columns = [
         adapter.render(torch.cat([ws[:, :cut], one[cut:].expand(len(ws), -1, -1)], dim=1))
-        for one in exemplars
+        for one in others
     ]
     return torch.stack(columns, dim=1).clamp(-1, 1)
 
@@ -135,9 +130,8 @@ def retrieval(results: Tensor, photos: Tensor, shots: Tensor) -> dict[str, float
         return {"structure": network.embed(grey), "colour": exemplar_retrieval.palette(images)}
 
     ours, theirs = features(flat), features(shots[: shape[1]])
-    numbers = {
-        "distance": exemplar_retrieval.mean_distance(network.embed(flat).unflatten(0, shape))
-    }
+    apart = exemplar_retrieval.mean_distance(network.embed(flat).unflatten(0, shape))
+    numbers = {"distance": apart}
     for name, feature in ours.items():
         again = exemplar_retrieval.retrieval_rate(feature.unflatten(0, shape), theirs[name])
         numbers[f"{name}_found_again"] = again
@@ -172,4 +166,5 @@ def destylised(adapter: Any, domain: Any) -> tuple[dict[str, float], list[Tensor
 
 def save_table(path: Path, title: str, shots: Tensor, photos: Tensor, results: Tensor) -> None:
     """Save shots above results [P, K, 3, R, R], which have their photos before them."""
-    contact_sheet.save(path, table(title, shots, photos[:PHOTOS], results[:PHOTOS], TILE))
+    few = photos[:PHOTOS], results[:PHOTOS]
+    contact_sheet.save(path, exemplars.table(title, shots, *few, exemplars.TILE))

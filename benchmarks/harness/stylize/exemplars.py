@@ -1,4 +1,4 @@
-"""Styles that somebody names: a shot's number, a picture file, or one drawn at random."""
+"""Styles that somebody names: a shot's number, a picture file or random; their tables."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from benchmarks.harness.alignment.framing import Framing, photo
 from benchmarks.harness.data.files import File
 from benchmarks.harness.data.pictures import as_images
+from benchmarks.harness.io.contact_sheet import stack, to_uint8
 from benchmarks.harness.stylize.generator import StylisedGenerator
 from core.errors import UserError
 from core.networks.styles import Styles, StyleStrength, mixed
 
 RANDOM = "random"
+STYLES = 10  # columns where nobody says which
+STRENGTHS = 6  # from nothing to all
+TILE = 96
 
 
 @runtime_checkable
@@ -61,14 +66,10 @@ def named_styles(
     seed: int,
     progress: Callable[[str], None],
 ) -> list[NamedStyle]:
-    """The styles that words name.
+    """The styles that words name: each a shot's number, ``random`` (by seed) or a picture file.
 
-    Args:
-        words: each a shot's number, ``random`` or a picture file.
-        generator: of the run whose styles they are.
-        framing: how pictures are framed, as photos are.
-        seed: of random styles.
-        progress: called with a sentence where a style takes a while.
+    Pictures are framed as photos are. ``progress`` is called with a sentence where a style takes a
+    while.
 
     Raises:
         UserError: there is no such style, or its picture cannot be read.
@@ -81,11 +82,9 @@ def named_styles(
             rows = styles.sample(torch.randn(1, styles.g.z_dim, generator=rng))
             picture = styles.apply(styles.average_face, rows, whole)
         elif re.fullmatch(r"[+-]?\d{1,9}", word):
-            shot, count = int(word), len(styles)
-            if not 0 <= shot < count:
-                raise UserError(
-                    f"--style {shot}: the styles of this run are numbered 0 to {count - 1}."
-                )
+            shot, last = int(word), len(styles) - 1
+            if not 0 <= shot <= last:
+                raise UserError(f"--style {shot}: the styles of this run are numbered 0 to {last}.")
             rows, picture = styles.exemplar(shot), styles.reconstruct(shot, whole)
         else:
             picture = read_picture(word, framing, generator.resolution)
@@ -118,3 +117,21 @@ def with_style(
         return adapter.styles.apply(generator.source.invert(photos), style, strength)
 
     return replace(generator, stylise=stylise)
+
+
+def in_styles(styles: Styles, ws: Tensor, rows: list[Tensor], strength: StyleStrength) -> Tensor:
+    """Faces ws [P, L, W] in each of K styles [1, L, W]: images [P, K, 3, R, R]."""
+    return torch.stack([styles.apply(ws, each, strength) for each in rows], dim=1).clamp(-1, 1)
+
+
+def in_strengths(styles: Styles, ws: Tensor, style: Tensor, strength: StyleStrength) -> Tensor:
+    """Faces ws [P, L, W] in one style, its structure weighing 0 to 1: [P, STRENGTHS, 3, R, R]."""
+    strengths = [strength._replace(structure=float(w)) for w in torch.linspace(0, 1, STRENGTHS)]
+    return torch.stack([styles.apply(ws, style, each) for each in strengths], dim=1).clamp(-1, 1)
+
+
+def table(title: str, heads: Tensor, photos: Tensor, results: Tensor, tile: int) -> Image.Image:
+    """Heads [<= K, 3, R, R] above results [P, K, 3, R, R], which have their photos before them."""
+    top = torch.cat([torch.ones_like(photos[:1]), heads])
+    rows = [torch.cat([photo[None], row]) for photo, row in zip(photos, results, strict=True)]
+    return stack([(title, [to_uint8(row) for row in (top, *rows)])], tile)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.harness.config.cli import printable
-from benchmarks.harness.sweep.plan import Axis, Job, Plan
+from benchmarks.harness.sweep.plan import Job, Plan
 from benchmarks.harness.sweep.runner import Runner
 from benchmarks.harness.sweep.status import TROUBLE, JobStatus, State
 
@@ -24,7 +24,6 @@ COLOURS = {
     State.BROKEN: "red",
     State.BLOCKED: "yellow",
 }
-MINUTE, HOUR = 60, 3600
 
 
 def mark(state: State, console: Console) -> Text:
@@ -34,37 +33,29 @@ def mark(state: State, console: Console) -> Text:
     return Text(shown, style=COLOURS.get(state, ""))
 
 
-def across(axes: list[Axis]) -> str:
-    """The key that gives the columns: data where it varies with others, else the last of them."""
-    keys = [key for key, _ in axes if key != "seed"]
-    if len(keys) < 2:
-        return ""  # names need more room than a column has
-    return "data" if "data" in keys else keys[-1]
-
-
-def row_of(job: Job, column: str) -> str:
-    """What the cells of a row have in common."""
-    named = {key: value for key, value in job.point.items() if key not in (column, "seed")}
-    short = [v if "." not in k else f"{k}={v}" for k, v in named.items()]
-    return printable(" ".join(short)) or "all"
-
-
 def table(plan: Plan, runner: Runner, console: Console) -> Table:
-    """One mark for every job; the seeds of a cell stand side by side."""
-    column = across(plan.axes)
+    """One mark for every job; the seeds of a cell stand side by side.
+
+    Columns are data where it varies with others, else the last of what varies; there are none where
+    that is all, since names need more room than a column has.
+    """
+    keys = [key for key, _ in plan.axes if key != "seed"]
+    column = "" if len(keys) < 2 else "data" if "data" in keys else keys[-1]
     heads = list(dict.fromkeys(job.point.get(column, "") for job in plan.jobs))
     rows: dict[str, dict[str, Text]] = {}
     for job in plan.jobs:
-        line = rows.setdefault(row_of(job, column), {head: Text() for head in heads})
-        line[job.point.get(column, "")].append(mark(runner.status[job.name].state, console))
+        named = {key: value for key, value in job.point.items() if key not in (column, "seed")}
+        row = printable(" ".join(v if "." not in k else f"{k}={v}" for k, v in named.items()))
+        cells = rows.setdefault(row or "all", {head: Text() for head in heads})
+        cells[job.point.get(column, "")].append(mark(runner.status[job.name].state, console))
     shared = beginning(heads)
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    made.add_column(printable(shared.rstrip("_")), no_wrap=True)
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    shown.add_column(printable(shared.rstrip("_")), no_wrap=True)
     for head in heads:
-        made.add_column(printable(head.removeprefix(shared)) or "cells")
-    for name, line in rows.items():
-        made.add_row(Text(name), *line.values())
-    return made
+        shown.add_column(printable(head.removeprefix(shared)) or "cells")
+    for name, cells in rows.items():
+        shown.add_row(Text(name), *cells.values())
+    return shown
 
 
 def beginning(heads: list[str]) -> str:
@@ -87,11 +78,9 @@ def counts(runner: Runner, console: Console) -> Text:
 
 def troubles(plan: Plan, runner: Runner) -> list[Text]:
     """A line for each job in trouble, with its reason."""
-    lines = []
-    for job in plan.jobs:
-        status = runner.status[job.name]
-        if status.state in TROUBLE:
-            lines.append(Text(sentence(job, status), style=COLOURS[status.state]))
+    jobs = [(job, runner.status[job.name]) for job in plan.jobs]
+    lines = [Text(sentence(job, status), style=COLOURS[status.state])
+             for job, status in jobs if status.state in TROUBLE]  # fmt: skip
     more = len(lines) - SHOWN
     return [*lines[:SHOWN], Text(f"and {more} more")] if more > 0 else lines
 
@@ -111,8 +100,6 @@ def duration(seconds: float) -> str:
     """Seconds as a person says them."""
     if math.isnan(seconds):
         return "?"
-    if seconds < MINUTE:
+    if seconds < 60:
         return f"{seconds:.0f} s"
-    if seconds < HOUR:
-        return f"{seconds / MINUTE:.0f} min"
-    return f"{seconds / HOUR:.1f} h"
+    return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"

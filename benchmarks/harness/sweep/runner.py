@@ -13,8 +13,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.harness.io.locks import Busy, alone
 from benchmarks.harness.sweep.plan import Job
@@ -26,8 +26,7 @@ RETRY_S = 1.0  # between two looks at what somebody else is at
 RUN = (sys.executable, "-m", "benchmarks.run")
 
 
-@dataclass
-class Process:
+class Process(NamedTuple):
     """A job under way in a slot."""
 
     job: Job
@@ -36,24 +35,16 @@ class Process:
 
 
 class Runner:
-    """The jobs of a plan, and the processes that run some of them.
-
-    Args:
-        jobs: in order; a training stands before what is swapped from it.
-        slots: jobs that run at once.
-        gpus: one of them for each slot in turn (``CUDA_VISIBLE_DEVICES``); empty for what is set.
-        again: whether jobs whose record says that they failed are run once more.
-        report: called with a job and its status whenever its state changed.
-    """
+    """The jobs of a plan, and the processes that run some of them."""
 
     def __init__(
         self,
-        jobs: Sequence[Job],
+        jobs: Sequence[Job],  # in order; a training stands before what is swapped from it
         *,
-        slots: int,
-        gpus: Sequence[str],
-        again: bool,
-        report: Callable[[Job, JobStatus], None],
+        slots: int,  # jobs that run at once
+        gpus: Sequence[str],  # CUDA_VISIBLE_DEVICES of the slots in turn; empty for what is set
+        again: bool,  # whether jobs whose record says that they failed are run once more
+        report: Callable[[Job, JobStatus], None],  # called whenever the state of a job changed
     ) -> None:
         self.jobs, self.slots, self.gpus = list(jobs), slots, list(gpus)
         self.again, self.report, self.clock = again, report, Clock(slots)
@@ -76,8 +67,13 @@ class Runner:
 
     def step(self) -> None:
         """Take notice of what ended, then fill the free slots."""
-        for process in self.ended():
-            self.conclude(process)
+        for job, _, process in self.ended():
+            if self.settled(job):
+                self.clock.observe(job, time.monotonic() - self.status[job.name].begun)
+            elif process.returncode == Busy.status:  # somebody was faster by a moment
+                self.elsewhere(job)
+            else:
+                self.set(job, State.BROKEN, last_words(job, process.returncode))
         for job in self.jobs:
             if len(self.processes) >= self.slots:
                 break
@@ -126,9 +122,7 @@ class Runner:
 
     def start(self, job: Job, slot: int) -> subprocess.Popen[bytes]:
         """One process for one job, which writes to a log in its folder."""
-        env = dict(os.environ)
-        if self.gpus:
-            env["CUDA_VISIBLE_DEVICES"] = self.gpus[slot % len(self.gpus)]
+        gpu = {"CUDA_VISIBLE_DEVICES": self.gpus[slot % len(self.gpus)]} if self.gpus else {}
         existing = "replace" if job.published.is_file() else "skip"
         job.folder.mkdir(parents=True, exist_ok=True)
         with (job.folder / LOG).open("ab") as log:
@@ -137,19 +131,9 @@ class Runner:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=env,
+                env=os.environ | gpu,
                 start_new_session=True,  # a Ctrl-C of the terminal reaches it through us alone
             )
-
-    def conclude(self, running: Process) -> None:
-        """Note what became of a process."""
-        job, status = running.job, running.process.returncode
-        if self.settled(job):
-            self.clock.observe(job, time.monotonic() - self.status[job.name].begun)
-        elif status == Busy.status:  # somebody was faster by a moment
-            self.elsewhere(job)
-        else:
-            self.set(job, State.BROKEN, last_words(job, status))
 
     def elsewhere(self, job: Job) -> None:
         """Somebody else is at it: look again later."""

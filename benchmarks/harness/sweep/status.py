@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from statistics import mean
 
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records.record import Record
 from benchmarks.harness.sweep.plan import Job
 from core.errors import UserError
 
@@ -32,21 +33,13 @@ OVER = (State.FINISHED, *TROUBLE)
 
 @dataclass
 class JobStatus:
-    """What is known of one job.
-
-    Attributes:
-        state: where it stands.
-        reason: why it is in trouble.
-        begun: when it was started here, of the monotonic clock.
-        retry: when it is worth another look.
-        stamp: of the record that was there when the sweep began, so that a new one is noticed.
-    """
+    """What is known of one job."""
 
     state: State = State.WAITING
-    reason: str = ""
-    begun: float = 0.0
-    retry: float = 0.0
-    stamp: int = 0
+    reason: str = ""  # why it is in trouble
+    begun: float = 0.0  # when it was started here, of the monotonic clock
+    retry: float = 0.0  # when it is worth another look
+    stamp: int = 0  # of the record that was there at the beginning, so that a new one is noticed
 
 
 def stamp(path: Path) -> int:
@@ -62,43 +55,36 @@ def recorded(job: Job) -> tuple[State, str, float]:
     if not job.published.is_file():
         return State.WAITING, "", 0.0
     try:
-        record = records.read(job.published)
+        record = Record.read(job.published)
     except UserError as error:
         return State.FAILED, str(error), 0.0
-    if record.get("state", "finished") == "failed":
-        return State.FAILED, str(record["reason"]), 0.0
-    return State.FINISHED, "", 0.0 if job.swapped else float(record["cost"]["seconds"])
+    if record.failed:
+        return State.FAILED, record.reason, 0.0
+    return State.FINISHED, "", 0.0 if job.swapped else record.cost.seconds
 
 
 class Clock:
-    """How long jobs take: as those of the same method did here, else as records say.
-
-    Args:
-        slots: jobs that run at once.
-    """
+    """How long jobs take, ``slots`` at once: as the same method took here, else as records say."""
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
-        self.here: dict[tuple[str, bool], list[float]] = {}
-        self.records: dict[tuple[str, bool], list[float]] = {}
+        self.here: dict[tuple[str, bool], list[float]] = defaultdict(list)
+        self.records: dict[tuple[str, bool], list[float]] = defaultdict(list)
 
     def record(self, job: Job, seconds: float) -> None:
         """Take the seconds of a training that somebody did some time."""
         if seconds:
-            self.records.setdefault((job.method, job.swapped), []).append(seconds)
+            self.records[job.method, job.swapped].append(seconds)
 
     def observe(self, job: Job, seconds: float) -> None:
         """Take the seconds that a job took here, evaluation and all."""
-        self.here.setdefault((job.method, job.swapped), []).append(seconds)
+        self.here[job.method, job.swapped].append(seconds)
 
     def expected(self, job: Job) -> float:
         """Seconds that a job will take; NaN where nothing is known."""
-        key = (job.method, job.swapped)
-        for known in (self.here, self.records):
-            if key in known:
-                return mean(known[key])
-        everything = [s for known in (self.here, self.records) for v in known.values() for s in v]
-        return mean(everything) if everything else float("nan")
+        key, every = (job.method, job.swapped), [*self.here.values(), *self.records.values()]
+        known = self.here.get(key) or self.records.get(key) or [s for v in every for s in v]
+        return mean(known) if known else float("nan")
 
     def left(self, jobs: Iterable[tuple[Job, JobStatus]]) -> float:
         """Seconds until all of them are over, if nobody helps; NaN where nothing is known."""

@@ -19,7 +19,7 @@ from core.errors import UserError
 from core.progress import console
 
 MAGIC = b"styleshift checkpoint 1 "
-KEPT = 2
+KEPT = 2  # the second one is for where the newest is damaged
 CHANGED = {"shots": "the shots were others", "source": "the source was another"}
 
 
@@ -27,32 +27,20 @@ class Checkpoints(L.Callback):
     """Writes the run's state every so often and takes it back at the start.
 
     ``checkpoint-IMAGES.pt`` holds the adapter (networks, optimisers, statistics, random stream),
-    the generators of the process, and :attr:`memory`. Its first line is its checksum. Each file is
-    moved into place when it is whole, and the last two are kept.
-
-    Args:
-        folder: of this run.
-        every_kimg: thousands of images between two files.
-        resume: ``auto`` goes on where there is a checkpoint, ``must`` refuses to begin anew,
-            ``never`` begins anew.
-        identity: what must not have changed: hashes of recipe, shots and source.
-        signals: of the process; a file is written as soon as one has come.
-        monitor: raises when the state is not finite, and has a state of its own.
-
-    Attributes:
-        memory: what else the run wants to find again: plain numbers and texts.
-        seconds: of training, breaks not counted.
+    the generators of the process, and ``memory``: what else the run wants to find again, plain
+    numbers and texts. Its first line is its checksum. Each file is moved into place when it is
+    whole, and the last two are kept. ``seconds`` are of training, breaks not counted.
     """
 
     def __init__(
         self,
         *,
-        folder: Path,
-        every_kimg: float,
-        resume: str,
-        identity: dict[str, str],
-        signals: Signals,
-        monitor: TrainingMonitor,
+        folder: Path,  # of this run
+        every_kimg: float,  # thousands of images between two files
+        resume: str,  # auto: where there is a checkpoint; must: or refuse; never: begin anew
+        identity: dict[str, str],  # what must not have changed: hashes of recipe, shots and source
+        signals: Signals,  # of the process; a file is written as soon as one has come
+        monitor: TrainingMonitor,  # raises when the state is not finite, and has a state of its own
     ) -> None:
         self.folder, self.every, self.identity = folder, int(every_kimg * 1000), identity
         self.signals, self.monitor = signals, monitor
@@ -93,6 +81,8 @@ class Checkpoints(L.Callback):
             return state
         return {}
 
+    # In the order in which Lightning calls them.
+
     def setup(self, trainer: L.Trainer, pl_module: Any, stage: str) -> None:
         """Before the data is laid out: which image comes next."""
         if self.state:
@@ -110,25 +100,13 @@ class Checkpoints(L.Callback):
             self.state = {}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
-        """Lightning has put its handlers by now."""
-        self.signals.alone()
+        self.signals.alone()  # Lightning has put its handlers by now
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int
     ) -> None:
         """The process's generators, after all that came before the first step."""
         self.on_fit_end(trainer, pl_module)
-
-    def on_fit_end(self, trainer: L.Trainer, pl_module: Any) -> None:
-        """The same where no step was left to do."""
-        self.seconds = time.monotonic() - self.begun
-        if self.generators:
-            seeds.restore(self.generators)
-            self.generators = {}
-
-    def on_exception(self, trainer: L.Trainer, pl_module: Any, exception: BaseException) -> None:
-        """How long it went until then."""
-        self.seconds = time.monotonic() - self.begun
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
@@ -150,6 +128,16 @@ class Checkpoints(L.Callback):
         """What was trained is safe before it is measured."""
         if self.saved != pl_module.images_seen:
             self.save(pl_module)
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """As before each step: there may have been none left to do."""
+        self.seconds = time.monotonic() - self.begun
+        if self.generators:
+            seeds.restore(self.generators)
+            self.generators = {}
+
+    def on_exception(self, trainer: L.Trainer, pl_module: Any, exception: BaseException) -> None:
+        self.seconds = time.monotonic() - self.begun
 
     def save(self, pl_module: Any) -> None:
         """Write the state; a disk that does not take it is no reason to lose the run."""
@@ -175,9 +163,8 @@ class Checkpoints(L.Callback):
         try:
             atomic.write(path, encode(state))
         except OSError as error:
-            last = (
-                f"the last one is of {self.saved:,} images" if self.saved >= 0 else "there is none"
-            )
+            last = f"the last one is of {self.saved:,} images"
+            last = last if self.saved >= 0 else "there is none"
             console.print(
                 f"The checkpoint of {pl_module.images_seen:,} images cannot be written to "
                 f"{self.folder}: {error.strerror}; {last}. The run goes on.",
@@ -185,15 +172,14 @@ class Checkpoints(L.Callback):
             )
             return False
         self.kept = [*self.kept, path][-KEPT:]
-        for old in self.files():
-            if old not in self.kept:
-                old.unlink(missing_ok=True)
+        self.clear(self.kept)
         return True
 
-    def clear(self) -> None:
-        """A finished run needs no checkpoint."""
+    def clear(self, kept: list[Path] | None = None) -> None:
+        """Remove the files but those that are kept; a finished run needs none."""
         for path in self.files():
-            path.unlink(missing_ok=True)
+            if path not in (kept or ()):
+                path.unlink(missing_ok=True)
 
 
 def encode(state: dict[str, Any]) -> bytes:
@@ -218,6 +204,5 @@ def decode(raw: bytes) -> dict[str, Any]:
     try:
         return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # whole, but of another version of torch, which may raise anything
-        raise ValueError(
-            f"this version of torch cannot read it ({type(error).__name__})"
-        ) from error
+        kind = type(error).__name__
+        raise ValueError(f"this version of torch cannot read it ({kind})") from error

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-POINTS = 40
+POINTS = 40  # more than a plot of a page's width shows apart
 DIGITS = 4
 
 
 class TrainingCurves:
-    """Means of every reading over ``POINTS`` equal stretches of the run.
-
-    Args:
-        images: that the run shows in all.
-    """
+    """Means of every reading over ``POINTS`` equal stretches of a run of so many images."""
 
     def __init__(self, *, images: int) -> None:
         self.images = images
@@ -34,12 +30,10 @@ class TrainingCurves:
         """Thousands of images at the last step of each stretch, and the means of each reading."""
         stretches = sorted(self.sums)
         names = sorted({name for stretch in stretches for name in self.sums[stretch]})
-        kimg = [self.reached[s] / 1000 for s in stretches]
         means = {name: [self.mean(s, name) for s in stretches] for name in names}
-        return {"kimg": list(kimg), **means}
+        return {"kimg": [self.reached[s] / 1000 for s in stretches], **means}
 
     def mean(self, stretch: int, name: str) -> float | None:
-        """Mean of a reading, to a few digits."""
         total, count = self.sums[stretch].get(name, (0.0, 0))
         return float(f"{total / count:.{DIGITS}g}") if count else None
 
@@ -48,5 +42,4 @@ class TrainingCurves:
         return {"sums": self.sums, "reached": self.reached}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take back what :meth:`state` gave."""
         self.sums, self.reached = state["sums"], state["reached"]

@@ -13,6 +13,8 @@ from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from benchmarks.harness.io import contact_sheet
+from benchmarks.harness.records import nested
+from benchmarks.harness.records.record import Record
 from core import atomic
 from core.errors import UserError
 from core.progress import console
@@ -21,11 +23,10 @@ PICTURES = ("made", "all", "none")
 
 
 class CurvesCsv(Logger):
-    """A CSV with one row a point, always whole; a resumed run keeps the rows up to its beginning.
+    """A CSV with one row a point, always whole, also where a run is resumed.
 
-    Args:
-        path: of the file.
-        seen: images that were shown before; later rows are of a run that was cut off.
+    Of rows that are there those up to ``seen`` images are kept: later ones are of a run that was
+    cut off.
     """
 
     name, version = "", "curves"
@@ -47,9 +48,8 @@ class CurvesCsv(Logger):
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Add a row and write the file anew: it has few rows."""
         self.rows.append({**metrics, "step": step})
-        names = sorted({name for row in self.rows for name in row})
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, names)
+        writer = csv.DictWriter(text, sorted({name for row in self.rows for name in row}))
         writer.writeheader()
         writer.writerows(self.rows)
         try:
@@ -65,10 +65,9 @@ class CurvesCsv(Logger):
 
 
 class Csv:
-    """``curves/metrics.csv`` in the run's folder.
+    """``curves/metrics.csv`` in the run's folder; other loggers write it too.
 
-    Attributes:
-        callbacks: that the trainer gets besides those of every run.
+    ``callbacks`` are what the trainer gets besides those of every run.
     """
 
     callbacks: tuple[Callback, ...] = ()
@@ -85,7 +84,7 @@ class Csv:
     def leave(self) -> None:
         """The process ends before the run does; another one opens it again."""
 
-    def finish(self, record: dict[str, Any], picture: Path) -> None:
+    def finish(self, record: Record, picture: Path) -> None:
         """Nothing more to say: the record and the picture are files already."""
 
 
@@ -126,7 +125,7 @@ class Wandb(Csv):
             group=f"{method}--{data}",
             tags=[method, data, source],
             save_dir=folder,
-            config=dotted(config) | chosen,
+            config=nested.leaves(config, branches=(dict,)) | chosen,
             id=known.get("wandb"),
             resume="allow",
         )
@@ -142,41 +141,30 @@ class Wandb(Csv):
         wandb.finish()
 
     @rank_zero_only
-    def finish(self, record: dict[str, Any], picture: Path) -> None:
+    def finish(self, record: Record, picture: Path) -> None:
         import wandb
 
-        run = self.logger.experiment
-        state = record.get("state", "finished")
-        run.summary["state"] = state
-        for key, metric in record["metrics"].items():
-            run.summary[f"metrics/{key}"] = metric["value"]
-        for key, value in record["cost"].items():
+        run, cost = self.logger.experiment, record.to_json()["cost"]
+        run.summary["state"] = record.state
+        for key, metric in record.metrics.items():
+            run.summary[f"metrics/{key}"] = metric.value
+        for key, value in cost.items():
             run.summary[f"cost/{key}"] = value
-        kimg = {"kimg": record["cost"]["images"] / 1000}
         for name, shown in self.publishable_pictures(record, picture).items():
-            run.log({name: shown} | kimg)
-        wandb.finish(exit_code=int(state != "finished"))
+            run.log({name: shown, "kimg": cost["images"] / 1000})
+        wandb.finish(exit_code=int(record.failed))
 
-    def publishable_pictures(self, record: dict[str, Any], picture: Path) -> dict[str, Any]:
+    def publishable_pictures(self, record: Record, picture: Path) -> dict[str, Any]:
         """What of the sheet may leave the machine: of what networks made, and of the shots."""
         import wandb
 
         if self.pictures == "none":
             return {}
-        rendered = bool(record["config"]["data"].get("style"))  # ParaFaces, nobody's face
+        rendered = bool(record.config.data.get("style"))  # ParaFaces, nobody's face
         whole = {"sheet": wandb.Image(str(picture))} if rendered or self.pictures == "all" else {}
-        if not whole and record.get("state") == "failed":  # shots may stand for what is missing
+        if not whole and record.failed:  # shots may stand for what is missing
             return {}
         rows = contact_sheet.cut(picture)[1]  # below the shots
         columns: list[str | int] = ["latent", *(["source"] if len(rows) > 1 else []), "adapted"]
         pairs = [[i, *map(wandb.Image, pair)] for i, pair in enumerate(zip(*rows, strict=True))]
         return whole | {"pictures": wandb.Table(columns=columns, data=pairs)}
-
-
-def dotted(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested configuration under the names that the command line has for its values."""
-    out: dict[str, Any] = {}
-    for key, value in node.items():
-        name = f"{prefix}{key}"
-        out |= dotted(value, f"{name}.") if isinstance(value, dict) else {name: value}
-    return out

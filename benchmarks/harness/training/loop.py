@@ -23,31 +23,20 @@ class Training:
     """One run's adapter, and what monitors it, keeps it and shows it.
 
     Everything of the adapter happens on :attr:`device`, preparing and evaluating as well.
-
-    Attributes:
-        run_id: what is trained, and where its files lie.
-        inputs: source and data.
-        new_adapter: builds the method, untrained.
-        logger: opens Lightning's loggers, see `loggers`.
-        signals: of the process.
-        in_process: makes the same training again in another process, of whose signals it is told.
-        adapter: untrained; trained after :meth:`fit` or :meth:`load`.
-        prepared_in: seconds that the method took before its first step.
-        peak_bytes: most memory that training held, of the device or else of the process.
     """
 
-    run_id: RunId
+    run_id: RunId  # what is trained, and where its files lie
     inputs: RunInputs
-    new_adapter: Callable[[], Any]
+    new_adapter: Callable[[], Any]  # builds the method, untrained
     monitor: TrainingMonitor
     checkpoints: Checkpoints
-    logger: Any
+    logger: Any  # opens Lightning's loggers, see `loggers`
     trainer: L.Trainer
-    signals: Signals
-    in_process: Callable[[Signals], Training]
-    adapter: Any = None
-    prepared_in: float = 0.0
-    peak_bytes: int = field(default=0)
+    signals: Signals  # of the process
+    in_process: Callable[[Signals], Training]  # makes the same again in another process
+    adapter: Any = field(init=False)  # trained after :meth:`fit` or :meth:`load`
+    prepared_in: float = 0.0  # seconds that the method took before its first step
+    peak_bytes: int = 0  # most memory that training held, of the device or else of the process
 
     def __post_init__(self) -> None:
         self.adapter = self.new_adapter()

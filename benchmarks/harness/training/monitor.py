@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightning as L
 import torch
@@ -21,7 +20,7 @@ from core import distributed
 from core.progress import bar, console
 
 CHANCE = 2 * math.log(2)  # the logistic loss of a discriminator that says 0 to everything
-COLLAPSED, DEAD = 0.01, 1e-4
+COLLAPSED, DEAD = 0.01, 1e-4  # below the one, and as near to CHANCE as the other
 PATIENCE_IMAGES = 1000  # a warning is given only for what lasts
 SIGNS = {
     "collapsed": "the discriminator tells every fake from every picture (loss_d {loss:.2g}, since "
@@ -32,11 +31,7 @@ SIGNS = {
 
 
 class Diverged(Exception):
-    """A loss, a gradient or a weight is not finite; the message says which.
-
-    Attributes:
-        images: shown when it happened.
-    """
+    """A loss, a gradient or a weight is not finite after so many images; the message says which."""
 
     def __init__(self, images: int, reason: str) -> None:
         super().__init__(images, reason)  # what is needed to make it again in another process
@@ -46,18 +41,13 @@ class Diverged(Exception):
         return self.reason
 
 
-@dataclass(frozen=True)
-class StepScalars:
+class StepScalars(NamedTuple):
     """Numbers of one step, perhaps still on their way from the device."""
 
     images: int
     names: tuple[str, ...]
     values: Tensor
-    event: Any
-
-    def arrived(self) -> bool:
-        """Whether they have arrived."""
-        return self.event is None or bool(self.event.query())
+    event: Any  # of the copy; None where there was none to wait for
 
 
 class AsyncScalars:
@@ -73,12 +63,10 @@ class AsyncScalars:
         scalars = [torch.as_tensor(v).detach().float().reshape(()) for v in numbers.values()]
         away = next((s.device for s in scalars if s.device.type != "cpu"), torch.device("cpu"))
         packed = torch.stack([s.to(away, non_blocking=True) for s in scalars])
-        distributed.all_reduce_mean_(
-            [packed]
-        )  # so that all processes see the same, and the same fault
+        distributed.all_reduce_mean_([packed])  # so all processes see the same, and the same fault
         event = None
         if away.type == "cuda":
-            host = torch.empty(packed.shape, pin_memory=True)
+            host = torch.empty(packed.shape, pin_memory=True)  # else the copy would wait
             host.copy_(packed, non_blocking=True)
             event, packed = torch.cuda.Event(), host
             event.record()
@@ -86,22 +74,21 @@ class AsyncScalars:
 
     def receive(self, *, wait: bool) -> Iterator[tuple[int, dict[str, float]]]:
         """Images and numbers of each step that has arrived; with ``wait``, of every step."""
-        while self.under_way and (wait or self.under_way[0].arrived()):
-            step = self.under_way.popleft()
-            if step.event is not None:
-                step.event.synchronize()
-            yield step.images, dict(zip(step.names, step.values.tolist(), strict=True))
+        while self.under_way:
+            images, names, values, event = self.under_way[0]
+            if event is not None:
+                if not wait and not event.query():
+                    return
+                event.synchronize()
+            self.under_way.popleft()
+            yield images, dict(zip(names, values.tolist(), strict=True))
 
 
 class TrainingMonitor(L.Callback):
     """The bar, the curves for Lightning's loggers, and the alarm.
 
-    Args:
-        images: how many images the run shows in all.
-        every: images between two points of the curves.
-
-    Attributes:
-        warnings: what a reader of the result should know, in sentences.
+    The run shows ``images`` in all, and there are ``every`` between two points of the curves.
+    ``warnings`` is what a reader of the result should know, in sentences.
     """
 
     def __init__(self, *, images: int, every: int) -> None:
@@ -121,7 +108,6 @@ class TrainingMonitor(L.Callback):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take back what :meth:`state` gave."""
         self.logged, self.since = state["logged"], dict(state["since"])
         self.warnings = list(state["warnings"])
         self.curves.restore(state["curves"])
@@ -137,7 +123,6 @@ class TrainingMonitor(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Begin to copy the step's numbers; look at those that have arrived."""
         numbers = {**pl_module.gradient_norms, **pl_module.scalars()}
         self.scalars.send(pl_module.images_seen, numbers)
         self.inspect(wait=False)

@@ -19,24 +19,17 @@ from core.progress import bar
 
 @dataclass(frozen=True)
 class RunInputs:
-    """Source and data of a run.
-
-    Attributes:
-        begun: when the run began, of the monotonic clock.
-    """
+    """Source and data of a run."""
 
     source: Any
     domain: Any
-    begun: float = field(default_factory=time.monotonic)
+    begun: float = field(default_factory=time.monotonic)  # when the run began
 
     @property
     def hashes(self) -> dict[str, str]:
         """Of what they hold, as a record's provenance names them."""
-        return {
-            "weights_sha256": self.source.sha256,
-            "shots_sha256": self.domain.shots_sha256,
-            **self.domain.facts,
-        }
+        source, shots = self.source.sha256, self.domain.shots_sha256
+        return {"weights_sha256": source, "shots_sha256": shots, **self.domain.facts}
 
     def prepare(self, adapter: Any, device: torch.device) -> None:
         """Let an adapter look at the shots, on the device it will be trained and evaluated on."""
@@ -45,15 +38,11 @@ class RunInputs:
 
 
 def prepare_process(*, seed: int, threads: int, implementation: str, deterministic: bool) -> None:
-    """Threads, operators and seeds of the process; libraries say only what is for the user.
+    """Threads, operators (see `core.ops`) and seeds of the process; libraries are quiet.
 
-    Args:
-        seed: of everything that draws from the generators of the process.
-        threads: of torch on the CPU.
-        implementation: of the operators, see `core.ops`.
-        deterministic: whether the same command has to give the same bits.
+    With ``deterministic`` the same command has to give the same bits.
     """
-    keep_freed_memory()
+    keep_freed_memory()  # before torch takes any
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
     torch.set_num_threads(threads)

@@ -20,26 +20,16 @@ class MultiOptimizerDDP(DDPStrategy):
     """Processes with a share of every batch; the adapter averages the players' gradients.
 
     Lightning's own wrapper averages during the first backward pass of a step only, and a step of
-    two players has several. The processes are started by `processes`.
-
-    Args:
-        backend: of torch.distributed: ``gloo`` on the CPU, ``nccl`` on GPUs.
-        timeout_minutes: how long a process waits for the others until it gives up.
-
-    Attributes:
-        meeting: file at which the processes find one another; there is no port to be taken.
+    two players has several. The processes are started by `workers`; they find one another at the
+    file ``meeting``, so there is no port to be taken. ``backend`` is that of torch.distributed:
+    ``gloo`` on the CPU, ``nccl`` on GPUs. A process waits ``timeout_minutes`` for the others.
     """
 
     def __init__(self, *, backend: str, timeout_minutes: float) -> None:
-        patience = timedelta(minutes=timeout_minutes)
-        super().__init__(
-            # Not what a batch system's variables say: the processes are our own.
-            cluster_environment=LightningEnvironment(),
-            process_group_backend=backend,
-            timeout=patience,
-        )
-        self.patience = patience
-        self.meeting = Path()
+        self.patience, self.meeting = timedelta(minutes=timeout_minutes), Path()
+        # Not what a batch system's variables say: the processes are our own.
+        own, patience = LightningEnvironment(), self.patience
+        super().__init__(cluster_environment=own, process_group_backend=backend, timeout=patience)
 
     def _configure_launcher(self) -> None:
         """Nothing is started from here."""
@@ -65,17 +55,12 @@ class MultiOptimizerDDP(DDPStrategy):
         distributed.broadcast_([*self.model.parameters(), *self.model.buffers()])
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
-        """One step on this process's rows."""
-        with ShardedRandom():
+        with ShardedRandom():  # all draws of a step, but none of preparing or evaluating
             return super().training_step(*args, **kwargs)
 
 
 def check(adapter: Any, shared: int) -> None:
-    """Refuse a batch that several processes cannot share.
-
-    Raises:
-        UserError: names the numbers.
-    """
+    """Refuse a batch that several processes cannot share (:class:`UserError`)."""
     group = adapter.source.d.config["mbstd_group"] or adapter.batch_size
     if adapter.batch_size % (shared * group):
         raise UserError(

@@ -22,7 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from lightning.pytorch.utilities import rank_zero_only
 from torch import distributed as dist
@@ -44,8 +44,7 @@ GO_ON = "the same command goes on from the last checkpoint"
 MakeTraining = Callable[[Signals], Training]
 
 
-@dataclass(frozen=True)
-class Finished:
+class Finished(NamedTuple):
     """What a process reports at the end of a training, whose weights are in the checkpoint."""
 
     images: int
@@ -53,19 +52,12 @@ class Finished:
     peak_bytes: int
 
 
-@dataclass(frozen=True)
-class Failed:
-    """What a process reports of an end too early.
+class Failed(NamedTuple):
+    """What a process reports of an end too early."""
 
-    Attributes:
-        error: that ended it; of a fault of ours its kind and first line.
-        at: of the monotonic clock, which the processes of a machine share.
-        trace: of a fault of ours, for whoever mends it.
-    """
-
-    error: Stopped | Diverged | UserError
-    at: float
-    trace: str = ""
+    error: Stopped | Diverged | UserError  # that ended it; of a fault its kind and first line
+    at: float  # of the monotonic clock, which the processes of a machine share
+    trace: str = ""  # of a fault of ours, for whoever mends it
 
 
 def train(training: Training) -> None:
@@ -90,10 +82,8 @@ def train(training: Training) -> None:
         workers.end()
     state = training.checkpoints.newest()
     if not state or state["adapter"]["images_seen"] < report.images:
-        raise UserError(
-            f"What {count} processes trained could not be written to {training.run_id.folder}; "
-            f"{GO_ON}."
-        )
+        trained = f"What {count} processes trained"
+        raise UserError(f"{trained} could not be written to {training.run_id.folder}; {GO_ON}.")
     training.load(state)
     training.prepared_in, training.peak_bytes = report.prepared_in, report.peak_bytes
     training.open_loggers()
@@ -112,19 +102,9 @@ class Worker:
     def alive(self) -> bool:
         return self.process.exitcode is None
 
-    def listen(self) -> None:
-        """Receive its report, if it left one."""
-        if self.report is None and self.connection.poll():
-            with suppress(EOFError):
-                self.report = self.connection.recv()
-
 
 class WorkerGroup:
-    """The processes of one training.
-
-    Args:
-        count: how many.
-    """
+    """The processes of one training."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -140,7 +120,7 @@ class WorkerGroup:
             inputs = (make, rank, self.folder / "meeting", memory, reporting)
             process = context.Process(target=work, args=inputs, name=f"rank {rank}")
             process.start()
-            reporting.close()
+            reporting.close()  # so that its end is heard here
             self.workers.append(Worker(rank, process, listening))
 
     def join(self, signals: Signals) -> Finished:
@@ -159,7 +139,9 @@ class WorkerGroup:
             if deadline == float("inf") and any(w.process.exitcode for w in self.workers):
                 deadline = time.monotonic() + GRACE_SECONDS
         for worker in self.workers:
-            worker.listen()
+            if worker.connection.poll():
+                with suppress(EOFError):  # it was killed before it could report
+                    worker.report = worker.connection.recv()
         failed = [worker for worker in self.workers if worker.process.exitcode]
         first = self.workers[0].report
         if not failed and isinstance(first, Finished):
@@ -173,22 +155,20 @@ class WorkerGroup:
     def reason(self, failed: list[Worker]) -> BaseException:
         """What ended it: a kill from outside before all, else the first fault that was reported."""
         others = "the others were ended" if self.count > 2 else "the other was ended"
-        silent = [worker for worker in failed if worker.report is None]
-        if silent:
-            status = silent[0].process.exitcode
-            how = f"ended with status {status}"
-            if status < 0:
-                how = f"was ended by {signal.Signals(-status).name}"
-            which = f"Process {silent[0].rank} of {self.count}"
-            return UserError(f"{which} {how}, so {others}; {GO_ON}.")
+        for worker in failed:
+            if worker.report is None:
+                status = worker.process.exitcode
+                by_signal = status < 0 and f"was ended by {signal.Signals(-status).name}"
+                how = f"Process {worker.rank} of {self.count} "
+                how += by_signal or f"ended with status {status}"
+                return UserError(f"{how}, so {others}; {GO_ON}.")
         reports = [(w.report.at, w.rank, w.report) for w in failed if isinstance(w.report, Failed)]
         _, rank, report = min(reports, key=lambda one: one[:2])
         if not report.trace:
             return report.error
         print(report.trace, file=sys.stderr)
-        return UserError(
-            f"Process {rank} of {self.count} failed ({report.error}), so {others}; {GO_ON}."
-        )
+        which = f"Process {rank} of {self.count} failed ({report.error})"
+        return UserError(f"{which}, so {others}; {GO_ON}.")
 
     def end(self) -> None:
         """None of them runs after this."""
@@ -212,13 +192,18 @@ def work(
     rank_zero_only.rank = rank  # type: ignore[attr-defined]
     terminal.console.quiet = True  # whoever started this one has said it
     progress.console.quiet = rank > 0
+    report: Finished | Failed
     try:
         with Signals() as signals:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this one passes it on
             report = trained(make(signals), rank, meeting, memory)
     except BaseException as error:  # a stop, a divergence, a fault: the starter says it
-        exit_with(connection, failure(error), 1)
-    exit_with(connection, report, 0)
+        report = failure(error)
+    connection.send(report)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # At once: threads of the libraries may wait for processes that are gone.
+    os._exit(int(isinstance(report, Failed)))
 
 
 def trained(training: Training, rank: int, meeting: Path, memory: dict[str, Any]) -> Finished:
@@ -243,16 +228,7 @@ def failure(error: BaseException) -> Failed:
     return Failed(UserError(f"{type(error).__name__}: {first}"), now, trace)
 
 
-def exit_with(connection: Connection, report: Finished | Failed, status: int) -> NoReturn:
-    """End at once: threads of the libraries may wait for processes that are gone."""
-    connection.send(report)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
-
-
 def die_with_parent() -> NoReturn:
-    """End with the process that started this one."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     wait([parent.sentinel])
