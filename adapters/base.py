@@ -16,20 +16,18 @@ from core.source import Source
 from core.types import Count, Shots
 
 G, D = 0, 1  # the networks, in the order in which configure_optimizers returns their optimisers
-
 M = TypeVar("M", bound=nn.Module)
-Terms = dict[str, Tensor]
-"""Scalars that are summed and minimised; each is logged under its name."""
+Terms = dict[str, Tensor]  # scalars that are summed and minimised, each logged under its name
 
 
 class Adapter(L.LightningModule):
     """Turns a source generator into a generator of another domain, from K images.
 
     A method implements four members: ``configure_optimizers`` (of G, then of D), ``training_step``
-    (manual optimisation), ``latents`` and ``render``. The last weights are the result.
-    ``images_seen`` is the clock, which a step moves on: Lightning's ``global_step`` counts
-    optimiser steps. The generator that is trained is called ``g``, a discriminator ``d``; ``paper``
-    says where the method is from.
+    (on ``(images [N, 3, R, R], ids [N])``, with manual optimisation), ``latents`` and ``render``.
+    The last weights are the result. ``images_seen`` is the clock, which a step moves on, since
+    Lightning's ``global_step`` counts optimiser steps. The generator that is trained is called
+    ``g``, a discriminator ``d``; ``paper`` says where the method is from.
     """
 
     paper: str = ""
@@ -57,10 +55,6 @@ class Adapter(L.LightningModule):
 
     def start_at(self, images: int) -> None:
         self._seen = images
-
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """One step on ``(images [N, 3, R, R], ids [N])`` with manual optimisation."""
-        raise NotImplementedError
 
     def latents(self, z: Tensor) -> Tensor:
         """Style rows [N, L, W] of latents [N, Z], as :meth:`render` takes them."""
@@ -137,7 +131,7 @@ class Adapter(L.LightningModule):
                     total[name] = total.get(name, 0) + term.detach()
         return total
 
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(self, *step: Any) -> None:
         self.gradient_norms = {}
 
     def trainable_count(self) -> int:
@@ -157,12 +151,9 @@ class Adapter(L.LightningModule):
     def state(self) -> dict[str, Any]:
         """All that a resumed run needs: networks without the source, optimisers, random stream."""
         module = {k: v for k, v in self.state_dict().items() if not k.startswith("source.")}
-        return {
-            "images_seen": self.images_seen,
-            "module": module,
-            "optimisers": [o.state_dict() for o in self.trainer.optimizers],
-            "rng": self.rng.get_state(),
-        }
+        optimisers = [o.state_dict() for o in self.trainer.optimizers]
+        own = {"module": module, "optimisers": optimisers, "rng": self.rng.get_state()}
+        return {"images_seen": self.images_seen, **own}
 
     def load_networks(self, state: dict[str, Any]) -> None:
         """Take back the networks and the clock of what :meth:`state` gave."""

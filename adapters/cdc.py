@@ -21,8 +21,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.optim import Optimizer
+from torch import Tensor, nn
 
 from adapters.adversarial import Batch
 from adapters.base import Terms
@@ -64,11 +63,8 @@ class RelaxedRealism(FineTune):
     def prepare(self, shots: Shots) -> None:
         self.anchors = self.noise(len(shots))
 
-    def configure_optimizers(self) -> list[Optimizer]:
-        return [
-            self.g_optimizer(trainable(self.g), lr=self.lr),
-            self.d_optimizer([*trainable(self.d), *trainable(self.heads)], lr=self.lr),
-        ]
+    def trained_d(self) -> list[nn.Parameter]:
+        return [*trainable(self.d), *trainable(self.heads)]
 
     def draw_index(self, below: int, shape: tuple[int, ...]) -> Tensor:
         return torch.randint(below, shape, generator=self.rng, device=self.rng.device)
@@ -82,10 +78,6 @@ class RelaxedRealism(FineTune):
     def patch_logits(self, images: Tensor) -> list[Tensor]:
         """Maps of logits [N, 1, r, r] at all taps, of augmented images [N, 3, R, R]."""
         return self.heads(self.d, images, range(len(self.heads.taps)))
-
-    def mean_patch_logit(self, images: Tensor) -> Tensor:
-        """Logits [N, 1]: means over positions and taps, of augmented images [N, 3, R, R]."""
-        return mean([logits.mean((2, 3)) for logits in self.patch_logits(images)])
 
     def paired_features(self, n: int) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """Free fakes [n, 3, R, R], with G's maps of them and the source's of the same latents.
@@ -113,20 +105,20 @@ class RelaxedRealism(FineTune):
         return [*ours.values()], [*theirs.values()]
 
     def d_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        n = len(batch)
         with torch.no_grad():
-            near = self.anchor_fakes(n)
-            ws = self.ws(self.g, self.noise(n))
-            free = self.synthesise(ws)
-        self.g.mapping.track(ws[:, 0])
+            near = self.anchor_fakes(len(batch))
+            free = self.tracked(self.noise(len(batch)))
         real_logits, real_maps = self.heads.beside(self.d, self.augment(batch.reals))
         image = logistic_d(real_logits, self.d(self.augment(near)))
         pairs = zip(real_maps, self.patch_logits(self.augment(free)), strict=True)
         return image + mean([logistic_d(r, f) for r, f in pairs]), real_logits
 
     def d_penalty(self, batch: Batch) -> Tensor:
+        def patch_logit(images: Tensor) -> Tensor:  # one a picture: over positions and taps
+            return mean([logits.mean((2, 3)) for logits in self.patch_logits(images)])
+
         image = self.r1(self.d, batch.reals, self.augment)
-        return image + self.r1(self.mean_patch_logit, batch.reals, self.augment)
+        return image + self.r1(patch_logit, batch.reals, self.augment)
 
     def g_terms(self, batch: Batch) -> Terms:
         fakes, ours, theirs = self.paired_features(len(batch))
@@ -187,10 +179,7 @@ class CDCReleased(CDC):
     def fakes(self, batch: Batch) -> Tensor:
         if self.is_image_step(batch.step):
             return self.anchor_fakes(len(batch))
-        ws = self.ws(self.g, self.noise(len(batch)))
-        fakes = self.synthesise(ws)
-        self.g.mapping.track(ws[:, 0])
-        return fakes
+        return self.tracked(self.noise(len(batch)))
 
     def d_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         logits = self.branch(batch.step)

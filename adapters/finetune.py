@@ -37,11 +37,7 @@ Optimise = Callable[..., Optimizer]
 
 
 class FineTune(Adapter, AdversarialStep):
-    """Adversarial training of the source's pair on the shots.
-
-    A relative overrides what differs: the seams of :class:`adapters.adversarial.AdversarialStep`,
-    ``map_latents`` (latents to styles, wherever) or ``ws`` (the styles of a training fake).
-    """
+    """Adversarial training of the source's pair on the shots; relatives override seams."""
 
     paper = "arXiv:1805.01677"
     g: Generator
@@ -82,10 +78,12 @@ class FineTune(Adapter, AdversarialStep):
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Optimisers of G and of D, over what the yaml leaves free."""
-        return [
-            self.g_optimizer(trainable(self.g), lr=self.lr),
-            self.d_optimizer(trainable(self.d), lr=self.lr),
-        ]
+        g = self.g_optimizer(trainable(self.g), lr=self.lr)
+        return [g, self.d_optimizer(self.trained_d(), lr=self.lr)]
+
+    def trained_d(self) -> list[nn.Parameter]:
+        """What D's optimiser moves."""
+        return trainable(self.d)
 
     def map_latents(self, g: Generator, z: Tensor) -> Tensor:
         """Style rows [N, L, W] of latents [N, Z], by a generator's mapping network."""
@@ -103,11 +101,15 @@ class FineTune(Adapter, AdversarialStep):
     def fakes(self, batch: Batch) -> Tensor:
         return self.synthesise(self.ws(self.g, self.noise(len(batch))))
 
+    def tracked(self, z: Tensor) -> Tensor:
+        """Training fakes of latents [N, Z], whose styles G's average style follows."""
+        ws = self.ws(self.g, z)
+        self.g.mapping.track(ws[:, 0])
+        return self.synthesise(ws)
+
     def d_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
-            ws = self.ws(self.g, self.noise(len(batch)))
-            fakes = self.synthesise(ws)
-        self.g.mapping.track(ws[:, 0])
+            fakes = self.tracked(self.noise(len(batch)))
         return self.d_logistic(batch.reals, fakes)
 
     def g_penalty(self, batch: Batch) -> Tensor:
@@ -148,9 +150,8 @@ class FreezeGReleased(FineTune):
 
 
 class Scratch(FineTune):
-    """The same training from fresh networks of the source's architecture.
+    """The same from fresh networks of the source's architecture: a baseline, or a source to be.
 
-    It is how a source comes into being, and the baseline that knows nothing of the source.
     ``grown_from`` names the weights of a finished run at a lower resolution: what has the same
     name and shape is taken over, the new blocks are fresh (arXiv:1710.10196, without fading).
     """
@@ -170,7 +171,6 @@ class Scratch(FineTune):
         return self.inherit(self.fresh(1, Discriminator, **self.source.d.config), "d")
 
     def inherit(self, network: M, name: str) -> M:
-        """The network with all that its smaller namesake has of the same name and shape."""
         if self.smaller:
             own, smaller = network.state_dict(), self.smaller[name].state_dict()
             shared = {k: v for k, v in smaller.items() if k in own and own[k].shape == v.shape}

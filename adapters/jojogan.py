@@ -81,7 +81,7 @@ def sides_of(resolution: int, halvings: Sequence[int]) -> list[int]:
 def discriminator_features(
     d: Discriminator, images: Tensor, sides: Sequence[int]
 ) -> dict[int, Tensor]:
-    """Features [N, C, r, r] that the blocks of d make of images [N, 3, R, R], by side r."""
+    """Features [N, C, r, r] that enter the blocks of d from images [N, 3, R, R], by side r."""
     features: dict[int, Tensor] = {}
     for r, x in block_inputs(d, images):
         if r in sides:

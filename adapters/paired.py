@@ -62,10 +62,8 @@ class Paired(Scratch):
 
     def configure_optimizers(self) -> list[Optimizer]:
         _, d = super().configure_optimizers()
-        groups = [
-            {"params": trainable(self.g.synthesis)},
-            {"params": trainable(self.g.mapping), "lr": self.lr * self.mapping_lr},
-        ]
+        mapping = {"params": trainable(self.g.mapping), "lr": self.lr * self.mapping_lr}
+        groups = [{"params": trainable(self.g.synthesis)}, mapping]
         return [self.g_optimizer(groups, lr=self.lr), d]
 
     def adversarial_step(self, batch: Batch) -> Terms:
@@ -80,11 +78,8 @@ class Paired(Scratch):
         return {"distance": distance, "loss_g": self.g_logistic(fakes)}
 
     def regression(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Fakes of the normals of the batch, and their distance from the reals."""
         domain = cast(Any, self.trainer).datamodule  # which knows its pictures
-        ws = self.ws(self.g, self.latents_of(domain.normals(batch.ids)))
-        fakes = self.synthesise(ws)
-        self.g.mapping.track(ws[:, 0])
+        fakes = self.tracked(self.latents_of(domain.normals(batch.ids)))
         return fakes, self.distance(fakes, batch.reals)
 
     def eval_generator(self) -> nn.Module:

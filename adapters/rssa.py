@@ -34,12 +34,6 @@ Weight = Annotated[float, Ge(0)]
 Share = Annotated[float, Ge(0), Le(1)]
 
 
-def stretched(strengths: Sequence[float], count: int) -> list[float]:
-    """Strengths of ``count`` rows: each takes that of the given row which lies as far up."""
-    steps = (len(strengths) - 1) / (count - 1)
-    return [strengths[round(row * steps)] for row in range(count)]
-
-
 @network
 class LatentCompression(nn.Module):
     """Draws styles towards the span of K (``count``) references; it has as many as last given.
@@ -86,13 +80,15 @@ class LatentCompression(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class SelfCorrelation:
-    """How places of one picture relate, in the ``maps`` highest maps of a generator."""
+    """How places of one picture relate, in the ``maps`` highest maps of a generator.
+
+    Maps are those [N, C, r, r] of target and source, 4 px first.
+    """
 
     weight: Weight
     maps: Count
 
     def __call__(self, ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
-        """Scalar of the maps [N, C, r, r] of target and source, 4 px first."""
         top = slice(-self.maps, None)
         return self.weight * structural_alignment.self_correlation(ours[top], theirs[top])
 
@@ -101,25 +97,16 @@ class SelfCorrelation:
 class DisturbanceCorrelation:
     """How places of neighbours in latent space relate, in all but the highest maps, now and then.
 
-    Args:
-        weight: of the mean over pairs of neighbours.
-        every: steps from one such loss to the next.
-        latents: neighbours that are compared.
-        disturbance: share of a neighbour that is its own; at 1 they have nothing in common.
-        left_out: so many maps from the highest resolution down are not compared.
+    Maps are those [N, C, r, r] of target and source, 4 px first.
     """
 
-    weight: Weight
-    every: Count
-    latents: Annotated[int, Ge(2)]
-    disturbance: Share
-    left_out: Annotated[int, Ge(0)]
-
-    def due(self, step: int) -> bool:
-        return step % self.every == 0
+    weight: Weight  # of the mean over pairs of neighbours
+    every: Count  # steps from one such loss to the next
+    latents: Annotated[int, Ge(2)]  # neighbours that are compared
+    disturbance: Share  # share of a neighbour that is its own; at 1 they have nothing in common
+    left_out: Annotated[int, Ge(0)]  # so many of the highest maps are not compared
 
     def __call__(self, ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
-        """Scalar of the maps [N, C, r, r] of target and source, 4 px first."""
         low = slice(len(ours) - self.left_out)
         pairs = self.latents * (self.latents - 1) / 2
         total = structural_alignment.disturbance_correlation(ours[low], theirs[low])
@@ -151,7 +138,9 @@ class RSSA(RelaxedRealism):
                 f"method.disturbance_correlation.left_out={disturbance_correlation.left_out} "
                 f"leaves none of the source's {maps} maps."
             )
-        rows = stretched(strengths, self.g.num_ws)
+        # Each row takes the strength of the given row that lies as far up.
+        steps = (len(strengths) - 1) / (self.g.num_ws - 1)
+        rows = [strengths[round(row * steps)] for row in range(self.g.num_ws)]
         self.compression = LatentCompression(count=0, w_dim=self.g.w_dim, strengths=rows)
         self.self_correlation = self_correlation
         self.disturbance_correlation = disturbance_correlation
@@ -172,7 +161,7 @@ class RSSA(RelaxedRealism):
 
     def correspondence(self, ours: list[Tensor], theirs: list[Tensor], step: int) -> Terms:
         terms = {"self_correlation": self.self_correlation(ours, theirs)}
-        if self.disturbance_correlation.due(step):
+        if step % self.disturbance_correlation.every == 0:
             terms["disturbance_correlation"] = self.disturbance_term()
         return terms
 

@@ -17,7 +17,6 @@ from adapters.dualstylegan.destylisation import Codes, Destylise
 from adapters.dualstylegan.pretraining import StructureTransfer, StyleTuning
 from core import hashing, resumable
 from core.networks.dualstylegan import DualStyleGAN
-from core.networks.generator import Generator
 from core.paths import ROOT, cache_folder
 from core.progress import bar
 from core.source import Source
@@ -62,14 +61,14 @@ class PretrainingCache:
         hashes = [picture_hash(shot) for shot in shots]
         of_source = {"source": source.sha256, "arch": source.g.config}
         tuned = resumable.cache_key(**of_source, shots=hashes, seed=seed, tuning=self.tuning)
-        keys = [
-            resumable.cache_key(picture=each, tuned=tuned, destylise=self.destylise)
-            for each in hashes
-        ]
+        made_by = {"tuned": tuned, "destylise": self.destylise}
+        keys = [resumable.cache_key(picture=each, **made_by) for each in hashes]
         missing = [i for i, key in enumerate(keys) if not resumable.load(self.path_of(key))]
         device = source.g.mapping.w_avg.device
         if missing:
-            g = self.tuned_generator(source, shots, seed, tuned)
+            stage, title = self.tuning(source, shots, seed=seed), "tuning a generator"
+            g = copy.deepcopy(source.g)
+            g.load_state_dict(self.run_or_load(stage, tuned, f"{title} for destylisation"))
             with bar("destylising the shots", len(missing), "shots") as shown:
                 for at in range(0, len(missing), self.batch_size):
                     ids = missing[at : at + self.batch_size]
@@ -81,13 +80,6 @@ class PretrainingCache:
         # All come from disk: rounded alike, whichever run made them.
         saved = [resumable.load(self.path_of(key)) for key in keys]
         return Codes(*(torch.stack([k[f] for k in saved]).to(device) for f in Codes._fields))
-
-    def tuned_generator(self, source: Source, shots: Shots, seed: int, key: str) -> Generator:
-        """The source's generator after a little training on the shots."""
-        stage = self.tuning(source, shots, seed=seed)
-        g = copy.deepcopy(source.g)
-        g.load_state_dict(self.run_or_load(stage, key, "tuning a generator for destylisation"))
-        return g
 
     def run_or_load(self, stage: resumable.Stage, key: str, title: str) -> dict[str, Tensor]:
         path = self.path_of(key)

@@ -142,9 +142,8 @@ def embed_new_exemplar(
 ) -> Tensor:
     """Extrinsic styles [1, L, W] of a picture [3, R, R] that training has not seen.
 
-    The source's code of the picture is the face, and where the style begins; the style is then
-    refined as the exemplars' are, in as many steps as a code takes. ``cost`` is of a result and the
-    picture, [1, 3, R, R] each, ``lr`` of ``structure`` and ``colour`` rows.
+    The source's code of the picture is the face, and where the style begins, which is then refined
+    as the exemplars' are. ``cost`` is of a result and the picture, [1, 3, R, R] each.
     """
     target = picture[None]
     face = destylise.extrinsic(g.generator, target)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from omegaconf import DictConfig, OmegaConf
-
-from core.paths import CONF
 
 Config: TypeAlias = DictConfig
 """A part of a configuration that is still to be built."""
@@ -47,13 +44,3 @@ def put(cfg: Config, key: str, value: Any) -> bool:
     if there:
         OmegaConf.update(cfg, key, value, merge=False)
     return there
-
-
-def purpose(group: str, choice: str) -> str:
-    """What a choice is for that makes no row of a table; empty for the others."""
-    return _purposes().get(group, {}).get(choice, "")
-
-
-@cache
-def _purposes() -> dict[str, dict[str, str]]:
-    return plain(CONF / "purposes.yaml")

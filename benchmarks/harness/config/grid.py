@@ -16,7 +16,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
 
 from benchmarks.harness.config.compose import Composition, compose, our_hydra
-from benchmarks.harness.config.files import plain, purpose
+from benchmarks.harness.config.files import plain
+from benchmarks.harness.config.purposes import purpose
 from core.errors import UserError
 from core.paths import CONF
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from benchmarks.harness.config.files import purpose
+from benchmarks.harness.config.purposes import purpose
 from benchmarks.harness.leaderboard import metric_formats
 from benchmarks.harness.records import overrides
 from benchmarks.harness.records.record import Record
