@@ -29,10 +29,15 @@ from benchmarks.harness.records.results import print_summary, write_results
 from benchmarks.harness.records.run_id import SHEET, RunId
 from benchmarks.harness.training import seeds, workers
 from benchmarks.harness.training.checkpoint import Checkpoints
-from benchmarks.harness.training.loop import Training
+from benchmarks.harness.training.loop import (
+    RunInputs,
+    Training,
+    device_of,
+    prepare_data,
+    prepare_process,
+)
 from benchmarks.harness.training.memory import peak_bytes
 from benchmarks.harness.training.monitor import Diverged, TrainingMonitor
-from benchmarks.harness.training.setup import RunInputs, device_of, prepare_data, prepare_process
 from core import ops
 
 CURVE_POINTS = 200  # of a logger's curves, over the whole run

@@ -1,9 +1,9 @@
-"""What a run is called: its recipe, its file name, and classes without addresses."""
+"""What a run is called, and what the words of its command line changed: its method or its task."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from benchmarks.harness.records import nested
@@ -14,6 +14,9 @@ NOT_RECIPE = ("seed", "machine", "logger", "folder", "existing", "checkpoint", "
 """What does not define the experiment: two runs that differ in these are repetitions."""
 PLACES = ("root", "reference_root", "photos_root")
 """Of the data: where a published set lies on a machine; checksums say whether it is the same."""
+SCHEDULE = ("images", "batch_size", "seed", "xflip")  # of the data: what belongs to the training
+IDLE = {("data", "cache"), ("eval", "batch_size"), ("eval", "keep"), ("eval", "tolerance")}
+"""What changes no number."""
 
 
 def recipe(config: Mapping[str, Any], choices: Mapping[str, str]) -> str:
@@ -47,3 +50,33 @@ def spell_infinity(node: Any) -> Any:
     """A configuration as JSON has it: JSON knows no infinity, which becomes its YAML name."""
     spelling = {"Infinity": ".inf"}
     return json.loads(json.dumps(node), parse_constant=lambda n: spelling.get(n, float(n)))
+
+
+def key_of(word: str) -> tuple[str, str]:
+    """Group and name of what an override sets."""
+    group, _, name = word.lstrip("+~").partition("=")[0].partition(".")
+    return group, name
+
+
+def of_method(words: Iterable[str]) -> tuple[str, ...]:
+    """The overrides of the method, of its training or of the layers that are swapped."""
+    return tuple(word for word in sorted(words) if is_of_method(word))
+
+
+def of_task(words: Iterable[str], *, published: bool) -> tuple[str, ...]:
+    """The overrides of the data, the source or the evaluation that change a number.
+
+    Where a published set lies says nothing, for its checksums are in the protocol.
+    """
+    idle = IDLE | ({("data", place) for place in PLACES} if published else set())
+    return tuple(w for w in sorted(words) if not is_of_method(w) and key_of(w) not in idle)
+
+
+def is_of_method(word: str) -> bool:
+    group, name = key_of(word)
+    return group in ("method", "swap") or (group == "data" and name in SCHEDULE)
+
+
+def is_swap(word: str) -> bool:
+    """Whether an override is about layer swap."""
+    return key_of(word)[0] == "swap"

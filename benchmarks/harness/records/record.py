@@ -19,7 +19,6 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, from_json
 
-from benchmarks.harness.records import overrides
 from benchmarks.harness.records import recipe as ids
 from core import atomic
 from core.errors import UserError
@@ -219,18 +218,18 @@ class Record(Part):
     @cached_property
     def changes(self) -> tuple[str, ...]:
         """Overrides of the method, of its training or of the layers that are swapped."""
-        return overrides.of_method(self.overrides)
+        return ids.of_method(self.overrides)
 
     @cached_property
     def data_label(self) -> str:
         """The data set, with what was changed in it, in the source or in the evaluation."""
         published = bool(self.config.data.get("splits"))
-        return " ".join((self.data, *overrides.of_task(self.overrides, published=published)))
+        return " ".join((self.data, *ids.of_task(self.overrides, published=published)))
 
     @cached_property
     def task(self) -> tuple[str, ...]:
         """What was changed in the task, less where data lie: other shots are another benchmark."""
-        return overrides.of_task(self.overrides, published=True)
+        return ids.of_task(self.overrides, published=True)
 
     def disagreement(self, earlier: Record) -> dict[str, float]:
         """Relative difference of every metric that both hold; near 0 in units of 0.02."""

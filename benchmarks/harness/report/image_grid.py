@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.harness.leaderboard import layout
 from benchmarks.harness.leaderboard.tables import MethodRow, Table
-from benchmarks.harness.records.overrides import is_swap
+from benchmarks.harness.records.recipe import is_swap
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.report import strip_files
 from benchmarks.harness.report.strip_data import Sprite, Sprites

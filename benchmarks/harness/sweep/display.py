@@ -12,8 +12,7 @@ from rich.text import Text
 
 from benchmarks.harness.config.cli import printable
 from benchmarks.harness.sweep.plan import Job, Plan
-from benchmarks.harness.sweep.runner import Runner
-from benchmarks.harness.sweep.status import TROUBLE, JobStatus, State
+from benchmarks.harness.sweep.runner import TROUBLE, JobStatus, Runner, State
 
 SHOWN = 12  # jobs in trouble of which the reason is given
 COLOURS = {

@@ -12,8 +12,7 @@ from benchmarks.harness.config.cli import complain
 from benchmarks.harness.io.terminal import console
 from benchmarks.harness.sweep import display
 from benchmarks.harness.sweep.plan import Job, Plan
-from benchmarks.harness.sweep.runner import Runner
-from benchmarks.harness.sweep.status import TROUBLE, JobStatus
+from benchmarks.harness.sweep.runner import TROUBLE, JobStatus, Runner
 
 LOOK_S = 0.2  # between two looks at the processes
 CAUGHT = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]

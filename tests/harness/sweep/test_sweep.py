@@ -18,7 +18,7 @@ from benchmarks.harness.io.locks import alone
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.sweep import display, loop, runner
 from benchmarks.harness.sweep.plan import Job, Plan, plan
-from benchmarks.harness.sweep.status import Clock, State
+from benchmarks.harness.sweep.runner import Clock, State
 from core.errors import UserError
 from core.paths import ROOT
 
