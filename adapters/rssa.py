@@ -54,11 +54,7 @@ class LatentCompression(nn.Module):
         return {"count": count, "w_dim": w_dim, "strengths": self.strengths}
 
     def remember(self, codes: Tensor) -> None:
-        """Take the styles [K, L, W] of the references.
-
-        Raises:
-            UserError: they span the whole space, so there is nothing to draw towards.
-        """
+        """Take the styles [K, L, W] of the references; refused where they span the whole space."""
         if len(codes) >= codes.shape[2]:
             raise UserError(
                 f"{len(codes)} shots span all {codes.shape[2]} dimensions of the source's styles; "

@@ -79,12 +79,7 @@ def our_hydra() -> Iterator[ConfigLoader]:
 
 
 def compose(words: Sequence[str] = (), name: str = "config") -> Composition:
-    """What the words of a command line mean; nothing is built.
-
-    Raises:
-        UserError: a word names a class or function that no configuration may name.
-        HydraException: see :func:`complaints.sentence`.
-    """
+    """What the words of a command line mean; nothing is built. For its errors see `complaints`."""
     with our_hydra():
         cfg = hydra.compose(name, list(words), return_hydra_config=True)
     return composition(cfg, cfg.hydra)

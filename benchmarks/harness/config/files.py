@@ -23,11 +23,7 @@ def plain(path: Path) -> Any:
 
 
 def with_words(path: Path, words: Sequence[str]) -> Any:
-    """A file with the values that words ``key=value`` give to options which are there.
-
-    Raises:
-        OmegaConfBaseException: there is no such option.
-    """
+    """A file with the values that words ``key=value`` give to options; only to those there are."""
     cfg = OmegaConf.load(path)
     OmegaConf.set_struct(cfg, True)
     return OmegaConf.merge(cfg, OmegaConf.from_dotlist(list(words)))

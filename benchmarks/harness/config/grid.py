@@ -42,11 +42,7 @@ class SweepWord(NamedTuple):
 
 
 def parse(words: Sequence[str]) -> list[SweepWord]:
-    """What the words of a sweep stand for.
-
-    Raises:
-        UserError: a word is none of a sweep's.
-    """
+    """What the words of a sweep stand for; those that are none of a sweep's are refused."""
     with our_hydra() as loader:
         overrides = OverridesParser.create(config_loader=loader).parse_overrides(list(words))
         return [sweep_word(override) for override in overrides]

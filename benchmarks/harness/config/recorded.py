@@ -17,6 +17,8 @@ from benchmarks.harness.config.complaints import cause
 from benchmarks.harness.records import nested
 from core.errors import UserError
 
+UNBUILT = (InstantiationException, OmegaConfBaseException, TypeError, KeyError, RuntimeError)
+
 
 def configuration(record: dict[str, Any]) -> Any:
     """What a run was configured by, as `OmegaConf` has it; ``record`` is its JSON object.
@@ -24,8 +26,7 @@ def configuration(record: dict[str, Any]) -> Any:
     A record may come from anywhere: its classes are those that a yaml of the project names, and its
     texts are texts, for an interpolation could make another class of them.
 
-    Raises:
-        UserError: it names another class, or holds an interpolation.
+    Everything else is refused.
     """
     config = with_infinity(record["config"])
     for _, key, value in nested.entries(config):
@@ -37,11 +38,7 @@ def configuration(record: dict[str, Any]) -> Any:
 
 
 def import_method(record: dict[str, Any]) -> None:
-    """Import the file of a record's method, so that networks which it defines can be read.
-
-    Raises:
-        UserError: no yaml of the project names it.
-    """
+    """Import the file of a record's method, so that networks which it defines can be read."""
     method = record.get("config", {}).get("method", {})
     target = targets.addressed({"_target_": method.get("_target_")})["_target_"]
     import_module(target.rpartition(".")[0])
@@ -54,16 +51,10 @@ def with_infinity(node: Any) -> Any:
 
 @contextmanager
 def rebuilding(name: str) -> Iterator[None]:
-    """Say in one sentence why the recorded configuration of a run builds nothing here.
-
-    Raises:
-        UserError: what it names is not there, or it is of another version.
-    """
+    """Say in one sentence why the recorded configuration of a run builds nothing here."""
     try:
         yield
-    except (
-        InstantiationException, OmegaConfBaseException, TypeError, KeyError, RuntimeError
-    ) as error:  # fmt: skip
+    except UNBUILT as error:
         first = cause(error)
         if isinstance(first, UserError):
             raise first from error

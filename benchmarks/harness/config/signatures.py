@@ -25,15 +25,12 @@ VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 ANYTHING = "**"  # stands among the parameters of what takes any option
 OBJECT = "is refused: {key} is a group of options"
 WORDS = {
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
+    **dict.fromkeys(("int_type", "int_from_float"), "must be a whole number"),
     "float_type": "is no number",
     "bool_type": "must be true or false",
     "string_type": "must be a text",
-    "list_type": "must be a list, {key}=[...]",
-    "tuple_type": "must be a list, {key}=[...]",
-    "dict_type": "must be a group, {key}={{...}}",
-    "mapping_type": "must be a group, {key}={{...}}",
+    **dict.fromkeys(("list_type", "tuple_type"), "must be a list, {key}=[...]"),
+    **dict.fromkeys(("dict_type", "mapping_type"), "must be a group, {key}={{...}}"),
     "none_required": "must be null",
     "greater_than": "must be more than {gt}",
     "greater_than_equal": "must be at least {ge}",
@@ -51,35 +48,30 @@ def check(node: Any, key: str = "") -> None:
     """Refuse the first value in a resolved configuration that its constructor cannot mean.
 
     The node consists of plain dictionaries and lists, of which those with a ``_target_`` are built;
-    ``key`` is its dotted name.
-
-    Raises:
-        UserError: names the option and what it must be.
+    ``key`` is its dotted name. The :class:`UserError` names the option and what it must be.
     """
-    for dotted, _, part in [(key, "", node), *nested.entries(node, key)]:
-        if isinstance(part, dict) and "_target_" in part:
-            options = {k: v for k, v in part.items() if not k.startswith("_")}
-            check_options(options, parameters(part["_target_"]), dotted)
+    for place, _, part in [(key, "", node), *nested.entries(node, key)]:
+        if not isinstance(part, dict) or "_target_" not in part:
+            continue
+        hints = parameters(part["_target_"])
+        for name, value in part.items():
+            dotted = joined(place, name)
+            if name.startswith("_"):
+                continue
+            if name not in hints and ANYTHING not in hints:
+                raise UserError(f"There is no option {dotted!r}; {place} takes {', '.join(hints)}.")
+            built = any(k == "_target_" for _, k, _ in nested.entries(value))
+            if name in hints and not built:  # whose parts are for their own constructors to check
+                check_value(value, hints[name], dotted)
 
 
-def check_options(values: dict[str, Any], hints: dict[str, Any], key: str) -> None:
-    """Refuse the first of some options that its annotation does not take, or that there is not."""
-    for name, value in values.items():
-        dotted = joined(key, name)
-        if name not in hints and ANYTHING not in hints:
-            raise UserError(f"There is no option {dotted!r}; {key} takes {', '.join(hints)}.")
-        built = any(k == "_target_" for _, k, _ in nested.entries(value))
-        if name in hints and not built:  # whose parts are for their own constructors to check
-            check_value(value, hints[name], dotted)
-
-
-def check_plain(plain: dict[str, Any], options: Mapping[str, type]) -> None:
-    """Hold the options that no constructor takes against the annotations of a class, by group."""
-    for group, annotated in options.items():
+def check_plain(plain: dict[str, Any], options: Mapping[str, Mapping[str, Any]]) -> None:
+    """Hold the options that no constructor takes against annotations, by group."""
+    for group, hints in options.items():
         node = plain[group] if group else plain
         if not isinstance(node, dict):
             raise UserError(f"{group}={node} {OBJECT.format(key=group)}.")
-        for name, hint in get_type_hints(annotated, include_extras=True).items():
+        for name, hint in hints.items():
             if name in node:
                 check_value(node[name], hint, joined(group, name))
 

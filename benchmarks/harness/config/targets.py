@@ -31,11 +31,7 @@ TARGET = re.compile(r"_target_: *([\w.]+)")
 
 
 def check(node: Any) -> None:
-    """Refuse a configuration that names what it may not.
-
-    Raises:
-        UserError: names the key and the target.
-    """
+    """Refuse a configuration that names what it may not; the sentence names key and target."""
     plain = OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig) else node
     for key, name, value in nested.entries(plain):
         if name == "_args_":
@@ -58,9 +54,7 @@ def check_hydra(node: DictConfig) -> None:
 def allowed(key: str, target: Any) -> Any:
     """The class or function that a configuration may name.
 
-    Raises:
-        UserError: it is none of this project, also where one of its modules only imported it, nor
-            one of FOREIGN.
+    It must be of this project, where its modules do not only import it, or one of FOREIGN.
     """
     words = str(target).split(".")
     if target not in FOREIGN:
@@ -80,16 +74,13 @@ def allowed(key: str, target: Any) -> Any:
 
 @cache
 def table() -> dict[str, str]:
-    """Every class and function that a yaml of the project names: its own name to its address.
-
-    Raises:
-        ValueError: two of them have the same name, so that a record could mean either.
-    """
+    """Every class and function that a yaml of the project names: its own name to its address."""
     addresses: dict[str, str] = {}
     for path in sorted(CONF.rglob("*.yaml")):
         for target in TARGET.findall(path.read_text(encoding="utf-8")):
             name = target.rpartition(".")[2]
             if addresses.setdefault(name, target) != target:
+                # A record could mean either.
                 raise ValueError(f"{addresses[name]} and {target} have the same name.")
     return addresses
 
@@ -97,8 +88,7 @@ def table() -> dict[str, str]:
 def addressed(node: Any) -> Any:
     """A configuration out of a record, whose classes stand under their own names, to be built.
 
-    Raises:
-        UserError: it names something that no yaml of the project names.
+    Refuses what no yaml of the project names.
     """
     for _, key, name in nested.entries(node):
         if key == "_target_" and (not isinstance(name, str) or name not in table()):

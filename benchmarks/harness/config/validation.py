@@ -30,55 +30,28 @@ def flat(node: Any) -> dict[str, Any]:
 
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]  # numpy's
 Count = Annotated[int, Gt(0)]  # that of `core.types` comes with torch, for which no help page waits
+NotNegative = Annotated[int, Ge(0)]
 
-
-class Options:
-    """What no constructor takes: the words without a group."""
-
-    seed: Seed
-    folder: str
-    existing: Literal["auto", "compare", "skip", "replace"]
-    resume: Literal["auto", "must", "never"]
-
-
-class CheckpointOptions:
-    """When a run writes its state."""
-
-    every_kimg: Annotated[float, Gt(0)]
-
-
-class MachineOptions:
-    """Where a run computes."""
-
-    threads: Count
-    deterministic: bool
-    ops: str
-    cache: str
-    devices: Count
-
-
-class EvalOptions:
-    """What a run is measured on."""
-
-    samples: Count
-    photos: Annotated[int, Ge(0)]
-    seed: Seed
-    batch_size: Count
-    tolerance: Annotated[float, Ge(0)]
-    keep: str
-    metrics: dict[str, Any]
-
-
-PLAIN = {"": Options, "checkpoint": CheckpointOptions, "machine": MachineOptions,
-         "eval": EvalOptions}  # fmt: skip
+PLAIN: dict[str, dict[str, Any]] = {
+    "": {
+        "seed": Seed,
+        "folder": str,
+        "existing": Literal["auto", "compare", "skip", "replace"],
+        "resume": Literal["auto", "must", "never"],
+    },
+    "checkpoint": {"every_kimg": Annotated[float, Gt(0)]},
+    "machine": {"threads": Count, "devices": Count, "deterministic": bool}
+    | {"ops": str, "cache": str},
+    "eval": {
+        **{"samples": Count, "photos": NotNegative, "seed": Seed, "batch_size": Count},
+        **{"tolerance": Annotated[float, Ge(0)], "keep": str, "metrics": dict[str, Any]},
+    },
+}
+"""What no constructor takes: annotations of the words without a group, and of some groups."""
 
 
 def check(cfg: DictConfig) -> None:
-    """Refuse values that cannot be meant, naming the option.
-
-    Raises:
-        UserError: says which, and what it must be.
-    """
+    """Refuse values that cannot be meant, by a :class:`UserError` that names the option."""
     targets.check(cfg)
     plain: Any = OmegaConf.to_container(cfg, resolve=True)
     values = flat(plain)
@@ -96,9 +69,8 @@ def check(cfg: DictConfig) -> None:
 def check_numbers(values: dict[str, Any]) -> None:
     """Refuse numbers that no option of any method means, whatever its annotation."""
     for key, value in values.items():
-        if isinstance(value, float) and (
-            math.isnan(value) or (math.isinf(value) and not key.endswith(".every"))
-        ):
+        endless = value == math.inf and key.endswith(".every")  # a penalty that is never due
+        if isinstance(value, float) and not (math.isfinite(value) or endless):
             raise UserError(f"{key}={value} is not a finite number.")
         if isinstance(value, int | float) and value < 0:
             raise UserError(f"{key}={value} is negative.")
@@ -106,6 +78,10 @@ def check_numbers(values: dict[str, Any]) -> None:
 
 def check_resolutions(values: dict[str, Any]) -> None:
     """Refuse resolutions that the source does not have."""
+
+    def power_of_two(value: int, lowest: int, highest: int) -> bool:
+        return lowest <= value <= highest and not value & (value - 1)
+
     size = values["source.resolution"]
     asked = values.get("data.resolution", size)
     for key, pixels in (("source", size), ("data", asked)):
@@ -116,7 +92,3 @@ def check_resolutions(values: dict[str, Any]) -> None:
     swap = values["swap.resolution"]
     if swap and not power_of_two(swap, 4, size):
         raise UserError(f"swap.resolution={swap} is neither 0 nor a power of two from 4 to {size}.")
-
-
-def power_of_two(value: int, lowest: int, highest: int) -> bool:
-    return lowest <= value <= highest and not value & (value - 1)

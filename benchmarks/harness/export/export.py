@@ -28,9 +28,6 @@ def export(run: FinishedRun, to: Path, licence: str) -> None:
     """Write the folder for the Hub, which is empty or not there yet, of a run with its own weights.
 
     ``licence`` is that of the source's weights, where this project does not know it.
-
-    Raises:
-        UserError: the run failed, has no record or weights of its own, or the place is taken.
     """
     if not run.record:
         raise UserError(f"{run.weights} is no finished run: there is no record of it.")

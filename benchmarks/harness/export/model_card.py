@@ -37,10 +37,8 @@ class Licence(NamedTuple):
 def licence_of(record: dict[str, Any], named: str) -> Licence:
     """Of the adapted weights: that of the source's, unless the pictures allow less.
 
-    ``named`` is by the user, for a source of whose licence its yaml says nothing.
-
-    Raises:
-        UserError: the source is not ours, and nobody said what its licence is.
+    ``named`` is by the user, for a source that is not ours and whose yaml says nothing: without
+    either this is refused.
     """
     source, data = record["config"].get("source", {}), record["config"].get("data", {})
     ours = not source.get("weights") or str(source["weights"]).startswith(SHIPPED)

@@ -39,7 +39,6 @@ def fault(sentence: str, **parts: str) -> PydanticCustomError:
 
 
 def named_with_extractor(metrics: dict[str, Measurement]) -> dict[str, Measurement]:
-    """Metrics that are all called NAME@EXTRACTOR."""
     for key in metrics:
         if "@" not in key:
             raise fault("{key} does not name its extractor", key=key)
@@ -54,7 +53,6 @@ def over_kimg(curves: dict[str, list[float | None]]) -> dict[str, list[float | N
 
 
 def object_of_objects(metrics: Any) -> Any:
-    """The configured metrics, each an object."""
     if not isinstance(metrics, dict) or not all(isinstance(m, dict) for m in metrics.values()):
         raise fault("metrics are an object of objects")
     return metrics
@@ -123,11 +121,7 @@ class Config(Part):
 
 
 class Record(Part):
-    """One run.
-
-    A typed view of a JSON object, which it keeps: :meth:`to_json` gives back all of it, unknown
-    parts and the order of keys included.
-    """
+    """One run: a typed view of a JSON object, which it keeps, unknown parts and all."""
 
     version: Literal[2] = Field(alias="schema")
     method: str
@@ -161,11 +155,7 @@ class Record(Part):
 
     @classmethod
     def from_json(cls, node: Any) -> Record:
-        """The record that a JSON object is.
-
-        Raises:
-            ValueError: it is none; what is wrong, in sentences.
-        """
+        """The record that a JSON object is, or a ValueError of what is wrong, in sentences."""
         try:
             record = cls.model_validate(node)
         except ValidationError as error:
@@ -179,11 +169,7 @@ class Record(Part):
 
     @classmethod
     def read(cls, path: Path) -> Record:
-        """The record of a file.
-
-        Raises:
-            UserError: the file cannot be read or is no record.
-        """
+        """The record of a file, or a UserError where it cannot be read or holds none."""
         try:
             node = from_json(path.read_bytes(), allow_inf_nan=False)
         except (OSError, ValueError) as error:
@@ -194,11 +180,7 @@ class Record(Part):
             raise UserError(f"{path} is not a sound record: {error}") from error
 
     def write(self, path: Path) -> None:
-        """Write the record at once, so that no reader ever meets half of it.
-
-        Raises:
-            UserError: the file cannot be written.
-        """
+        """Write the record at once, so that no reader ever meets half of it."""
         text = json.dumps(self._node, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
         try:
             atomic.write(path, text.encode())

@@ -33,13 +33,9 @@ Numbers = dict[str, Any]
 
 
 def evaluate(words: Sequence[str]) -> tuple[Numbers, Path, Path]:
-    """Evaluate the run of these words, of DualStyleGAN where they name no other method.
+    """Evaluate the finished run of these words, of DualStyleGAN where they name no other method.
 
-    Returns:
-        The numbers, the folder of the pictures, and the file of the numbers.
-
-    Raises:
-        UserError: there is no such run, or it has not finished.
+    Gives the numbers, the folder of the pictures, and the file of the numbers.
     """
     meant = compose(preferring({"method": "dualstylegan"}, words))
     torch.set_num_threads(meant.cfg.machine.threads)
@@ -105,8 +101,8 @@ def of_one_style(run: RunId, adapter: Any, photos: Tensor, shots: Tensor) -> Num
 def exchange_rows(adapter: Any, ws: Tensor, others: Tensor) -> Tensor:
     """Faces ws [P, L, W] with the finer half of their rows from each of others [K, L, W].
 
-    What can be had of any StyleGAN without training for it (style mixing, arXiv:1812.04948). The
-    images are [P, K, 3, R, R].
+    What any StyleGAN can without training for it (style mixing, arXiv:1812.04948): images
+    [P, K, 3, R, R].
     """
     cut = ws.shape[1] // 2
     columns = [
@@ -141,10 +137,7 @@ def retrieval(results: Tensor, photos: Tensor, shots: Tensor) -> dict[str, float
 
 
 def destylised(adapter: Any, domain: Any) -> tuple[dict[str, float], list[Tensor]]:
-    """How near destylised shots are to the true photos of the people, and the pictures.
-
-    There are no numbers where nobody knows how the people of the shots look.
-    """
+    """How near destylised shots are to the true photos of people, where known, and the pictures."""
     g = adapter.source.g
     shots = domain.shots.to(adapter.device)
     faces = g.synthesis(adapter.eval_generator().mapping(adapter.exemplars.intrinsic))

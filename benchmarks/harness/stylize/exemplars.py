@@ -45,11 +45,7 @@ class NamedStyle(NamedTuple):
 
 
 def exemplar_adapter(generator: StylisedGenerator) -> ExemplarAdapter:
-    """The run's adapter, whose shots are styles.
-
-    Raises:
-        UserError: its method keeps none of the shots' styles.
-    """
+    """The run's adapter, whose shots are styles; refused where its method keeps none of them."""
     if not isinstance(generator.adapter, ExemplarAdapter):
         raise UserError(
             f"{generator.name} has made one style of all its shots, which cannot be picked from or "
@@ -68,11 +64,7 @@ def named_styles(
 ) -> list[NamedStyle]:
     """The styles that words name: each a shot's number, ``random`` (by seed) or a picture file.
 
-    Pictures are framed as photos are. ``progress`` is called with a sentence where a style takes a
-    while.
-
-    Raises:
-        UserError: there is no such style, or its picture cannot be read.
+    Pictures are framed as photos are. ``progress`` gets a sentence where a style takes a while.
     """
     adapter, rng = exemplar_adapter(generator), torch.Generator().manual_seed(seed)
     styles, whole = adapter.styles, adapter.strength._replace(structure=1.0, colour=1.0)
@@ -95,7 +87,6 @@ def named_styles(
 
 
 def read_picture(word: str, framing: Framing, resolution: int) -> Tensor:
-    """Image [1, 3, R, R] of a picture file, framed as photos are."""
     path = Path(os.path.expanduser(word))  # leaves ~nobody as it is, where Path would raise
     if not path.is_file():
         raise UserError(f"--style {word} is no picture file, no shot's number and not {RANDOM!r}.")

@@ -26,15 +26,11 @@ class FinishedRun(NamedTuple):
 
 
 def find_run(text: str, results: Path, *, whole: bool) -> FinishedRun:
-    """The run that ``text`` names: a path, or a name (or its beginning) below ``results``.
+    """The run that ``text`` names, if there is exactly one and its weights are there.
 
-    Args:
-        text: folder, ``.safetensors`` or ``.json`` file, or the name of a record.
-        results: folder with ``out`` and ``runs``.
-        whole: of a row with swapped layers, the run that it is of.
-
-    Raises:
-        UserError: there is none, there are several, or its weights are not there.
+    It is a folder, a ``.safetensors`` or ``.json`` file, or the name of a record, or its beginning,
+    in ``results`` with their folders ``out`` and ``runs``. Of a row with swapped layers ``whole``
+    means the run that it is of.
     """
     path = Path(os.path.expanduser(text))  # leaves ~nobody as it is, where Path would raise
     if not path.exists():

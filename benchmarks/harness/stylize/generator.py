@@ -50,11 +50,7 @@ class InvertOnce:
 
 
 class BareGenerator(nn.Module):
-    """A generator of which nothing is known but the source that it was made from.
-
-    Raises:
-        UserError: it does not take the source's styles.
-    """
+    """A generator of which nothing is known but the source that it was made from."""
 
     def __init__(self, source: Source, g: Generator, name: str) -> None:
         super().__init__()
@@ -92,7 +88,6 @@ class StylisedGenerator:
 
     @torch.no_grad()
     def __call__(self, photos: Tensor) -> Stylised:
-        """What comes of photos [N, 3, R, R] in [-1, 1]."""
         ws = self.source.invert(photos)
         inversions = self.source.g.synthesis(ws, noise_mode="const")
         return Stylised(inversions.clamp(-1, 1), self.stylise(photos).clamp(-1, 1))
@@ -101,17 +96,11 @@ class StylisedGenerator:
 def load_generator(
     run: FinishedRun, source: str, *, refine: int, swap: int | None, seed: int
 ) -> StylisedGenerator:
-    """The networks of a run.
+    """The networks of a run, if it can be rebuilt and do what is asked.
 
-    Args:
-        run: which one.
-        source: name of the source of weights that have no record.
-        refine: evaluations that improve the encoder's rows.
-        swap: up to how many pixels the layers are the source's; None for what the run says.
-        seed: of what is drawn where photos are inverted by optimisation.
-
-    Raises:
-        UserError: the run cannot be rebuilt, or cannot do what is asked.
+    ``source`` is for weights that have no record. Photos are inverted with ``refine`` evaluations
+    that improve the encoder's rows; ``seed`` is for those that are inverted by optimisation. Layers
+    are the source's up to ``swap`` pixels; None for what the run says.
     """
     record = run.record
     known = recorded.configuration(record.to_json()) if record else None
@@ -136,13 +125,10 @@ def own_swaps(run: FinishedRun, cfg: Config) -> list[Swap]:
 
 
 def set_inversion(cfg: Config, refine: int, seed: int, name: str) -> None:
-    """Have photos inverted by the encoder and as much refinement as asked, not from memory.
-
-    A source that has no encoder inverts as its configuration says.
-    """
+    """Have photos inverted by the encoder, if there is one, and as much refinement as asked."""
     files.put(cfg, PROJECTION_SEED, seed)
     if files.put(cfg, REFINEMENT, refine):
-        files.put(cfg, "source.invert", cfg.source.invert.invert)
+        files.put(cfg, "source.invert", cfg.source.invert.invert)  # not from memory
     elif refine:
         raise UserError(f"The source of {name} has no encoder whose styles could be refined.")
 

@@ -55,9 +55,6 @@ def plan(words: Sequence[str]) -> Plan:
 
     ``glob(...)`` leaves out what makes no table: abstract choices, methods and data with a purpose
     of their own, data whose place is not given. Naming a choice brings it in.
-
-    Raises:
-        UserError: where nothing is left, or a word is not for a sweep.
     """
     planned, grid = Plan(), CompositionGrid()
     lists = [(word.key, values_of(word, words, planned)) for word in parse(words)]

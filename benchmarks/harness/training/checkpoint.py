@@ -105,7 +105,7 @@ class Checkpoints(L.Callback):
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int
     ) -> None:
-        """The process's generators, after all that came before the first step."""
+        """The process's generators, after all that drew before the first step, if there is one."""
         self.on_fit_end(trainer, pl_module)
 
     def on_train_batch_end(
@@ -130,7 +130,6 @@ class Checkpoints(L.Callback):
             self.save(pl_module)
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: Any) -> None:
-        """As before each step: there may have been none left to do."""
         self.seconds = time.monotonic() - self.begun
         if self.generators:
             seeds.restore(self.generators)
@@ -150,7 +149,7 @@ class Checkpoints(L.Callback):
             self.saved = pl_module.images_seen
 
     def write(self, pl_module: Any) -> bool:
-        """Write the file of the state as it is now; whether it is there."""
+        """Write a file of the state; whether it is there."""
         self.memory["seconds"] = time.monotonic() - self.begun
         state = {
             "identity": self.identity,
@@ -191,11 +190,7 @@ def encode(state: dict[str, Any]) -> bytes:
 
 
 def decode(raw: bytes) -> dict[str, Any]:
-    """The state of a file's bytes, on the CPU.
-
-    Raises:
-        ValueError: with the reason, where the bytes are not those that were written.
-    """
+    """The state of a file's bytes, on the CPU; a ValueError where these are not as written."""
     head, _, data = raw.partition(b"\n")
     if not head.startswith(MAGIC):
         raise ValueError("it does not begin like a checkpoint")

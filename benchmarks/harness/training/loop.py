@@ -116,9 +116,7 @@ class Training:
     def fit(self, loggers: list[Any]) -> None:
         """Prepare and train in this process, from the last checkpoint if there is one.
 
-        Raises:
-            Stopped: a signal came; a checkpoint is written.
-            Diverged: a loss, a gradient or a weight is not finite.
+        Ends with `Stopped` where a signal came, and with `Diverged`.
         """
         self.trainer.loggers = loggers
         begun = time.monotonic()

@@ -87,7 +87,7 @@ class StepScalars(NamedTuple):
 
 
 class AsyncScalars:
-    """Numbers on their way from the device, in order; asking for them waits only with ``wait``."""
+    """Numbers on their way from the device, in order."""
 
     def __init__(self) -> None:
         self.under_way: deque[StepScalars] = deque()
@@ -164,11 +164,7 @@ class TrainingMonitor(L.Callback):
         self.inspect(wait=False)
 
     def inspect(self, *, wait: bool) -> None:
-        """Show, log and check what has arrived.
-
-        Raises:
-            Diverged: a loss or gradient is not finite.
-        """
+        """Show, log and check what has arrived; :class:`Diverged` of what is not finite."""
         for images, numbers in self.scalars.receive(wait=wait):
             for name, value in numbers.items():
                 if not math.isfinite(value):
@@ -203,11 +199,7 @@ class TrainingMonitor(L.Callback):
         console.print(f"Warning: {sentence}", markup=False, highlight=False)
 
     def assert_finite(self) -> None:
-        """Wait for all numbers, and look at the weights as well.
-
-        Raises:
-            Diverged: something is not finite.
-        """
+        """Wait for all numbers, and look at the weights as well."""
         self.inspect(wait=True)
         broken = not_finite(self.module)
         if broken:

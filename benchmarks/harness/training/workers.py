@@ -119,13 +119,7 @@ class Failed(NamedTuple):
 
 
 def train(training: Training) -> None:
-    """Train in this process, or in as many as the trainer has devices.
-
-    Raises:
-        Stopped: a signal came; a checkpoint is written.
-        Diverged: a loss, a gradient or a weight is not finite.
-        UserError: the batch cannot be shared, or one of several processes ended and with it all.
-    """
+    """Train in this process, or in as many as the trainer has devices; ends as one does."""
     count = training.trainer.num_devices
     if count == 1:
         training.fit(training.open_loggers())
