@@ -4,11 +4,9 @@ D and its lazy R1, then G and its lazy path length, then the averages (arXiv:191
 penalties are optimiser steps of their own, as there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -34,11 +32,11 @@ class Batch:
     def __len__(self) -> int:
         return len(self.reals)
 
-    def part(self, rows: slice) -> Batch:
+    def part(self, rows: slice) -> Self:
         """Some rows; fakes are left to be made again."""
         reals, styles = self.reals[rows], tuple(style[rows] for style in self.styles)
         share = self.share * len(reals) / len(self)
-        return Batch(reals, self.ids[rows], self.step, share, styles)
+        return type(self)(reals, self.ids[rows], self.step, share, styles)
 
 
 class AdversarialStep:

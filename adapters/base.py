@@ -1,7 +1,5 @@
 """The contract of a method: a source generator in, a generator of another domain out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar

@@ -13,8 +13,6 @@ image branch share R1.
 The table "paper / released code / here" is in conf/method/cdc.yaml.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager

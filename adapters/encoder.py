@@ -9,8 +9,6 @@ embedded guide; the average style keeps its rows near by a squared distance in u
 their standard deviation.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any

@@ -8,8 +8,6 @@ pictures of the Fisher information in groups, as it was trained to, and all weig
 kept near, the mapping network's too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -9,8 +9,6 @@ Departs from the paper in: StyleGAN2 instead of WGAN-GP; the trainee starts from
 averaged weights, so that frozen layers equal those of the source that pictures are compared with.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Sequence
 from functools import partial

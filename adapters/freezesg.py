@@ -9,8 +9,6 @@ the other rows are mixed (here they are, as in StyleGAN2).
 The table "paper / released code / here" is in conf/method/freezesg.yaml.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, cast
 

@@ -11,8 +11,6 @@ vectors after their affine layers.
 The table "paper / released code / here" is in conf/method/jojogan.yaml.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

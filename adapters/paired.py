@@ -11,8 +11,6 @@ Departs from the papers in: StyleGAN2's networks; the numbers that are known rea
 the first coordinates of an ordinary Gaussian latent, the rest of which is noise.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, cast
 

@@ -10,8 +10,6 @@ inverter; photos are drawn towards the shots as latents are, since G learns no o
 The table "paper / released code / here" is in conf/method/rssa.yaml.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any

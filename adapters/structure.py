@@ -8,8 +8,6 @@ loss, which needs no pictures above the compared resolutions; the expectation is
 The table "paper / released code / here" is in conf/method/structure.yaml.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any

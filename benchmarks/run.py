@@ -1,7 +1,5 @@
 """Adapt, measure, write: ``python -m benchmarks.run method=freezesg data=parafaces_webtoon``."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -5,8 +5,6 @@ keeps freed memory (``core.allocator``), the twin runs as torch is. The ratio is
 time in float32 over ours, since other load only adds. Nothing here asserts seconds.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

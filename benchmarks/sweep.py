@@ -4,8 +4,6 @@ Every run is a process of its own. A sweep can be ended in any way and started a
 several of them on one folder, also from several machines that share it, divide the work.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from benchmarks.harness.config.cli import command, printable

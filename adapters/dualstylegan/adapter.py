@@ -12,8 +12,6 @@ CVPR 2022, arXiv:2203.13248).
 Departs from the paper in: see the table in conf/method/dualstylegan.yaml.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, cast

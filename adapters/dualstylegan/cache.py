@@ -4,8 +4,6 @@ Stage II of the training is the same for all targets, and the codes of a picture
 runs of a seed. Both are kept on disk under names that change with whatever determines them.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable
 from pathlib import Path

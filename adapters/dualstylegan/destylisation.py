@@ -8,8 +8,6 @@ embedded in Z+ (the intrinsic code). Colour rows stay the extrinsic ones.
 Departs from the paper in: see the yaml of the method.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

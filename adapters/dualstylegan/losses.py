@@ -6,8 +6,6 @@ adversarial term, and that of stage IV.
 Departs from the paper in: see the yaml of the method.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase

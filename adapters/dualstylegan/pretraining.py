@@ -8,8 +8,6 @@ path learns to bring in the structure of one face at coarser and coarser rows of
 Departs from the paper in: see the yaml of the method.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace

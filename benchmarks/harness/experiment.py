@@ -3,8 +3,6 @@
 Nothing below this module reads a configuration: objects are built here once and handed down.
 """
 
-from __future__ import annotations
-
 import time
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """Objects of a configuration; nobody else instantiates."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from hydra.utils import instantiate

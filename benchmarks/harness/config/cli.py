@@ -1,7 +1,5 @@
 """The frame of every command: words in, one sentence on what the user can mend, a status out."""
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """What Hydra and OmegaConf say of a bad command line, as one clear sentence."""
 
-from __future__ import annotations
-
 import difflib
 import re
 

@@ -1,12 +1,10 @@
 """Words of a command line to a configuration: Hydra's composition, and the choices behind it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import hydra
 from hydra.core.config_loader import ConfigLoader
@@ -54,13 +52,13 @@ class Composition:
         resolved: Any = OmegaConf.to_container(self.cfg, resolve=True)
         return RunId.of(self.place, resolved, self.choices, self.overrides)
 
-    def with_value(self, key: str, value: Any) -> Composition:
+    def with_value(self, key: str, value: Any) -> Self:
         """The same but for one option that is there."""
         first, _, rest = key.partition(".")
         inner = {**self.unresolved[first], rest: value} if rest else value
         return replace(self, unresolved={**self.unresolved, first: inner})
 
-    def without_swap(self) -> Composition:
+    def without_swap(self) -> Self:
         """That of the training whose layers are swapped."""
         return self.with_value("swap.resolution", 0)
 

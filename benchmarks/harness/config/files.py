@@ -1,7 +1,5 @@
 """Yaml files of the project, read as OmegaConf reads them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias

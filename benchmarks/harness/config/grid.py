@@ -5,8 +5,6 @@ methods. What a choice of method or data means beside the same words is its file
 it names as its bases; for anything else Hydra is asked. A test holds both against one another.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache

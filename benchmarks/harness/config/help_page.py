@@ -1,7 +1,5 @@
 """What ``benchmarks.run --help`` shows on two screens: what can be chosen, what is changed most."""
 
-from __future__ import annotations
-
 import textwrap
 
 from benchmarks.harness.config.validation import choices_of

@@ -1,7 +1,5 @@
 """A configuration out of a record, as something that can be built: the one way in for records."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -3,8 +3,6 @@
 Bounds stand beside the number they bound, ``images: Annotated[int, Gt(0)]``.
 """
 
-from __future__ import annotations
-
 import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping

@@ -3,8 +3,6 @@
 A yaml or a command line that somebody sends must not be able to call whatever Python can import.
 """
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from typing import Any

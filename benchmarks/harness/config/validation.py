@@ -1,7 +1,5 @@
 """What the user typed, checked before anything is built or written."""
 
-from __future__ import annotations
-
 import math
 from typing import Annotated, Any, Literal
 

@@ -1,7 +1,5 @@
 """A finished run as a folder for a model hub: networks, configuration, card, pictures."""
 
-from __future__ import annotations
-
 import copy
 import io
 import json

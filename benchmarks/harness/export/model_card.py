@@ -4,8 +4,6 @@ A record may come from anywhere: every text of it is escaped, for YAML by its wr
 by the template's environment.
 """
 
-from __future__ import annotations
-
 import html
 import re
 from pathlib import Path

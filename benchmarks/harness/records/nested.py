@@ -1,7 +1,5 @@
 """Nested dictionaries and lists, as configurations and records are: walked, flattened, copied."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What must be equal before two numbers may stand in one column."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """What a run is called, and what the words of its command line changed: its method or its task."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """What a run leaves in its folder and among the results, and what is said of it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from PIL import Image

@@ -1,10 +1,8 @@
 """Where a run belongs: its name, its place, and what its record begins with."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from benchmarks.harness.records import recipe as ids
 from benchmarks.harness.records.record import SCHEMA
@@ -21,7 +19,7 @@ class Place(NamedTuple):
     published: Path  # its record among the results
 
     @classmethod
-    def of(cls, unresolved: dict[str, Any], choices: dict[str, str], results: str) -> Place:
+    def of(cls, unresolved: dict[str, Any], choices: dict[str, str], results: str) -> Self:
         """That of a configuration whose interpolations are still in it."""
         recipe = ids.recipe(unresolved, choices)
         name = ids.name(choices, recipe, unresolved["seed"])
@@ -41,7 +39,7 @@ class RunId:
     @classmethod
     def of(
         cls, place: Place, resolved: dict[str, Any], choices: dict[str, str], overrides: list[str]
-    ) -> RunId:
+    ) -> Self:
         """The run of a configuration; ``overrides`` are the words that made it."""
         if not resolved["swap"]["resolution"]:
             overrides = [word for word in overrides if not word.startswith("swap")]

@@ -1,7 +1,5 @@
 """What ``benchmarks.speed`` times: forwards, training steps and penalties, ours and the twin's."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple

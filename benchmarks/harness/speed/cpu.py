@@ -1,7 +1,5 @@
 """The core beside its textbook twin on the CPU, each measurement in a process of its own."""
 
-from __future__ import annotations
-
 import multiprocessing
 import platform
 import statistics

@@ -5,8 +5,6 @@ a training step of config-f beside the same step in plain torch, all in one proc
 of the device's own clock; nothing here asserts seconds.
 """
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

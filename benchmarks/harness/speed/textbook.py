@@ -5,8 +5,6 @@ them. The functions take our networks and compute the same outputs, so they are 
 and the other side of ``python -m benchmarks.speed``.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """Single exemplars of a finished run: its photos in the style of each, as pictures and numbers."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path

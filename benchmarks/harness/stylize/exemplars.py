@@ -1,7 +1,5 @@
 """Styles that somebody names: a shot's number, a picture file or random; their tables."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Which finished run somebody means, by its folder, its name, its record or its weights."""
 
-from __future__ import annotations
-
 import os
 import shlex
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A finished run as something that stylises photographs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

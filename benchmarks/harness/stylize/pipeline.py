@@ -1,7 +1,5 @@
 """Photos one batch after the other: a picture each, or one of all; what became of each is said."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A sweep on a terminal: a mark for every job, what is in trouble, time left."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 

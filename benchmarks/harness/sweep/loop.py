@@ -1,7 +1,5 @@
 """A sweep from its plan to its end, on the terminal; it can be ended at any time."""
 
-from __future__ import annotations
-
 import signal
 import time
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What a sweep is made of: Hydra's sweep words to jobs, each with its name, place and order."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field

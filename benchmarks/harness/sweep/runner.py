@@ -5,8 +5,6 @@ sweeps that share a folder divide the work because a run whose folder is locked 
 status of its own, and a sweep that is killed leaves nothing to be cleared.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """Stop anywhere, go on there: one file with everything that a run needs to continue."""
 
-from __future__ import annotations
-
 import io
 import signal
 import time

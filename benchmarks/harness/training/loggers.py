@@ -1,7 +1,5 @@
 """Where the curves go. The record is the result; these are mirrors of it."""
 
-from __future__ import annotations
-
 import csv
 import io
 import os

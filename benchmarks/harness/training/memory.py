@@ -1,7 +1,5 @@
 """How much memory a process held at most."""
 
-from __future__ import annotations
-
 import sys
 
 import torch

@@ -4,8 +4,6 @@ Nothing here waits for the device at a step: numbers are copied to the host behi
 and looked at when they have arrived.
 """
 
-from __future__ import annotations
-
 import math
 from collections import deque
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """All chance and all order of a run in one place."""
 
-from __future__ import annotations
-
 import os
 import random
 import warnings

@@ -5,8 +5,6 @@ do not survive a fork. Each watches the process that started it and ends with it
 them, and when one ends too early, the others have a short while to end by themselves.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import shutil
