@@ -84,11 +84,9 @@ class AdversarialStep:
         return logistic_d(real_logits, self.d(self.augment(fakes))), real_logits
 
     def d_penalty(self, batch: Batch) -> Tensor:
-        """D's lazy R1, scalar."""
         return self.r1(self.d, batch.reals, self.augment)
 
     def g_terms(self, batch: Batch) -> Terms:
-        """What G minimises, by name."""
         return {"loss_g": self.g_logistic(self.fakes(batch))}
 
     def g_logistic(self, fakes: Tensor) -> Tensor:

@@ -84,7 +84,6 @@ class Adapter(L.LightningModule):
         return self.render(self.latents(z))
 
     def stylise(self, photos: Tensor) -> Tensor:
-        """Photos [N, 3, R, R] in the new style; every method inverts with the same source."""
         return self.render(self.source.invert(photos))
 
     def noise(self, n: int) -> Tensor:
@@ -140,7 +139,6 @@ class Adapter(L.LightningModule):
         return self.g if index == G else self.d  # type: ignore[return-value]
 
     def scalars(self) -> dict[str, Tensor]:
-        """What the progress bar and the loggers show: the last losses and states, on the device."""
         return dict(self.terms)
 
     def on_fit_start(self) -> None:

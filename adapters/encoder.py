@@ -103,7 +103,6 @@ class Encoder(Adapter):
         self.terms = {name: term.detach() for name, term in terms.items()}  # without their weights
 
     def generate(self) -> tuple[Tensor, Tensor]:
-        """Generated pictures [M, 3, R, R] and the styles [M, L, W] that they show."""
         g = self.source.g
         z, other = self.noise(self.generated), self.noise(self.generated)
         ws = mixed_ws(g.mapping, z, other, self.mixing_prob, self.rng)

@@ -90,7 +90,6 @@ class EWC(FineTune):
         return {name: p for name, p in self.g.named_parameters() if p.requires_grad}
 
     def source_weights(self) -> dict[str, Tensor]:
-        """The source's values of the weights that train."""
         own = dict(self.source.g.named_parameters())
         return {name: own[name].detach() for name in self.trained_weights()}
 

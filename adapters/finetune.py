@@ -75,12 +75,10 @@ class FineTune(Adapter, AdversarialStep):
         return copy.deepcopy(self.source.d)
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """Optimisers of G and of D, over what the yaml leaves free."""
         g = self.g_optimizer(trainable(self.g), lr=self.lr)
         return [g, self.d_optimizer(self.trained_d(), lr=self.lr)]
 
     def trained_d(self) -> list[nn.Parameter]:
-        """What D's optimiser moves."""
         return trainable(self.d)
 
     def map_latents(self, g: Generator, z: Tensor) -> Tensor:

@@ -49,7 +49,6 @@ def main(words: list[str]) -> int:
 
 
 def conduct(job: Composition, *, many: bool) -> int:
-    """One experiment; its exit status."""
     from benchmarks.harness import experiment  # torch and Lightning, once the words are known
 
     with Signals() as signals:

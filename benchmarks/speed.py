@@ -43,7 +43,6 @@ def main(words: list[str]) -> int:
 
 
 def on_gpu(options: argparse.Namespace, console: Any) -> dict[str, Any]:
-    """The kernels' record, printed."""
     import torch
 
     from benchmarks.harness.speed import gpu
@@ -56,7 +55,6 @@ def on_gpu(options: argparse.Namespace, console: Any) -> dict[str, Any]:
 
 
 def on_cpu(options: argparse.Namespace, console: Any) -> dict[str, Any]:
-    """The core's record, printed."""
     from benchmarks.harness.speed import cpu
 
     cases = CASES if options.all_cases else options.cases

@@ -74,7 +74,6 @@ def main(words: list[str]) -> int:
 def pipeline_of(
     options: argparse.Namespace, generator: StylisedGenerator, frame: Framing
 ) -> StylizePipeline:
-    """What shows the photos as the options say."""
     from benchmarks.harness.stylize import exemplars as styles
     from benchmarks.harness.stylize.pipeline import StyleMatrix, StylizePipeline, announce
 

@@ -49,7 +49,6 @@ class PretrainingCache:
         return self.run_or_load(stage, key, title)
 
     def structure_transfer_key(self, source: Source, dual: DualStyleGAN) -> str:
-        """What determines stage II of this source and these numbers."""
         guide, encode = self.destylise.guide, self.destylise.encode
         made_by = {"guide": guide, "encode": encode, "transfer": self.transfer}
         return resumable.cache_key(source=source.sha256, arch=dual.config, **made_by)

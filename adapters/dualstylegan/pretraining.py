@@ -65,7 +65,6 @@ class Pretraining(AdversarialStep):
         self.optimisers = [make(p, lr=lr) for make, p in zip(makers, self.trained, strict=True)]
 
     def sample(self, number: int) -> Batch:
-        """What step ``number`` is about."""
         raise NotImplementedError
 
     def step(self, number: int) -> None:
@@ -193,7 +192,6 @@ class StructureTransfer(Pretraining):
 
     @torch.no_grad()
     def sample(self, number: int) -> Batch:
-        """Intrinsic and extrinsic styles [N, L, W], and the pictures that they should give."""
         g, n = self.source.g, self.batch_size
         ws, other = (g.mapping(self.noise(n, g.z_dim)) for _ in range(2))
         target = g.synthesis(crossed(ws, other, self.rows[number]))

@@ -123,7 +123,6 @@ def training_in_process(job: Composition, signals: Signals) -> Training:
 
 
 def evaluator_of(job: Composition) -> Evaluator:
-    """How a configuration evaluates."""
     cfg = job.cfg.eval
     plain = {key: cfg[key] for key in ("samples", "photos", "seed", "batch_size")}
     return Evaluator(metrics=build(cfg.metrics), keep=cfg.get("keep", "memory"), **plain)
@@ -207,7 +206,6 @@ def record_of(job: Composition, outcome: Outcome, rest: dict[str, Any]) -> Recor
 
 
 def cost(training: Training) -> dict[str, Any]:
-    """What a training took, for its record."""
     return {
         "images": training.adapter.images_seen,
         "seconds": round(training.seconds, 1),

@@ -47,7 +47,6 @@ def cause(error: BaseException) -> BaseException:
 
 
 def unknown_option(key: str) -> str:
-    """The sentence on an option that does not exist, with the likely one."""
     group, dot, _ = key.partition(".")
     near = difflib.get_close_matches(key, all_options(), n=1)
     others = f"; see --cfg job for those of {group}." if dot else "; see --cfg job for all."

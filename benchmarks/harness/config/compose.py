@@ -40,7 +40,6 @@ class Composition:
 
     @property
     def place(self) -> Place:
-        """Of the run that it means."""
         folder = self.unresolved["folder"]
         if "${" in str(folder):  # else there is no need to resolve everything
             folder = self.cfg.folder
@@ -48,7 +47,6 @@ class Composition:
 
     @cached_property
     def run_id(self) -> RunId:
-        """Of the run that it means."""
         resolved: Any = OmegaConf.to_container(self.cfg, resolve=True)
         return RunId.of(self.place, resolved, self.choices, self.overrides)
 
@@ -59,7 +57,6 @@ class Composition:
         return replace(self, unresolved={**self.unresolved, first: inner})
 
     def without_swap(self) -> Self:
-        """That of the training whose layers are swapped."""
         return self.with_value("swap.resolution", 0)
 
 

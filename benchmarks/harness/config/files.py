@@ -28,7 +28,6 @@ def with_words(path: Path, words: Sequence[str]) -> Any:
 
 
 def resolved(cfg: Config) -> Any:
-    """A configuration as dictionaries and lists."""
     return OmegaConf.to_container(cfg, resolve=True)
 
 

@@ -128,7 +128,6 @@ def adapter_of(hint: Any) -> TypeAdapter[Any] | None:
 
 
 def sentence(key: str, value: Any, error: ValidationError) -> str:
-    """What is wrong with a value, in words of the command line."""
     reasons: dict[str, str] = {}
     for fault in error.errors():
         place = ".".join([key, *(str(i) for i in fault["loc"] if isinstance(i, int))])

@@ -60,7 +60,6 @@ class RunId:
 
     @property
     def title(self) -> str:
-        """What a reader of the picture should know."""
         upto = self.config["swap"]["resolution"]
         swapped = [f"up to {upto} px the source's layers"] if upto else []
         return " / ".join([self.head["method"], self.head["data"], *swapped])

@@ -109,7 +109,6 @@ def _optimise(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
 
 
 def r1(load: Workload) -> Step:
-    """One R1 step of D; always in float32."""
     penalty = R1(gamma=1, every=16)
 
     def step() -> None:

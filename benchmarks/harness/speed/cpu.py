@@ -43,7 +43,6 @@ class SpeedComparison:
             self.pairs.append((f"{case}, {size} px, {precision}", ours, twin))
 
     def table(self) -> Table:
-        """Images per second side by side."""
         title = f"images per second, best (median): {self.threads} threads"
         shown = Table(
             title=f"{title}, torch {torch.__version__}",

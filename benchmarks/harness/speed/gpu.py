@@ -164,7 +164,6 @@ def timed(
 
 
 def measured(device: torch.device, repeats: int) -> dict[str, Any]:
-    """Everything, as a record with the device's name."""
     rows = bandwidths(device, repeats)
     steps = []
     for size in STEPS:

@@ -99,7 +99,6 @@ def of_weights(path: Path, results: Path) -> FinishedRun:
 
 
 def command_of(record: Record) -> str:
-    """What makes a run again."""
     groups = [f"{group}={getattr(record, group)}" for group in GROUPS]
     own = [word for word in record.overrides if "=" in word]
     words = dict.fromkeys([*groups, *own, f"seed={record.seed}"])

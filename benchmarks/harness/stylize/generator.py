@@ -81,7 +81,6 @@ class StylisedGenerator:
 
     @property
     def resolution(self) -> int:
-        """Side R of the pictures that it takes."""
         return self.source.resolution
 
     @torch.no_grad()

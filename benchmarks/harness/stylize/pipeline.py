@@ -61,7 +61,6 @@ class StylizePipeline:
             yield batch, as_images(np.stack([photo.pixels for photo, _ in batch]))
 
     def readable(self, photos: list[tuple[File, str]]) -> Iterator[tuple[Photo, str]]:
-        """One photo after the other."""
         for file, name in photos:
             try:
                 yield read_photo(file, self.framing, self.generator.resolution), name
@@ -138,7 +137,6 @@ class StyleMatrix(StylizePipeline):
 
 
 def resized(pixels: np.ndarray, side: int) -> Image.Image:
-    """A picture uint8 [R, R, 3] of ``side`` pixels."""
     return Image.fromarray(pixels).resize((side, side), Image.Resampling.LANCZOS)
 
 

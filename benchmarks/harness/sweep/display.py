@@ -24,7 +24,6 @@ COLOURS = {
 
 
 def mark(state: State, console: Console) -> Text:
-    """One character for a state."""
     fancy, plain, _ = state.value
     shown = fancy if (console.encoding or "").lower().startswith("utf") else plain
     return Text(shown, style=COLOURS.get(state, ""))
@@ -62,7 +61,6 @@ def beginning(heads: list[str]) -> str:
 
 
 def counts(runner: Runner, console: Console) -> Text:
-    """How many jobs stand where, and the time left."""
     counted = Counter(status.state for status in runner.status.values())
     line = Text()
     for state in State:
@@ -74,7 +72,6 @@ def counts(runner: Runner, console: Console) -> Text:
 
 
 def troubles(plan: Plan, runner: Runner) -> list[Text]:
-    """A line for each job in trouble, with its reason."""
     jobs = [(job, runner.status[job.name]) for job in plan.jobs]
     lines = [Text(sentence(job, status), style=COLOURS[status.state])
              for job, status in jobs if status.state in TROUBLE]  # fmt: skip
@@ -83,7 +80,6 @@ def troubles(plan: Plan, runner: Runner) -> list[Text]:
 
 
 def sentence(job: Job, status: JobStatus) -> str:
-    """A job, its state and why."""
     why = f": {printable(status.reason)}" if status.reason else ""
     return f"{printable(job.name)} {status.state.value[2]}{why}"
 
@@ -94,7 +90,6 @@ def picture(plan: Plan, runner: Runner, console: Console) -> Group:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them."""
     if math.isnan(seconds):
         return "?"
     if seconds < 60:

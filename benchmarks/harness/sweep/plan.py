@@ -92,7 +92,6 @@ def values_of(word: SweepWord, words: Sequence[str], planned: Plan) -> list[str]
 
 
 def add(planned: Plan, job: Composition, words: Sequence[str], seeds: Sequence[str]) -> None:
-    """Add the jobs of one combination of words, one for each seed."""
     varied = {key for key, _ in planned.axes}
     for seed in seeds or [f"seed={job.unresolved['seed']}"]:
         number = seed.split("=", 1)[1]

@@ -86,12 +86,10 @@ class Clock:
         self.records: dict[tuple[str, bool], list[float]] = defaultdict(list)
 
     def record(self, job: Job, seconds: float) -> None:
-        """Take the seconds of a training that somebody did some time."""
         if seconds:
             self.records[job.method, job.swapped].append(seconds)
 
     def observe(self, job: Job, seconds: float) -> None:
-        """Take the seconds that a job took here, evaluation and all."""
         self.here[job.method, job.swapped].append(seconds)
 
     def expected(self, job: Job) -> float:
@@ -142,7 +140,6 @@ class Runner:
                 status.state, status.reason = state, reason
 
     def over(self) -> bool:
-        """Whether every job has an end."""
         return all(status.state in OVER for status in self.status.values())
 
     def left(self) -> float:
@@ -225,7 +222,6 @@ class Runner:
         self.set(job, State.ELSEWHERE)
 
     def set(self, job: Job, state: State, reason: str = "") -> None:
-        """Change the status of a job, and report it."""
         status = self.status[job.name]
         changed = status.state is not state
         status.state, status.reason = state, reason
@@ -246,7 +242,6 @@ class Runner:
 
 
 def busy(folder: Path) -> bool:
-    """Whether a run works in a folder."""
     if not folder.is_dir():
         return False
     try:

@@ -61,7 +61,6 @@ class Checkpoints(L.Callback):
         return sorted(self.folder.glob("checkpoint-*.pt"), reverse=True)
 
     def newest(self) -> dict[str, Any]:
-        """The newest sound state of this recipe, or nothing."""
         for path in self.files():
             try:
                 state = decode(path.read_bytes())
@@ -109,7 +108,6 @@ class Checkpoints(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Write when it is time, or when the process is to end."""
         seen, stop = pl_module.images_seen, bool(self.signals.asked)
         if trainer.world_size > 1:
             # All stop at the same step or none: a signal that comes from here on is for the next
@@ -147,7 +145,6 @@ class Checkpoints(L.Callback):
             self.saved = pl_module.images_seen
 
     def write(self, pl_module: Any) -> bool:
-        """Write a file of the state; whether it is there."""
         self.memory["seconds"] = time.monotonic() - self.begun
         state = {
             "identity": self.identity,

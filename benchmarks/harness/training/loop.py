@@ -100,7 +100,6 @@ class Training:
 
     @property
     def device(self) -> torch.device:
-        """The one that the trainer uses."""
         return device_of(self.trainer)
 
     @property

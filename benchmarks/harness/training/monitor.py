@@ -68,7 +68,6 @@ class TrainingCurves:
         return float(f"{total / count:.{DIGITS}g}") if count else None
 
     def state(self) -> dict[str, Any]:
-        """What a resumed run must know."""
         return {"sums": self.sums, "reached": self.reached}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -133,7 +132,6 @@ class TrainingMonitor(L.Callback):
         self.curves = TrainingCurves(images=images)
 
     def state(self) -> dict[str, Any]:
-        """What the monitor of a resumed run must know."""
         return {
             "logged": self.logged,
             "since": dict(self.since),
@@ -147,7 +145,6 @@ class TrainingMonitor(L.Callback):
         self.curves.restore(state["curves"])
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
-        """Open the bar where the run stands."""
         self.trainer, self.module = trainer, pl_module
         console.quiet = not trainer.is_global_zero
         self.context = bar("training", self.images, "images")
@@ -192,12 +189,10 @@ class TrainingMonitor(L.Callback):
                     self.warn(sentence)
 
     def warn(self, sentence: str) -> None:
-        """Tell the user, and the record."""
         self.warnings.append(sentence)
         console.print(f"Warning: {sentence}", markup=False, highlight=False)
 
     def assert_finite(self) -> None:
-        """Wait for all numbers, and look at the weights as well."""
         self.inspect(wait=True)
         broken = not_finite(self.module)
         if broken:

@@ -46,7 +46,6 @@ def state() -> dict[str, Any]:
 
 
 def restore(state: dict[str, Any]) -> None:
-    """Put the generators where :func:`state` found them."""
     torch.set_rng_state(state["torch"])
     for index, one in enumerate(state["cuda"][: torch.cuda.device_count()]):
         torch.cuda.set_rng_state(one, index)

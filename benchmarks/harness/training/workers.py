@@ -65,7 +65,6 @@ class MultiOptimizerDDP(DDPStrategy):
         """Nothing is started from here."""
 
     def setup_distributed(self) -> None:
-        """Meet the other processes of this machine."""
         self.set_world_ranks()
         dist.init_process_group(
             self.process_group_backend,
@@ -90,7 +89,6 @@ class MultiOptimizerDDP(DDPStrategy):
 
 
 def check_shared(adapter: Any, shared: int) -> None:
-    """Refuse a batch that several processes cannot share (:class:`UserError`)."""
     group = adapter.source.d.config["mbstd_group"] or adapter.batch_size
     if adapter.batch_size % (shared * group):
         raise UserError(
@@ -257,7 +255,6 @@ def work(
 
 
 def trained(training: Training, rank: int, meeting: Path, memory: dict[str, Any]) -> Finished:
-    """Train with the others; what the starter has to know."""
     training.checkpoints.memory = memory
     strategy: Any = training.trainer.strategy
     strategy.meeting = meeting
