@@ -7,8 +7,6 @@ import time
 from functools import partial
 from typing import Any
 
-import torch
-
 from benchmarks.harness.config import validation
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.cli import printable
@@ -135,8 +133,12 @@ def train_and_evaluate(
     evaluator = evaluator_of(job)  # before the training: what is missing is said at once
     training = training_of(job, inputs, signals)
     run_id, monitor, checkpoints = training.run_id, training.monitor, training.checkpoints
-    where = provenance(inputs, training.device, job.cfg.machine.deterministic)
-    where |= networks(evaluator.metrics)
+    device = training.device
+    operators = ops.active(device)
+    console.print(f"Operators: {operators.name} ({operators.reason}).")
+    chance = seeds.left_to_chance(device, deterministic=job.cfg.machine.deterministic)
+    where = {**environment(str(device)), **inputs.hashes, "left_to_chance": chance}
+    where |= {"ops": operators.name} | networks(evaluator.metrics)
     where["started"] = checkpoints.memory.setdefault("started", where["started"])
     try:
         workers.train(training)
@@ -146,10 +148,16 @@ def train_and_evaluate(
         outcome = evaluator.of_failed(training.adapter, inputs.domain, run_id.title, str(error))
     for sentence in outcome.warnings:
         monitor.warn(sentence)
+    cost = {
+        "images": training.adapter.images_seen,
+        "seconds": round(training.prepared_in + checkpoints.seconds, 1),
+        "trainable": training.adapter.trainable_count(),
+        "peak_bytes": max(training.peak_bytes, peak_bytes(device)),
+    }
     rest = {
         "warnings": monitor.warnings,
         "paper": training.adapter.paper,
-        "cost": cost(training),
+        "cost": cost,
         "curves": monitor.curves.points(),
         "provenance": where,
     }
@@ -203,21 +211,3 @@ def record_of(job: Composition, outcome: Outcome, rest: dict[str, Any]) -> Recor
     head = {**job.run_id.head, **outcome.record(), "tolerance": tolerance, "config": config}
     end = {"protocol": protocol.summary(config, rest["provenance"])}
     return Record.from_json(head | rest | end)
-
-
-def cost(training: Training) -> dict[str, Any]:
-    return {
-        "images": training.adapter.images_seen,
-        "seconds": round(training.seconds, 1),
-        "trainable": training.adapter.trainable_count(),
-        "peak_bytes": max(training.peak_bytes, peak_bytes(training.device)),
-    }
-
-
-def provenance(inputs: RunInputs, device: torch.device, deterministic: bool) -> dict[str, Any]:
-    """Where and with what a run happens; says which operators it will use."""
-    operators = ops.active(device)
-    console.print(f"Operators: {operators.name} ({operators.reason}).")
-    chance = seeds.left_to_chance(device, deterministic=deterministic)
-    facts = {"left_to_chance": chance, "ops": operators.name}
-    return {**environment(str(device)), **inputs.hashes, **facts}

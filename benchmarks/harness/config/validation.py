@@ -60,18 +60,13 @@ def check(cfg: DictConfig) -> None:
 
     signatures.check_plain(plain, PLAIN)
     signatures.check(plain)
-    check_numbers(values)
-    check_resolutions(values)
-
-
-def check_numbers(values: dict[str, Any]) -> None:
-    """Refuse numbers that no option of any method means, whatever its annotation."""
-    for key, value in values.items():
+    for key, value in values.items():  # what no option of any method means, whatever its annotation
         endless = value == math.inf and key.endswith(".every")  # a penalty that is never due
         if isinstance(value, float) and not (math.isfinite(value) or endless):
             raise UserError(f"{key}={value} is not a finite number.")
         if isinstance(value, int | float) and value < 0:
             raise UserError(f"{key}={value} is negative.")
+    check_resolutions(values)
 
 
 def check_resolutions(values: dict[str, Any]) -> None:

@@ -8,6 +8,8 @@ of the device's own clock; nothing here asserts seconds.
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import torch
@@ -201,7 +203,4 @@ def table(title: str, what: str, *columns: str) -> Table:
 
 def paired(rows: list[Timing], keys: tuple[str, str]) -> list[tuple[Any, list[Timing]]]:
     """Rows that differ only in their implementation, torch first."""
-    groups: dict[Any, list[Timing]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row[key] for key in keys), []).append(row)
-    return list(groups.items())
+    return [(key, list(group)) for key, group in groupby(rows, key=itemgetter(*keys))]

@@ -77,18 +77,16 @@ def named_styles(
                 raise UserError(f"--style {shot}: the styles of this run are numbered 0 to {last}.")
             rows, picture = styles.exemplar(shot), styles.reconstruct(shot, whole)
         else:
-            picture = read_picture(word, framing, generator.resolution)
+            path = Path(os.path.expanduser(word))  # leaves ~nobody as it is, where Path would raise
+            if not path.is_file():
+                known = f"no picture file, no shot's number and not {RANDOM!r}"
+                raise UserError(f"--style {word} is {known}.")
+            framed = photo(File(path.parent, path.name), framing, generator.resolution)
+            picture = as_images(framed.pixels[None])
             progress(f"Finding the style of {word}.")
             rows = styles.style_of(picture[0])
         named.append(NamedStyle(word, rows, picture.clamp(-1, 1)))
     return named
-
-
-def read_picture(word: str, framing: Framing, resolution: int) -> Tensor:
-    path = Path(os.path.expanduser(word))  # leaves ~nobody as it is, where Path would raise
-    if not path.is_file():
-        raise UserError(f"--style {word} is no picture file, no shot's number and not {RANDOM!r}.")
-    return as_images(photo(File(path.parent, path.name), framing, resolution).pixels[None])
 
 
 def with_style(

@@ -78,7 +78,10 @@ def of_record(path: Path, results: Path, whole: bool) -> FinishedRun:
     base = folder.parent / record.of / WEIGHTS if record.of else own
     weights = next((path for path in ([base] if whole else [own, base]) if path.is_file()), None)
     if weights is None:
-        makes = command_of(record)
+        groups = [f"{group}={getattr(record, group)}" for group in GROUPS]
+        own = [word for word in record.overrides if "=" in word]
+        words = dict.fromkeys([*groups, *own, f"seed={record.seed}"])
+        makes = " ".join(["python -m benchmarks.run", *map(shlex.quote, words)])
         raise UserError(f"The weights of {folder.name} are not here: `{makes}` makes them.")
     return FinishedRun(folder.name, weights, record)
 
@@ -96,10 +99,3 @@ def of_weights(path: Path, results: Path) -> FinishedRun:
         if record.is_file() and (record != beside or path.parent.name == name):
             return FinishedRun(name, path, Record.read(record))
     return FinishedRun(name or path.name, path, None)
-
-
-def command_of(record: Record) -> str:
-    groups = [f"{group}={getattr(record, group)}" for group in GROUPS]
-    own = [word for word in record.overrides if "=" in word]
-    words = dict.fromkeys([*groups, *own, f"seed={record.seed}"])
-    return " ".join(["python -m benchmarks.run", *(shlex.quote(word) for word in words)])

@@ -103,8 +103,18 @@ def load_generator(
     known = recorded.configuration(record.to_json()) if record else None
     cfg = known or compose([f"source={source}"]).cfg
     with recorded.rebuilding(run.name):
-        exchanges = own_swaps(run, cfg) if swap is None else [partial(by_weights, resolution=swap)]
-        set_inversion(cfg, refine, seed, run.name)
+        exchanges: list[Swap] = [] if swap is None else [partial(by_weights, resolution=swap)]
+        # A row's own weights are swapped already; those of the whole run are not.
+        whole = record is not None and run.weights.parent.name == record.of
+        if swap is None and whole and cfg.swap.resolution:
+            exchanges = [build(cfg.swap)]
+        files.put(cfg, PROJECTION_SEED, seed)
+        if files.put(cfg, REFINEMENT, refine):  # the source has an encoder
+            files.put(cfg, "source.invert", cfg.source.invert.invert)  # not from memory
+        elif refine:
+            raise UserError(
+                f"The source of {run.name} has no encoder whose styles could be refined."
+            )
         seeds.everything(seed, deterministic=True)
         adapter = load_adapter(cfg, run)
         adapter.source.inverter = InvertOnce(adapter.source.inverter)
@@ -113,21 +123,6 @@ def load_generator(
     adapter.eval()
     notes = (f"{run.name} failed: {record.reason}",) if record and record.failed else ()
     return StylisedGenerator(run.name, adapter.source, adapter, adapter.stylise, notes)
-
-
-def own_swaps(run: FinishedRun, cfg: Config) -> list[Swap]:
-    """What makes a record's row of the whole run's weights; its own weights need nothing more."""
-    whole = run.record is not None and run.weights.parent.name == run.record.of
-    return [build(cfg.swap)] if whole and cfg.swap.resolution else []
-
-
-def set_inversion(cfg: Config, refine: int, seed: int, name: str) -> None:
-    """Have photos inverted by the encoder, if there is one, and as much refinement as asked."""
-    files.put(cfg, PROJECTION_SEED, seed)
-    if files.put(cfg, REFINEMENT, refine):
-        files.put(cfg, "source.invert", cfg.source.invert.invert)  # not from memory
-    elif refine:
-        raise UserError(f"The source of {name} has no encoder whose styles could be refined.")
 
 
 def load_adapter(cfg: Config, run: FinishedRun) -> Any:

@@ -44,7 +44,9 @@ def table(plan: Plan, runner: Runner, console: Console) -> Table:
         row = printable(" ".join(v if "." not in k else f"{k}={v}" for k, v in named.items()))
         cells = rows.setdefault(row or "all", {head: Text() for head in heads})
         cells[job.point.get(column, "")].append(mark(runner.status[job.name].state, console))
-    shared = beginning(heads)
+    # What all names begin with, up to an underscore, stands once.
+    first = heads[0].partition("_")[0] + "_"
+    shared = first if len(heads) > 1 and all(head.startswith(first) for head in heads) else ""
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     shown.add_column(printable(shared.rstrip("_")), no_wrap=True)
     for head in heads:
@@ -52,12 +54,6 @@ def table(plan: Plan, runner: Runner, console: Console) -> Table:
     for name, cells in rows.items():
         shown.add_row(Text(name), *cells.values())
     return shown
-
-
-def beginning(heads: list[str]) -> str:
-    """What all names begin with, up to an underscore, or nothing."""
-    first = heads[0].partition("_")[0] + "_"
-    return first if len(heads) > 1 and all(head.startswith(first) for head in heads) else ""
 
 
 def counts(runner: Runner, console: Console) -> Text:

@@ -92,19 +92,16 @@ class Clock:
     def observe(self, job: Job, seconds: float) -> None:
         self.here[job.method, job.swapped].append(seconds)
 
-    def expected(self, job: Job) -> float:
-        """Seconds that a job will take; NaN where nothing is known."""
-        key, every = (job.method, job.swapped), [*self.here.values(), *self.records.values()]
-        known = self.here.get(key) or self.records.get(key) or [s for v in every for s in v]
-        return mean(known) if known else float("nan")
-
     def left(self, jobs: Iterable[tuple[Job, JobStatus]]) -> float:
         """Seconds until all of them are over, if nobody helps; NaN where nothing is known."""
         now, total = time.monotonic(), 0.0
+        every = [s for known in (self.here, self.records) for v in known.values() for s in v]
         for job, status in jobs:
             if status.state not in OVER:
+                key = (job.method, job.swapped)
+                known = self.here.get(key) or self.records.get(key) or every or [float("nan")]
                 done = now - status.begun if status.state is State.RUNNING else 0.0
-                total += max(self.expected(job) - done, 0.0)
+                total += max(mean(known) - done, 0.0)
         return total / self.slots
 
 

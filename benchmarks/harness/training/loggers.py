@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +33,11 @@ class CurvesCsv(Logger):
     def __init__(self, path: Path, seen: int) -> None:
         super().__init__()
         self.path, self.failed = path, False
-        self.rows = [row for row in self.earlier() if int(row["step"]) <= seen] if seen else []
-
-    def earlier(self) -> list[dict[str, Any]]:
-        """The rows of the file that is there, as far as they can be read."""
-        try:
-            with self.path.open(encoding="utf-8", newline="") as file:
-                return [row for row in csv.DictReader(file) if (row.get("step") or "").isdigit()]
-        except (OSError, ValueError, csv.Error):
-            return []
+        self.rows: list[dict[str, Any]] = []
+        # As far as they can be read: a run is not lost for its curves.
+        with suppress(OSError, ValueError, csv.Error), path.open(encoding="utf-8", newline="") as f:
+            rows = [row for row in csv.DictReader(f) if (row.get("step") or "").isdigit()]
+            self.rows = [row for row in rows if seen and int(row["step"]) <= seen]
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:

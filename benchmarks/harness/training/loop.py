@@ -102,11 +102,6 @@ class Training:
     def device(self) -> torch.device:
         return device_of(self.trainer)
 
-    @property
-    def seconds(self) -> float:
-        """Of preparing and training, breaks not counted."""
-        return self.prepared_in + self.checkpoints.seconds
-
     def open_loggers(self) -> list[Any]:
         """Lightning's loggers of the run, which goes on where they stopped."""
         run_id, kept = self.run_id, self.checkpoints

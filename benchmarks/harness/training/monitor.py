@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import lightning as L
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from core import distributed
 from core.progress import bar, console
@@ -60,12 +60,13 @@ class TrainingCurves:
         """Thousands of images at the last step of each stretch, and the means of each reading."""
         stretches = sorted(self.sums)
         names = sorted({name for stretch in stretches for name in self.sums[stretch]})
-        means = {name: [self.mean(s, name) for s in stretches] for name in names}
-        return {"kimg": [self.reached[s] / 1000 for s in stretches], **means}
 
-    def mean(self, stretch: int, name: str) -> float | None:
-        total, count = self.sums[stretch].get(name, (0.0, 0))
-        return float(f"{total / count:.{DIGITS}g}") if count else None
+        def mean(stretch: int, name: str) -> float | None:
+            total, count = self.sums[stretch].get(name, (0.0, 0))
+            return float(f"{total / count:.{DIGITS}g}") if count else None
+
+        means = {name: [mean(s, name) for s in stretches] for name in names}
+        return {"kimg": [self.reached[s] / 1000 for s in stretches], **means}
 
     def state(self) -> dict[str, Any]:
         return {"sums": self.sums, "reached": self.reached}
@@ -132,12 +133,8 @@ class TrainingMonitor(L.Callback):
         self.curves = TrainingCurves(images=images)
 
     def state(self) -> dict[str, Any]:
-        return {
-            "logged": self.logged,
-            "since": dict(self.since),
-            "warnings": list(self.warnings),
-            "curves": self.curves.state(),
-        }
+        kept = {"since": dict(self.since), "warnings": list(self.warnings)}
+        return {"logged": self.logged, **kept, "curves": self.curves.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
         self.logged, self.since = state["logged"], dict(state["since"])
@@ -194,10 +191,14 @@ class TrainingMonitor(L.Callback):
 
     def assert_finite(self) -> None:
         self.inspect(wait=True)
-        broken = not_finite(self.module)
-        if broken:
-            seen = self.module.images_seen
-            raise Diverged(seen, f"the weights {broken} are not finite after {seen:,} images.")
+        named = {n: p for n, p in self.module.named_parameters() if not n.startswith("source.")}
+        # A sum is finite only if all its terms are, and needs one pass and one wait for all.
+        sums = [p.detach().double().sum() for p in named.values()]
+        finite = torch.stack(sums).isfinite().tolist() if sums else []
+        for name, fine in zip(named, finite, strict=True):
+            if not fine:
+                seen = self.module.images_seen
+                raise Diverged(seen, f"the weights {name} are not finite after {seen:,} images.")
 
     def on_train_end(self, trainer: L.Trainer, pl_module: Any) -> None:
         """The last numbers; close the bar."""
@@ -208,13 +209,3 @@ class TrainingMonitor(L.Callback):
         """Close the bar before the message is printed."""
         if hasattr(self, "context"):
             self.context.__exit__(None, None, None)
-
-
-def not_finite(module: nn.Module) -> str:
-    """Name of the first weights that hold a number that is not finite, or nothing."""
-    named = [(n, p) for n, p in module.named_parameters() if not n.startswith("source.")]
-    if not named:
-        return ""
-    # A sum is finite only if all its terms are, and needs one pass and one wait for all of them.
-    finite = torch.stack([p.detach().double().sum().isfinite() for _, p in named]).tolist()
-    return next((name for (name, _), fine in zip(named, finite, strict=True) if not fine), "")

@@ -88,16 +88,6 @@ class MultiOptimizerDDP(DDPStrategy):
             return super().training_step(*args, **kwargs)
 
 
-def check_shared(adapter: Any, shared: int) -> None:
-    group = adapter.source.d.config["mbstd_group"] or adapter.batch_size
-    if adapter.batch_size % (shared * group):
-        raise UserError(
-            f"method.batch_size={adapter.batch_size} must be a multiple of "
-            f"machine.devices={shared} times source.mbstd_group={group}, or the discriminator "
-            "would see other groups."
-        )
-
-
 class Finished(NamedTuple):
     """What a process reports at the end of a training, whose weights are in the checkpoint."""
 
@@ -120,7 +110,13 @@ def train(training: Training) -> None:
     if count == 1:
         training.fit(training.open_loggers())
         return
-    check_shared(training.adapter, count)
+    group = training.adapter.source.d.config["mbstd_group"] or training.adapter.batch_size
+    if training.adapter.batch_size % (count * group):
+        raise UserError(
+            f"method.batch_size={training.adapter.batch_size} must be a multiple of "
+            f"machine.devices={count} times source.mbstd_group={group}, or the discriminator "
+            "would see other groups."
+        )
     workers = WorkerGroup(count)
     try:
         with training.signals.held():
@@ -244,35 +240,28 @@ def work(
     try:
         with Signals() as signals:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this one passes it on
-            report = trained(make(signals), rank, meeting, memory)
-    except BaseException as error:  # a stop, a divergence, a fault: the starter says it
-        report = failure(error)
+            training = make(signals)
+            training.checkpoints.memory = memory
+            strategy: Any = training.trainer.strategy
+            strategy.meeting = meeting
+            training.fit(training.open_loggers() if rank == 0 else [])
+            dist.destroy_process_group()
+            if rank == 0:
+                training.logger.leave()
+            seen = training.adapter.images_seen
+            report = Finished(seen, training.prepared_in, training.peak_bytes)
+    except (Stopped, Diverged, UserError) as error:  # the starter says it
+        report = Failed(error.with_traceback(None), time.monotonic())
+    except BaseException as error:  # of a library: it need not survive being sent
+        first = str(error).split("\n")[0]
+        named = UserError(f"{type(error).__name__}: {first}")
+        trace = "".join(traceback.format_exception(error))[-TRACE:]
+        report = Failed(named, time.monotonic(), trace)
     connection.send(report)
     sys.stdout.flush()
     sys.stderr.flush()
     # At once: threads of the libraries may wait for processes that are gone.
     os._exit(int(isinstance(report, Failed)))
-
-
-def trained(training: Training, rank: int, meeting: Path, memory: dict[str, Any]) -> Finished:
-    training.checkpoints.memory = memory
-    strategy: Any = training.trainer.strategy
-    strategy.meeting = meeting
-    training.fit(training.open_loggers() if rank == 0 else [])
-    dist.destroy_process_group()
-    if rank == 0:
-        training.logger.leave()
-    return Finished(training.adapter.images_seen, training.prepared_in, training.peak_bytes)
-
-
-def failure(error: BaseException) -> Failed:
-    """An end too early, as it can be sent: errors of libraries need not survive that."""
-    now = time.monotonic()
-    if isinstance(error, Stopped | Diverged | UserError):
-        return Failed(error.with_traceback(None), now)
-    first = str(error).split("\n")[0]
-    trace = "".join(traceback.format_exception(error))[-TRACE:]
-    return Failed(UserError(f"{type(error).__name__}: {first}"), now, trace)
 
 
 def die_with_parent() -> NoReturn:
