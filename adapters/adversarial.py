@@ -14,8 +14,8 @@ from torch import Tensor
 from adapters.base import D, G, Terms
 from core.augment import Fixed, Off
 from core.ema import EMA
-from core.losses.adversarial import logistic_d, logistic_g
-from core.losses.penalties import R1, NoPathLength, PathLength
+from core.losses import R1, PathLength, logistic_d, logistic_g
+from core.losses.penalties import NoPathLength
 
 
 @dataclass(frozen=True)

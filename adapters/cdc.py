@@ -9,8 +9,6 @@ arXiv:2104.06820).
 Departs from the paper in: distances are compared among the step's own free samples, mixed alike and
 with the same noise maps in both networks, which saves a pass and leaves the expectation; heads and
 image branch share R1.
-
-The table "paper / released code / here" is in conf/method/cdc.yaml.
 """
 
 import copy

@@ -40,8 +40,6 @@ class FineTune(Adapter, AdversarialStep):
     paper = "arXiv:1805.01677"
     g: Generator
     d: Discriminator
-    ema: EMA
-    augment: Off | Fixed
 
     def __init__(
         self,

@@ -5,8 +5,6 @@ Paper: "Fine-Tuning StyleGAN2 For Cartoon Face Generation" (Back, arXiv:2106.124
 Departs from the paper in: nothing known. The paper leaves open whether the frozen styles are used
 when pictures are made (here they are, or the trained rows would meet styles never seen) and whether
 the other rows are mixed (here they are, as in StyleGAN2).
-
-The table "paper / released code / here" is in conf/method/freezesg.yaml.
 """
 
 from collections.abc import Sequence

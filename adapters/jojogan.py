@@ -7,8 +7,6 @@ Paper: "JoJoGAN: One shot face stylization" (Chong and Forsyth, ECCV 2022, arXiv
 
 Departs from the paper in: rows of styles are exchanged, as in the public code, not single style
 vectors after their affine layers.
-
-The table "paper / released code / here" is in conf/method/jojogan.yaml.
 """
 
 import copy

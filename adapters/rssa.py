@@ -6,8 +6,6 @@ CVPR 2022, arXiv:2203.04121).
 Departs from the paper in: the self-correlation is of the step's own free samples, mixed alike and
 with the same noise maps in both networks, which saves a pass; shots are inverted by the source's
 inverter; photos are drawn towards the shots as latents are, since G learns no other styles.
-
-The table "paper / released code / here" is in conf/method/rssa.yaml.
 """
 
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ Paper: "Fine-tuning StyleGAN2 for cartoon face generation" (arXiv:2106.12445), s
 
 Departs from the paper in: the second latent of a mixed picture and the noise are drawn anew for the
 loss, which needs no pictures above the compared resolutions; the expectation is the same.
-
-The table "paper / released code / here" is in conf/method/structure.yaml.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -75,8 +75,8 @@ class ExemplarTransfer(FineTune):
         self.style, self.penalty = style, penalty
         self.refine_from, self.refine_lr = refine_from, refine_lr
         self.sampling, self.strength, self.unnamed_strength = styles, strength, unnamed_strength
-        how = {"destylise": pretraining.destylise, "cost": style.refining, "lr": refine_lr}
-        embed = partial(embed_new_exemplar, **how)
+        cost, lr = style.refining, refine_lr
+        embed = partial(embed_new_exemplar, destylise=pretraining.destylise, cost=cost, lr=lr)
         self.styles = Styles(cast(DualStyleGAN, self.ema.model), self.exemplars, styles, embed)
 
     def initial_g(self) -> DualStyleGAN:  # type: ignore[override]

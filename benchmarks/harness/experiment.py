@@ -23,15 +23,8 @@ from benchmarks.harness.records.provenance import environment
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.records.results import print_summary, write_results
 from benchmarks.harness.records.run_id import SHEET, RunId
-from benchmarks.harness.training import seeds, workers
+from benchmarks.harness.training import loop, seeds, workers
 from benchmarks.harness.training.checkpoint import Checkpoints
-from benchmarks.harness.training.loop import (
-    RunInputs,
-    Training,
-    device_of,
-    prepare_data,
-    prepare_process,
-)
 from benchmarks.harness.training.memory import peak_bytes
 from benchmarks.harness.training.monitor import Diverged, TrainingMonitor
 from core import ops
@@ -74,19 +67,19 @@ def exists(run_id: RunId) -> bool:
     return True
 
 
-def inputs_of(job: Composition) -> RunInputs:
+def inputs_of(job: Composition) -> loop.RunInputs:
     """Source and data of a configuration; the process is prepared for them."""
     begun, machine = time.monotonic(), job.cfg.machine
     how = {"threads": machine.threads, "deterministic": machine.deterministic}
-    prepare_process(seed=job.cfg.seed, implementation=machine.ops, **how)
+    loop.prepare_process(seed=job.cfg.seed, implementation=machine.ops, **how)
     source, domain = build(job.cfg.source), build(job.cfg.data)
-    prepare_data(domain)
+    loop.prepare_data(domain)
     for note in domain.notes:
         console.print(printable(note))
-    return RunInputs(source, domain, begun)
+    return loop.RunInputs(source, domain, begun)
 
 
-def training_of(job: Composition, inputs: RunInputs, signals: Signals) -> Training:
+def training_of(job: Composition, inputs: loop.RunInputs, signals: Signals) -> loop.Training:
     """The training of a configuration, which has not begun."""
     cfg, run_id, images = job.cfg, job.run_id, job.cfg.method.images
     monitor = TrainingMonitor(images=images, every=max(images // CURVE_POINTS, 1))
@@ -102,7 +95,7 @@ def training_of(job: Composition, inputs: RunInputs, signals: Signals) -> Traini
     logger = build(cfg.logger)
     # The monitor first: it looks at a step before a checkpoint keeps it.
     callbacks = [monitor, checkpoints, *logger.callbacks]
-    return Training(
+    return loop.Training(
         run_id=run_id,
         inputs=inputs,
         new_adapter=partial(build, cfg.method, inputs.source),
@@ -115,7 +108,7 @@ def training_of(job: Composition, inputs: RunInputs, signals: Signals) -> Traini
     )
 
 
-def training_in_process(job: Composition, signals: Signals) -> Training:
+def training_in_process(job: Composition, signals: Signals) -> loop.Training:
     """The same in a process that has built nothing yet."""
     return training_of(job, inputs_of(job), signals)
 
@@ -127,7 +120,7 @@ def evaluator_of(job: Composition) -> Evaluator:
 
 
 def train_and_evaluate(
-    job: Composition, inputs: RunInputs, existing: str, signals: Signals
+    job: Composition, inputs: loop.RunInputs, existing: str, signals: Signals
 ) -> bool:
     """Train and evaluate one run in its folder, from its last checkpoint if there is one."""
     evaluator = evaluator_of(job)  # before the training: what is missing is said at once
@@ -177,7 +170,7 @@ def evaluate_swapped(job: Composition, whole: Composition, existing: str, signal
         if not train_and_evaluate(whole, inputs, "compare", signals):
             return False
         seeds.everything(cfg.seed, deterministic=cfg.machine.deterministic)  # as without a training
-    device = device_of(build(cfg.machine.trainer, logger=False))
+    device = loop.device_of(build(cfg.machine.trainer, logger=False))
     logger = build(cfg.logger)
     logger.open(run_id.folder, run_id.name, run_id.config, {}, 0)
     adapter = build(cfg.method, inputs.source)

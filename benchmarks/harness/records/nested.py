@@ -10,9 +10,10 @@ def entries(
     node: Any, prefix: str = "", branches: tuple[type, ...] = BRANCHES
 ) -> Iterator[tuple[str, str, Any]]:
     """Dotted key, last word of it and value of every entry, of branches before what they hold."""
-    if not isinstance(node, branches):
-        return
-    for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+    pairs: Any = ()
+    if isinstance(node, branches):
+        pairs = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in pairs:
         dotted = f"{prefix}.{key}" if prefix else str(key)
         yield dotted, str(key), value
         yield from entries(value, dotted, branches)

@@ -7,7 +7,7 @@ and looked at when they have arrived.
 import math
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import lightning as L
 import torch
@@ -75,20 +75,12 @@ class TrainingCurves:
         self.sums, self.reached = state["sums"], state["reached"]
 
 
-class StepScalars(NamedTuple):
-    """Numbers of one step, perhaps still on their way from the device."""
-
-    images: int
-    names: tuple[str, ...]
-    values: Tensor
-    event: Any  # of the copy; None where there was none to wait for
-
-
 class AsyncScalars:
     """Numbers on their way from the device, in order."""
 
     def __init__(self) -> None:
-        self.under_way: deque[StepScalars] = deque()
+        # Images, names, values that may not have arrived, and the event of their arrival, if any.
+        self.under_way: deque[tuple[int, tuple[str, ...], Tensor, Any]] = deque()
 
     def send(self, images: int, numbers: Mapping[str, Tensor | float]) -> None:
         """Begin to copy the numbers of the step after which ``images`` were shown."""
@@ -104,7 +96,7 @@ class AsyncScalars:
             host.copy_(packed, non_blocking=True)
             event, packed = torch.cuda.Event(), host
             event.record()
-        self.under_way.append(StepScalars(images, tuple(numbers), packed, event))
+        self.under_way.append((images, tuple(numbers), packed, event))
 
     def receive(self, *, wait: bool) -> Iterator[tuple[int, dict[str, float]]]:
         """Images and numbers of each step that has arrived; with ``wait``, of every step."""
