@@ -32,6 +32,8 @@ from core.networks.patch_discriminator import PatchHeads
 from core.source import Source
 from core.types import Shots
 
+Maps = list[Tensor]  # [N, C, r, r], what each convolution gives, 4 px first
+
 
 class RelaxedRealism(FineTune):
     """Fine-tuning whose fakes are judged whole near anchors and by their patches elsewhere.
@@ -75,11 +77,10 @@ class RelaxedRealism(FineTune):
         """Maps of logits [N, 1, r, r] at all taps, of augmented images [N, 3, R, R]."""
         return self.heads(self.d, images, range(len(self.heads.taps)))
 
-    def paired_features(self, n: int) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    def paired_features(self, n: int) -> tuple[Tensor, Maps, Maps]:
         """Free fakes [n, 3, R, R], with G's maps of them and the source's of the same latents.
 
-        The maps [n, C, r, r] are what each convolution gives, 4 px first. Each network maps the
-        latents by itself; they are mixed alike, and noise maps are the same.
+        Each network maps the latents by itself; they are mixed alike, noise maps are the same.
         """
         z, start = self.noise(n), self.rng.get_state()
         with torch.no_grad(), convolutions(self.source.g) as theirs:
@@ -90,9 +91,7 @@ class RelaxedRealism(FineTune):
             fakes = self.synthesise(self.ws(self.g, z))
         return fakes, [*ours.values()], [*theirs.values()]
 
-    def unmixed_features(
-        self, source: Generator, z: Tensor, **noise: Any
-    ) -> tuple[list[Tensor], list[Tensor]]:
+    def unmixed_features(self, source: Generator, z: Tensor, **noise: Any) -> tuple[Maps, Maps]:
         """G's maps and a source's of latents [N, Z] of their own."""
         with torch.no_grad(), convolutions(source) as theirs:
             source(z, **noise)
@@ -122,7 +121,7 @@ class RelaxedRealism(FineTune):
         patch = mean([logistic_g(logits) for logits in self.patch_logits(self.augment(fakes))])
         return {"loss_g": image + patch, **self.correspondence(ours, theirs, batch.step)}
 
-    def correspondence(self, ours: list[Tensor], theirs: list[Tensor], step: int) -> Terms:
+    def correspondence(self, ours: Maps, theirs: Maps, step: int) -> Terms:
         """What the free fakes pay, by the maps that :meth:`paired_features` gives."""
         raise NotImplementedError
 
@@ -138,7 +137,7 @@ class CDC(RelaxedRealism):
         super().__init__(source, **relaxed)
         self.consistency = consistency
 
-    def correspondence(self, ours: list[Tensor], theirs: list[Tensor], step: int) -> Terms:
+    def correspondence(self, ours: Maps, theirs: Maps, step: int) -> Terms:
         return {"distance": self.consistency(ours, theirs, self.rng)}
 
 

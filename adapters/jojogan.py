@@ -74,9 +74,7 @@ def sides_of(resolution: int, halvings: Sequence[int]) -> list[int]:
     return sides
 
 
-def discriminator_features(
-    d: Discriminator, images: Tensor, sides: Sequence[int]
-) -> dict[int, Tensor]:
+def discriminator_features(d: Discriminator, images: Tensor, sides: list[int]) -> dict[int, Tensor]:
     """Features [N, C, r, r] that enter the blocks of d from images [N, 3, R, R], by side r."""
     features: dict[int, Tensor] = {}
     for r, x in block_inputs(d, images):

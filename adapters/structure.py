@@ -22,10 +22,10 @@ from core.networks.generator import Generator
 from core.networks.mixing_regularisation import mixed_ws
 from core.source import Source
 
+Maps = Mapping[int, Tensor]  # by resolution
 
-def multi_resolution_mse(
-    ours: Mapping[int, Tensor], theirs: Mapping[int, Tensor], at: Iterable[int]
-) -> Tensor:
+
+def multi_resolution_mse(ours: Maps, theirs: Maps, at: Iterable[int]) -> Tensor:
     """Mean squared differences of tensors by resolution, summed over the resolutions ``at``."""
     return torch.stack([F.mse_loss(ours[r], theirs[r]) for r in at]).sum()
 

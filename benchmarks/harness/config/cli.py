@@ -15,18 +15,17 @@ HALFWAY = "stopped; what was made so far is whole."
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 Run = Callable[[list[str]], int]
+Main = Callable[..., int]
 
 
-def command(
-    *, about: str | None = None, interrupted: str = ""
-) -> Callable[[Run], Callable[..., int]]:
+def command(*, about: str | None = None, interrupted: str = "") -> Callable[[Run], Main]:
     """Make a function of words a command, which without words is the process and ends it.
 
     ``about`` is printed for ``--help``; without it the function answers that itself.
     ``interrupted`` is said after Ctrl-C or another end from outside, of what was made so far.
     """
 
-    def framed(run: Run) -> Callable[..., int]:
+    def framed(run: Run) -> Main:
         @wraps(run)
         def main(words: Sequence[str] | None = None) -> int:
             if words is None:

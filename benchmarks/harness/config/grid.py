@@ -80,14 +80,12 @@ def key_of(word: str) -> str:
     return word.split("=", 1)[0]
 
 
-def exchanged(
-    job: Composition, chosen: dict[str, str], others: Sequence[str]
-) -> Composition | None:
+def exchanged(job: Composition, chosen: dict[str, str], rest: Sequence[str]) -> Composition | None:
     """A composition with other choices of method and data; None where only Hydra knows."""
     choices = job.choices | chosen
     files = {(c["method"], c["data"]) for c in (job.choices, choices)}
     tuned = any((CONF / "tuned" / f"{method}_{data}.yaml").is_file() for method, data in files)
-    reaching = any(key_of(word).lstrip("+~").startswith(REACHING) for word in others)
+    reaching = any(key_of(word).lstrip("+~").startswith(REACHING) for word in rest)
     nodes = {group: node_of(group, name) for group, name in choices.items()}
     if tuned or reaching or None in nodes.values():
         return None

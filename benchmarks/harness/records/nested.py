@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 BRANCHES = (dict, list)
+Entry = tuple[str, str, Any]
 
 
-def entries(
-    node: Any, prefix: str = "", branches: tuple[type, ...] = BRANCHES
-) -> Iterator[tuple[str, str, Any]]:
+def entries(node: Any, prefix: str = "", branches: Any = BRANCHES) -> Iterator[Entry]:
     """Dotted key, last word of it and value of every entry, of branches before what they hold."""
     pairs: Any = ()
     if isinstance(node, branches):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from benchmarks.harness.records import recipe as ids
-from benchmarks.harness.records.record import SCHEMA
+from benchmarks.harness.records.record import SCHEMA, Node
 
 RECORD, WEIGHTS, SHEET = "record.json", "generator.safetensors", "sheet.png"
 """Files in the folder of a run."""
@@ -19,7 +19,7 @@ class Place(NamedTuple):
     published: Path  # its record among the results
 
     @classmethod
-    def of(cls, unresolved: dict[str, Any], choices: dict[str, str], results: str) -> Self:
+    def of(cls, unresolved: Node, choices: dict[str, str], results: str) -> Self:
         """That of a configuration whose interpolations are still in it."""
         recipe = ids.recipe(unresolved, choices)
         name = ids.name(choices, recipe, unresolved["seed"])
@@ -37,19 +37,13 @@ class RunId:
     published: Path  # its record among the results
 
     @classmethod
-    def of(
-        cls, place: Place, resolved: dict[str, Any], choices: dict[str, str], overrides: list[str]
-    ) -> Self:
-        """The run of a configuration; ``overrides`` are the words that made it."""
+    def of(cls, place: Place, resolved: Node, choices: dict[str, str], words: list[str]) -> Self:
+        """The run of a configuration; ``words`` are those of its command line that made it."""
         if not resolved["swap"]["resolution"]:
-            overrides = [word for word in overrides if not word.startswith("swap")]
-        head = {
-            "schema": SCHEMA,
-            **{group: choices[group] for group in ids.GROUPS},
-            "seed": resolved["seed"],
-            "recipe": place.recipe,
-            "overrides": overrides,
-        }
+            words = [word for word in words if not word.startswith("swap")]
+        chosen = {group: choices[group] for group in ids.GROUPS}
+        own = {"seed": resolved["seed"], "recipe": place.recipe, "overrides": words}
+        head = {"schema": SCHEMA, **chosen, **own}
         config = ids.unaddressed(ids.spell_infinity(resolved))
         return cls(config, head, place.folder, place.published)
 

@@ -17,6 +17,8 @@ from core.networks.generator import Generator, channel_table
 CHANNELS_64 = {4: 128, 8: 128, 16: 128, 32: 128, 64: 64}  # of the shipped source
 CPU = torch.device("cpu")
 Step = Callable[[], object]
+Size = tuple[int, int]  # pixels, images in a batch
+Channels = dict[int, int]
 
 
 class Workload(NamedTuple):
@@ -35,7 +37,7 @@ class Workload(NamedTuple):
         return self.synthesis(self.g.mapping(z))
 
 
-def reference_workload(size: tuple[int, int], ours: bool, precision: str) -> Workload:
+def reference_workload(size: Size, ours: bool, precision: str) -> Workload:
     """The reference networks of 64 px, or config-e of 256 px, on the CPU."""
     small = size[0] == 64
     channels = CHANNELS_64 if small else channel_table(size[0], 16384, 512)  # arXiv:1912.04958
@@ -49,8 +51,8 @@ def reference_workload(size: tuple[int, int], ours: bool, precision: str) -> Wor
 
 
 def workload(
-    size: tuple[int, int],
-    channels: dict[int, int],
+    size: Size,
+    channels: Channels,
     width: int,
     precision: str,
     device: torch.device,

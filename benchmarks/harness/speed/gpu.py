@@ -18,6 +18,7 @@ from rich.table import Table
 from torch import Tensor
 
 from benchmarks.harness.speed import cases
+from benchmarks.harness.speed.cases import Channels, Size
 from core import ops
 from core.networks.generator import channel_table
 
@@ -111,9 +112,7 @@ def by(name: str) -> Iterator[None]:
         ops.choose("auto")
 
 
-def bandwidths(
-    device: torch.device, repeats: int, shape: tuple[int, ...] = FEATURES
-) -> list[Timing]:
+def bandwidths(device: torch.device, repeats: int, shape: Any = FEATURES) -> list[Timing]:
     """GB/s of every operator, type and implementation, and their share of a copy's."""
     rows = []
     for kind, dtype in DTYPES.items():
@@ -131,9 +130,7 @@ def bandwidths(
     return rows
 
 
-def training(
-    device: torch.device, repeats: int, size: tuple[int, int], channels: dict[int, int]
-) -> list[Timing]:
+def training(device: torch.device, repeats: int, size: Size, channels: Channels) -> list[Timing]:
     """Images per second and peak memory of a step, in each precision and implementation."""
     rows = []
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
@@ -149,9 +146,7 @@ def training(
     return rows
 
 
-def timed(
-    device: torch.device, repeats: int, size: tuple[int, int], channels: dict[int, int], kind: str
-) -> Timing:
+def timed(device: torch.device, repeats: int, size: Size, channels: Channels, kind: str) -> Timing:
     """One row's numbers in a precision; where the memory does not suffice they are null."""
     load = cases.workload(size, channels, 512, kind, device)
     on_gpu = device.type == "cuda"

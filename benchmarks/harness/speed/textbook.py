@@ -17,6 +17,7 @@ from core.networks.layers import EPS, SLOPE, SynthesisLayer, ToRGB
 from core.ops import setup_filter
 
 TAPS = (1, 3, 3, 1)
+Random = torch.Generator | None
 
 
 def upfirdn2d(
@@ -31,9 +32,7 @@ def upfirdn2d(
     return x.reshape(n, c, *x.shape[2:])[:, :, ::down, ::down]
 
 
-def images(
-    g: Generator, ws: Tensor, noise: str = "const", generator: torch.Generator | None = None
-) -> Tensor:
+def images(g: Generator, ws: Tensor, noise: str = "const", generator: Random = None) -> Tensor:
     """Images [N, 3, R, R] of styles [N, L, W]; ``noise`` is const or random."""
     x = g.synthesis.b4.const[None].repeat(len(ws), 1, 1, 1)
     rgb = x.new_zeros(len(ws), g.img_channels, 2, 2)
@@ -48,9 +47,7 @@ def images(
     return rgb
 
 
-def _layer(
-    layer: SynthesisLayer, x: Tensor, w: Tensor, noise: str, generator: torch.Generator | None
-) -> Tensor:
+def _layer(layer: SynthesisLayer, x: Tensor, w: Tensor, noise: str, generator: Random) -> Tensor:
     styles: Tensor = layer.affine(w)
     weight = layer.weight[None] * styles[:, None, :, None, None]  # [N, O, I, 3, 3]
     weight = weight * (weight.square().sum((2, 3, 4), keepdim=True) + EPS).rsqrt()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from benchmarks.harness.stylize.generator import StylisedGenerator
 from core.errors import UserError
 
 BATCH = 16  # photos inverted side by side
+Named = list[tuple[File, str]]  # photos and the names of their results
 MATRIX, STRENGTHS = "matrix.png", "strengths.png"
 
 console = Console(markup=False)  # file names may look like markup
@@ -44,7 +46,7 @@ class StylizePipeline:
         self.failed += 1
         complain(sentence)
 
-    def run(self, photos: list[tuple[File, str]], places: Places) -> None:
+    def run(self, photos: Named, places: Places) -> None:
         """All photos; what is wrong with one does not keep the others."""
         for batch, images in self.batches(photos):
             stylised = self.generator(images)
@@ -52,15 +54,13 @@ class StylizePipeline:
                 one = slice(index, index + 1)
                 self.save(photo, places.of(name), stylised.inversions[one], stylised.results[one])
 
-    def batches(
-        self, photos: list[tuple[File, str]]
-    ) -> Iterator[tuple[list[tuple[Photo, str]], Tensor]]:
+    def batches(self, photos: Named) -> Iterator[tuple[Any, Tensor]]:
         """Those that can be read and have a face, with the names of their results; as images."""
         readable = self.readable(photos)
         while batch := list(islice(readable, BATCH)):
             yield batch, as_images(np.stack([photo.pixels for photo, _ in batch]))
 
-    def readable(self, photos: list[tuple[File, str]]) -> Iterator[tuple[Photo, str]]:
+    def readable(self, photos: Named) -> Iterator[tuple[Photo, str]]:
         for file, name in photos:
             try:
                 yield read_photo(file, self.framing, self.generator.resolution), name
@@ -107,7 +107,7 @@ class StyleMatrix(StylizePipeline):
         self.strength = adapter.strength._replace(**changes)
 
     @torch.no_grad()
-    def run(self, photos: list[tuple[File, str]], places: Places) -> None:
+    def run(self, photos: Named, places: Places) -> None:
         parts: list[tuple[Tensor, ...]] = []
         rows = [style.rows for style in self.columns]
         for batch, images in self.batches(photos):

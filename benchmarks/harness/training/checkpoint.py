@@ -99,15 +99,11 @@ class Checkpoints(L.Callback):
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
         self.signals.alone()  # Lightning has put its handlers by now
 
-    def on_train_batch_start(
-        self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: L.Trainer, pl_module: Any, *step: Any) -> None:
         """The process's generators, after all that drew before the first step, if there is one."""
         self.on_fit_end(trainer, pl_module)
 
-    def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, *step: Any) -> None:
         seen, stop = pl_module.images_seen, bool(self.signals.asked)
         if trainer.world_size > 1:
             # All stop at the same step or none: a signal that comes from here on is for the next

@@ -13,7 +13,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from benchmarks.harness.io import contact_sheet
 from benchmarks.harness.records import nested
-from benchmarks.harness.records.record import Record
+from benchmarks.harness.records.record import Node, Record
 from core import atomic
 from core.errors import UserError
 from core.progress import console
@@ -67,9 +67,7 @@ class Csv:
 
     callbacks: tuple[Callback, ...] = ()
 
-    def open(
-        self, folder: Path, name: str, config: dict[str, Any], memory: dict[str, Any], seen: int
-    ) -> list[Logger]:
+    def open(self, folder: Path, name: str, config: Node, memory: Node, seen: int) -> list[Logger]:
         """Lightning's loggers of this run, of which ``seen`` images were shown before.
 
         ``memory`` is kept in checkpoints: what a logger writes there, it finds again.
@@ -105,9 +103,7 @@ class Wandb(Csv):
         self.project, self.mode, self.pictures = project, mode, pictures
         self.callbacks = tuple(early_metrics)
 
-    def open(
-        self, folder: Path, name: str, config: dict[str, Any], memory: dict[str, Any], seen: int
-    ) -> list[Logger]:
+    def open(self, folder: Path, name: str, config: Node, memory: Node, seen: int) -> list[Logger]:
         method, data, source, recipe = name.split("--")[:4]
         os.environ.setdefault("WANDB_MODE", self.mode)
         os.environ.setdefault("WANDB_SILENT", "true")

@@ -140,9 +140,7 @@ class TrainingMonitor(L.Callback):
         self.bar = self.context.__enter__()
         self.bar.start_at(pl_module.images_seen)
 
-    def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, *step: Any) -> None:
         numbers = {**pl_module.gradient_norms, **pl_module.scalars()}
         self.scalars.send(pl_module.images_seen, numbers)
         self.inspect(wait=False)
