@@ -73,10 +73,7 @@ class Adapter(L.LightningModule):
         return self.network(G)
 
     def export(self) -> dict[str, nn.Module]:
-        """The networks that are written at the end, by name: all that pictures are made with.
-
-        The run is read back into an adapter that has seen no shot.
-        """
+        """What pictures are made with, by name, for an adapter that has seen no shot."""
         return {"g_ema": self.eval_generator()}
 
     def sample(self, z: Tensor) -> Tensor:

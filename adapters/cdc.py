@@ -38,9 +38,7 @@ Maps = list[Tensor]  # [N, C, r, r], what each convolution gives, 4 px first
 class RelaxedRealism(FineTune):
     """Fine-tuning whose fakes are judged whole near anchors and by their patches elsewhere.
 
-    What else the free fakes should share with the source's is :meth:`correspondence`. Samples lie
-    ``anchor_sigma`` standard deviations of z from their anchors; ``heads`` makes the patch heads
-    from a discriminator.
+    What else the free fakes should share with the source's is :meth:`correspondence`.
     """
 
     anchors: Tensor
@@ -49,8 +47,8 @@ class RelaxedRealism(FineTune):
         self,
         source: Source,
         *,
-        anchor_sigma: float,
-        heads: Callable[..., PatchHeads],
+        anchor_sigma: float,  # of samples around their anchors, in standard deviations of z
+        heads: Callable[..., PatchHeads],  # makes the patch heads from a discriminator
         **finetune: Any,
     ) -> None:
         super().__init__(source, **finetune)

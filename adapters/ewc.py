@@ -60,12 +60,7 @@ def fisher_diagonal(
 
 
 class EWC(FineTune):
-    """Fine-tuning with a spring on every weight, as stiff as the weight's Fisher information.
-
-    The penalty is ``ewc_weight`` times the sum of squared distances, each times its information,
-    which is averaged over ``fisher_images`` latents, ``fisher_batch`` at a time: a multiple of the
-    discriminator's group.
-    """
+    """Fine-tuning with a spring on every weight, as stiff as the weight's Fisher information."""
 
     paper = "arXiv:2012.02780"
     fisher: Tensor
@@ -74,9 +69,9 @@ class EWC(FineTune):
         self,
         source: Source,
         *,
-        ewc_weight: float,
-        fisher_images: int,
-        fisher_batch: int,
+        ewc_weight: float,  # of the sum of squared distances, each times its information
+        fisher_images: int,  # latents that the information is averaged over
+        fisher_batch: int,  # so many at a time; a multiple of the discriminator's group
         **finetune: Any,
     ) -> None:
         super().__init__(source, **finetune)

@@ -57,10 +57,7 @@ class ColourPreservingRows(StyleRows):
 
 
 def mix_codes(codes: Tensor, w: Tensor, rows: Sequence[int], alpha: float) -> Tensor:
-    """Codes [N, L, W] with random styles w [N, W] in some rows.
-
-    Those rows are ``(1 - alpha) code + alpha w``: 1 imposes the whole style, 0 leaves the code.
-    """
+    """Codes [N, L, W] with random styles w [N, W] in some rows: alpha 1 imposes all of them."""
     mixed = codes.clone()
     mixed[:, rows] = (1 - alpha) * codes[:, rows] + alpha * w[:, None]
     return mixed

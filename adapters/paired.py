@@ -87,10 +87,8 @@ class Paired(Scratch):
         return super().export() | {"g": scale_w(self.g, self.w_scale)}
 
     def latents_of(self, normals: Tensor) -> Tensor:
-        """Latents [N, Z] on the sphere whose first coordinates are the normals [N, P].
-
-        The mapping network forgets a latent's length, so it must carry nothing.
-        """
+        """Latents [N, Z] on the sphere whose first coordinates are the normals [N, P]."""
+        # On the sphere: the mapping network forgets a latent's length, so it must carry nothing.
         free = self.source.g.z_dim - normals.shape[1]
         if free < 1:
             raise ValueError(f"{normals.shape[1]} normals leave no room in {self.source.g.z_dim}.")

@@ -32,16 +32,13 @@ Share = Annotated[float, Ge(0), Le(1)]
 
 @network
 class LatentCompression(nn.Module):
-    """Draws styles towards the span of K (``count``) references; it has as many as last given.
-
-    ``strengths`` of the L rows go from 0 (left alone) to 1 (in the span).
-    """
+    """Draws styles towards the span of K (``count``) references, as many as it was last given."""
 
     codes: Tensor
 
     def __init__(self, *, count: int, w_dim: int, strengths: Sequence[float]) -> None:
         super().__init__()
-        self.strengths = list(strengths)
+        self.strengths = list(strengths)  # of the L rows, 0 (left alone) to 1 (in the span)
         self.register_buffer("codes", torch.zeros(count, len(self.strengths), w_dim))
 
     @property
@@ -72,10 +69,7 @@ class LatentCompression(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class SelfCorrelation:
-    """How places of one picture relate, in the ``maps`` highest maps of a generator.
-
-    Maps are those [N, C, r, r] of target and source, 4 px first.
-    """
+    """How places of one picture relate, in the ``maps`` highest maps [N, C, r, r] of a network."""
 
     weight: Weight
     maps: Count
@@ -87,10 +81,7 @@ class SelfCorrelation:
 
 @dataclass(frozen=True, kw_only=True)
 class DisturbanceCorrelation:
-    """How places of neighbours in latent space relate, in all but the highest maps, now and then.
-
-    Maps are those [N, C, r, r] of target and source, 4 px first.
-    """
+    """How places of neighbours in latent space relate, in the lower maps [N, C, r, r]."""
 
     weight: Weight  # of the mean over pairs of neighbours
     every: Count  # steps from one such loss to the next
@@ -106,11 +97,7 @@ class DisturbanceCorrelation:
 
 
 class RSSA(RelaxedRealism):
-    """Relaxed realism with styles near the shots', and losses of how places relate.
-
-    ``strengths`` are those of the compression, from the first row to the last, however many a
-    source has. The self-correlation is of the step's free fakes, the other of latents of its own.
-    """
+    """Relaxed realism with styles near the shots', and losses of how places relate."""
 
     paper = "arXiv:2203.04121"
 
@@ -118,9 +105,9 @@ class RSSA(RelaxedRealism):
         self,
         source: Source,
         *,
-        strengths: Annotated[Sequence[Share], Len(1)],
-        self_correlation: SelfCorrelation,
-        disturbance_correlation: DisturbanceCorrelation,
+        strengths: Annotated[Sequence[Share], Len(1)],  # of the compression, first row to last
+        self_correlation: SelfCorrelation,  # of the step's free fakes
+        disturbance_correlation: DisturbanceCorrelation,  # of latents of its own
         **relaxed: Any,
     ) -> None:
         super().__init__(source, **relaxed)

@@ -84,10 +84,7 @@ class Structure(StructureLoss):
 
 
 class StructureReleased(StructureLoss):
-    """The structure loss of the public code: features, from a source that knows nothing.
-
-    Features at 8, ..., 2^(n + 2) px are compared, n being ``structure_levels``.
-    """
+    """As released: features at 8, ..., 2^(n + 2) px, those of a source that knows nothing."""
 
     paper = "arXiv:2106.12445"
 

@@ -190,10 +190,7 @@ class ExemplarTransfer(FineTune):
         return torch.cat([super().latents(z), self.styles.sample(z)], dim=1)
 
     def render(self, ws: Tensor) -> Tensor:
-        """Images [N, 3, R, R] of rows [N, 2 L, W], or of [N, L, W] in the mean style of the shots.
-
-        The yaml's strengths say how much of the style there is.
-        """
+        """Images [N, 3, R, R] of rows [N, 2 L, W], or of [N, L, W] in the shots' mean style."""
         rows = self.g.num_ws
         if ws.shape[1] == rows:
             return self.styles.apply(ws, self.styles.mean(), self.unnamed_strength)

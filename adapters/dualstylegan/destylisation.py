@@ -51,14 +51,10 @@ class KeepCode:
 
 @dataclass(frozen=True, kw_only=True)
 class ReEncode(KeepCode):
-    """Embeds a face by the encoder, after truncation: as published.
+    """Embeds a face by the encoder, if there is one, after truncation: as published."""
 
-    Its styles are truncated to ``psi`` of their distance from the ``average`` style or from
-    ``zero``. Without an encoder the codes stay as they are.
-    """
-
-    psi: float
-    towards: str
+    psi: float  # share of the distance of its styles that is left
+    towards: str  # from the average style or from zero
 
     def __call__(self, encode: ZPlus, g: Generator, codes: Tensor, maps: Maps) -> Tensor:
         if not encode.encoders:

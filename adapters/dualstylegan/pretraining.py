@@ -71,13 +71,11 @@ class Pretraining(AdversarialStep):
         self.adversarial_step(self.draw(self.sample(number)))
 
     def minimise(self, index: int, losses: Iterable[Terms]) -> Terms:
-        """One step down the sum of losses; parts may share the graph that their styles come from.
-
-        Gradients are asked for by name, so that the other network gets none.
-        """
+        """One step down the sum; parts may share the graph that their styles come from."""
         parameters, optimiser = self.trained[index], self.optimisers[index]
         for terms in losses:
             total = torch.stack([*terms.values()]).sum()
+            # By name, so that the other network gets none.
             grads = torch.autograd.grad(total, parameters, allow_unused=True, retain_graph=True)
             del terms, total  # with all that their graph holds, before the next is made
             for p, grad in zip(parameters, grads, strict=True):
@@ -128,11 +126,7 @@ class Pretraining(AdversarialStep):
 
 
 class StyleTuning(Pretraining):
-    """Plain fine-tuning of the whole pair on the shots, for few steps.
-
-    Shots [K, 3, R, R] are drawn at random and mirrored by a coin; ``mixing_prob`` is the share of
-    fakes of two latents.
-    """
+    """Plain fine-tuning of the whole pair on the shots [K, 3, R, R], for few steps."""
 
     def __init__(
         self,

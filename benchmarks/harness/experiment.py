@@ -33,10 +33,7 @@ CURVE_POINTS = 200  # of a logger's curves, over the whole run
 
 
 def run(job: Composition, *, many: bool, signals: Signals) -> bool:
-    """One run from its configuration to its record; whether it has not failed.
-
-    With ``many`` others follow: what is there is skipped then, and what is busy passed over.
-    """
+    """One run to its record; whether it has not failed. With ``many`` what is there is skipped."""
     validation.check(job.cfg)
     run_id = job.run_id
     existing = job.cfg.existing if job.cfg.existing != "auto" else ("skip" if many else "compare")

@@ -41,10 +41,7 @@ def command(*, about: str | None = None, interrupted: str = "") -> Callable[[Run
 
 
 def status_of(run: Callable[[], int], interrupted: str = "") -> int:
-    """The exit status of ``run``; whatever a user can mend is said in one sentence.
-
-    Anything else is a fault of this project, and leaves its traceback.
-    """
+    """The exit status of ``run``; what a user can mend is one sentence, all else a traceback."""
     try:
         return run()
     except KeyboardInterrupt:

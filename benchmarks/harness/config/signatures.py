@@ -43,11 +43,7 @@ WORDS = {
 
 
 def check(node: Any, key: str = "") -> None:
-    """Refuse the first value in a resolved configuration that its constructor cannot mean.
-
-    The node consists of plain dictionaries and lists, of which those with a ``_target_`` are built;
-    ``key`` is its dotted name. The :class:`UserError` names the option and what it must be.
-    """
+    """Refuse the first value in a resolved configuration that its constructor cannot mean."""
     for place, _, part in [(key, "", node), *nested.entries(node, key)]:
         if not isinstance(part, dict) or "_target_" not in part:
             continue
@@ -101,10 +97,7 @@ def parameters(target: str) -> dict[str, Any]:
 
 
 def check_value(value: Any, hint: Any, key: str) -> None:
-    """Refuse a value that an annotation does not take.
-
-    No kind stands for another, but for a whole number where any number is taken, as in JSON.
-    """
+    """Refuse a value that an annotation does not take; only a whole number stands for any."""
     if isinstance(value, int) and not isinstance(value, bool) and key.split(".")[-1] in PATHS:
         value = str(value)
     try:

@@ -50,10 +50,7 @@ def check_hydra(node: DictConfig) -> None:
 
 
 def allowed(key: str, target: Any) -> Any:
-    """The class or function that a configuration may name.
-
-    It must be of this project, where its modules do not only import it, or one of FOREIGN.
-    """
+    """The class or function that a configuration may name: one of this project, or of FOREIGN."""
     words = str(target).split(".")
     if target not in FOREIGN:
         known = isinstance(target, str) and words[0] in PACKAGES
@@ -84,10 +81,7 @@ def table() -> dict[str, str]:
 
 
 def addressed(node: Any) -> Any:
-    """A configuration out of a record, whose classes stand under their own names, to be built.
-
-    Refuses what no yaml of the project names.
-    """
+    """A configuration out of a record with the addresses of its classes; it names no others."""
     for _, key, name in nested.entries(node):
         if key == "_target_" and (not isinstance(name, str) or name not in table()):
             raise UserError(f"The record names {name}, which no configuration of this version has.")

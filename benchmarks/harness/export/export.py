@@ -23,10 +23,7 @@ COLUMNS = 10  # of the sheet that are shown
 
 
 def export(run: FinishedRun, to: Path, licence: str) -> None:
-    """Write the folder for the Hub, which is empty or not there yet, of a run with its own weights.
-
-    ``licence`` is that of the source's weights, where this project does not know it.
-    """
+    """Write the folder for the Hub; ``licence`` is for source weights that are not known here."""
     if not run.record:
         raise UserError(f"{run.weights} is no finished run: there is no record of it.")
     if run.record.failed:

@@ -21,10 +21,7 @@ Facts = dict[str, str]
 
 
 def facts(record: Record) -> dict[str, Facts]:
-    """Everything that each metric's value rests on beside the method, by dotted name.
-
-    Two records with equal facts of a metric were measured by the same protocol.
-    """
+    """What each metric's value rests on beside the method: equal facts mean the same protocol."""
     where = record.to_json()["provenance"]
     evaluation = record.to_json()["config"].get("eval", {})
     shared = {

@@ -18,10 +18,7 @@ IDLE = {("data", "cache"), ("eval", "batch_size"), ("eval", "keep"), ("eval", "t
 
 
 def recipe(config: Mapping[str, Any], choices: Mapping[str, str]) -> str:
-    """Eight hex digits of the unresolved configuration: equal across seeds, machines, folders.
-
-    ``config`` are plain containers, ``choices`` the name of each of GROUPS.
-    """
+    """Eight hex digits of an unresolved configuration: equal across seeds, machines, folders."""
     kept = {key: value for key, value in config.items() if key not in NOT_RECIPE}
     if not config.get("swap", {}).get("resolution"):  # no layer is swapped, in whichever way
         kept.pop("swap", None)
@@ -37,10 +34,7 @@ def name(choices: Mapping[str, str], recipe: str, seed: int) -> str:
 
 
 def unaddressed(node: Any) -> Any:
-    """A configuration whose classes stand under their own names, in whichever file they lie.
-
-    Ids are hashes of what is meant, so that code can move without renaming its results.
-    """
+    """A configuration without addresses of classes: ids are hashes of what is meant."""
     return nested.changed(node, lambda k, v: v.rpartition(".")[2] if k == "_target_" else v)
 
 
@@ -62,10 +56,8 @@ def of_method(words: Iterable[str]) -> tuple[str, ...]:
 
 
 def of_task(words: Iterable[str], *, published: bool) -> tuple[str, ...]:
-    """The overrides of the data, the source or the evaluation that change a number.
-
-    Where a published set lies says nothing, for its checksums are in the protocol.
-    """
+    """The overrides of data, source or evaluation that change a number."""
+    # Where a published set lies says nothing: its checksums are in the protocol.
     idle = IDLE | ({("data", place) for place in PLACES} if published else set())
     return tuple(w for w in sorted(words) if not is_of_method(w) and key_of(w) not in idle)
 

@@ -16,11 +16,7 @@ from core import weights
 def write_results(
     run_id: RunId, record: Record, sheet: Image.Image, networks: dict[str, nn.Module], existing: str
 ) -> None:
-    """Write what a run leaves, its record among the results last: who finds that finds all.
-
-    ``networks`` are the weights by name, none for a failed run; ``existing`` says what becomes of a
-    record that is there, see :func:`publish_record`.
-    """
+    """Write what a run leaves, its record among the results last: who finds that finds all."""
     record.write(run_id.folder / RECORD)
     if networks:
         weights.write(run_id.folder / WEIGHTS, networks, {"run": run_id.name})
@@ -29,10 +25,7 @@ def write_results(
 
 
 def publish_record(record: Record, path: Path, existing: str) -> None:
-    """Put the record among the results, or say how well it repeats the one that is there.
-
-    With ``existing=compare`` a finished record stays; otherwise it is replaced.
-    """
+    """Put the record among the results, or with ``compare`` say how well it repeats one there."""
     earlier = Record.read(path) if existing == "compare" and path.is_file() else None
     if earlier is None or earlier.failed:
         record.write(path)

@@ -57,11 +57,7 @@ def workload(
     precision: str,
     device: torch.device,
 ) -> Workload:
-    """Networks of a size (pixels, images in a batch), all from one seed.
-
-    ``channels`` are those of the layers by resolution, ``width`` is that of z and w; the precision
-    bf16 means mixed precision.
-    """
+    """Networks of a size from one seed; ``width`` is of z and w, bf16 means mixed precision."""
     resolution, batch = size
     torch.manual_seed(0)
     shape: dict[str, Any] = {"img_resolution": resolution, "channels": channels}

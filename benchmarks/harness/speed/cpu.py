@@ -21,13 +21,10 @@ Timing = dict[str, Any]
 
 
 class SpeedComparison:
-    """Ours and the twin's speed in several cases.
-
-    ``threads`` of every measurement are as many as torch takes by itself where it is None;
-    ``repeats`` are ours, for the twin, which is slow, runs half as often.
-    """
+    """Ours and the twin's speed in several cases."""
 
     def __init__(self, threads: int | None, repeats: int) -> None:
+        # Repeats of ours: the twin, which is slow, runs half as often.
         self.threads, self.repeats = threads or torch.get_num_threads(), repeats
         self.pairs: list[tuple[str, Timing, Timing]] = []  # title, ours, the twin in float32
 

@@ -31,10 +31,7 @@ Numbers = dict[str, Any]
 
 
 def evaluate(words: Sequence[str]) -> tuple[Numbers, Path, Path]:
-    """Evaluate the finished run of these words, of DualStyleGAN where they name no other method.
-
-    Gives the numbers, the folder of the pictures, and the file of the numbers.
-    """
+    """Evaluate the run of these words: numbers, the folder of its pictures, the file of numbers."""
     meant = compose(preferring({"method": "dualstylegan"}, words))
     torch.set_num_threads(meant.cfg.machine.threads)
     run = meant.run_id

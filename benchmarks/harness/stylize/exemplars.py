@@ -60,10 +60,7 @@ def named_styles(
     seed: int,
     progress: Callable[[str], None],
 ) -> list[NamedStyle]:
-    """The styles that words name: each a shot's number, ``random`` (by seed) or a picture file.
-
-    Pictures are framed as photos are. ``progress`` gets a sentence where a style takes a while.
-    """
+    """The styles that words name: each a shot's number, ``random`` or a picture file."""
     adapter, rng = exemplar_adapter(generator), torch.Generator().manual_seed(seed)
     styles, whole = adapter.styles, adapter.strength._replace(structure=1.0, colour=1.0)
     named = []
@@ -92,10 +89,7 @@ def named_styles(
 def with_style(
     generator: StylisedGenerator, styles: list[NamedStyle], changes: dict[str, float]
 ) -> StylisedGenerator:
-    """The generator that gives all photos one style: these mixed in equal parts, or all shots'.
-
-    ``changes`` are of the strength that the method's configuration says.
-    """
+    """The generator that gives all photos one style: these mixed in equal parts, or all shots'."""
     adapter = exemplar_adapter(generator)
     strength = (adapter.strength if styles else adapter.unnamed_strength)._replace(**changes)
     style = mixed([each.rows for each in styles]) if styles else adapter.styles.mean()

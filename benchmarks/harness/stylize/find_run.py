@@ -65,10 +65,7 @@ def path_of(name: str, results: Path) -> Path:
 
 
 def of_record(path: Path, results: Path, whole: bool) -> FinishedRun:
-    """The run of a record; its weights lie beside it, or in ``out`` of its or these results.
-
-    A row of swapped layers that could not be written has the weights of the whole run.
-    """
+    """The run of a record; weights lie beside it, or in ``out`` of its or these results."""
     record = Record.read(path)
     folders = [place / "out" / path.stem for place in (path.parent.parent, results)]
     if path.name == RECORD:

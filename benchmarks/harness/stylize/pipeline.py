@@ -29,10 +29,7 @@ console = Console(markup=False)  # file names may look like markup
 
 
 class StylizePipeline:
-    """Stylises photos one batch after the other, and says what became of each.
-
-    Pictures of ``size`` pixels are saved, with a strip beside each where ``strips`` asks for it.
-    """
+    """Stylises photos one batch after the other, and says what became of each."""
 
     def __init__(
         self, generator: StylisedGenerator, framing: Framing, size: int, *, strips: bool
@@ -87,11 +84,7 @@ class StylizePipeline:
 
 
 class StyleMatrix(StylizePipeline):
-    """Shows all photos in several styles, and in one in growing strengths, in a picture each.
-
-    Each photo has ``tile`` pixels in it. ``changes`` are of the strength that the method's
-    configuration says.
-    """
+    """Shows all photos in several styles, and in one in growing strengths, in a picture each."""
 
     def __init__(
         self,

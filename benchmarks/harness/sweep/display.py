@@ -30,12 +30,9 @@ def mark(state: State, console: Console) -> Text:
 
 
 def table(plan: Plan, runner: Runner, console: Console) -> Table:
-    """One mark for every job; the seeds of a cell stand side by side.
-
-    Columns are data where it varies with others, else the last of what varies; there are none where
-    that is all, since names need more room than a column has.
-    """
+    """One mark for every job; the seeds of a cell stand side by side."""
     keys = [key for key, _ in plan.axes if key != "seed"]
+    # Where only one thing varies there is one column: names need more room than a column has.
     column = "" if len(keys) < 2 else "data" if "data" in keys else keys[-1]
     heads = list(dict.fromkeys(job.point.get(column, "") for job in plan.jobs))
     rows: dict[str, dict[str, Text]] = {}

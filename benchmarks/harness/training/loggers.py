@@ -22,11 +22,7 @@ PICTURES = ("made", "all", "none")
 
 
 class CurvesCsv(Logger):
-    """A CSV with one row a point, always whole, also where a run is resumed.
-
-    Of rows that are there those up to ``seen`` images are kept: later ones are of a run that was
-    cut off.
-    """
+    """A CSV with one row a point, always whole; a resumed run keeps those up to ``seen`` images."""
 
     name, version = "", "curves"
 
@@ -60,18 +56,12 @@ class CurvesCsv(Logger):
 
 
 class Csv:
-    """``curves/metrics.csv`` in the run's folder; other loggers write it too.
-
-    ``callbacks`` are what the trainer gets besides those of every run.
-    """
+    """``curves/metrics.csv`` in the run's folder; ``callbacks`` are for the trainer."""
 
     callbacks: tuple[Callback, ...] = ()
 
     def open(self, folder: Path, name: str, config: Node, memory: Node, seen: int) -> list[Logger]:
-        """Lightning's loggers of this run, of which ``seen`` images were shown before.
-
-        ``memory`` is kept in checkpoints: what a logger writes there, it finds again.
-        """
+        """Lightning's loggers; what they write to ``memory``, a resumed run finds there again."""
         return [CurvesCsv(folder / "curves" / "metrics.csv", seen)]
 
     def leave(self) -> None:
@@ -86,17 +76,15 @@ class Wandb(Csv):
 
     The configuration goes there under the names of the command line (``method``, ``method.lr``),
     which are those of a sweep's parameters as well.
-
-    Args:
-        project: of the W&B workspace.
-        mode: offline, online or disabled; the environment's ``WANDB_MODE`` wins.
-        pictures: what is uploaded: ``none``; ``made``, what networks made, and the sheet with the
-            shots only where this project rendered them; ``all``, the sheet whatever it shows.
-        early_metrics: callbacks that log beside the curves.
     """
 
     def __init__(
-        self, *, project: str, mode: str, pictures: str, early_metrics: list[Callback]
+        self,
+        *,
+        project: str,
+        mode: str,  # offline, online or disabled; the environment's WANDB_MODE wins
+        pictures: str,  # made by networks, and shots that this project rendered; all; or none
+        early_metrics: list[Callback],  # that log beside the curves
     ) -> None:
         if pictures not in PICTURES:
             raise UserError(f"logger.pictures={pictures} must be {', '.join(PICTURES)}.")

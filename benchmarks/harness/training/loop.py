@@ -44,10 +44,7 @@ class RunInputs:
 
 
 def prepare_process(*, seed: int, threads: int, implementation: str, deterministic: bool) -> None:
-    """Threads, operators (see `core.ops`) and seeds of the process; libraries are quiet.
-
-    With ``deterministic`` the same command has to give the same bits.
-    """
+    """Threads, operators (see `core.ops`), seeds of the process, and quiet libraries."""
     keep_freed_memory()  # before torch takes any
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
@@ -77,10 +74,7 @@ def device_of(trainer: L.Trainer) -> torch.device:
 
 @dataclass
 class Training:
-    """One run's adapter, and what monitors it, keeps it and shows it.
-
-    Everything of the adapter happens on :attr:`device`, preparing and evaluating as well.
-    """
+    """One run's adapter, and what monitors it, keeps it and shows it."""
 
     run_id: RunId  # what is trained, and where its files lie
     inputs: RunInputs
@@ -100,6 +94,7 @@ class Training:
 
     @property
     def device(self) -> torch.device:
+        """Where all of the adapter happens, preparing and evaluating as well."""
         return device_of(self.trainer)
 
     def open_loggers(self) -> list[Any]:
@@ -108,10 +103,7 @@ class Training:
         return self.logger.open(run_id.folder, run_id.name, run_id.config, kept.memory, kept.seen)
 
     def fit(self, loggers: list[Any]) -> None:
-        """Prepare and train in this process, from the last checkpoint if there is one.
-
-        Ends with `Stopped` where a signal came, and with `Diverged`.
-        """
+        """Prepare and train in this process, from the last checkpoint if there is one."""
         self.trainer.loggers = loggers
         begun = time.monotonic()
         self.inputs.prepare(self.adapter, self.device)

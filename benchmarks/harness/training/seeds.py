@@ -16,10 +16,8 @@ ON_A_GPU = (
 
 
 def everything(seed: int, *, deterministic: bool) -> None:
-    """Seed Python, numpy and torch on every device; with ``deterministic``, fix orders too.
-
-    What trains draws from generators of its own that the same seed makes; this is for all else.
-    """
+    """Seed Python, numpy and torch on every device; with ``deterministic``, fix orders too."""
+    # What trains draws from generators of its own; this is for all else.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         L.seed_everything(seed, workers=True, verbose=False)

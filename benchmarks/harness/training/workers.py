@@ -168,14 +168,11 @@ class WorkerGroup:
             self.workers.append(Worker(rank, process, listening))
 
     def join(self, signals: Signals) -> Finished:
-        """Wait for all; what the first one reports of a finished training.
-
-        A signal is passed on as SIGTERM: from a terminal they hear SIGINT themselves, and take no
-        notice of it.
-        """
+        """Wait for all; what the first one reports of a finished training."""
         deadline, passed_on = float("inf"), False
         while any(worker.alive for worker in self.workers) and time.monotonic() < deadline:
             wait([w.process.sentinel for w in self.workers if w.alive], TICK_SECONDS)
+            # As SIGTERM: from a terminal they hear SIGINT themselves, and take no notice of it.
             if signals.asked and not passed_on:
                 passed_on = True
                 for worker in self.workers:
