@@ -54,10 +54,7 @@ class AdversarialStep:
     path_length: PathLength | NoPathLength
 
     def minimise(self, network: int, losses: Iterable[Terms]) -> Terms:
-        """One optimiser step of G or D down a sum of losses; the terms by name, detached.
-
-        Losses are made one after the other, each when the graph of the one before is freed.
-        """
+        """One optimiser step of G or D down a sum of losses, made one by one; terms by name."""
         raise NotImplementedError
 
     def draw(self, batch: Batch) -> Batch:

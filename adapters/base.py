@@ -63,10 +63,7 @@ class Adapter(L.LightningModule):
         raise NotImplementedError
 
     def prepare(self, shots: Shots) -> None:
-        """Look at all shots [K, 3, R, R] once, before the first step.
-
-        Not called where a finished run is read back: that has what :meth:`export` gave.
-        """
+        """Look at all shots [K, 3, R, R] before the first step; not where a run is read back."""
 
     def eval_generator(self) -> nn.Module:
         """The generator whose weights are the result of the run: here the trained one as it is."""

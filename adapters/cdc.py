@@ -36,10 +36,7 @@ Maps = list[Tensor]  # [N, C, r, r], what each convolution gives, 4 px first
 
 
 class RelaxedRealism(FineTune):
-    """Fine-tuning whose fakes are judged whole near anchors and by their patches elsewhere.
-
-    What else the free fakes should share with the source's is :meth:`correspondence`.
-    """
+    """Fine-tuning whose fakes are judged whole near anchors and by their patches elsewhere."""
 
     anchors: Tensor
 
@@ -76,10 +73,7 @@ class RelaxedRealism(FineTune):
         return self.heads(self.d, images, range(len(self.heads.taps)))
 
     def paired_features(self, n: int) -> tuple[Tensor, Maps, Maps]:
-        """Free fakes [n, 3, R, R], with G's maps of them and the source's of the same latents.
-
-        Each network maps the latents by itself; they are mixed alike, noise maps are the same.
-        """
+        """Free fakes [n, 3, R, R], G's maps and the source's, of equal latents and noise."""
         z, start = self.noise(n), self.rng.get_state()
         with torch.no_grad(), convolutions(self.source.g) as theirs:
             ws = self.ws(self.source.g, z)

@@ -26,10 +26,7 @@ from core.types import Shots
 
 
 def image_gradients(d: Discriminator, images: Tensor) -> Tensor:
-    """[N, 3, R, R]: how the log-likelihood log sigmoid(d(x)) of each picture x moves with it.
-
-    The other pictures of the group that the minibatch statistic is taken over are constants.
-    """
+    """[N, 3, R, R]: how log sigmoid(d(x)) of a picture x moves with it, its group held fixed."""
     images = images.detach().requires_grad_(True)
     likelihoods = F.logsigmoid(d(images))
     # A group is every n-th picture, so these parts hold one picture of each group.
@@ -44,12 +41,9 @@ def image_gradients(d: Discriminator, images: Tensor) -> Tensor:
 def fisher_diagonal(
     g: Generator, d: Discriminator, weights: Mapping[str, Tensor], z: Tensor
 ) -> dict[str, Tensor]:
-    """Squares of each picture's own gradient by g's ``weights``, summed over latents z [N, Z].
-
-    The pictures have constant noise. N is a multiple of the group of d's minibatch statistic.
-    """
+    """Squares of each picture's own gradient by g's ``weights``, summed over latents z [N, Z]."""
     with torch.no_grad():
-        pictures = g(z)
+        pictures = g(z)  # with constant noise; N is a multiple of the group of d
     upstream = image_gradients(d, pictures)
 
     def backpropagated(weights: Mapping[str, Tensor], z: Tensor, gradient: Tensor) -> Tensor:

@@ -34,11 +34,7 @@ AT_ONCE = 8  # pictures that are held side by side; over the parts of more, grad
 
 
 class Pretraining(AdversarialStep):
-    """A generator and a discriminator with a random stream of their own, outside any trainer.
-
-    Of ``g`` the parameters ``trained`` move, of ``d`` all. A stage says which batch a step is about
-    (:meth:`sample`) and how its fakes are made (:meth:`synthesise`).
-    """
+    """Trains ``trained`` of G, and D, with a random stream of their own, outside any trainer."""
 
     def __init__(
         self,

@@ -33,11 +33,7 @@ class Licence(NamedTuple):
 
 
 def licence_of(record: dict[str, Any], named: str) -> Licence:
-    """Of the adapted weights: that of the source's, unless the pictures allow less.
-
-    ``named`` is by the user, for a source that is not ours and whose yaml says nothing: without
-    either this is refused.
-    """
+    """Of the adapted weights: the source's, which a user may name, unless pictures allow less."""
     source, data = record["config"].get("source", {}), record["config"].get("data", {})
     ours = not source.get("weights") or str(source["weights"]).startswith(SHIPPED)
     grown = record["config"].get("method", {}).get("grown_from", "")
@@ -103,10 +99,8 @@ def render(
 
 
 def front(record: dict[str, Any], name: str, licence: Licence) -> str:
-    """The front matter, with the metrics as the Hub's model-index.
-
-    Every text is one line: readers of front matter end it at a line ``---``, in a text as well.
-    """
+    """The front matter, with the metrics as the Hub's model-index."""
+    # Every text is one line: readers of front matter end it at a line ---, in a text as well.
     metrics = [
         {"type": printable(key).split("@")[0], "name": printable(key), "value": metric["value"]}
         for key, metric in record["metrics"].items()

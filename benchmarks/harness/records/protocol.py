@@ -44,11 +44,7 @@ def facts(record: Record) -> dict[str, Facts]:
 
 
 def summary(config: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """How a whole run is measured, for its record: an id, and what the id is the hash of.
-
-    Two records with one id were measured by the same protocol but for the source and the method,
-    whether or not they hold the same metrics. :func:`facts` says the same of a single metric.
-    """
+    """How a run is measured whatever its source and method: an id, and what it is the hash of."""
     evaluation, data = config["eval"], config["data"]
     hashed = {
         "data": without(NEUTRAL, data),

@@ -11,7 +11,6 @@ from torch import Tensor
 from benchmarks import parafaces
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.compose import compose, preferring
-from benchmarks.harness.config.files import Config
 from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.evaluation.metrics import exemplar_retrieval
@@ -30,22 +29,12 @@ BANDS = ("shots", "the source's inversions", "destylised", "the same people as p
 Numbers = dict[str, Any]
 
 
+@torch.no_grad()
 def evaluate(words: Sequence[str]) -> tuple[Numbers, Path, Path]:
     """Evaluate the run of these words: numbers, the folder of its pictures, the file of numbers."""
     meant = compose(preferring({"method": "dualstylegan"}, words))
-    torch.set_num_threads(meant.cfg.machine.threads)
-    run = meant.run_id
-    numbers = evaluate_run(meant.cfg, run)
-    path = Path(meant.cfg.folder) / tables.FOLDER / run.published.name
-    found = {"numbers": numbers, "provenance": environment("cpu")}
-    record = {**run.head, "overrides": list(meant.words), **found}
-    atomic.write(path, (json.dumps(record, indent=1) + "\n").encode())
-    return numbers, run.folder, path
-
-
-@torch.no_grad()
-def evaluate_run(cfg: Config, run: RunId) -> Numbers:
-    """Numbers of a finished run; its pictures are written into its folder."""
+    cfg, run = meant.cfg, meant.run_id
+    torch.set_num_threads(cfg.machine.threads)
     if not (run.folder / WEIGHTS).is_file():
         raise UserError(f"There is no finished run in {run.folder}; benchmarks.run makes it.")
     source, domain = build(cfg.source), build(cfg.data)
@@ -56,10 +45,16 @@ def evaluate_run(cfg: Config, run: RunId) -> Numbers:
     if not len(photos):
         photos = domain.shots
     shots = domain.shots[: exemplars.STYLES]
-    common: Numbers = {"photos": len(photos), "styles": len(shots), "chance": 1 / len(shots)}
+    numbers: Numbers = {"photos": len(photos), "styles": len(shots), "chance": 1 / len(shots)}
     if isinstance(adapter, exemplars.ExemplarAdapter):
-        return common | of_styles(run, adapter, domain, photos, shots)
-    return common | of_one_style(run, adapter, photos, shots)
+        numbers |= of_styles(run, adapter, domain, photos, shots)
+    else:
+        numbers |= of_one_style(run, adapter, photos, shots)
+    path = Path(cfg.folder) / tables.FOLDER / run.published.name
+    found = {"numbers": numbers, "provenance": environment("cpu")}
+    record = {**run.head, "overrides": list(meant.words), **found}
+    atomic.write(path, (json.dumps(record, indent=1) + "\n").encode())
+    return numbers, run.folder, path
 
 
 def of_styles(run: RunId, adapter: Any, domain: Any, photos: Tensor, shots: Tensor) -> Numbers:
@@ -94,12 +89,8 @@ def of_one_style(run: RunId, adapter: Any, photos: Tensor, shots: Tensor) -> Num
 
 
 def exchange_rows(adapter: Any, ws: Tensor, others: Tensor) -> Tensor:
-    """Faces ws [P, L, W] with the finer half of their rows from each of others [K, L, W].
-
-    What any StyleGAN can without training for it (style mixing, arXiv:1812.04948): images
-    [P, K, 3, R, R].
-    """
-    cut = ws.shape[1] // 2
+    """Faces ws [P, L, W] with the finer rows of each of [K, L, W]: images [P, K, 3, R, R]."""
+    cut = ws.shape[1] // 2  # style mixing (arXiv:1812.04948), which needs no training
     columns = [
         adapter.render(torch.cat([ws[:, :cut], one[cut:].expand(len(ws), -1, -1)], dim=1))
         for one in others

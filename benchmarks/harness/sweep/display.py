@@ -13,20 +13,12 @@ from benchmarks.harness.sweep.plan import Job, Plan
 from benchmarks.harness.sweep.runner import TROUBLE, JobStatus, Runner, State
 
 SHOWN = 12  # jobs in trouble of which the reason is given
-COLOURS = {
-    State.RUNNING: "cyan",
-    State.ELSEWHERE: "blue",
-    State.FINISHED: "green",
-    State.FAILED: "red",
-    State.BROKEN: "red",
-    State.BLOCKED: "yellow",
-}
 
 
 def mark(state: State, console: Console) -> Text:
-    fancy, plain, _ = state.value
+    fancy, plain, _, colour = state.value
     shown = fancy if (console.encoding or "").lower().startswith("utf") else plain
-    return Text(shown, style=COLOURS.get(state, ""))
+    return Text(shown, style=colour)
 
 
 def table(plan: Plan, runner: Runner, console: Console) -> Table:
@@ -66,7 +58,7 @@ def counts(runner: Runner, console: Console) -> Text:
 
 def troubles(plan: Plan, runner: Runner) -> list[Text]:
     jobs = [(job, runner.status[job.name]) for job in plan.jobs]
-    lines = [Text(sentence(job, status), style=COLOURS[status.state])
+    lines = [Text(sentence(job, status), style=status.state.value[3])
              for job, status in jobs if status.state in TROUBLE]  # fmt: skip
     more = len(lines) - SHOWN
     return [*lines[:SHOWN], Text(f"and {more} more")] if more > 0 else lines

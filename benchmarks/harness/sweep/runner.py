@@ -30,15 +30,15 @@ RUN = (sys.executable, "-m", "benchmarks.run")
 
 
 class State(Enum):
-    """Of a job: its mark on a terminal, its mark elsewhere, and what it means."""
+    """Of a job: its mark on a terminal, its mark elsewhere, what it means, and its colour."""
 
-    WAITING = ("·", ".", "to be run")
-    RUNNING = ("▶", ">", "running")
-    ELSEWHERE = ("◦", "o", "being run by somebody else")
-    FINISHED = ("✓", "+", "has its record")
-    FAILED = ("✗", "x", "failed, says its record (--again repeats it)")
-    BROKEN = ("!", "!", "ended without a record")
-    BLOCKED = ("–", "-", "its training failed")
+    WAITING = ("·", ".", "to be run", "")
+    RUNNING = ("▶", ">", "running", "cyan")
+    ELSEWHERE = ("◦", "o", "being run by somebody else", "blue")
+    FINISHED = ("✓", "+", "has its record", "green")
+    FAILED = ("✗", "x", "failed, says its record (--again repeats it)", "red")
+    BROKEN = ("!", "!", "ended without a record", "red")
+    BLOCKED = ("–", "-", "its training failed", "yellow")
 
 
 TROUBLE = (State.FAILED, State.BROKEN, State.BLOCKED)

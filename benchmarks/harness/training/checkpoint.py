@@ -100,8 +100,11 @@ class Checkpoints(L.Callback):
         self.signals.alone()  # Lightning has put its handlers by now
 
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: Any, *step: Any) -> None:
-        """The process's generators, after all that drew before the first step, if there is one."""
-        self.on_fit_end(trainer, pl_module)
+        """The process's generators, after all that drew before the first step."""
+        self.seconds = time.monotonic() - self.begun
+        if self.generators:
+            seeds.restore(self.generators)
+            self.generators = {}
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, *step: Any) -> None:
         seen, stop = pl_module.images_seen, bool(self.signals.asked)
@@ -121,11 +124,7 @@ class Checkpoints(L.Callback):
         if self.saved != pl_module.images_seen:
             self.save(pl_module)
 
-    def on_fit_end(self, trainer: L.Trainer, pl_module: Any) -> None:
-        self.seconds = time.monotonic() - self.begun
-        if self.generators:
-            seeds.restore(self.generators)
-            self.generators = {}
+    on_fit_end = on_train_batch_start  # there may have been no step left to do
 
     def on_exception(self, trainer: L.Trainer, pl_module: Any, exception: BaseException) -> None:
         self.seconds = time.monotonic() - self.begun

@@ -72,11 +72,7 @@ class Csv:
 
 
 class Wandb(Csv):
-    """Weights & Biases beside the CSV: curves over kimg, the record's numbers as summary, pictures.
-
-    The configuration goes there under the names of the command line (``method``, ``method.lr``),
-    which are those of a sweep's parameters as well.
-    """
+    """W&B beside the CSV: curves over kimg, the record's numbers as summary, pictures."""
 
     def __init__(
         self,
@@ -97,6 +93,7 @@ class Wandb(Csv):
         os.environ.setdefault("WANDB_SILENT", "true")
         # The words of an agent's sweep name its run; a checkpoint knows that of an earlier process.
         known = {} if "WANDB_SWEEP_ID" in os.environ else memory
+        # Under the names of the command line, which are those of a sweep's parameters as well.
         chosen = {"method": method, "data": data, "source": source, "recipe": recipe}
         self.logger = WandbLogger(
             project=self.project,

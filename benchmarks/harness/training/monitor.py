@@ -111,17 +111,14 @@ class AsyncScalars:
 
 
 class TrainingMonitor(L.Callback):
-    """The bar, the curves for Lightning's loggers, and the alarm.
-
-    The run shows ``images`` in all, and there are ``every`` between two points of the curves.
-    ``warnings`` is what a reader of the result should know, in sentences.
-    """
+    """The bar, the curves for Lightning's loggers, and the alarm."""
 
     def __init__(self, *, images: int, every: int) -> None:
+        # Images of the whole run, those between two points of the curves, and of the last point.
         self.images, self.every, self.logged = images, every, 0
         self.scalars = AsyncScalars()
         self.since = {"collapsed": -1, "dead": -1}
-        self.warnings: list[str] = []
+        self.warnings: list[str] = []  # what a reader of the result should know, in sentences
         self.curves = TrainingCurves(images=images)
 
     def state(self) -> dict[str, Any]:
