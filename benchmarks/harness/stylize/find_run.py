@@ -76,8 +76,8 @@ def of_record(path: Path, results: Path, whole: bool) -> FinishedRun:
     weights = next((path for path in ([base] if whole else [own, base]) if path.is_file()), None)
     if weights is None:
         groups = [f"{group}={getattr(record, group)}" for group in GROUPS]
-        own = [word for word in record.overrides if "=" in word]
-        words = dict.fromkeys([*groups, *own, f"seed={record.seed}"])
+        changes = [word for word in record.overrides if "=" in word]
+        words = dict.fromkeys([*groups, *changes, f"seed={record.seed}"])
         makes = " ".join(["python -m benchmarks.run", *map(shlex.quote, words)])
         raise UserError(f"The weights of {folder.name} are not here: `{makes}` makes them.")
     return FinishedRun(folder.name, weights, record)
