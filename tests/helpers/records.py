@@ -68,5 +68,5 @@ def write(folder, runs):
 
 
 def printed(capsys, folder, *words):
-    leaderboard.main.run(["--folder", str(folder), *words])
+    leaderboard.main.__wrapped__(["--folder", str(folder), *words])
     return capsys.readouterr().out
