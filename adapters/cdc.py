@@ -74,7 +74,7 @@ class RelaxedRealism(FineTune):
 
     def paired_features(self, n: int) -> tuple[Tensor, Maps, Maps]:
         """Free fakes [n, 3, R, R], G's maps and the source's, of equal latents and noise."""
-        z, start = self.noise(n), self.rng.get_state()
+        z, start = self.noise(n), self.rng.get_state()  # both networks draw from here
         with torch.no_grad(), convolutions(self.source.g) as theirs:
             ws = self.ws(self.source.g, z)
             self.source.g.synthesis(ws, noise_mode="random", generator=self.rng)

@@ -85,7 +85,7 @@ class EWC(FineTune):
     def prepare(self, shots: Shots) -> None:
         weights = self.source_weights()
         total = {name: torch.zeros_like(weight) for name, weight in weights.items()}
-        batches = max(self.fisher_images // self.fisher_batch, 1)
+        batches = max(self.fisher_images // self.fisher_batch, 1)  # whole ones, for D's groups
         for _ in range(batches):
             z = self.noise(self.fisher_batch)
             for name, squares in fisher_diagonal(self.source.g, self.source.d, weights, z).items():

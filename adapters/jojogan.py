@@ -52,7 +52,7 @@ class ColourPreservingRows(StyleRows):
     """
 
     def of(self, count: int) -> list[int]:
-        wanted = {self.row + 2, self.row + 4, *range(count - 3, count)}
+        wanted = {self.row + 2, self.row + 4, *range(count - 3, count)}  # 9, 11, 15 to 17 of 18
         return sorted(r for r in wanted if self.row + 2 <= r < count)
 
 

@@ -103,7 +103,7 @@ class Paired(Scratch):
         near = self.perceptual_distance(fakes, reals).float().mean() * self.perceptual
         fakes = fakes.float()
         for level in range(self.levels):
-            if level:
+            if level:  # the first is the picture's own size
                 fakes, reals = F.avg_pool2d(fakes, 2), F.avg_pool2d(reals, 2)
             near = near + self.pixel * (fakes - reals).abs().mean()
         return near

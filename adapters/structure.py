@@ -90,7 +90,7 @@ class StructureReleased(StructureLoss):
 
     def __init__(self, source: Source, *, structure_levels: int, **finetune: Any) -> None:
         super().__init__(source, **finetune)
-        self.levels = [8 << k for k in range(structure_levels)]
+        self.levels = [8 << k for k in range(structure_levels)]  # px; the released code begins at 8
         if not self.levels or self.levels[-1] > source.resolution:
             raise UserError(
                 f"method.structure_levels={structure_levels} must be at least 1, and "

@@ -107,7 +107,7 @@ class ExemplarTransfer(FineTune):
 
     def adversarial_step(self, batch: Batch) -> Terms:
         refining = self.images_seen >= self.refine_from
-        if refining or self.is_paired(batch.step):
+        if refining or self.is_paired(batch.step):  # a mirrored shot has no face to go with
             upright = self.exemplars.upright(batch.reals, batch.ids)
             batch = Batch(upright, batch.ids, batch.step)
         return self.refine_codes(batch) if refining else super().adversarial_step(batch)
@@ -120,7 +120,7 @@ class ExemplarTransfer(FineTune):
     def draw(self, batch: Batch) -> Batch:
         ids, g = batch.ids, self.g.generator
         if self.is_paired(batch.step):
-            codes = self.exemplars.intrinsic[ids].clone()
+            codes = self.exemplars.intrinsic[ids].clone()  # the rows below are written into it
             colours = codes[:, self.recoloured_from :]
             codes[:, self.recoloured_from :] = self.noise_like(colours)
             ws = rows_mapped(g, codes)

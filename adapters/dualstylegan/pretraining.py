@@ -140,7 +140,7 @@ class StyleTuning(Pretraining):
     def sample(self, number: int) -> Batch:
         n = self.batch_size
         ids = torch.randint(len(self.shots), (n,), generator=self.rng)
-        coins = torch.rand(n, generator=self.rng) < 0.5
+        coins = torch.rand(n, generator=self.rng) < 0.5  # which are mirrored
         reals = self.shots[ids]
         reals[coins] = reals[coins].flip(-1)
         z, other = (self.noise(n, self.g.z_dim) for _ in range(2))

@@ -34,7 +34,7 @@ CURVE_POINTS = 200  # of a logger's curves, over the whole run
 
 def run(job: Composition, *, many: bool, signals: Signals) -> bool:
     """One run to its record; whether it has not failed. With ``many`` what is there is skipped."""
-    validation.check(job.cfg)
+    validation.check(job.cfg)  # before anything is built or written
     run_id = job.run_id
     existing = job.cfg.existing if job.cfg.existing != "auto" else ("skip" if many else "compare")
     if existing == "skip" and exists(run_id):
@@ -134,7 +134,7 @@ def train_and_evaluate(
         workers.train(training)
         outcome = evaluator(training.adapter, inputs.domain, run_id.title)
     except (Diverged, NotFinite) as error:
-        training.load_adapter(checkpoints.newest())
+        training.load_adapter(checkpoints.newest())  # as it was when it was last finite
         outcome = evaluator.of_failed(training.adapter, inputs.domain, run_id.title, str(error))
     for sentence in outcome.warnings:
         monitor.warn(sentence)

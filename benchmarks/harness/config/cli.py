@@ -12,7 +12,7 @@ REFUSED = 2  # exit status where words or files cannot be meant, as argparse has
 INTERRUPTED = 130  # after Ctrl-C: 128 and the number of the signal, as shells have it
 UNREAD = 1  # where whoever read the output has gone, as ``head`` does
 HALFWAY = "stopped; what was made so far is whole."
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # C0, DEL and C1: terminals act on them
 
 Run = Callable[[list[str]], int]
 Main = Callable[..., int]

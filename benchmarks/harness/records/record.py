@@ -24,7 +24,7 @@ from core import atomic
 from core.errors import UserError
 
 SCHEMA = 2  # 1 held the addresses of classes, and its ids depended on them
-NEAR_ZERO = 0.02
+NEAR_ZERO = 0.02  # below it a relative difference would measure noise
 LARGEST = 1e100  # what can still be averaged and squared
 
 Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]

@@ -15,7 +15,7 @@ from benchmarks.harness.speed.cases import CPU, STEPS, clocked, reference_worklo
 from benchmarks.harness.training.memory import peak_bytes
 from core.allocator import keep_freed_memory
 
-FULL_PRECISION_ONLY = ("R1", "path length")
+FULL_PRECISION_ONLY = ("R1", "path length")  # second derivatives, which training takes in fp32
 
 Timing = dict[str, Any]
 

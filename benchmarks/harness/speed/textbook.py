@@ -16,7 +16,7 @@ from core.networks.generator import Generator
 from core.networks.layers import EPS, SLOPE, SynthesisLayer, ToRGB
 from core.ops import setup_filter
 
-TAPS = (1, 3, 3, 1)
+TAPS = (1, 3, 3, 1)  # the blur of arXiv:1912.04958
 Random = torch.Generator | None
 
 

@@ -22,7 +22,7 @@ from core.networks.styles import Styles, StyleStrength, mixed
 RANDOM = "random"
 STYLES = 10  # columns where nobody says which
 STRENGTHS = 6  # from nothing to all
-TILE = 96
+TILE = 96  # pixels of a picture among others
 
 
 @runtime_checkable

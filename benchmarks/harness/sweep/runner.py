@@ -24,7 +24,7 @@ from benchmarks.harness.sweep.plan import Job
 from core.errors import UserError
 
 LOG = "log.txt"
-TAIL_BYTES = 4096
+TAIL_BYTES = 4096  # of a log: its last lines, however long it is
 RETRY_S = 1.0  # between two looks at what somebody else is at
 RUN = (sys.executable, "-m", "benchmarks.run")
 

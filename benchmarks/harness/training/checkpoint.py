@@ -16,7 +16,7 @@ from core import atomic, distributed, hashing
 from core.errors import UserError
 from core.progress import console
 
-MAGIC = b"styleshift checkpoint 1 "
+MAGIC = b"styleshift checkpoint 1 "  # 1 is the version of the format
 KEPT = 2  # the second one is for where the newest is damaged
 CHANGED = {"shots": "the shots were others", "source": "the source was another"}
 

@@ -18,7 +18,7 @@ from core.progress import bar, console
 
 CHANCE = 2 * math.log(2)  # the logistic loss of a discriminator that says 0 to everything
 COLLAPSED, DEAD = 0.01, 1e-4  # below the one, and as near to CHANCE as the other
-POINTS, DIGITS = 40, 4  # of the curves in a record: as much as a page shows apart
+POINTS, DIGITS = 40, 4  # of the curves in a record
 PATIENCE_IMAGES = 1000  # a warning is given only for what lasts
 SIGNS = {
     "collapsed": "the discriminator tells every fake from every picture (loss_d {loss:.2g}, since "

@@ -39,7 +39,7 @@ from core.errors import UserError
 
 START = "forkserver"  # one process imports everything once, and is never used itself
 GRACE_SECONDS = 20.0  # for the others to notice that one is gone
-TICK_SECONDS = 0.2
+TICK_SECONDS = 0.2  # between two looks at signals; an end of a process is heard at once
 TRACE = 8000  # characters of a traceback that are passed on
 GO_ON = "the same command goes on from the last checkpoint"
 
