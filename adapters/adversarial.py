@@ -4,11 +4,9 @@ D and its lazy R1, then G and its lazy path length, then the averages (arXiv:191
 penalties are optimiser steps of their own, as there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -16,40 +14,29 @@ from torch import Tensor
 from adapters.base import D, G, Terms
 from core.augment import Fixed, Off
 from core.ema import EMA
-from core.losses.adversarial import logistic_d, logistic_g
-from core.losses.penalties import R1, NoPathLength, PathLength
+from core.losses import R1, PathLength, logistic_d, logistic_g
+from core.losses.penalties import NoPathLength
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step is about.
+    """What one step is about."""
 
-    Attributes:
-        reals: images [N, 3, R, R] in [-1, 1].
-        ids: which shots they show, [N].
-        step: number of the step, from 0.
-        share: of the step's whole batch, where it is held in parts.
-        styles: what the fakes are made of [N, ...], where it is drawn for all parts at once.
-        fakes: [N, 3, R, R] of those styles, where D and G are to see the same.
-    """
-
-    reals: Tensor
-    ids: Tensor
-    step: int
-    share: float = 1.0
-    styles: tuple[Tensor, ...] = ()
-    fakes: Tensor | None = None
+    reals: Tensor  # images [N, 3, R, R] in [-1, 1]
+    ids: Tensor  # which shots they show, [N]
+    step: int  # from 0
+    share: float = 1.0  # of the step's whole batch, where it is held in parts
+    styles: tuple[Tensor, ...] = ()  # of the fakes [N, ...], where drawn for all parts at once
+    fakes: Tensor | None = None  # [N, 3, R, R] of those styles, where D and G see the same
 
     def __len__(self) -> int:
         return len(self.reals)
 
-    def part(self, rows: slice) -> Batch:
+    def part(self, rows: slice) -> Self:
         """Some rows; fakes are left to be made again."""
         reals, styles = self.reals[rows], tuple(style[rows] for style in self.styles)
         share = self.share * len(reals) / len(self)
-        return replace(
-            self, reals=reals, ids=self.ids[rows], share=share, styles=styles, fakes=None
-        )
+        return type(self)(reals, self.ids[rows], self.step, share, styles)
 
 
 class AdversarialStep:
@@ -67,10 +54,7 @@ class AdversarialStep:
     path_length: PathLength | NoPathLength
 
     def minimise(self, network: int, losses: Iterable[Terms]) -> Terms:
-        """One optimiser step of G or D down a sum of losses; the terms by name, detached.
-
-        Losses are made one after the other, each when the graph of the one before is freed.
-        """
+        """One optimiser step of G or D down a sum of losses, made one by one; terms by name."""
         raise NotImplementedError
 
     def draw(self, batch: Batch) -> Batch:
@@ -97,11 +81,9 @@ class AdversarialStep:
         return logistic_d(real_logits, self.d(self.augment(fakes))), real_logits
 
     def d_penalty(self, batch: Batch) -> Tensor:
-        """D's lazy R1, scalar."""
         return self.r1(self.d, batch.reals, self.augment)
 
     def g_terms(self, batch: Batch) -> Terms:
-        """What G minimises, by name."""
         return {"loss_g": self.g_logistic(self.fakes(batch))}
 
     def g_logistic(self, fakes: Tensor) -> Tensor:
@@ -129,13 +111,13 @@ class AdversarialStep:
 
         lost = self.minimise(D, d_losses())
         if self.r1.due(batch.step):
-            penalties = ({"r1": self.d_penalty(p) * p.share} for p in self.parts(batch))
-            self.minimise(D, penalties)
+            self.minimise(D, ({"r1": self.d_penalty(p) * p.share} for p in self.parts(batch)))
         lost |= self.minimise(G, self.g_losses(batch))
         if self.path_length.due(batch.step):
+            # Shares of the rows that are penalised, which are fewer than the batch's.
             few = replace(batch.part(slice(self.path_length.batch(len(batch)))), share=1.0)
             drawn = self.parts(self.draw(few))
             self.minimise(G, ({"path_length": self.g_penalty(p) * p.share} for p in drawn))
         self.augment.observe(torch.cat(logits))
-        self.ema.update(self.g, len(batch))
+        self.ema.update(self.g, len(batch))  # of what the step has left, penalties and all
         return lost

@@ -1,10 +1,8 @@
 """The contract of a method: a source generator in, a generator of another domain out."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import lightning as L
 import torch
@@ -15,23 +13,19 @@ from core.freeze import trainable
 from core.source import Source
 from core.types import Count, Shots
 
-G, D = 0, 1
-"""Generator and discriminator, in the order in which ``configure_optimizers`` returns theirs."""
-
-Terms = dict[str, Tensor]
-"""Scalars that are summed and minimised; each is logged under its name."""
+G, D = 0, 1  # the networks, in the order in which configure_optimizers returns their optimisers
+M = TypeVar("M", bound=nn.Module)
+Terms = dict[str, Tensor]  # scalars that are summed and minimised, each logged under its name
 
 
 class Adapter(L.LightningModule):
     """Turns a source generator into a generator of another domain, from K images.
 
     A method implements four members: ``configure_optimizers`` (of G, then of D), ``training_step``
-    (manual optimisation), ``latents`` and ``render``. The last weights are the result.
-    ``images_seen`` is the clock, which a step moves on: Lightning's ``global_step`` counts
-    optimiser steps. The generator that is trained is called ``g``, a discriminator ``d``.
-
-    Attributes:
-        paper: that the method is of.
+    (on ``(images [N, 3, R, R], ids [N])``, with manual optimisation), ``latents`` and ``render``.
+    The last weights are the result. ``images_seen`` is the clock, which a step moves on, since
+    Lightning's ``global_step`` counts optimiser steps. The generator that is trained is called
+    ``g``, a discriminator ``d``; ``paper`` says where the method is from.
     """
 
     paper: str = ""
@@ -39,13 +33,13 @@ class Adapter(L.LightningModule):
 
     def __init__(self, source: Source, *, seed: int, images: Count, batch_size: Count) -> None:
         super().__init__()
-        self.automatic_optimization = False
+        self.automatic_optimization = False  # a step has several optimisers and penalties
         self.source = source
         self.seed, self.images, self.batch_size = seed, images, batch_size
         self.terms: Terms = {}
         self.gradient_norms: dict[str, Tensor] = {}
         self._seen = 0
-        self.rng = torch.Generator().manual_seed(seed)
+        self.rng = torch.Generator().manual_seed(seed)  # on the CPU: the same on every device
 
     @property
     def images_seen(self) -> int:
@@ -54,39 +48,29 @@ class Adapter(L.LightningModule):
 
     @images_seen.setter
     def images_seen(self, seen: int) -> None:
-        """What a step adds are the pictures of this process; the others had as many."""
+        # What a step adds are the pictures of this process; the others had as many.
         self._seen += (int(seen) - self._seen) * distributed.world_size()
 
     def start_at(self, images: int) -> None:
         self._seen = images
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """One step on ``(images [N, 3, R, R], ids [N])`` with manual optimisation."""
-        raise NotImplementedError(f"{type(self).__name__} has no training step.")
-
     def latents(self, z: Tensor) -> Tensor:
         """Style rows [N, L, W] of latents [N, Z], as :meth:`render` takes them."""
-        raise NotImplementedError(f"{type(self).__name__} has no latents.")
+        raise NotImplementedError
 
     def render(self, ws: Tensor) -> Tensor:
         """Images [N, 3, R, R] in [-1, 1] of styles [N, L, W], by the generator for evaluation."""
-        raise NotImplementedError(f"{type(self).__name__} has no render.")
+        raise NotImplementedError
 
     def prepare(self, shots: Shots) -> None:
-        """Look at all shots [K, 3, R, R] once, before the first step.
-
-        Not called where a finished run is read back: that has what :meth:`export` gave.
-        """
+        """Look at all shots [K, 3, R, R] before the first step; not where a run is read back."""
 
     def eval_generator(self) -> nn.Module:
         """The generator whose weights are the result of the run: here the trained one as it is."""
         return self.network(G)
 
     def export(self) -> dict[str, nn.Module]:
-        """The networks that are written at the end, by name.
-
-        All that pictures are made with: the run is read back into an adapter that has seen no shot.
-        """
+        """What pictures are made with, by name, for an adapter that has seen no shot."""
         return {"g_ema": self.eval_generator()}
 
     def sample(self, z: Tensor) -> Tensor:
@@ -94,13 +78,22 @@ class Adapter(L.LightningModule):
         return self.render(self.latents(z))
 
     def stylise(self, photos: Tensor) -> Tensor:
-        """Photos [N, 3, R, R] in the new style; every method inverts with the same source."""
         return self.render(self.source.invert(photos))
 
     def noise(self, n: int) -> Tensor:
         """Latents [n, Z] from the run's own random stream."""
         z = torch.randn(n, self.source.g.z_dim, generator=self.rng, device=self.rng.device)
         return z.to(self.device)
+
+    def fresh(self, offset: int, make: Callable[..., M], *args: Any, **config: Any) -> M:
+        """A network with new weights, drawn from the run's seed whatever was drawn before.
+
+        ``offset`` keeps those of one method apart: 0 is G or an encoder, 1 is D, 2 a network that
+        stays untrained, 3 are patch heads.
+        """
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed + offset)
+            return make(*args, **config)
 
     @contextmanager
     def update(self, index: int) -> Iterator[None]:
@@ -112,7 +105,7 @@ class Adapter(L.LightningModule):
         yield
         parameters = [p for group in optimiser.param_groups for p in group["params"]]
         gradients = [p.grad for p in parameters if p.grad is not None]
-        distributed.all_reduce_mean_(gradients)
+        distributed.all_reduce_mean_(gradients)  # before the norm, which all processes compare
         # Left on the device, where asking would wait; a norm is finite only if all numbers are.
         name, norm = f"gradient of optimiser {index}", torch.nn.utils.get_total_norm(gradients)
         self.gradient_norms[name] = self.gradient_norms.get(name, 0) + norm
@@ -120,10 +113,7 @@ class Adapter(L.LightningModule):
         self.untoggle_optimizer(optimiser)
 
     def minimise(self, index: int, losses: Iterable[Terms]) -> Terms:
-        """One optimiser step down a sum of losses; the terms by name, detached.
-
-        Losses are made one after the other, each when the graph of the one before is freed.
-        """
+        """See :meth:`adapters.adversarial.AdversarialStep.minimise`."""
         total: Terms = {}
         with self.update(index):
             for terms in losses:
@@ -132,7 +122,7 @@ class Adapter(L.LightningModule):
                     total[name] = total.get(name, 0) + term.detach()
         return total
 
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(self, *step: Any) -> None:
         self.gradient_norms = {}
 
     def trainable_count(self) -> int:
@@ -143,7 +133,6 @@ class Adapter(L.LightningModule):
         return self.g if index == G else self.d  # type: ignore[return-value]
 
     def scalars(self) -> dict[str, Tensor]:
-        """What the progress bar and the loggers show: the last losses and states, on the device."""
         return dict(self.terms)
 
     def on_fit_start(self) -> None:
@@ -152,12 +141,9 @@ class Adapter(L.LightningModule):
     def state(self) -> dict[str, Any]:
         """All that a resumed run needs: networks without the source, optimisers, random stream."""
         module = {k: v for k, v in self.state_dict().items() if not k.startswith("source.")}
-        return {
-            "images_seen": self.images_seen,
-            "module": module,
-            "optimisers": [o.state_dict() for o in self.trainer.optimizers],
-            "rng": self.rng.get_state(),
-        }
+        optimisers = [o.state_dict() for o in self.trainer.optimizers]
+        own = {"module": module, "optimisers": optimisers, "rng": self.rng.get_state()}
+        return {"images_seen": self.images_seen, **own}
 
     def load_networks(self, state: dict[str, Any]) -> None:
         """Take back the networks and the clock of what :meth:`state` gave."""

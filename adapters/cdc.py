@@ -9,11 +9,7 @@ arXiv:2104.06820).
 Departs from the paper in: distances are compared among the step's own free samples, mixed alike and
 with the same noise maps in both networks, which saves a pass and leaves the expectation; heads and
 image branch share R1.
-
-The table "paper / released code / here" is in conf/method/cdc.yaml.
 """
-
-from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
@@ -21,8 +17,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.optim import Optimizer
+from torch import Tensor, nn
 
 from adapters.adversarial import Batch
 from adapters.base import Terms
@@ -37,18 +32,11 @@ from core.networks.patch_discriminator import PatchHeads
 from core.source import Source
 from core.types import Shots
 
+Maps = list[Tensor]  # [N, C, r, r], what each convolution gives, 4 px first
+
 
 class RelaxedRealism(FineTune):
-    """Fine-tuning whose fakes are judged whole near anchors and by their patches elsewhere.
-
-    What else the free fakes should share with the source's is :meth:`correspondence`.
-
-    Args:
-        source: what the free fakes are compared with.
-        anchor_sigma: how far samples lie from their anchors, in standard deviations of z.
-        heads: makes the patch heads from a discriminator.
-        finetune: what plain transfer takes.
-    """
+    """Fine-tuning whose fakes are judged whole near anchors and by their patches elsewhere."""
 
     anchors: Tensor
 
@@ -56,32 +44,27 @@ class RelaxedRealism(FineTune):
         self,
         source: Source,
         *,
-        anchor_sigma: float,
-        heads: Callable[..., PatchHeads],
+        anchor_sigma: float,  # of samples around their anchors, in standard deviations of z
+        heads: Callable[..., PatchHeads],  # makes the patch heads from a discriminator
         **finetune: Any,
     ) -> None:
         super().__init__(source, **finetune)
-        self.anchor_sigma = anchor_sigma
-        with torch.random.fork_rng():
-            torch.manual_seed(self.seed + 3)  # + 0 to 2 are those of other fresh networks
-            self.heads = heads(self.d)
+        self.anchor_sigma, self.heads = anchor_sigma, self.fresh(3, heads, self.d)
         # Drawn again by ``prepare`` when a run is resumed, so it needs no place in a checkpoint.
         self.register_buffer("anchors", torch.zeros(0, source.g.z_dim), persistent=False)
 
     def prepare(self, shots: Shots) -> None:
         self.anchors = self.noise(len(shots))
 
-    def configure_optimizers(self) -> list[Optimizer]:
-        return [
-            self.g_optimizer(trainable(self.g), lr=self.lr),
-            self.d_optimizer([*trainable(self.d), *trainable(self.heads)], lr=self.lr),
-        ]
+    def trained_d(self) -> list[nn.Parameter]:
+        return [*trainable(self.d), *trainable(self.heads)]
+
+    def draw_index(self, below: int, shape: tuple[int, ...]) -> Tensor:
+        return torch.randint(below, shape, generator=self.rng, device=self.rng.device)
 
     def anchor_fakes(self, n: int) -> Tensor:
         """Fakes [n, 3, R, R] of latents around the anchors, never mixed."""
-        which = torch.randint(
-            len(self.anchors), (n,), generator=self.rng, device=self.rng.device
-        ).to(self.device)
+        which = self.draw_index(len(self.anchors), (n,)).to(self.device)
         z = self.anchors[which] + self.anchor_sigma * self.noise(n)
         return self.synthesise(self.map_latents(self.g, z))
 
@@ -89,17 +72,9 @@ class RelaxedRealism(FineTune):
         """Maps of logits [N, 1, r, r] at all taps, of augmented images [N, 3, R, R]."""
         return self.heads(self.d, images, range(len(self.heads.taps)))
 
-    def mean_patch_logit(self, images: Tensor) -> Tensor:
-        """Logits [N, 1]: means over positions and taps, of augmented images [N, 3, R, R]."""
-        return mean([logits.mean((2, 3)) for logits in self.patch_logits(images)])
-
-    def paired_features(self, n: int) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Free fakes [n, 3, R, R], with G's maps of them and the source's of the same latents.
-
-        The maps [n, C, r, r] are what each convolution gives, 4 px first. Each network maps the
-        latents by itself; they are mixed alike, and noise maps are the same.
-        """
-        z, start = self.noise(n), self.rng.get_state()
+    def paired_features(self, n: int) -> tuple[Tensor, Maps, Maps]:
+        """Free fakes [n, 3, R, R], G's maps and the source's, of equal latents and noise."""
+        z, start = self.noise(n), self.rng.get_state()  # both networks draw from here
         with torch.no_grad(), convolutions(self.source.g) as theirs:
             ws = self.ws(self.source.g, z)
             self.source.g.synthesis(ws, noise_mode="random", generator=self.rng)
@@ -108,21 +83,29 @@ class RelaxedRealism(FineTune):
             fakes = self.synthesise(self.ws(self.g, z))
         return fakes, [*ours.values()], [*theirs.values()]
 
+    def unmixed_features(self, source: Generator, z: Tensor, **noise: Any) -> tuple[Maps, Maps]:
+        """G's maps and a source's of latents [N, Z] of their own."""
+        with torch.no_grad(), convolutions(source) as theirs:
+            source(z, **noise)
+        with convolutions(self.g) as ours:
+            self.g(z, **noise)
+        return [*ours.values()], [*theirs.values()]
+
     def d_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        n = len(batch)
         with torch.no_grad():
-            near = self.anchor_fakes(n)
-            ws = self.ws(self.g, self.noise(n))
-            free = self.synthesise(ws)
-        self.g.mapping.track(ws[:, 0])
+            near = self.anchor_fakes(len(batch))
+            free = self.tracked(self.noise(len(batch)))
         real_logits, real_maps = self.heads.beside(self.d, self.augment(batch.reals))
         image = logistic_d(real_logits, self.d(self.augment(near)))
         pairs = zip(real_maps, self.patch_logits(self.augment(free)), strict=True)
         return image + mean([logistic_d(r, f) for r, f in pairs]), real_logits
 
     def d_penalty(self, batch: Batch) -> Tensor:
+        def patch_logit(images: Tensor) -> Tensor:  # one a picture: over positions and taps
+            return mean([logits.mean((2, 3)) for logits in self.patch_logits(images)])
+
         image = self.r1(self.d, batch.reals, self.augment)
-        return image + self.r1(self.mean_patch_logit, batch.reals, self.augment)
+        return image + self.r1(patch_logit, batch.reals, self.augment)
 
     def g_terms(self, batch: Batch) -> Terms:
         fakes, ours, theirs = self.paired_features(len(batch))
@@ -130,19 +113,13 @@ class RelaxedRealism(FineTune):
         patch = mean([logistic_g(logits) for logits in self.patch_logits(self.augment(fakes))])
         return {"loss_g": image + patch, **self.correspondence(ours, theirs, batch.step)}
 
-    def correspondence(self, ours: list[Tensor], theirs: list[Tensor], step: int) -> Terms:
+    def correspondence(self, ours: Maps, theirs: Maps, step: int) -> Terms:
         """What the free fakes pay, by the maps that :meth:`paired_features` gives."""
         raise NotImplementedError
 
 
 class CDC(RelaxedRealism):
-    """Relaxed realism and a loss that keeps distances between samples.
-
-    Args:
-        source: whose distances are kept.
-        consistency: loss of the maps of trainee and source.
-        relaxed: what relaxed realism takes.
-    """
+    """Relaxed realism and a loss that keeps distances between samples."""
 
     paper = "arXiv:2104.06820"
 
@@ -152,18 +129,16 @@ class CDC(RelaxedRealism):
         super().__init__(source, **relaxed)
         self.consistency = consistency
 
-    def correspondence(self, ours: list[Tensor], theirs: list[Tensor], step: int) -> Terms:
+    def correspondence(self, ours: Maps, theirs: Maps, step: int) -> Terms:
         return {"distance": self.consistency(ours, theirs, self.rng)}
 
 
 class CDCReleased(CDC):
     """The public code: image and patches take turns, one tap, one map a sample, KL turned round.
 
-    Args:
-        source: its last weights are trainee and source, its averaged ones begin the average.
-        image_every: of so many steps one judges pictures near anchors, the others patches.
-        distance_samples: latents of the distances, which are drawn for them alone.
-        cdc: what the paper's method takes.
+    The source's last weights are trainee and source, its averaged ones begin the average. One of
+    ``image_every`` steps judges pictures near anchors, the others patches. Distances are of
+    ``distance_samples`` latents that are drawn for them alone.
     """
 
     def __init__(
@@ -181,9 +156,7 @@ class CDCReleased(CDC):
 
     def drawn_patch_logits(self, images: Tensor) -> Tensor:
         """Logits [N, 1, r, r] at a tap that is drawn anew for each pass."""
-        rng = self.rng
-        tap = int(torch.randint(len(self.heads.taps), (), generator=rng, device=rng.device))
-        (logits,) = self.heads(self.d, images, [tap])
+        (logits,) = self.heads(self.d, images, [int(self.draw_index(len(self.heads.taps), ()))])
         return logits
 
     def branch(self, step: int) -> Callable[[Tensor], Tensor]:
@@ -193,10 +166,7 @@ class CDCReleased(CDC):
     def fakes(self, batch: Batch) -> Tensor:
         if self.is_image_step(batch.step):
             return self.anchor_fakes(len(batch))
-        ws = self.ws(self.g, self.noise(len(batch)))
-        fakes = self.synthesise(ws)
-        self.g.mapping.track(ws[:, 0])
-        return fakes
+        return self.tracked(self.noise(len(batch)))
 
     def d_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         logits = self.branch(batch.step)
@@ -213,12 +183,9 @@ class CDCReleased(CDC):
     def g_terms(self, batch: Batch) -> Terms:
         realism = logistic_g(self.branch(batch.step)(self.augment(self.fakes(batch))))
         with distributed.replicated():  # as many latents a step however many processes there are
-            z = self.noise(self.distance_samples)
-            with torch.no_grad(), convolutions(self.source.raw) as theirs:
-                self.source.raw(z, noise_mode="random", generator=self.rng)
-            with convolutions(self.g) as ours:
-                self.g(z, noise_mode="random", generator=self.rng)
-            kept = self.correspondence([*ours.values()], [*theirs.values()], batch.step)
+            z, noise = self.noise(self.distance_samples), {"noise_mode": "random"}
+            maps = self.unmixed_features(self.source.raw, z, generator=self.rng, **noise)
+            kept = self.correspondence(*maps, batch.step)
         return {"loss_g": realism, **kept}
 
 

@@ -9,8 +9,6 @@ embedded guide; the average style keeps its rows near by a squared distance in u
 their standard deviation.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any
@@ -32,22 +30,9 @@ from core.types import GuideNetwork
 class Encoder(Adapter):
     """Trains an encoder for the source, which itself stays as it is.
 
-    Args:
-        source: whose pictures the codes make.
-        encoder: makes the network from ``rows``, ``w_dim`` and ``resolution``.
-        optimizer: makes the optimiser from parameters and ``lr``.
-        lr: highest learning rate; it ramps up over ``warmup`` (a share) and falls as a cosine.
-        warmup: share of the run.
-        guide: the network that losses look through.
-        loss: weights of ``perceptual``, ``pixel`` (mean square), ``identity`` (one minus cosine),
-            ``w_norm`` (mean squared distance from the average, in standard
-            deviations) and ``code`` (the same
-            from the known styles of generated pictures).
-        generated: generated pictures beside every batch of photos.
-        mixing_prob: share of generated batches that show two latents.
-        bf16: mixed precision; twice as fast where the processor has it.
-        samples: latents from which the deviation of the styles is taken.
-        steps: how the steps of refinement are found: ``probes``, ``damping``, ``pixel``.
+    The weights in ``loss`` are of ``perceptual``, ``pixel`` (mean square), ``identity`` (one minus
+    cosine), ``w_norm`` (mean squared distance from the average, in standard deviations) and
+    ``code`` (the same from the known styles of generated pictures).
     """
 
     paper = "arXiv:2008.00951"
@@ -58,26 +43,25 @@ class Encoder(Adapter):
         self,
         source: Source,
         *,
-        encoder: Callable[..., Compact],
+        encoder: Callable[..., Compact],  # makes the network from rows, w_dim and resolution
         optimizer: Callable[..., Optimizer],
-        lr: float,
-        warmup: float,
-        guide: GuideNetwork,
-        loss: dict[str, float],
-        generated: int,
-        mixing_prob: float,
-        bf16: bool,
-        samples: int,
-        steps: dict[str, Any],
+        lr: float,  # the highest: it ramps up over warmup and falls as a cosine
+        warmup: float,  # share of the run
+        guide: GuideNetwork,  # what losses look through
+        loss: dict[str, float],  # weights by name
+        generated: int,  # generated pictures beside every batch of photos
+        mixing_prob: float,  # share of generated batches that show two latents
+        bf16: bool,  # mixed precision; twice as fast where the processor has it
+        samples: int,  # latents from which the deviation of the styles is taken
+        steps: dict[str, Any],  # how the steps of refinement are found: probes, damping, pixel
         **run: int,
     ) -> None:
         super().__init__(source, **run)
         if generated < 1:
             raise UserError(f"method.generated={generated} must be at least 1.")
         g = source.g
-        with torch.random.fork_rng():
-            torch.manual_seed(self.seed)
-            self.encoder = encoder(rows=g.num_ws, w_dim=g.w_dim, resolution=g.img_resolution)
+        shape = {"rows": g.num_ws, "w_dim": g.w_dim, "resolution": g.img_resolution}
+        self.encoder = self.fresh(0, encoder, **shape)
         self.encoder.attend(g, samples=samples, seed=self.seed)
         self.register_buffer("w_std", w_std(g, samples=samples, seed=self.seed))
         self.optimizer, self.lr, self.warmup = optimizer, lr, warmup
@@ -105,21 +89,20 @@ class Encoder(Adapter):
             features, identity = self.guide.embed(images), self.guide.identity(images)
         with self.update(G):
             with self.autocast():
-                found = self.encoder.styles(self.source.g, images)
-                pictures = self.render(found).float()
+                ours = self.encoder.styles(self.source.g, images)
+                pictures = self.render(ours).float()
                 terms = {
                     "perceptual": (self.guide.embed(pictures) - features).square().sum(1).mean(),
                     "pixel": (pictures - images).square().mean(),
                     "identity": 1 - (self.guide.identity(pictures) * identity).sum(1).mean(),
-                    "w_norm": self.w_distance(found, self.source.g.mapping.w_avg),
-                    "code": self.w_distance(found[len(photos) :], ws),
+                    "w_norm": self.w_distance(ours, self.source.g.mapping.w_avg),
+                    "code": self.w_distance(ours[len(photos) :], ws),
                 }
             self.manual_backward(torch.stack([self.loss[k] * v for k, v in terms.items()]).sum())
         self.images_seen += len(photos)
         self.terms = {name: term.detach() for name, term in terms.items()}  # without their weights
 
     def generate(self) -> tuple[Tensor, Tensor]:
-        """Generated pictures [M, 3, R, R] and the styles [M, L, W] that they show."""
         g = self.source.g
         z, other = self.noise(self.generated), self.noise(self.generated)
         ws = mixed_ws(g.mapping, z, other, self.mixing_prob, self.rng)
@@ -130,7 +113,6 @@ class Encoder(Adapter):
         return ((ws - others) / self.w_std).square().mean()
 
     def autocast(self) -> torch.autocast:
-        """Mixed precision, where the yaml asks for it."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
     def network(self, index: int) -> nn.Module:
@@ -140,8 +122,8 @@ class Encoder(Adapter):
         return self.source.g
 
     def export(self) -> dict[str, nn.Module]:
-        found = equal_steps(self.source.g, self.guide, seed=self.seed, **self.steps)
-        self.encoder.steps.copy_(found)
+        steps = equal_steps(self.source.g, self.guide, seed=self.seed, **self.steps)
+        self.encoder.steps.copy_(steps)
         return {"encoder": self.encoder}
 
     def latents(self, z: Tensor) -> Tensor:

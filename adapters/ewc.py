@@ -8,8 +8,6 @@ pictures of the Fisher information in groups, as it was trained to, and all weig
 kept near, the mapping network's too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,10 +26,7 @@ from core.types import Shots
 
 
 def image_gradients(d: Discriminator, images: Tensor) -> Tensor:
-    """[N, 3, R, R]: how the log-likelihood log sigmoid(d(x)) of each picture x moves with it.
-
-    The other pictures of the group that the minibatch statistic is taken over are constants.
-    """
+    """[N, 3, R, R]: how log sigmoid(d(x)) of a picture x moves with it, its group held fixed."""
     images = images.detach().requires_grad_(True)
     likelihoods = F.logsigmoid(d(images))
     # A group is every n-th picture, so these parts hold one picture of each group.
@@ -46,16 +41,9 @@ def image_gradients(d: Discriminator, images: Tensor) -> Tensor:
 def fisher_diagonal(
     g: Generator, d: Discriminator, weights: Mapping[str, Tensor], z: Tensor
 ) -> dict[str, Tensor]:
-    """Squares of each picture's own gradient by the weights, summed over latents z [N, Z].
-
-    Args:
-        g: makes the pictures, with constant noise.
-        d: their log-likelihood is log sigmoid(d(x)).
-        weights: by name, those of ``g`` that are asked about.
-        z: latents; N is a multiple of the group of d's minibatch statistic.
-    """
+    """Squares of each picture's own gradient by g's ``weights``, summed over latents z [N, Z]."""
     with torch.no_grad():
-        pictures = g(z)
+        pictures = g(z)  # with constant noise; N is a multiple of the group of d
     upstream = image_gradients(d, pictures)
 
     def backpropagated(weights: Mapping[str, Tensor], z: Tensor, gradient: Tensor) -> Tensor:
@@ -66,15 +54,7 @@ def fisher_diagonal(
 
 
 class EWC(FineTune):
-    """Fine-tuning with a spring on every weight, as stiff as the weight's Fisher information.
-
-    Args:
-        source: whose generator the information is of, by its discriminator.
-        ewc_weight: of the sum of squared distances, each times its information.
-        fisher_images: latents that the information is averaged over.
-        fisher_batch: so many at a time; a multiple of the discriminator's group.
-        finetune: what plain transfer takes.
-    """
+    """Fine-tuning with a spring on every weight, as stiff as the weight's Fisher information."""
 
     paper = "arXiv:2012.02780"
     fisher: Tensor
@@ -83,9 +63,9 @@ class EWC(FineTune):
         self,
         source: Source,
         *,
-        ewc_weight: float,
-        fisher_images: int,
-        fisher_batch: int,
+        ewc_weight: float,  # of the sum of squared distances, each times its information
+        fisher_images: int,  # latents that the information is averaged over
+        fisher_batch: int,  # so many at a time; a multiple of the discriminator's group
         **finetune: Any,
     ) -> None:
         super().__init__(source, **finetune)
@@ -99,14 +79,13 @@ class EWC(FineTune):
         return {name: p for name, p in self.g.named_parameters() if p.requires_grad}
 
     def source_weights(self) -> dict[str, Tensor]:
-        """The source's values of the weights that train."""
         own = dict(self.source.g.named_parameters())
         return {name: own[name].detach() for name in self.trained_weights()}
 
     def prepare(self, shots: Shots) -> None:
         weights = self.source_weights()
         total = {name: torch.zeros_like(weight) for name, weight in weights.items()}
-        batches = max(self.fisher_images // self.fisher_batch, 1)
+        batches = max(self.fisher_images // self.fisher_batch, 1)  # whole ones, for D's groups
         for _ in range(batches):
             z = self.noise(self.fisher_batch)
             for name, squares in fisher_diagonal(self.source.g, self.source.d, weights, z).items():
@@ -117,7 +96,6 @@ class EWC(FineTune):
         return super().g_terms(batch) | {"ewc": self.penalty()}
 
     def penalty(self) -> Tensor:
-        """The weighted sum of squared distances from the source, each times its information."""
         moved = flat(self.trained_weights()) - flat(self.source_weights())
         return self.ewc_weight * (self.fisher * moved.square()).sum()
 

@@ -9,20 +9,18 @@ Departs from the paper in: StyleGAN2 instead of WGAN-GP; the trainee starts from
 averaged weights, so that frozen layers equal those of the source that pictures are compared with.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from adapters.adversarial import AdversarialStep, Batch
-from adapters.base import Adapter
+from adapters.base import Adapter, M
 from core import weights
 from core.augment import Fixed, Off
 from core.ema import EMA
@@ -34,21 +32,14 @@ from core.networks.mixing_regularisation import mixed_ws
 from core.source import Source
 
 Optimise = Callable[..., Optimizer]
-M = TypeVar("M", bound=nn.Module)
 
 
 class FineTune(Adapter, AdversarialStep):
-    """Adversarial training of the source's pair on the shots.
-
-    A relative overrides what differs: the seams of :class:`adapters.adversarial.AdversarialStep`,
-    ``map_latents`` (latents to styles, wherever) or ``ws`` (the styles of a training fake).
-    """
+    """Adversarial training of the source's pair on the shots; relatives override seams."""
 
     paper = "arXiv:1805.01677"
     g: Generator
     d: Discriminator
-    ema: EMA
-    augment: Off | Fixed
 
     def __init__(
         self,
@@ -82,11 +73,11 @@ class FineTune(Adapter, AdversarialStep):
         return copy.deepcopy(self.source.d)
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """Optimisers of G and of D, over what the yaml leaves free."""
-        return [
-            self.g_optimizer(trainable(self.g), lr=self.lr),
-            self.d_optimizer(trainable(self.d), lr=self.lr),
-        ]
+        g = self.g_optimizer(trainable(self.g), lr=self.lr)
+        return [g, self.d_optimizer(self.trained_d(), lr=self.lr)]
+
+    def trained_d(self) -> list[nn.Parameter]:
+        return trainable(self.d)
 
     def map_latents(self, g: Generator, z: Tensor) -> Tensor:
         """Style rows [N, L, W] of latents [N, Z], by a generator's mapping network."""
@@ -104,11 +95,15 @@ class FineTune(Adapter, AdversarialStep):
     def fakes(self, batch: Batch) -> Tensor:
         return self.synthesise(self.ws(self.g, self.noise(len(batch))))
 
+    def tracked(self, z: Tensor) -> Tensor:
+        """Training fakes of latents [N, Z], whose styles G's average style follows."""
+        ws = self.ws(self.g, z)
+        self.g.mapping.track(ws[:, 0])
+        return self.synthesise(ws)
+
     def d_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
-            ws = self.ws(self.g, self.noise(len(batch)))
-            fakes = self.synthesise(ws)
-        self.g.mapping.track(ws[:, 0])
+            fakes = self.tracked(self.noise(len(batch)))
         return self.d_logistic(batch.reals, fakes)
 
     def g_penalty(self, batch: Batch) -> Tensor:
@@ -149,9 +144,8 @@ class FreezeGReleased(FineTune):
 
 
 class Scratch(FineTune):
-    """The same training from fresh networks of the source's architecture.
+    """The same from fresh networks of the source's architecture: a baseline, or a source to be.
 
-    It is how a source comes into being, and the baseline that knows nothing of the source.
     ``grown_from`` names the weights of a finished run at a lower resolution: what has the same
     name and shape is taken over, the new blocks are fresh (arXiv:1710.10196, without fading).
     """
@@ -165,22 +159,14 @@ class Scratch(FineTune):
         del self.smaller
 
     def initial_g(self) -> Generator:
-        return self.inherit(self.fresh(Generator, self.source.g.config, 0), "g")
+        return self.inherit(self.fresh(0, Generator, **self.source.g.config), "g")
 
     def initial_d(self) -> Discriminator:
-        """Fresh weights drawn from the run's seed, less what is inherited."""
-        return self.inherit(self.fresh(Discriminator, self.source.d.config, 1), "d")
-
-    def fresh(self, network: type[M], config: dict[str, Any], offset: int) -> M:
-        """A network drawn from the run's seed, whatever was drawn before."""
-        with torch.random.fork_rng():
-            torch.manual_seed(self.seed + offset)
-            return network(**config)
+        return self.inherit(self.fresh(1, Discriminator, **self.source.d.config), "d")
 
     def inherit(self, network: M, name: str) -> M:
-        """The network with all that its smaller namesake has of the same name and shape."""
         if self.smaller:
-            own, given = network.state_dict(), self.smaller[name].state_dict()
-            shared = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
+            own, smaller = network.state_dict(), self.smaller[name].state_dict()
+            shared = {k: v for k, v in smaller.items() if k in own and own[k].shape == v.shape}
             network.load_state_dict(own | shared)
         return network

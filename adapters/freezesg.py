@@ -5,11 +5,7 @@ Paper: "Fine-Tuning StyleGAN2 For Cartoon Face Generation" (Back, arXiv:2106.124
 Departs from the paper in: nothing known. The paper leaves open whether the frozen styles are used
 when pictures are made (here they are, or the trained rows would meet styles never seen) and whether
 the other rows are mixed (here they are, as in StyleGAN2).
-
-The table "paper / released code / here" is in conf/method/freezesg.yaml.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -52,9 +48,8 @@ class FreezeSGReleased(FreezeSG):
     ) -> None:
         counted = all_but_highest(resolution=source.resolution, blocks=trained_blocks)
         super().__init__(source, frozen_g=[*frozen_g, *counted], **freezesg)
-        with torch.random.fork_rng():
-            torch.manual_seed(self.seed + 2)
-            self.untrained = Generator(**source.g.config).mapping.requires_grad_(False)
+        untrained = self.fresh(2, Generator, **source.g.config)
+        self.untrained = untrained.mapping.requires_grad_(False)
 
     def ws(self, g: Generator, z: Tensor) -> Tensor:
         if torch.rand((), generator=self.rng) >= self.mixing_prob:

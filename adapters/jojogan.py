@@ -7,11 +7,7 @@ Paper: "JoJoGAN: One shot face stylization" (Chong and Forsyth, ECCV 2022, arXiv
 
 Departs from the paper in: rows of styles are exchanged, as in the public code, not single style
 vectors after their affine layers.
-
-The table "paper / released code / here" is in conf/method/jojogan.yaml.
 """
-
-from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
@@ -33,52 +29,34 @@ from core.types import GuideNetwork, Shots
 
 @dataclass(kw_only=True)
 class StyleRows:
-    """All rows from one on: what they steer is imposed on every face, colours too.
+    """All rows from ``row`` on: what they steer is imposed on every face, colours too.
 
     Row 7 is the first that enters 64 px; at 18 rows (1024 px) and 14 (256 px) the public code
     exchanges rows 7 and on.
-
-    Args:
-        row: the first.
     """
 
     row: int
 
     def of(self, count: int) -> list[int]:
-        return existing(list(range(self.row, count)), self.row, count)
+        return list(range(self.row, count))
 
 
 @dataclass(kw_only=True)
-class ColourPreservingRows:
+class ColourPreservingRows(StyleRows):
     """Few of those rows, so that a face keeps most of its own colours.
 
     The public code names rows 9, 11, 15, 16 and 17 of 18, where :class:`StyleRows` begins at 7. For
     any number of rows: the second and the fourth row after the first one, and the last three; of
     these what lies at least two after the first. That gives 9, 11, 12 and 13 of 14.
-
-    Args:
-        row: where :class:`StyleRows` would begin.
     """
 
-    row: int
-
     def of(self, count: int) -> list[int]:
-        wanted = {self.row + 2, self.row + 4, *range(count - 3, count)}
-        return existing(sorted(r for r in wanted if self.row + 2 <= r < count), self.row, count)
-
-
-def existing(rows: list[int], first: int, count: int) -> list[int]:
-    """The rows, if there are any."""
-    if not rows:
-        raise UserError(f"method.rows.row={first} leaves no row of {count} to exchange.")
-    return rows
+        wanted = {self.row + 2, self.row + 4, *range(count - 3, count)}  # 9, 11, 15 to 17 of 18
+        return sorted(r for r in wanted if self.row + 2 <= r < count)
 
 
 def mix_codes(codes: Tensor, w: Tensor, rows: Sequence[int], alpha: float) -> Tensor:
-    """Codes [N, L, W] with random styles w [N, W] in some rows.
-
-    Those rows are ``(1 - alpha) code + alpha w``: 1 imposes the whole style, 0 leaves the code.
-    """
+    """Codes [N, L, W] with random styles w [N, W] in some rows: alpha 1 imposes all of them."""
     mixed = codes.clone()
     mixed[:, rows] = (1 - alpha) * codes[:, rows] + alpha * w[:, None]
     return mixed
@@ -92,17 +70,15 @@ def sides_of(resolution: int, halvings: Sequence[int]) -> list[int]:
     return sides
 
 
-def discriminator_features(
-    d: Discriminator, images: Tensor, sides: Sequence[int]
-) -> dict[int, Tensor]:
-    """Features [N, C, r, r] that the blocks of d make of images [N, 3, R, R], by side r."""
-    found: dict[int, Tensor] = {}
+def discriminator_features(d: Discriminator, images: Tensor, sides: list[int]) -> dict[int, Tensor]:
+    """Features [N, C, r, r] that enter the blocks of d from images [N, 3, R, R], by side r."""
+    features: dict[int, Tensor] = {}
     for r, x in d.block_inputs(images):
         if r in sides:
-            found[r] = x
-        if len(found) == len(set(sides)):
-            break
-    return found
+            features[r] = x
+        if len(features) == len(set(sides)):
+            break  # the blocks below would be computed for nothing
+    return features
 
 
 def feature_l1(ours: Mapping[int, Tensor], theirs: Mapping[int, Tensor]) -> Tensor:
@@ -119,12 +95,7 @@ class NoIdentityTerm:
 
 @dataclass(kw_only=True)
 class IdentityTerm:
-    """One minus the cosine of a face's identity before and after.
-
-    Args:
-        weight: of the loss.
-        network: images [N, 3, R, R] to unit vectors [N, E].
-    """
+    """One minus the cosine of a face's identity before and after."""
 
     weight: float
     network: GuideNetwork
@@ -137,18 +108,7 @@ class IdentityTerm:
 
 
 class JoJoGAN(Adapter):
-    """Fine-tuning of the synthesis network on pairs of a mixed code and the reference picture.
-
-    Args:
-        source: inverts the references and judges by its discriminator's features.
-        lr: learning rate.
-        optimizer: makes the optimiser from parameters and ``lr``.
-        alpha: strength of the style, 0 to 1, see :func:`mix_codes`.
-        rows: which rows are exchanged, :class:`StyleRows` or :class:`ColourPreservingRows`.
-        halvings: features are compared at the picture's side after so many halvings.
-        identity: :class:`IdentityTerm` or :class:`NoIdentityTerm`.
-        run: what every method takes.
-    """
+    """Fine-tuning of the synthesis network on pairs of a mixed code and the reference picture."""
 
     paper = "arXiv:2112.11641"
     g: Generator
@@ -160,20 +120,23 @@ class JoJoGAN(Adapter):
         *,
         lr: float,
         optimizer: Callable[..., Optimizer],
-        alpha: float,
-        rows: StyleRows | ColourPreservingRows,
-        halvings: Sequence[int],
-        identity: IdentityTerm | NoIdentityTerm,
+        alpha: float,  # strength of the style, 0 to 1, see `mix_codes`
+        rows: StyleRows,  # which rows are exchanged
+        halvings: Sequence[int],  # features are compared at a picture's side after so many
+        identity: IdentityTerm | NoIdentityTerm,  # what is lost of who is shown
         **run: int,
     ) -> None:
         super().__init__(source, **run)
         if not 0 <= alpha <= 1:
             raise UserError(f"method.alpha={alpha} must lie between 0 and 1.")
         # Codes are rows of styles, so no gradient ever comes to the mapping network.
-        fresh = copy.deepcopy(source.g).train().requires_grad_(True)
-        self.g = freeze(fresh, ["mapping.*"])
+        self.g = freeze(copy.deepcopy(source.g).train().requires_grad_(True), ["mapping.*"])
         self.lr, self.optimizer, self.alpha = lr, optimizer, alpha
         self.rows = rows.of(self.g.num_ws)
+        if not self.rows:
+            raise UserError(
+                f"method.rows.row={rows.row} leaves no row of {self.g.num_ws} to exchange."
+            )
         self.sides = sides_of(source.resolution, halvings)
         self.identity = identity
         # Found again by ``prepare`` when a run is resumed, so they need no place in a checkpoint.
@@ -185,10 +148,9 @@ class JoJoGAN(Adapter):
         references = shots[:]
         self.codes = self.source.invert(references).detach()
         with torch.no_grad():
-            for side, features in discriminator_features(
-                self.source.d, references, self.sides
-            ).items():
-                setattr(self, f"features{side}", features)
+            known = discriminator_features(self.source.d, references, self.sides)
+        for side, features in known.items():
+            setattr(self, f"features{side}", features)
 
     def configure_optimizers(self) -> list[Optimizer]:
         return [self.optimizer(trainable(self.g), lr=self.lr)]

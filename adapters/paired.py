@@ -11,8 +11,6 @@ Departs from the papers in: StyleGAN2's networks; the numbers that are known rea
 the first coordinates of an ordinary Gaussian latent, the rest of which is noise.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -34,18 +32,9 @@ LEAST_NOISE = 4.0  # squared length that is left to the noise, where the normals
 class Paired(Scratch):
     """Regression from latent to picture, then adversarial training with the same term in the loss.
 
-    The domain must know its pictures (``normals(ids [N]) -> [N, P]``, P below ``z_dim``).
-
-    Args:
-        source: gives the architecture.
-        perceptual_distance: perceptual distance [N] of pictures and photos [N, 3, R, R].
-        perceptual: weight of that distance.
-        pixel: weight of the mean absolute difference, at each of ``levels`` sizes.
-        levels: sizes at which pixels are compared, each half of the one before.
-        adversarial_from: pictures that regression alone is shown first.
-        mapping_lr: factor on the learning rate of the mapping network.
-        w_scale: how much farther from their average the styles of the result lie than those that
-            were trained, since regression shrinks what it cannot tell; see `scale_w`.
+    The domain must know its pictures (``normals(ids [N]) -> [N, P]``, P below ``z_dim``). At last
+    styles are scaled, since regression shrinks what it cannot tell; see
+    `core.networks.generator.scale_w`.
     """
 
     paper = "arXiv:1411.5928"
@@ -54,31 +43,25 @@ class Paired(Scratch):
         self,
         source: Source,
         *,
-        perceptual_distance: Callable[[Tensor, Tensor], Tensor],
-        perceptual: float,
-        pixel: float,
-        levels: int,
-        adversarial_from: int,
-        mapping_lr: float,
-        w_scale: float,
+        perceptual_distance: Callable[[Tensor, Tensor], Tensor],  # [N], of [N, 3, R, R] both
+        perceptual: float,  # weight of that distance
+        pixel: float,  # weight of the mean absolute difference, at each of levels sizes
+        levels: int,  # sizes at which pixels are compared, each half of the one before
+        adversarial_from: int,  # pictures that regression alone is shown first
+        mapping_lr: float,  # factor on the learning rate of the mapping network
+        w_scale: float,  # how much farther from their average the styles of the result lie
         **scratch: Any,
     ) -> None:
         self.mapping_lr = mapping_lr
         super().__init__(source, **scratch)
-        self.perceptual_distance, self.perceptual, self.pixel, self.levels = (
-            perceptual_distance,
-            perceptual,
-            pixel,
-            levels,
-        )
+        self.perceptual_distance, self.perceptual = perceptual_distance, perceptual
+        self.pixel, self.levels = pixel, levels
         self.adversarial_from, self.w_scale = adversarial_from, w_scale
 
     def configure_optimizers(self) -> list[Optimizer]:
         _, d = super().configure_optimizers()
-        groups = [
-            {"params": trainable(self.g.synthesis)},
-            {"params": trainable(self.g.mapping), "lr": self.lr * self.mapping_lr},
-        ]
+        mapping = {"params": trainable(self.g.mapping), "lr": self.lr * self.mapping_lr}
+        groups = [{"params": trainable(self.g.synthesis)}, mapping]
         return [self.g_optimizer(groups, lr=self.lr), d]
 
     def adversarial_step(self, batch: Batch) -> Terms:
@@ -93,10 +76,8 @@ class Paired(Scratch):
         return {"distance": distance, "loss_g": self.g_logistic(fakes)}
 
     def regression(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Fakes of the normals of the batch, and their distance from the reals."""
-        ws = self.ws(self.g, self.latents_of(self.domain.normals(batch.ids)))
-        fakes = self.synthesise(ws)
-        self.g.mapping.track(ws[:, 0])
+        domain = cast(Any, self.trainer).datamodule  # which knows its pictures
+        fakes = self.tracked(self.latents_of(domain.normals(batch.ids)))
         return fakes, self.distance(fakes, batch.reals)
 
     def eval_generator(self) -> nn.Module:
@@ -105,24 +86,16 @@ class Paired(Scratch):
     def export(self) -> dict[str, nn.Module]:
         return super().export() | {"g": scale_w(self.g, self.w_scale)}
 
-    @property
-    def domain(self) -> Any:
-        """The data of the run, which knows its pictures."""
-        return cast(Any, self.trainer).datamodule
-
     def latents_of(self, normals: Tensor) -> Tensor:
-        """Latents [N, Z] on the sphere whose first coordinates are the normals [N, P].
-
-        The mapping network forgets a latent's length, so it must carry nothing.
-        """
+        """Latents [N, Z] on the sphere whose first coordinates are the normals [N, P]."""
+        # On the sphere: the mapping network forgets a latent's length, so it must carry nothing.
         free = self.source.g.z_dim - normals.shape[1]
         if free < 1:
             raise ValueError(f"{normals.shape[1]} normals leave no room in {self.source.g.z_dim}.")
         normals = normals.to(self.device)
         noise = torch.randn(len(normals), free, generator=self.rng).to(self.device)
-        rest = (self.source.g.z_dim - normals.square().sum(dim=1, keepdim=True)).clamp(
-            min=LEAST_NOISE
-        )
+        rest = self.source.g.z_dim - normals.square().sum(dim=1, keepdim=True)
+        rest = rest.clamp(min=LEAST_NOISE)
         return torch.cat([normals, F.normalize(noise) * rest.sqrt()], dim=1)
 
     def distance(self, fakes: Tensor, reals: Tensor) -> Tensor:
@@ -130,7 +103,7 @@ class Paired(Scratch):
         near = self.perceptual_distance(fakes, reals).float().mean() * self.perceptual
         fakes = fakes.float()
         for level in range(self.levels):
-            if level:
+            if level:  # the first is the picture's own size
                 fakes, reals = F.avg_pool2d(fakes, 2), F.avg_pool2d(reals, 2)
             near = near + self.pixel * (fakes - reals).abs().mean()
         return near

@@ -6,11 +6,7 @@ CVPR 2022, arXiv:2203.04121).
 Departs from the paper in: the self-correlation is of the step's own free samples, mixed alike and
 with the same noise maps in both networks, which saves a pass; shots are inverted by the source's
 inverter; photos are drawn towards the shots as latents are, since G learns no other styles.
-
-The table "paper / released code / here" is in conf/method/rssa.yaml.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +17,7 @@ from annotated_types import Ge, Le, Len
 from torch import Tensor, nn
 
 from adapters.base import Terms
-from adapters.cdc import RelaxedRealism, convolutions
+from adapters.cdc import RelaxedRealism
 from core import distributed
 from core.errors import UserError
 from core.losses import structural_alignment
@@ -34,41 +30,24 @@ Weight = Annotated[float, Ge(0)]
 Share = Annotated[float, Ge(0), Le(1)]
 
 
-def stretched(strengths: Sequence[float], count: int) -> list[float]:
-    """Strengths of ``count`` rows: each takes that of the given row which lies as far up."""
-    steps = (len(strengths) - 1) / (count - 1)
-    return [strengths[round(row * steps)] for row in range(count)]
-
-
 @network
 class LatentCompression(nn.Module):
-    """Draws styles towards the span of K references; it has as many as it was last given.
-
-    Args:
-        count: K.
-        w_dim: W.
-        strengths: of the L rows, 0 (left alone) to 1 (in the span).
-    """
+    """Draws styles towards the span of K (``count``) references, as many as it was last given."""
 
     codes: Tensor
 
     def __init__(self, *, count: int, w_dim: int, strengths: Sequence[float]) -> None:
         super().__init__()
-        self.strengths = list(strengths)
+        self.strengths = list(strengths)  # of the L rows, 0 (left alone) to 1 (in the span)
         self.register_buffer("codes", torch.zeros(count, len(self.strengths), w_dim))
 
     @property
     def config(self) -> dict[str, Any]:
-        """What builds it anew."""
         count, _, w_dim = self.codes.shape
         return {"count": count, "w_dim": w_dim, "strengths": self.strengths}
 
     def remember(self, codes: Tensor) -> None:
-        """Take the styles [K, L, W] of the references.
-
-        Raises:
-            UserError: they span the whole space, so there is nothing to draw towards.
-        """
+        """Take the styles [K, L, W] of the references; refused where they span the whole space."""
         if len(codes) >= codes.shape[2]:
             raise UserError(
                 f"{len(codes)} shots span all {codes.shape[2]} dimensions of the source's styles; "
@@ -82,57 +61,35 @@ class LatentCompression(nn.Module):
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         """A state of any number of references fits."""
-        found = state_dict.get(f"{prefix}codes")
-        if found is not None and found.shape[1:] == self.codes.shape[1:]:
-            self.codes = self.codes.new_zeros(found.shape)
+        codes = state_dict.get(f"{prefix}codes")
+        if codes is not None and codes.shape[1:] == self.codes.shape[1:]:
+            self.codes = self.codes.new_zeros(codes.shape)
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SelfCorrelation:
-    """How places of one picture relate, in the highest maps of a generator.
-
-    Args:
-        weight: of the loss.
-        maps: so many, from the highest resolution down.
-    """
+    """How places of one picture relate, in the ``maps`` highest maps [N, C, r, r] of a network."""
 
     weight: Weight
     maps: Count
 
     def __call__(self, ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
-        """Scalar of the maps [N, C, r, r] of target and source, 4 px first."""
         top = slice(-self.maps, None)
         return self.weight * structural_alignment.self_correlation(ours[top], theirs[top])
 
 
 @dataclass(frozen=True, kw_only=True)
 class DisturbanceCorrelation:
-    """How places of neighbours in latent space relate, in all but the highest maps, now and then.
+    """How places of neighbours in latent space relate, in the lower maps [N, C, r, r]."""
 
-    Args:
-        weight: of the mean over pairs of neighbours.
-        every: steps from one such loss to the next.
-        latents: neighbours that are compared.
-        disturbance: share of a neighbour that is its own; at 1 they have nothing in common.
-        left_out: so many maps from the highest resolution down are not compared.
-    """
-
-    weight: Weight
-    every: Count
-    latents: Annotated[int, Ge(2)]
-    disturbance: Share
-    left_out: Annotated[int, Ge(0)]
-
-    def due(self, step: int) -> bool:
-        return step % self.every == 0
-
-    def neighbours(self, centre: Tensor, others: Tensor) -> Tensor:
-        """Latents [N, Z] around a centre [1, Z], each a little towards one of others [N, Z]."""
-        return torch.lerp(centre, others, self.disturbance)
+    weight: Weight  # of the mean over pairs of neighbours
+    every: Count  # steps from one such loss to the next
+    latents: Annotated[int, Ge(2)]  # neighbours that are compared
+    disturbance: Share  # share of a neighbour that is its own; at 1 they have nothing in common
+    left_out: Annotated[int, Ge(0)]  # so many of the highest maps are not compared
 
     def __call__(self, ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
-        """Scalar of the maps [N, C, r, r] of target and source, 4 px first."""
         low = slice(len(ours) - self.left_out)
         pairs = self.latents * (self.latents - 1) / 2
         total = structural_alignment.disturbance_correlation(ours[low], theirs[low])
@@ -140,15 +97,7 @@ class DisturbanceCorrelation:
 
 
 class RSSA(RelaxedRealism):
-    """Relaxed realism with styles near the shots', and losses of how places relate.
-
-    Args:
-        source: inverts the shots; its relations are kept.
-        strengths: of the compression, from the first row to the last, however many a source has.
-        self_correlation: loss of the step's free fakes.
-        disturbance_correlation: loss of latents of its own.
-        relaxed: what relaxed realism takes.
-    """
+    """Relaxed realism with styles near the shots', and losses of how places relate."""
 
     paper = "arXiv:2203.04121"
 
@@ -156,9 +105,9 @@ class RSSA(RelaxedRealism):
         self,
         source: Source,
         *,
-        strengths: Annotated[Sequence[Share], Len(1)],
-        self_correlation: SelfCorrelation,
-        disturbance_correlation: DisturbanceCorrelation,
+        strengths: Annotated[Sequence[Share], Len(1)],  # of the compression, first row to last
+        self_correlation: SelfCorrelation,  # of the step's free fakes
+        disturbance_correlation: DisturbanceCorrelation,  # of latents of its own
         **relaxed: Any,
     ) -> None:
         super().__init__(source, **relaxed)
@@ -168,22 +117,21 @@ class RSSA(RelaxedRealism):
                 f"method.disturbance_correlation.left_out={disturbance_correlation.left_out} "
                 f"leaves none of the source's {maps} maps."
             )
-        rows = stretched(strengths, self.g.num_ws)
+        # Each row takes the strength of the given row that lies as far up.
+        steps = (len(strengths) - 1) / (self.g.num_ws - 1)
+        rows = [strengths[round(row * steps)] for row in range(self.g.num_ws)]
         self.compression = LatentCompression(count=0, w_dim=self.g.w_dim, strengths=rows)
         self.self_correlation = self_correlation
         self.disturbance_correlation = disturbance_correlation
 
     def prepare(self, shots: Shots) -> None:
-        """Anchors, and the styles of the shots [K, 3, R, R]."""
         super().prepare(shots)
         self.compression.remember(self.source.invert(shots[:]).detach())
 
     def map_latents(self, g: Generator, z: Tensor) -> Tensor:
-        """Style rows [N, L, W] of latents [N, Z], drawn towards the shots'."""
         return self.compression(super().map_latents(g, z))
 
     def stylise(self, photos: Tensor) -> Tensor:
-        """Photos [N, 3, R, R] in the new style, by rows drawn towards the shots'."""
         return self.render(self.compression(self.source.invert(photos)))
 
     def export(self) -> dict[str, nn.Module]:
@@ -191,9 +139,8 @@ class RSSA(RelaxedRealism):
         return super().export() | {"compression": self.compression}
 
     def correspondence(self, ours: list[Tensor], theirs: list[Tensor], step: int) -> Terms:
-        """The self-correlation of the free fakes, and every few steps the disturbance's."""
         terms = {"self_correlation": self.self_correlation(ours, theirs)}
-        if self.disturbance_correlation.due(step):
+        if step % self.disturbance_correlation.every == 0:
             terms["disturbance_correlation"] = self.disturbance_term()
         return terms
 
@@ -201,9 +148,6 @@ class RSSA(RelaxedRealism):
         """Scalar of neighbours that no compression moves, with constant noise, as released."""
         loss = self.disturbance_correlation
         with distributed.replicated():  # as many latents a step however many processes there are
-            z = loss.neighbours(self.noise(1), self.noise(loss.latents))
-            with torch.no_grad(), convolutions(self.source.g) as theirs:
-                self.source.g(z)
-            with convolutions(self.g) as ours:
-                self.g(z)
-            return loss([*ours.values()], [*theirs.values()])
+            # Around one latent, each a little towards one of its own.
+            z = torch.lerp(self.noise(1), self.noise(loss.latents), loss.disturbance)
+            return loss(*self.unmixed_features(self.source.g, z))

@@ -4,11 +4,7 @@ Paper: "Fine-tuning StyleGAN2 for cartoon face generation" (arXiv:2106.12445), s
 
 Departs from the paper in: the second latent of a mixed picture and the noise are drawn anew for the
 loss, which needs no pictures above the compared resolutions; the expectation is the same.
-
-The table "paper / released code / here" is in conf/method/structure.yaml.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -26,10 +22,10 @@ from core.networks.generator import Generator
 from core.networks.mixing_regularisation import mixed_ws
 from core.source import Source
 
+Maps = Mapping[int, Tensor]  # by resolution
 
-def multi_resolution_mse(
-    ours: Mapping[int, Tensor], theirs: Mapping[int, Tensor], at: Iterable[int]
-) -> Tensor:
+
+def multi_resolution_mse(ours: Maps, theirs: Maps, at: Iterable[int]) -> Tensor:
     """Mean squared differences of tensors by resolution, summed over the resolutions ``at``."""
     return torch.stack([F.mse_loss(ours[r], theirs[r]) for r in at]).sum()
 
@@ -48,14 +44,7 @@ class StructureLoss(FineTune):
 
 
 class Structure(StructureLoss):
-    """Fine-tuning with a distance of low-resolution colours from the source's.
-
-    Args:
-        source: where the structure comes from.
-        structure_weight: of the distance.
-        structure_resolutions: in pixels, where colours are compared.
-        finetune: what plain transfer takes.
-    """
+    """Fine-tuning with a distance of colours from the source's, at some low resolutions (px)."""
 
     paper = "arXiv:2106.12445"
 
@@ -84,9 +73,8 @@ class Structure(StructureLoss):
             theirs = self.colours(self.source.g, z, other)
         rng.set_state(start)
         ours = self.colours(self.g, z, other)
-        return self.structure_weight * multi_resolution_mse(
-            ours, theirs, self.structure_resolutions
-        )
+        distance = multi_resolution_mse(ours, theirs, self.structure_resolutions)
+        return self.structure_weight * distance
 
     def colours(self, g: Generator, z: Tensor, other: Tensor) -> dict[int, Tensor]:
         """Sums of colours [N, 3, r, r] of two latents [N, Z], up to the highest compared r."""
@@ -96,41 +84,30 @@ class Structure(StructureLoss):
 
 
 class StructureReleased(StructureLoss):
-    """The structure loss of the public code: features, from a source that knows nothing.
-
-    Args:
-        source: gives the architecture of the untrained network.
-        structure_levels: n; features at 8, ..., 2^(n + 2) px are compared.
-        finetune: what plain transfer takes.
-    """
+    """As released: features at 8, ..., 2^(n + 2) px, those of a source that knows nothing."""
 
     paper = "arXiv:2106.12445"
 
     def __init__(self, source: Source, *, structure_levels: int, **finetune: Any) -> None:
         super().__init__(source, **finetune)
-        self.levels = [8 << k for k in range(structure_levels)]
+        self.levels = [8 << k for k in range(structure_levels)]  # px; the released code begins at 8
         if not self.levels or self.levels[-1] > source.resolution:
             raise UserError(
                 f"method.structure_levels={structure_levels} must be at least 1, and "
                 f"2^(levels + 2) px at most the source's {source.resolution} px."
             )
-        with torch.random.fork_rng():
-            torch.manual_seed(self.seed + 2)
-            self.untrained = Generator(**source.g.config).requires_grad_(False)
+        self.untrained = self.fresh(2, Generator, **source.g.config).requires_grad_(False)
 
     def structure_term(self, z: Tensor) -> Tensor:
         other = self.noise(len(z))
-        mixed = float(torch.rand((), generator=self.rng) < self.mixing_prob)
-        distances = []
-        for r in self.levels:
-            ours, theirs = (
-                g.synthesis.trace(
-                    mixed_ws(partial(self.map_latents, g), z, other, mixed, self.rng),
-                    "random",
-                    generator=self.rng,
-                    until=r,
-                ).features
-                for g in (self.g, self.untrained)
-            )
-            distances.append(multi_resolution_mse(ours, theirs, [r]))
+        mixed = float(torch.rand((), generator=self.rng) < self.mixing_prob)  # once for all passes
+
+        def features(g: Generator, r: int) -> dict[int, Tensor]:
+            ws = mixed_ws(partial(self.map_latents, g), z, other, mixed, self.rng)
+            return g.synthesis.trace(ws, "random", generator=self.rng, until=r).features
+
+        distances = [
+            multi_resolution_mse(features(self.g, r), features(self.untrained, r), [r])
+            for r in self.levels
+        ]
         return torch.stack(distances).sum()

@@ -1,7 +1,5 @@
 """``python -m benchmarks.export RUN --to DIR``: networks, configuration, card, pictures."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Adapt, measure, write: ``python -m benchmarks.run method=freezesg data=parafaces_webtoon``."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys
@@ -20,24 +18,21 @@ from core.paths import CONF
 FAILED = 3  # exit status of a run that diverged
 
 
-def arguments(words: list[str]) -> argparse.Namespace:
-    """The options that are no words of the configuration; those of Hydra that are of use here."""
+@command()
+def main(words: list[str]) -> int:
+    """Show the page or the configuration that is asked for, or run it."""
+    name = "python -m benchmarks.run"
     parser = argparse.ArgumentParser(
-        "python -m benchmarks.run", add_help=False, allow_abbrev=False, usage=help_page.USAGE
+        name, add_help=False, allow_abbrev=False, usage=help_page.USAGE
     )
     parser.add_argument("words", nargs="*")
     parser.add_argument("-h", "--help", action="store_true")
+    # Those of Hydra that are of use here.
     parser.add_argument("-m", "--multirun", action="store_true")
     parser.add_argument("-c", "--cfg", choices=["job"])
     parser.add_argument("-p", "--package", default="")
     parser.add_argument("--resolve", action="store_true")
-    return parser.parse_intermixed_args(words)
-
-
-@command()
-def main(words: list[str]) -> int:
-    """Show the page or the configuration that is asked for, or run it."""
-    asked = arguments(words)
+    asked = parser.parse_intermixed_args(words)
     if asked.help:
         print(help_page.page())
         return 0
@@ -54,7 +49,6 @@ def main(words: list[str]) -> int:
 
 
 def conduct(job: Composition, *, many: bool) -> int:
-    """One experiment; its exit status."""
     from benchmarks.harness import experiment  # torch and Lightning, once the words are known
 
     with Signals() as signals:

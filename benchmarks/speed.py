@@ -5,8 +5,6 @@ keeps freed memory (``core.allocator``), the twin runs as torch is. The ratio is
 time in float32 over ours, since other load only adds. Nothing here asserts seconds.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys
@@ -22,7 +20,17 @@ from core.errors import UserError
 @command()
 def main(words: list[str]) -> int:
     """Measure, print, and write a record if a path was given."""
-    options = parser().parse_args(words)
+    parser = argparse.ArgumentParser("python -m benchmarks.speed", description=__doc__)
+    add = parser.add_argument
+    add("--cases", nargs="+", choices=CASES, default=list(USUAL))
+    add("--all-cases", action="store_true", help="penalties and ADA too")
+    add("--sizes", nargs="+", choices=SIZES, default=["64"], help="pixels")
+    add("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
+    add("--repeats", type=int, default=5)
+    add("--threads", type=int, help="default: as many as torch takes")
+    add("--device", choices=("cpu", "cuda"), default="cpu")
+    add("--json", type=Path, help="where to write the record")
+    options = parser.parse_args(words)
     if options.repeats < 1 or (options.threads is not None and options.threads < 1):
         raise UserError("--repeats and --threads must be at least 1.")
     from rich.console import Console
@@ -35,7 +43,6 @@ def main(words: list[str]) -> int:
 
 
 def on_gpu(options: argparse.Namespace, console: Any) -> dict[str, Any]:
-    """The kernels' record, printed."""
     import torch
 
     from benchmarks.harness.speed import gpu
@@ -48,7 +55,6 @@ def on_gpu(options: argparse.Namespace, console: Any) -> dict[str, Any]:
 
 
 def on_cpu(options: argparse.Namespace, console: Any) -> dict[str, Any]:
-    """The core's record, printed."""
     from benchmarks.harness.speed import cpu
 
     cases = CASES if options.all_cases else options.cases
@@ -59,19 +65,6 @@ def on_cpu(options: argparse.Namespace, console: Any) -> dict[str, Any]:
                 measurement.add(case, size, options.precisions)
     console.print(measurement.table())
     return measurement.record()
-
-
-def parser() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser("python -m benchmarks.speed", description=__doc__)
-    options.add_argument("--cases", nargs="+", choices=CASES, default=list(USUAL))
-    options.add_argument("--all-cases", action="store_true", help="penalties and ADA too")
-    options.add_argument("--sizes", nargs="+", choices=SIZES, default=["64"], help="pixels")
-    options.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
-    options.add_argument("--repeats", type=int, default=5)
-    options.add_argument("--threads", type=int, help="default: as many as torch takes")
-    options.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    options.add_argument("--json", type=Path, help="where to write the record")
-    return options
 
 
 if __name__ == "__main__":

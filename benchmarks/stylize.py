@@ -54,9 +54,8 @@ def main(words: list[str]) -> int:
 
     frame = framing(options.align, options.landmarks)
     run = find_run(options.run, options.folder, whole=options.swap is not None)
-    generator = load_generator(
-        run, options.source, refine=options.refine, swap=options.swap, seed=options.seed
-    )
+    how = {"refine": options.refine, "swap": options.swap, "seed": options.seed}
+    generator = load_generator(run, options.source, **how)
     if options.align != "none" and generator.source.box != WHOLE:
         frame = within(frame, generator.source.box)
     for sentence in generator.notes:
@@ -75,46 +74,38 @@ def main(words: list[str]) -> int:
 def pipeline_of(
     options: argparse.Namespace, generator: StylisedGenerator, frame: Framing
 ) -> StylizePipeline:
-    """What shows the photos as the options say."""
-    from benchmarks.harness.stylize.exemplars import exemplar_adapter, named_styles, with_style
+    from benchmarks.harness.stylize import exemplars as styles
     from benchmarks.harness.stylize.pipeline import StyleMatrix, StylizePipeline, announce
-    from benchmarks.harness.stylize.style_grid import STYLES, TILE
 
-    changes, names = strength(options), options.style
-    if options.matrix:
-        names = names or [
-            str(k) for k in range(min(STYLES, len(exemplar_adapter(generator).styles)))
-        ]
-        tile = options.size or max(TILE, min(WIDEST, generator.resolution))
-        columns = named_styles(names, generator, frame, options.seed, announce)
-        return StyleMatrix(generator, frame, tile, columns, changes)
+    changes, names, size = strength(options), options.style, options.size
+    if options.matrix and not names:
+        count = len(styles.exemplar_adapter(generator).styles)
+        names = [str(k) for k in range(min(styles.STYLES, count))]
+    named = []
     if names or changes:
-        styles = named_styles(names, generator, frame, options.seed, announce)
-        generator = with_style(generator, styles, changes)
-    return StylizePipeline(
-        generator, frame, options.size or generator.resolution, strips=options.strip
-    )
+        named = styles.named_styles(names, generator, frame, options.seed, announce)
+    if options.matrix:
+        tile = size or max(styles.TILE, min(WIDEST, generator.resolution))
+        return StyleMatrix(generator, frame, tile, named, changes)
+    if names or changes:
+        generator = styles.with_style(generator, named, changes)
+    return StylizePipeline(generator, frame, size or generator.resolution, strips=options.strip)
 
 
 def parse(words: list[str]) -> argparse.Namespace:
     """The options, with numbers that can be meant; argparse itself leaves with status 2."""
     options = parser().parse_args(words)
-    largest = WIDEST if options.matrix else LARGEST
-    if options.size is not None and not 1 <= options.size <= largest:
-        raise UserError(f"--size {options.size} is not from 1 to {largest}.")
-    if not 0 <= options.refine <= 10_000:
-        raise UserError(f"--refine {options.refine} is not from 0 to 10000.")
+    ranges = {"size": (1, WIDEST if options.matrix else LARGEST), "refine": (0, 10_000)}
+    ranges |= dict.fromkeys(STRENGTH, (0, 1)) | {"seed": (0, 2**32 - 1)}  # numpy's
+    for name, (lowest, highest) in ranges.items():
+        value = getattr(options, name, None)
+        if value is not None and not lowest <= value <= highest:
+            raise UserError(f"--{name} {value:.10g} is not from {lowest} to {highest}.")
     if options.swap is not None and options.swap < 4:
-        raise UserError(
-            f"--swap {options.swap} is no resolution of a generator, which begins at 4."
-        )
-    for part, weight in strength(options).items():
-        if not 0 <= weight <= 1:
-            raise UserError(f"--{part} {weight:g} is not from 0 to 1.")
+        swap = f"--swap {options.swap}"
+        raise UserError(f"{swap} is no resolution of a generator, which begins at 4.")
     if options.matrix and options.strip:
         raise UserError("--matrix makes no single pictures that --strip could show.")
-    if not 0 <= options.seed < 2**32:
-        raise UserError(f"--seed {options.seed} is not from 0 to {2**32 - 1}.")
     if options.landmarks:
         if options.align not in ("auto", "landmarks"):
             raise UserError(f"--landmarks FILE and --align {options.align} contradict each other.")
@@ -129,20 +120,19 @@ def parser() -> argparse.ArgumentParser:
         epilog=HONEST,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = options.add_argument
+    add, styles = options.add_argument, "styles, where the method keeps those of its shots"
     add("run", metavar="RUN", help="run folder, name of a record, or weights (.safetensors)")
     add("photos", metavar="PHOTO", nargs="+", help="picture files, folders or zips")
     add("--to", type=Path, default=Path("stylised"), metavar="DIR", help="default: stylised")
     add("--strip", action="store_true", help="also photo, inversion and result side by side")
     add("--size", type=int, metavar="N", help="save N x N px (Lanczos; default: the generator's)")
-    add_styles(options.add_argument_group("styles, where the method keeps those of its shots"))
+    add_styles(options.add_argument_group(styles))
     add("--align", default="auto", metavar="WAY", help=ALIGN)
     add("--landmarks", metavar="FILE", default="", help="JSON of landmarks, for --align landmarks")
     add("--refine", type=int, default=0, metavar="STEPS", help="improve the encoder's styles")
     add("--swap", type=int, metavar="PIXELS", help="the source's layers up to this resolution")
-    add(
-        "--source", default="parafaces64", help="of weights without a record (default: parafaces64)"
-    )
+    known = "parafaces64"
+    add("--source", default=known, help=f"of weights without a record (default: {known})")
     add("--seed", type=int, default=0, help="where inversion begins at random samples (default: 0)")
     add("--folder", type=Path, default=Path("results"), help="where runs are (default: results)")
     return options

@@ -4,10 +4,7 @@ Every run is a process of its own. A sweep can be ended in any way and started a
 several of them on one folder, also from several machines that share it, divide the work.
 """
 
-from __future__ import annotations
-
 import argparse
-from collections.abc import Sequence
 
 from benchmarks.harness.config.cli import command, printable
 from benchmarks.harness.sweep.loop import console, sweep
@@ -15,36 +12,25 @@ from benchmarks.harness.sweep.plan import plan
 from core.errors import UserError
 
 
-def arguments(line: Sequence[str]) -> argparse.Namespace:
-    """The command line: Hydra's words and a few options of our own."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.sweep", description=__doc__, allow_abbrev=False
-    )
+@command()
+def main(words: list[str]) -> int:
+    """Plan, say what is left out, and sweep."""
+    name = "python -m benchmarks.sweep"
+    parser = argparse.ArgumentParser(name, description=__doc__, allow_abbrev=False)
     parser.add_argument("words", nargs="+", help="as of benchmarks.run -m: method=glob(*) seed=0,1")
     parser.add_argument("--jobs", type=int, default=1, help="runs at once (default 1)")
     parser.add_argument("--gpus", default="", help="0,1,...: the slots take them in turn")
     parser.add_argument("--again", action="store_true", help="repeat runs that failed")
     parser.add_argument("--dry-run", action="store_true", help="show the grid and run nothing")
-    options = parser.parse_intermixed_args(line)
+    options = parser.parse_intermixed_args(words)
     if options.jobs < 1:
         raise UserError(f"--jobs {options.jobs} must be at least 1.")
-    return options
-
-
-@command()
-def main(words: list[str]) -> int:
-    """Plan, say what is left out, and sweep."""
-    options = arguments(words)
     planned = plan(options.words)
     for what, why in planned.left_out.items():
         console.print(printable(f"left out: {what}: {why}"), soft_wrap=True)
-    return sweep(
-        planned,
-        slots=options.jobs,
-        gpus=[gpu for gpu in options.gpus.split(",") if gpu],
-        again=options.again,
-        dry_run=options.dry_run,
-    )
+    gpus = [gpu for gpu in options.gpus.split(",") if gpu]
+    how = {"again": options.again, "dry_run": options.dry_run}
+    return sweep(planned, slots=options.jobs, gpus=gpus, **how)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from statistics import fmean
 
 import pytest
 
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records.record import Record
 from core.paths import ROOT
 
 RESULTS = ROOT / "results"
@@ -43,7 +43,7 @@ def shows(cell, value):
 def runs(pattern):
     """Finished runs of methods as their yamls have them."""
     for path in sorted((RESULTS / "runs").glob(pattern)):
-        run = records.read(path)
+        run = Record.read(path).to_json()
         changed = any(word.startswith(("method.", "swap.")) for word in run["overrides"])
         if run.get("state", "finished") == "finished" and not changed:
             yield run
@@ -102,7 +102,7 @@ def test_the_speeds_at_256_px():
 )
 def test_the_tables_of_the_sources(source, pattern):
     (path,) = (RESULTS / "runs").glob(pattern)
-    metrics = records.read(path)["metrics"]
+    metrics = Record.read(path).to_json()["metrics"]
     (rows,) = [t for t in tables(page("docs/sources.md")) if t[1][0] == source and len(t[0]) == 4]
     _, (_, *own), (_, *real) = rows
     names = [f"{name}@parafaces" for name in ("kid", "precision", "recall")]

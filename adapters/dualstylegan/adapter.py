@@ -12,8 +12,6 @@ CVPR 2022, arXiv:2203.13248).
 Departs from the paper in: see the table in conf/method/dualstylegan.yaml.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, cast
@@ -36,30 +34,11 @@ from core.networks.styles import Styles, StyleSampling, StyleStrength
 from core.source import Source
 from core.types import Shots
 
-CODES = 2
-"""The third optimiser: of the shots' extrinsic codes, in stage IV."""
+CODES = 2  # the third optimiser: of the shots' extrinsic codes, in stage IV
 
 
 class ExemplarTransfer(FineTune):
-    """Progressive fine-tuning of DualStyleGAN.
-
-    Args:
-        source: whose generator stays inside.
-        res_index: last structure row; see :class:`core.networks.dualstylegan.DualStyleGAN`.
-        pretraining: finds or makes stage II and the codes of the shots.
-        paired_every: every so-manieth step is paired.
-        recoloured_from: first row of a pair's face that is drawn anew.
-        jitter: standard deviation of what is added to extrinsic styles, in units of the styles'.
-        style: the generator's objective beside the adversarial one.
-        penalty: on the lengths of the path's tensors.
-        chunk: pictures at a time; gradients of a batch are summed over chunks.
-        refine_from: images after which stage IV begins.
-        refine_lr: of ``structure`` and ``colour`` rows.
-        styles: random styles; see :class:`core.networks.styles.StyleSampling`.
-        strength: of a style that is named or drawn.
-        unnamed_strength: of the shots' mean style, which photos get where no style is named.
-        finetune: what plain transfer takes, but for what it freezes.
-    """
+    """Progressive fine-tuning of DualStyleGAN."""
 
     paper = "arXiv:2203.13248"
     g: DualStyleGAN  # type: ignore[assignment]
@@ -70,29 +49,25 @@ class ExemplarTransfer(FineTune):
         self,
         source: Source,
         *,
-        res_index: int,
-        pretraining: PretrainingCache,
-        paired_every: int,
-        recoloured_from: int,
-        jitter: float,
-        style: StyleLoss,
-        penalty: NormPenalty,
-        chunk: int,
-        refine_from: int,
-        refine_lr: dict[str, float],
-        styles: StyleSampling,
-        strength: StyleStrength,
-        unnamed_strength: StyleStrength,
+        res_index: int,  # last structure row, see `core.networks.dualstylegan`
+        pretraining: PretrainingCache,  # finds or makes stage II and the codes of the shots
+        paired_every: int,  # every so-manieth step is paired
+        recoloured_from: int,  # first row of a pair's face that is drawn anew
+        jitter: float,  # standard deviation of noise on extrinsic styles, in units of theirs
+        style: StyleLoss,  # the generator's objective beside the adversarial one
+        penalty: NormPenalty,  # on the lengths of the path's tensors
+        chunk: int,  # pictures at a time; gradients of a batch are summed over chunks
+        refine_from: int,  # images after which stage IV begins
+        refine_lr: dict[str, float],  # of structure and colour rows
+        styles: StyleSampling,  # random styles
+        strength: StyleStrength,  # of a style that is named or drawn
+        unnamed_strength: StyleStrength,  # of the shots' mean, where no style is named
         **finetune: Any,
     ) -> None:
-        self.res_index = res_index
+        self.res_index = res_index  # before FineTune makes the networks
         super().__init__(source, frozen_g=["generator.*"], frozen_d=[], **finetune)
-        self.exemplars = Exemplars(
-            count=0,
-            rows=self.g.num_ws,
-            structure_rows=self.g.structure_rows,
-            z_dim=self.g.z_dim,
-        )
+        shape = {"rows": self.g.num_ws, "structure_rows": self.g.structure_rows}
+        self.exemplars = Exemplars(count=0, z_dim=self.g.z_dim, **shape)
         self.register_buffer("w_std", styles.w_std(source.g))
         self.pretraining = pretraining
         self.paired_every, self.recoloured_from = paired_every, recoloured_from
@@ -100,42 +75,39 @@ class ExemplarTransfer(FineTune):
         self.style, self.penalty = style, penalty
         self.refine_from, self.refine_lr = refine_from, refine_lr
         self.sampling, self.strength, self.unnamed_strength = styles, strength, unnamed_strength
-        embed = partial(
-            embed_new_exemplar,
-            destylise=pretraining.destylise,
-            cost=style.refining,
-            lr=refine_lr,
-        )
+        cost, lr = style.refining, refine_lr
+        embed = partial(embed_new_exemplar, destylise=pretraining.destylise, cost=cost, lr=lr)
         self.styles = Styles(cast(DualStyleGAN, self.ema.model), self.exemplars, styles, embed)
 
     def initial_g(self) -> DualStyleGAN:  # type: ignore[override]
         return DualStyleGAN.untrained(self.source.g, res_index=self.res_index)
 
     def prepare(self, shots: Shots) -> None:
-        cache = self.pretraining
-        self.load_pretrained(
-            cache.structure_transfer(self.source, self.initial_g().to(self.device))
-        )
+        cache, fresh = self.pretraining, self.initial_g().to(self.device)
+        self.load_pretrained(cache.structure_transfer(self.source, fresh))
         codes = cache.exemplar_codes(self.source, shots, self.seed)
         small = [thumbnails(part).to(self.device) for part in shots.split(cache.batch_size)]
         self.exemplars.fill(codes.extrinsic, codes.intrinsic, torch.cat(small))
 
     def load_pretrained(self, tensors: dict[str, Tensor]) -> None:
-        path = {k.removeprefix("g."): v for k, v in tensors.items() if k.startswith("g.")}
+        path, d = (
+            {k.removeprefix(first): v for k, v in tensors.items() if k.startswith(first)}
+            for first in ("g.", "d.")
+        )
         for network in (self.g, self.ema.model):
             network.load_state_dict({**network.state_dict(), **path})
-        self.d.load_state_dict({k[2:]: v for k, v in tensors.items() if k.startswith("d.")})
+        self.d.load_state_dict(d)
 
     def configure_optimizers(self) -> list[Optimizer]:
         codes = [
-            {"params": [self.exemplars.structure], "lr": self.refine_lr["structure"]},
-            {"params": [self.exemplars.colour], "lr": self.refine_lr["colour"]},
+            {"params": [getattr(self.exemplars, rows)], "lr": self.refine_lr[rows]}
+            for rows in ("structure", "colour")
         ]
         return [*super().configure_optimizers(), self.sampling.optimizer(codes, lr=0.0)]
 
     def adversarial_step(self, batch: Batch) -> Terms:
         refining = self.images_seen >= self.refine_from
-        if refining or self.is_paired(batch.step):
+        if refining or self.is_paired(batch.step):  # a mirrored shot has no face to go with
             upright = self.exemplars.upright(batch.reals, batch.ids)
             batch = Batch(upright, batch.ids, batch.step)
         return self.refine_codes(batch) if refining else super().adversarial_step(batch)
@@ -148,7 +120,7 @@ class ExemplarTransfer(FineTune):
     def draw(self, batch: Batch) -> Batch:
         ids, g = batch.ids, self.g.generator
         if self.is_paired(batch.step):
-            codes = self.exemplars.intrinsic[ids].clone()
+            codes = self.exemplars.intrinsic[ids].clone()  # the rows below are written into it
             colours = codes[:, self.recoloured_from :]
             codes[:, self.recoloured_from :] = self.noise_like(colours)
             ws = rows_mapped(g, codes)
@@ -159,7 +131,6 @@ class ExemplarTransfer(FineTune):
         return Batch(batch.reals, ids, batch.step, styles=(ws, ex_ws))
 
     def noise_like(self, rows: Tensor) -> Tensor:
-        """Standard normal numbers in the shape of a tensor, from the run's own stream."""
         return torch.randn(rows.shape, generator=self.rng).to(rows)
 
     def parts(self, batch: Batch) -> Iterable[Batch]:
@@ -190,7 +161,7 @@ class ExemplarTransfer(FineTune):
 
     def g_losses(self, batch: Batch) -> Iterator[Terms]:
         yield from super().g_losses(batch)
-        yield {"lengths": self.penalty(self.g)}
+        yield {"lengths": self.penalty(self.g)}  # once a step, not once a part
 
     def g_penalty(self, batch: Batch) -> Tensor:
         ws, ex_ws = batch.styles
@@ -211,21 +182,15 @@ class ExemplarTransfer(FineTune):
         return {"refining": total}
 
     def export(self) -> dict[str, nn.Module]:
-        return {
-            "g_ema": self.eval_generator(),
-            "d": self.d,
-            "exemplars": self.exemplars,
-            "sampler": self.sampling.sampler(self.exemplars, self.device),
-        }
+        sampler = self.sampling.sampler(self.exemplars, self.device)
+        networks = {"g_ema": self.eval_generator(), "d": self.d}
+        return {**networks, "exemplars": self.exemplars, "sampler": sampler}
 
     def latents(self, z: Tensor) -> Tensor:
         return torch.cat([super().latents(z), self.styles.sample(z)], dim=1)
 
     def render(self, ws: Tensor) -> Tensor:
-        """Images [N, 3, R, R] of rows [N, 2 L, W], or of [N, L, W] in the mean style of the shots.
-
-        The yaml's strengths say how much of the style there is.
-        """
+        """Images [N, 3, R, R] of rows [N, 2 L, W], or of [N, L, W] in the shots' mean style."""
         rows = self.g.num_ws
         if ws.shape[1] == rows:
             return self.styles.apply(ws, self.styles.mean(), self.unnamed_strength)

@@ -4,8 +4,6 @@ Stage II of the training is the same for all targets, and the codes of a picture
 runs of a seed. Both are kept on disk under names that change with whatever determines them.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +15,6 @@ from adapters.dualstylegan.destylisation import Codes, Destylise
 from adapters.dualstylegan.pretraining import StructureTransfer, StyleTuning
 from core import hashing, resumable
 from core.networks.dualstylegan import DualStyleGAN
-from core.networks.generator import Generator
 from core.paths import ROOT, cache_folder
 from core.progress import bar
 from core.source import Source
@@ -25,28 +22,18 @@ from core.types import Shots
 
 
 class PretrainingCache:
-    """Finds stage II and the codes of pictures, or makes them.
-
-    Args:
-        pretrained: file of a stage II that is shipped; used if it is of this source and numbers.
-        cache: folder of what was made.
-        save_every: steps between two states of an unfinished stage.
-        transfer: makes stage II.
-        tuning: makes the training that tunes a generator for destylisation.
-        destylise: pictures to codes.
-        batch_size: pictures side by side.
-    """
+    """Finds stage II and the codes of pictures, or makes them."""
 
     def __init__(
         self,
         *,
-        pretrained: str,
-        cache: str,
-        save_every: int,
-        transfer: Callable[..., StructureTransfer],
-        tuning: Callable[..., StyleTuning],
-        destylise: Destylise,
-        batch_size: int,
+        pretrained: str,  # a shipped stage II, used if it is of this source and numbers
+        cache: str,  # folder of what was made
+        save_every: int,  # steps between two states of an unfinished stage
+        transfer: Callable[..., StructureTransfer],  # makes stage II
+        tuning: Callable[..., StyleTuning],  # makes what tunes G for destylisation
+        destylise: Destylise,  # pictures to codes
+        batch_size: int,  # pictures side by side
     ) -> None:
         self.pretrained, self.folder = ROOT / pretrained, cache_folder(cache) / "dualstylegan"
         self.save_every, self.transfer, self.tuning = save_every, transfer, tuning
@@ -58,38 +45,27 @@ class PretrainingCache:
         if resumable.key_of(self.pretrained) == key:
             return resumable.load(self.pretrained)
         stage = self.transfer(source, dual, self.destylise.encode, self.destylise.guide)
-        return self.run_or_load(
-            stage, key, f"structure transfer on {source.name}, once for all targets"
-        )
+        title = f"structure transfer on {source.name}, once for all targets"
+        return self.run_or_load(stage, key, title)
 
     def structure_transfer_key(self, source: Source, dual: DualStyleGAN) -> str:
-        """What determines stage II of this source and these numbers."""
-        return resumable.cache_key(
-            source=source.sha256,
-            arch=dual.config,
-            guide=self.destylise.guide,
-            encode=self.destylise.encode,
-            transfer=self.transfer,
-        )
+        guide, encode = self.destylise.guide, self.destylise.encode
+        made_by = {"guide": guide, "encode": encode, "transfer": self.transfer}
+        return resumable.cache_key(source=source.sha256, arch=dual.config, **made_by)
 
     def exemplar_codes(self, source: Source, shots: Shots, seed: int) -> Codes:
         """Codes of shots [K, 3, R, R], which are read in parts; each is kept for itself."""
         hashes = [picture_hash(shot) for shot in shots]
-        tuned = resumable.cache_key(
-            source=source.sha256,
-            arch=source.g.config,
-            shots=hashes,
-            seed=seed,
-            tuning=self.tuning,
-        )
-        keys = [
-            resumable.cache_key(picture=each, tuned=tuned, destylise=self.destylise)
-            for each in hashes
-        ]
+        of_source = {"source": source.sha256, "arch": source.g.config}
+        tuned = resumable.cache_key(**of_source, shots=hashes, seed=seed, tuning=self.tuning)
+        made_by = {"tuned": tuned, "destylise": self.destylise}
+        keys = [resumable.cache_key(picture=each, **made_by) for each in hashes]
         missing = [i for i, key in enumerate(keys) if not resumable.load(self.path_of(key))]
         device = source.g.mapping.w_avg.device
         if missing:
-            g = self.tuned_generator(source, shots, seed, tuned)
+            stage, title = self.tuning(source, shots, seed=seed), "tuning a generator"
+            g = copy.deepcopy(source.g)
+            g.load_state_dict(self.run_or_load(stage, tuned, f"{title} for destylisation"))
             with bar("destylising the shots", len(missing), "shots") as shown:
                 for at in range(0, len(missing), self.batch_size):
                     ids = missing[at : at + self.batch_size]
@@ -98,25 +74,16 @@ class PretrainingCache:
                         tensors = dict(zip(Codes._fields, own, strict=True))
                         resumable.save(self.path_of(keys[i]), tensors, keys[i])
                     shown.update(at + len(ids))
+        # All come from disk: rounded alike, whichever run made them.
         saved = [resumable.load(self.path_of(key)) for key in keys]
         return Codes(*(torch.stack([k[f] for k in saved]).to(device) for f in Codes._fields))
 
-    def tuned_generator(self, source: Source, shots: Shots, seed: int, key: str) -> Generator:
-        """The source's generator after a little training on the shots."""
-        stage = self.tuning(source, shots, seed=seed)
-        g = copy.deepcopy(source.g)
-        g.load_state_dict(self.run_or_load(stage, key, "tuning a generator for destylisation"))
-        return g
-
     def run_or_load(self, stage: resumable.Stage, key: str, title: str) -> dict[str, Tensor]:
-        """The outcome of a stage, with a bar."""
+        path = self.path_of(key)
         with bar(title, stage.steps, "steps") as shown:
-            return resumable.run_or_load(
-                stage, self.path_of(key), self.save_every, shown.update, key
-            )
+            return resumable.run_or_load(stage, path, self.save_every, shown.update, key)
 
     def path_of(self, key: str) -> Path:
-        """Where what has this key lies."""
         return self.folder / f"{key}.safetensors"
 
 

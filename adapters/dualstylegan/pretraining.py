@@ -8,8 +8,6 @@ path learns to bring in the structure of one face at coarser and coarser rows of
 Departs from the paper in: see the yaml of the method.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -27,30 +25,16 @@ from core.inversion.inverter import ZPlus
 from core.losses.penalties import R1, NoPathLength
 from core.networks.discriminator import Discriminator
 from core.networks.dualstylegan import DualStyleGAN
-from core.networks.generator import Generator, rows_mapped
+from core.networks.generator import rows_mapped
 from core.networks.mixing_regularisation import crossed, mixed_ws
 from core.source import Source
 from core.types import GuideNetwork, Shots
 
-AT_ONCE = 8
-"""Pictures of a batch that are held side by side; over those of more, gradients are summed."""
+AT_ONCE = 8  # pictures that are held side by side; over the parts of more, gradients are summed
 
 
 class Pretraining(AdversarialStep):
-    """A generator and a discriminator with a random stream of their own, outside any trainer.
-
-    Args:
-        g: is trained, of it ``trained``.
-        trained: parameters that move.
-        d: is trained.
-        seed: of the random stream.
-        batch_size: pictures at a time.
-        lr: of both.
-        g_optimizer: makes G's optimiser.
-        d_optimizer: makes D's.
-        r1: the lazy penalty of D.
-        ema: makes the average of G.
-    """
+    """Trains ``trained`` of G, and D, with a random stream of their own, outside any trainer."""
 
     def __init__(
         self,
@@ -76,23 +60,23 @@ class Pretraining(AdversarialStep):
         makers = (g_optimizer, d_optimizer)
         self.optimisers = [make(p, lr=lr) for make, p in zip(makers, self.trained, strict=True)]
 
-    def minimise(self, index: int, losses: Iterable[Terms]) -> Terms:
-        """One step down the sum of losses; parts may share the graph that their styles come from.
+    def sample(self, number: int) -> Batch:
+        raise NotImplementedError
 
-        Gradients are asked for by name, so that the other network gets none.
-        """
+    def step(self, number: int) -> None:
+        self.adversarial_step(self.draw(self.sample(number)))
+
+    def minimise(self, index: int, losses: Iterable[Terms]) -> Terms:
+        """One step down the sum; parts may share the graph that their styles come from."""
         parameters, optimiser = self.trained[index], self.optimisers[index]
         for terms in losses:
-            gradients = torch.autograd.grad(
-                torch.stack([*terms.values()]).sum(),
-                parameters,
-                allow_unused=True,
-                retain_graph=True,
-            )
-            del terms  # with all that its graph holds, before the next is made
-            for p, gradient in zip(parameters, gradients, strict=True):
-                if gradient is not None:
-                    p.grad = gradient if p.grad is None else p.grad + gradient
+            total = torch.stack([*terms.values()]).sum()
+            # By name, so that the other network gets none.
+            grads = torch.autograd.grad(total, parameters, allow_unused=True, retain_graph=True)
+            del terms, total  # with all that their graph holds, before the next is made
+            for p, grad in zip(parameters, grads, strict=True):
+                if grad is not None:
+                    p.grad = grad if p.grad is None else p.grad + grad
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         return {}
@@ -100,15 +84,17 @@ class Pretraining(AdversarialStep):
     def parts(self, batch: Batch) -> Iterable[Batch]:
         n = len(batch)
         if n <= AT_ONCE:
-            return [batch]
+            return [batch]  # with its fakes
         return [batch.part(slice(at, at + AT_ONCE)) for at in range(0, n, AT_ONCE)]
 
     def draw(self, batch: Batch) -> Batch:
         few = len(batch) <= AT_ONCE and batch.fakes is None
-        return replace(batch, fakes=self.synthesise(*batch.styles)) if few else batch
+        return replace(batch, fakes=self.fakes(batch)) if few else batch
 
     def fakes(self, batch: Batch) -> Tensor:
-        return self.synthesise(*batch.styles) if batch.fakes is None else batch.fakes
+        if batch.fakes is not None:
+            return batch.fakes
+        return self.synthesise(*batch.styles)
 
     def synthesise(self, *styles: Tensor) -> Tensor:
         """Training fakes [N, 3, R, R] of styles."""
@@ -136,17 +122,7 @@ class Pretraining(AdversarialStep):
 
 
 class StyleTuning(Pretraining):
-    """Plain fine-tuning of the whole pair on the shots, for few steps.
-
-    Args:
-        source: the pair.
-        shots: [K, 3, R, R], drawn at random and mirrored by a coin.
-        tuning_steps: how many.
-        mixing_prob: share of fakes of two latents.
-        training: see :class:`Pretraining`.
-    """
-
-    g: Generator
+    """Plain fine-tuning of the whole pair on the shots [K, 3, R, R], for few steps."""
 
     def __init__(
         self,
@@ -161,58 +137,40 @@ class StyleTuning(Pretraining):
         super().__init__(g, list(g.parameters()), copy.deepcopy(source.d), **training)
         self.shots, self.steps, self.mixing_prob = shots, tuning_steps, mixing_prob
 
-    def step(self, number: int) -> None:
+    def sample(self, number: int) -> Batch:
         n = self.batch_size
         ids = torch.randint(len(self.shots), (n,), generator=self.rng)
-        coins = torch.rand(n, generator=self.rng) < 0.5
+        coins = torch.rand(n, generator=self.rng) < 0.5  # which are mirrored
         reals = self.shots[ids]
         reals[coins] = reals[coins].flip(-1)
         z, other = (self.noise(n, self.g.z_dim) for _ in range(2))
         ws = mixed_ws(self.g.mapping, z, other, self.mixing_prob, self.rng)
-        self.adversarial_step(self.draw(Batch(reals.to(self.device), ids, number, styles=(ws,))))
+        return Batch(reals.to(self.device), ids, number, styles=(ws,))
 
     def synthesise(self, *styles: Tensor) -> Tensor:
-        (ws,) = styles
-        return self.g.synthesis(ws, noise_mode="random", generator=self.rng)
+        return self.g.synthesis(*styles, noise_mode="random", generator=self.rng)
 
     def outcome(self) -> dict[str, Tensor]:
         return self.ema.model.state_dict()
 
 
 class StructureTransfer(Pretraining):
-    """The extrinsic path learns on the source to take over the structure of another face.
-
-    Args:
-        source: whose pictures are the targets, the reals and the styles.
-        dual: with a fresh extrinsic path; changed.
-        encode: pictures to Z+ codes.
-        guide: what the perceptual distance looks through.
-        layers: for each phase the first row that the style gives to the target.
-        phase_steps: steps of each phase but the last.
-        last_steps: steps of the last.
-        encoded_every: every so-manieth style is what the encoder reads off its picture.
-        adversarial: weight of the adversarial losses.
-        perceptual: weight of the perceptual distance from the target.
-        pixel: weight of the mean absolute difference.
-        training: see :class:`Pretraining`.
-    """
-
-    g: DualStyleGAN
+    """The extrinsic path learns on the source to take over the structure of another face."""
 
     def __init__(
         self,
-        source: Source,
-        dual: DualStyleGAN,
-        encode: ZPlus,
-        guide: GuideNetwork,
+        source: Source,  # whose pictures are the targets, the reals and the styles
+        dual: DualStyleGAN,  # with a fresh extrinsic path; changed
+        encode: ZPlus,  # pictures to Z+ codes
+        guide: GuideNetwork,  # what the perceptual distance looks through
         *,
-        layers: Sequence[int],
-        phase_steps: int,
+        layers: Sequence[int],  # for each phase the first row that the style gives to the target
+        phase_steps: int,  # of each but the last
         last_steps: int,
-        encoded_every: int,
-        adversarial: float,
-        perceptual: float,
-        pixel: float,
+        encoded_every: int,  # every so-manieth style is what the encoder reads off its picture
+        adversarial: float,  # weights: of the adversarial losses,
+        perceptual: float,  # of the perceptual distance from the target,
+        pixel: float,  # and of the mean absolute difference
         **training: Any,
     ) -> None:
         super().__init__(dual, dual.extrinsic(), copy.deepcopy(source.d), **training)
@@ -224,7 +182,6 @@ class StructureTransfer(Pretraining):
 
     @torch.no_grad()
     def sample(self, number: int) -> Batch:
-        """Intrinsic and extrinsic styles [N, L, W], and the pictures that they should give."""
         g, n = self.source.g, self.batch_size
         ws, other = (g.mapping(self.noise(n, g.z_dim)) for _ in range(2))
         target = g.synthesis(crossed(ws, other, self.rows[number]))
@@ -232,13 +189,8 @@ class StructureTransfer(Pretraining):
             other = rows_mapped(g, self.encode(g, g.synthesis(other)))
         return Batch(target, torch.arange(n), number, styles=(ws, other))
 
-    def step(self, number: int) -> None:
-        """One step at the row that is planned for it."""
-        self.adversarial_step(self.draw(self.sample(number)))
-
     def synthesise(self, *styles: Tensor) -> Tensor:
-        ws, ex_ws = styles
-        return self.g.synthesis(ws, ex_ws, self.g.weights(1.0, 1.0))
+        return self.g.synthesis(*styles, self.g.weights(1.0, 1.0))
 
     def d_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         loss, real_logits = super().d_loss(batch)

@@ -3,13 +3,9 @@
 Nothing below this module reads a configuration: objects are built here once and handed down.
 """
 
-from __future__ import annotations
-
 import time
 from functools import partial
 from typing import Any
-
-import torch
 
 from benchmarks.harness.config import validation
 from benchmarks.harness.config.build import build
@@ -22,32 +18,23 @@ from benchmarks.harness.evaluation.measure import NotFinite
 from benchmarks.harness.io.locks import Busy, alone, writable
 from benchmarks.harness.io.signals import Signals
 from benchmarks.harness.io.terminal import console
+from benchmarks.harness.records import protocol
 from benchmarks.harness.records.provenance import environment
+from benchmarks.harness.records.record import Record
 from benchmarks.harness.records.results import print_summary, write_results
 from benchmarks.harness.records.run_id import SHEET, RunId
-from benchmarks.harness.training import seeds, workers
+from benchmarks.harness.training import loop, seeds, workers
 from benchmarks.harness.training.checkpoint import Checkpoints
-from benchmarks.harness.training.loop import Training
 from benchmarks.harness.training.memory import peak_bytes
 from benchmarks.harness.training.monitor import Diverged, TrainingMonitor
-from benchmarks.harness.training.setup import RunInputs, device_of, prepare_data, prepare_process
 from core import ops
 
 CURVE_POINTS = 200  # of a logger's curves, over the whole run
 
 
 def run(job: Composition, *, many: bool, signals: Signals) -> bool:
-    """One run from its configuration to its record.
-
-    Args:
-        job: what is run.
-        many: whether others follow; what is there is skipped then, and what is busy passed over.
-        signals: of the process.
-
-    Returns:
-        Whether it has not failed.
-    """
-    validation.check(job.cfg)
+    """One run to its record; whether it has not failed. With ``many`` what is there is skipped."""
+    validation.check(job.cfg)  # before anything is built or written
     run_id = job.run_id
     existing = job.cfg.existing if job.cfg.existing != "auto" else ("skip" if many else "compare")
     if existing == "skip" and exists(run_id):
@@ -77,42 +64,35 @@ def exists(run_id: RunId) -> bool:
     return True
 
 
-def inputs_of(job: Composition) -> RunInputs:
+def inputs_of(job: Composition) -> loop.RunInputs:
     """Source and data of a configuration; the process is prepared for them."""
     begun, machine = time.monotonic(), job.cfg.machine
-    prepare_process(
-        seed=job.cfg.seed,
-        threads=machine.threads,
-        implementation=machine.ops,
-        deterministic=machine.deterministic,
-    )
+    how = {"threads": machine.threads, "deterministic": machine.deterministic}
+    loop.prepare_process(seed=job.cfg.seed, implementation=machine.ops, **how)
     source, domain = build(job.cfg.source), build(job.cfg.data)
-    prepare_data(domain)
+    loop.prepare_data(domain)
     for note in domain.notes:
         console.print(printable(note))
-    return RunInputs(source, domain, begun)
+    return loop.RunInputs(source, domain, begun)
 
 
-def training_of(job: Composition, inputs: RunInputs, signals: Signals) -> Training:
+def training_of(job: Composition, inputs: loop.RunInputs, signals: Signals) -> loop.Training:
     """The training of a configuration, which has not begun."""
-    cfg, run_id = job.cfg, job.run_id
-    images = cfg.method.images
+    cfg, run_id, images = job.cfg, job.run_id, job.cfg.method.images
     monitor = TrainingMonitor(images=images, every=max(images // CURVE_POINTS, 1))
+    made_of = {"source": inputs.source.sha256, "shots": inputs.domain.shots_sha256}
     checkpoints = Checkpoints(
         folder=run_id.folder,
         every_kimg=cfg.checkpoint.every_kimg,
         resume=cfg.resume,
-        identity={
-            "recipe": run_id.head["recipe"],
-            "source": inputs.source.sha256,
-            "shots": inputs.domain.shots_sha256,
-        },
+        identity={"recipe": run_id.head["recipe"], **made_of},
         signals=signals,
         monitor=monitor,
     )
     logger = build(cfg.logger)
+    # The monitor first: it looks at a step before a checkpoint keeps it.
     callbacks = [monitor, checkpoints, *logger.callbacks]
-    return Training(
+    return loop.Training(
         run_id=run_id,
         inputs=inputs,
         new_adapter=partial(build, cfg.method, inputs.source),
@@ -125,51 +105,55 @@ def training_of(job: Composition, inputs: RunInputs, signals: Signals) -> Traini
     )
 
 
-def training_in_process(job: Composition, signals: Signals) -> Training:
+def training_in_process(job: Composition, signals: Signals) -> loop.Training:
     """The same in a process that has built nothing yet."""
     return training_of(job, inputs_of(job), signals)
 
 
 def evaluator_of(job: Composition) -> Evaluator:
-    """How a configuration evaluates."""
     cfg = job.cfg.eval
-    return Evaluator(
-        metrics=build(cfg.metrics),
-        samples=cfg.samples,
-        photos=cfg.photos,
-        seed=cfg.seed,
-        batch_size=cfg.batch_size,
-        keep=cfg.get("keep", "memory"),
-    )
+    plain = {key: cfg[key] for key in ("samples", "photos", "seed", "batch_size")}
+    return Evaluator(metrics=build(cfg.metrics), keep=cfg.get("keep", "memory"), **plain)
 
 
 def train_and_evaluate(
-    job: Composition, inputs: RunInputs, existing: str, signals: Signals
+    job: Composition, inputs: loop.RunInputs, existing: str, signals: Signals
 ) -> bool:
     """Train and evaluate one run in its folder, from its last checkpoint if there is one."""
     evaluator = evaluator_of(job)  # before the training: what is missing is said at once
     training = training_of(job, inputs, signals)
     run_id, monitor, checkpoints = training.run_id, training.monitor, training.checkpoints
-    where = provenance(inputs, training.device, job.cfg.machine.deterministic)
-    where |= networks(evaluator.metrics)
+    device = training.device
+    operators = ops.active(device)
+    console.print(f"Operators: {operators.name} ({operators.reason}).")
+    chance = seeds.left_to_chance(device, deterministic=job.cfg.machine.deterministic)
+    where = {**environment(str(device)), **inputs.hashes, "left_to_chance": chance}
+    where |= {"ops": operators.name} | networks(evaluator.metrics)
     where["started"] = checkpoints.memory.setdefault("started", where["started"])
     try:
         workers.train(training)
         outcome = evaluator(training.adapter, inputs.domain, run_id.title)
     except (Diverged, NotFinite) as error:
-        training.load_adapter(checkpoints.newest())
+        training.load_adapter(checkpoints.newest())  # as it was when it was last finite
         outcome = evaluator.of_failed(training.adapter, inputs.domain, run_id.title, str(error))
-    warn(monitor, outcome)
-    record = {
-        **beginning(job, run_id, outcome),
+    for sentence in outcome.warnings:
+        monitor.warn(sentence)
+    cost = {
+        "images": training.adapter.images_seen,
+        "seconds": round(training.prepared_in + checkpoints.seconds, 1),
+        "trainable": training.adapter.trainable_count(),
+        "peak_bytes": max(training.peak_bytes, peak_bytes(device)),
+    }
+    rest = {
         "warnings": monitor.warnings,
         "paper": training.adapter.paper,
-        "cost": cost(training),
+        "cost": cost,
         "curves": monitor.curves.points(),
         "provenance": where,
     }
+    record = record_of(job, outcome, rest)
     write_results(run_id, record, outcome.sheet, training.adapter.export(), existing)
-    checkpoints.clear()
+    checkpoints.clear()  # not before: a kill while measuring costs no training
     training.logger.finish(record, run_id.folder / SHEET)
     print_summary(run_id, record, time.monotonic() - inputs.begun)
     return outcome.finished
@@ -182,8 +166,8 @@ def evaluate_swapped(job: Composition, whole: Composition, existing: str, signal
     if not swaps.finished(folder, inputs.hashes):
         if not train_and_evaluate(whole, inputs, "compare", signals):
             return False
-        seeds.everything(cfg.seed, deterministic=cfg.machine.deterministic)
-    device = device_of(build(cfg.machine.trainer, logger=False))
+        seeds.everything(cfg.seed, deterministic=cfg.machine.deterministic)  # as without a training
+    device = loop.device_of(build(cfg.machine.trainer, logger=False))
     logger = build(cfg.logger)
     logger.open(run_id.folder, run_id.name, run_id.config, {}, 0)
     adapter = build(cfg.method, inputs.source)
@@ -195,50 +179,25 @@ def evaluate_swapped(job: Composition, whole: Composition, existing: str, signal
         outcome = evaluator_of(job)(adapter, inputs.domain, run_id.title)
     except NotFinite as error:
         outcome = of_failed_swap(inputs.domain, run_id.title, str(error))
-    warn(monitor, outcome)
-    record = {
-        **beginning(job, run_id, outcome),
+    for sentence in outcome.warnings:
+        monitor.warn(sentence)
+    rest = {
         "of": folder.name,
-        "warnings": [*earlier.get("warnings", []), *monitor.warnings],
+        "warnings": [*earlier.warnings, *monitor.warnings],
         "paper": adapter.paper,
-        "cost": earlier["cost"],
+        "cost": earlier.to_json()["cost"],
         "provenance": environment(str(device)) | inputs.hashes,
     }
+    record = record_of(job, outcome, rest)
     write_results(run_id, record, outcome.sheet, swapped, existing)
     logger.finish(record, run_id.folder / SHEET)
     print_summary(run_id, record, time.monotonic() - inputs.begun)
     return outcome.finished
 
 
-def beginning(job: Composition, run_id: RunId, outcome: Outcome) -> dict[str, Any]:
-    """What every record has, in its order."""
-    tolerance = job.cfg.eval.tolerance
-    return {**run_id.head, **outcome.record(), "tolerance": tolerance, "config": run_id.config}
-
-
-def cost(training: Training) -> dict[str, Any]:
-    """What a training took, for its record."""
-    return {
-        "images": training.adapter.images_seen,
-        "seconds": round(training.seconds, 1),
-        "trainable": training.adapter.trainable_count(),
-        "peak_bytes": max(training.peak_bytes, peak_bytes(training.device)),
-    }
-
-
-def warn(monitor: TrainingMonitor, outcome: Outcome) -> None:
-    """Say what the evaluation found, and keep it for the record."""
-    for sentence in outcome.warnings:
-        monitor.warn(sentence)
-
-
-def provenance(inputs: RunInputs, device: torch.device, deterministic: bool) -> dict[str, Any]:
-    """Where and with what a run happens; says which operators it will use."""
-    operators = ops.active(device)
-    console.print(f"Operators: {operators.name} ({operators.reason}).")
-    return {
-        **environment(str(device)),
-        **inputs.hashes,
-        "left_to_chance": seeds.left_to_chance(device, deterministic=deterministic),
-        "ops": operators.name,
-    }
+def record_of(job: Composition, outcome: Outcome, rest: dict[str, Any]) -> Record:
+    """The record of a run, its parts in the order in which all records have them."""
+    config, tolerance = job.run_id.config, job.cfg.eval.tolerance
+    head = {**job.run_id.head, **outcome.record(), "tolerance": tolerance, "config": config}
+    end = {"protocol": protocol.summary(config, rest["provenance"])}
+    return Record.from_json(head | rest | end)

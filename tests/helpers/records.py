@@ -2,16 +2,16 @@
 
 from benchmarks import leaderboard
 from benchmarks.harness.leaderboard import pivot
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records.record import SCHEMA, Provenance, Record
 
-PROVENANCE = tuple(k for k, field in records.Provenance.model_fields.items() if field.is_required())
+PROVENANCE = tuple(k for k, field in Provenance.model_fields.items() if field.is_required())
 """What the provenance of every record holds."""
 
 
 def record(method, data, seed, kid, **changed):
     """A synthetic record, for tests only."""
     base = {
-        "schema": records.SCHEMA,
+        "schema": SCHEMA,
         "method": method,
         "data": data,
         "source": "src",
@@ -49,7 +49,7 @@ def zoo():
 def faults(node):
     """What is wrong with a record, in sentences; empty when it is sound."""
     try:
-        records.Record.from_json(node)
+        Record.from_json(node)
     except ValueError as error:
         return str(error)
     return ""
@@ -57,16 +57,16 @@ def faults(node):
 
 def build(runs):
     """The tables of records that are JSON."""
-    return pivot.build(map(records.Record.from_json, runs))
+    return pivot.build(map(Record.from_json, runs))
 
 
 def write(folder, runs):
     """Records as they lie in a folder of results; the folder."""
     for i, run in enumerate(runs):
-        records.write(folder / "runs" / f"{i}.json", run)
+        Record.from_json(run).write(folder / "runs" / f"{i}.json")
     return folder
 
 
 def printed(capsys, folder, *words):
-    leaderboard.main.run(["--folder", str(folder), *words])
+    leaderboard.main.__wrapped__(["--folder", str(folder), *words])
     return capsys.readouterr().out

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records.record import Record
 
 SECONDS = 600  # after which a run hangs, even on a machine that has much other work
 BIG = ("method.batch_size=8", "eval.samples=8")
@@ -96,11 +96,12 @@ def assert_alike(one, two):
     # of a sum decides. They are few; half a batch too little would move all.
     assert apart.mean() < 1e-5, one.name
     assert apart.max() < 1e-2, one.name
-    made = [records.read(folder / "record.json") for folder in (one, two)]
+    records = [Record.read(folder / "record.json") for folder in (one, two)]
+    made = [record.to_json() for record in records]
     assert made[0]["cost"]["images"] == made[1]["cost"]["images"] == 40
     assert made[0]["recipe"] == made[1]["recipe"]
     if made[0]["method"] != "dualstylegan":  # whose random styles are the sampler's
-        assert max(records.disagreement(*made).values()) < 0.02
+        assert max(records[0].disagreement(records[1]).values()) < 0.02
     assert made[0]["curves"].keys() == made[1]["curves"].keys()
 
 

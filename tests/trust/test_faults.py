@@ -21,7 +21,7 @@ from benchmarks.harness.evaluation.adaptive_batches import AdaptiveBatches
 from benchmarks.harness.evaluation.evaluate import identical_images
 from benchmarks.harness.io import contact_sheet, locks
 from benchmarks.harness.io.signals import Signals, Stopped
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records.record import Record
 from benchmarks.harness.training import monitor
 from benchmarks.harness.training.checkpoint import Checkpoints
 from benchmarks.harness.training.monitor import TrainingMonitor
@@ -171,7 +171,7 @@ def test_a_checkpoint_that_cannot_be_written_costs_no_run(left, capsys, nearly_f
 def test_a_result_that_cannot_be_written_is_there_after_the_next_try(styleshift, tmp_path):
     line = (f"folder={tmp_path / 'r'}", "method.images=8")
     assert styleshift(*line)[0] == 0
-    first = records.read(only(tmp_path / "r" / "runs", "*.json"))
+    first = Record.read(only(tmp_path / "r" / "runs", "*.json"))
     out = only(tmp_path / "r" / "out", "*")
     only(tmp_path / "r" / "runs", "*.json").unlink()
     for name in ("record.json", "sheet.png", "generator.safetensors"):
@@ -185,8 +185,8 @@ def test_a_result_that_cannot_be_written_is_there_after_the_next_try(styleshift,
     status, said = styleshift(*line)
     assert status == 0
     assert "Going on after 8 images" in said  # nothing is trained again
-    again = records.read(only(tmp_path / "r" / "runs", "*.json"))
-    assert set(records.disagreement(first, again).values()) == {0.0}
+    again = Record.read(only(tmp_path / "r" / "runs", "*.json"))
+    assert set(first.disagreement(again).values()) == {0.0}
 
 
 def test_a_full_disk_ends_a_run_in_one_sentence(styleshift, tmp_path, nearly_full):
@@ -233,10 +233,10 @@ def test_a_cache_file_that_was_cut_off_is_rendered_again(tmp_path, name):
 
 def test_a_full_disk_leaves_no_half_of_a_record_or_picture(tmp_path, nearly_full):
     (path,) = (ROOT / "results" / "runs").glob("paired--*.json")
-    record = records.read(path)
+    record = Record.read(path).to_json()
     record["warnings"] = ["x" * FULL]
     with pytest.raises(UserError, match=r"The record cannot be written to .*File too large"):
-        records.write(tmp_path / "record.json", record)
+        Record.from_json(record).write(tmp_path / "record.json")
     noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
     with pytest.raises(UserError, match=r"sheet.png.*File too large"):
         contact_sheet.save(tmp_path / "sheet.png", Image.fromarray(noise))
@@ -346,7 +346,7 @@ def test_a_run_that_diverges_is_a_failed_record_with_the_last_good_picture(style
     assert status == 3
     assert "failed: " in said
     path = only(tmp_path / "results" / "runs", "*.json")
-    made = records.read(path)
+    made = Record.read(path).to_json()
     assert made["state"] == "failed"
     assert made["metrics"] == {}
     assert "inf" in made["reason"] or "nan" in made["reason"] or "not finite" in made["reason"]

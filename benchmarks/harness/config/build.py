@@ -1,7 +1,5 @@
 """Objects of a configuration; nobody else instantiates."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from hydra.utils import instantiate
@@ -13,5 +11,5 @@ from benchmarks.harness.config.files import Config
 def build(node: Config, *args: Any, **late: Any) -> Any:
     """The object that a yaml node describes; late parts are given to its partial."""
     targets.check(node)
-    made = instantiate(node, _convert_="object")
-    return made(*args, **late) if args or late else made
+    built = instantiate(node, _convert_="object")
+    return built(*args, **late) if args or late else built

@@ -1,66 +1,47 @@
 """The frame of every command: words in, one sentence on what the user can mend, a status out."""
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import NoReturn, overload
 
 from benchmarks.harness.io.signals import Stopped
 from core.errors import UserError
 
-REFUSED = 2
-"""Exit status of a command whose words or files cannot be meant, as argparse has it."""
-INTERRUPTED = 130
-"""Exit status after Ctrl-C: 128 and the number of the signal, as shells have it."""
-UNREAD = 1
-"""Exit status where whoever read the output has gone, as ``head`` does."""
+REFUSED = 2  # exit status where words or files cannot be meant, as argparse has it
+INTERRUPTED = 130  # after Ctrl-C: 128 and the number of the signal, as shells have it
+UNREAD = 1  # where whoever read the output has gone, as ``head`` does
 HALFWAY = "stopped; what was made so far is whole."
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # C0, DEL and C1: terminals act on them
+
+Run = Callable[[list[str]], int]
+Main = Callable[..., int]
 
 
-class Command:
-    """A command: called with words it returns its exit status, called without it is the process.
+def command(*, about: str | None = None, interrupted: str = "") -> Callable[[Run], Main]:
+    """Make a function of words a command, which without words is the process and ends it.
 
-    Args:
-        run: takes the words of the command line and returns the exit status.
-        about: printed for ``--help``; empty where ``run`` answers that itself.
-        interrupted: what is said after Ctrl-C or another end from outside, of what was made so far.
+    ``about`` is printed for ``--help``; without it the function answers that itself.
+    ``interrupted`` is said after Ctrl-C or another end from outside, of what was made so far.
     """
 
-    def __init__(self, run: Callable[[list[str]], int], about: str, interrupted: str) -> None:
-        wraps(run)(self)
-        self.run, self.about, self.interrupted = run, about, interrupted
+    def framed(run: Run) -> Main:
+        @wraps(run)
+        def main(words: Sequence[str] | None = None) -> int:
+            if words is None:
+                sys.exit(main(sys.argv[1:]))
+            if about and {"-h", "--help"} & set(words):
+                print(about)
+                return 0
+            return status_of(lambda: run(list(words)), interrupted)
 
-    @overload
-    def __call__(self) -> NoReturn: ...
+        return main
 
-    @overload
-    def __call__(self, words: Sequence[str]) -> int: ...
-
-    def __call__(self, words: Sequence[str] | None = None) -> int:
-        if words is None:
-            sys.exit(self(sys.argv[1:]))
-        if self.about and {"-h", "--help"} & set(words):
-            print(self.about)
-            return 0
-        return status_of(lambda: self.run(list(words)), self.interrupted)
-
-
-def command(
-    *, about: str | None = None, interrupted: str = ""
-) -> Callable[[Callable[[list[str]], int]], Command]:
-    """Make a function of words a command; see :class:`Command`."""
-    return lambda run: Command(run, about or "", interrupted)
+    return framed
 
 
 def status_of(run: Callable[[], int], interrupted: str = "") -> int:
-    """The exit status of ``run``; whatever a user can mend is said in one sentence.
-
-    Anything else is a fault of this project, and leaves its traceback.
-    """
+    """The exit status of ``run``; what a user can mend is one sentence, all else a traceback."""
     try:
         return run()
     except KeyboardInterrupt:
@@ -99,4 +80,4 @@ def complain(sentence: str) -> None:
 
 def printable(text: str) -> str:
     """One line that a terminal only shows, whatever a file is named."""
-    return CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", " ".join(text.split("\n")))
+    return CONTROL.sub(lambda sign: f"\\x{ord(sign[0]):02x}", text.replace("\n", " "))

@@ -1,15 +1,13 @@
 """What Hydra and OmegaConf say of a bad command line, as one clear sentence."""
 
-from __future__ import annotations
-
 import difflib
 import re
-from typing import Any
 
 from hydra.errors import InstantiationException
 
 from benchmarks.harness.config.files import plain
 from benchmarks.harness.config.validation import GROUPS, choices_of
+from benchmarks.harness.records import nested
 from core.errors import UserError
 from core.paths import CONF
 
@@ -26,19 +24,19 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, InstantiationException):
         return str(first) if isinstance(first, TypeError) else ""
     text = str(error)
-    if found := re.search(r"Could not (?:find|load) 'hydra/launcher/((ray|submitit)\w*)'", text):
-        name, extra = found[1], {"ray": "ray", "submitit": "slurm"}[found[2]]
+    if match := re.search(r"Could not (?:find|load) 'hydra/launcher/((ray|submitit)\w*)'", text):
+        name, extra = match[1], {"ray": "ray", "submitit": "slurm"}[match[2]]
         return f"hydra/launcher={name} needs a package more: pip install -e '.[{extra}]'."
-    if found := re.search(r"Could not find '(\w+)/([^']*)'", text):
-        group, name = found.groups()
+    if match := re.search(r"Could not find '(\w+)/([^']*)'", text):
+        group, name = match.groups()
         return f"There is no {group} {name!r}; the choices are {', '.join(choices_of(group))}."
-    if found := METRIC.search(text):
-        name, key, value = found.groups()
+    if match := METRIC.search(text):
+        name, key, value = match.groups()
         return f"Write 'eval.metrics={{{name}: {{{key}: {value}}}}}': Hydra keeps @ for itself."
-    if found := re.search(r"Could not override '([^']+)'", text):
+    if match := re.search(r"Could not override '([^']+)'", text):
         inner = re.search(r"full_key: (\S+)", str(error.__cause__))  # of a group in braces
-        return unknown_option((inner or found)[1].removesuffix("."))
-    return " ".join(line.strip() for line in text.splitlines() if line.strip())[:LONGEST]
+        return unknown_option((inner or match)[1].removesuffix("."))
+    return " ".join(text.split())[:LONGEST]
 
 
 def cause(error: BaseException) -> BaseException:
@@ -49,7 +47,6 @@ def cause(error: BaseException) -> BaseException:
 
 
 def unknown_option(key: str) -> str:
-    """The sentence on an option that does not exist, with the likely one."""
     group, dot, _ = key.partition(".")
     near = difflib.get_close_matches(key, all_options(), n=1)
     others = f"; see --cfg job for those of {group}." if dot else "; see --cfg job for all."
@@ -59,19 +56,10 @@ def unknown_option(key: str) -> str:
 
 def all_options() -> list[str]:
     """Every option of the default configuration and of all methods and data sets, dotted."""
-    files = {group: [CONF / group / f"{name}.yaml" for name in choices_of(group)]
-             for group in GROUPS}  # fmt: skip
-    names = set(keys(plain(CONF / "config.yaml")))
-    for group, paths in files.items():
-        names |= {f"{group}.{key}" for path in paths for key in keys(plain(path))}
-    return sorted(names)
-
-
-def keys(node: Any, prefix: str = "") -> list[str]:
-    """Dotted names of all entries of nested dictionaries."""
-    if not isinstance(node, dict):
-        return []
-    out: list[str] = []
-    for key, value in node.items():
-        out += [f"{prefix}{key}", *keys(value, f"{prefix}{key}.")]
-    return out
+    files = [("", CONF / "config.yaml")]
+    files += [(g, CONF / g / f"{name}.yaml") for g in GROUPS for name in choices_of(g)]
+    return sorted({
+        dotted
+        for group, path in files
+        for dotted, _, _ in nested.entries(plain(path), group, branches=(dict,))
+    })  # fmt: skip

@@ -1,12 +1,10 @@
 """Words of a command line to a configuration: Hydra's composition, and the choices behind it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import hydra
 from hydra.core.config_loader import ConfigLoader
@@ -24,17 +22,11 @@ OWN = ("method.", "data.", "source.", "eval.", "swap.", "swap=")
 
 @dataclass(frozen=True)
 class Composition:
-    """A composed configuration.
+    """A composed configuration."""
 
-    Attributes:
-        unresolved: its values with interpolations still in them; Hydra's own node is not there.
-        choices: name of the yaml of each group.
-        words: of the command line, without Hydra's own.
-    """
-
-    unresolved: dict[str, Any]
-    choices: dict[str, str]
-    words: tuple[str, ...] = ()
+    unresolved: dict[str, Any]  # with its interpolations, without Hydra's own node
+    choices: dict[str, str]  # name of the yaml of each group
+    words: tuple[str, ...] = ()  # of the command line, without Hydra's own
 
     @cached_property
     def cfg(self) -> DictConfig:
@@ -48,7 +40,6 @@ class Composition:
 
     @property
     def place(self) -> Place:
-        """Of the run that it means."""
         folder = self.unresolved["folder"]
         if "${" in str(folder):  # else there is no need to resolve everything
             folder = self.cfg.folder
@@ -56,18 +47,16 @@ class Composition:
 
     @cached_property
     def run_id(self) -> RunId:
-        """Of the run that it means."""
         resolved: Any = OmegaConf.to_container(self.cfg, resolve=True)
         return RunId.of(self.place, resolved, self.choices, self.overrides)
 
-    def with_value(self, key: str, value: Any) -> Composition:
+    def with_value(self, key: str, value: Any) -> Self:
         """The same but for one option that is there."""
         first, _, rest = key.partition(".")
         inner = {**self.unresolved[first], rest: value} if rest else value
         return replace(self, unresolved={**self.unresolved, first: inner})
 
-    def without_swap(self) -> Composition:
-        """That of the training whose layers are swapped."""
+    def without_swap(self) -> Self:
         return self.with_value("swap.resolution", 0)
 
 
@@ -85,12 +74,7 @@ def our_hydra() -> Iterator[ConfigLoader]:
 
 
 def compose(words: Sequence[str] = (), name: str = "config") -> Composition:
-    """What the words of a command line mean; nothing is built.
-
-    Raises:
-        UserError: a word names a class or function that no configuration may name.
-        HydraException: see :func:`complaints.sentence`.
-    """
+    """What the words of a command line mean; nothing is built. For its errors see `complaints`."""
     with our_hydra():
         cfg = hydra.compose(name, list(words), return_hydra_config=True)
     return composition(cfg, cfg.hydra)

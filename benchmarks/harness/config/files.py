@@ -1,7 +1,5 @@
 """Yaml files of the project, read as OmegaConf reads them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -23,26 +21,19 @@ def plain(path: Path) -> Any:
 
 
 def with_words(path: Path, words: Sequence[str]) -> Any:
-    """A file with the values that words ``key=value`` give to options which are there.
-
-    Raises:
-        OmegaConfBaseException: there is no such option.
-    """
+    """A file with the values that words ``key=value`` give to options; only to those there are."""
     cfg = OmegaConf.load(path)
     OmegaConf.set_struct(cfg, True)
     return OmegaConf.merge(cfg, OmegaConf.from_dotlist(list(words)))
 
 
 def resolved(cfg: Config) -> Any:
-    """A configuration as dictionaries and lists."""
     return OmegaConf.to_container(cfg, resolve=True)
 
 
-def has(cfg: Config, key: str) -> bool:
-    """Whether an option is there and not null."""
-    return OmegaConf.select(cfg, key) is not None
-
-
-def put(cfg: Config, key: str, value: Any) -> None:
-    """Give an option another value, all of it."""
-    OmegaConf.update(cfg, key, value, merge=False)
+def put(cfg: Config, key: str, value: Any) -> bool:
+    """Give an option another value, all of it, if it is there and not null; whether it is."""
+    there = OmegaConf.select(cfg, key) is not None
+    if there:
+        OmegaConf.update(cfg, key, value, merge=False)
+    return there

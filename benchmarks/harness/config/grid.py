@@ -5,23 +5,58 @@ methods. What a choice of method or data means beside the same words is its file
 it names as its bases; for anything else Hydra is asked. A test holds both against one another.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from benchmarks.harness.config.compose import Composition, compose
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, ValueType
+
+from benchmarks.harness.config.compose import Composition, compose, our_hydra
 from benchmarks.harness.config.files import plain
 from benchmarks.harness.config.purposes import purpose
+from core.errors import UserError
 from core.paths import CONF
 
 EXCHANGED = ("method", "data")
 REACHING = (*EXCHANGED, "tuned")
 """How words begin that change what a file of those groups says."""
-
 SELF = "_self_"
+FOREIGN = {
+    "existing": "a sweep runs what is missing (--again repeats what failed)",
+    "hydra": "a launcher or sweeper of Hydra's belongs to python -m benchmarks.run -m",
+}
+"""Words that a sweep sets itself, or of another command."""
+
+
+class SweepWord(NamedTuple):
+    """A word of a command line that may stand for several values, as Hydra's sweeps write them."""
+
+    text: str  # as it was written
+    key: str  # whose values it gives
+    values: list[str]  # the words ``key=value`` that it stands for
+    glob: bool = False  # whether it names them by a pattern
+
+
+def parse(words: Sequence[str]) -> list[SweepWord]:
+    """What the words of a sweep stand for; those that are none of a sweep's are refused."""
+    with our_hydra() as loader:
+        overrides = OverridesParser.create(config_loader=loader).parse_overrides(list(words))
+        return [sweep_word(override) for override in overrides]
+
+
+def sweep_word(override: Override) -> SweepWord:
+    text, key = str(override.input_line), override.get_key_element()
+    first = override.key_or_group.replace("/", ".").split(".")[0]
+    if first in FOREIGN:
+        raise UserError(f"{text} is refused: {FOREIGN[first]}.")
+    if not override.is_sweep_override():
+        return SweepWord(text, key, [text])
+    if not override.is_discrete_sweep():
+        raise UserError(f"{text} names no values; a sweep needs a list of them.")
+    values = [f"{key}={value}" for value in override.sweep_string_iterator()]
+    return SweepWord(text, key, values, override.value_type == ValueType.GLOB_CHOICE_SWEEP)
 
 
 class CompositionGrid:
@@ -42,18 +77,15 @@ class CompositionGrid:
 
 
 def key_of(word: str) -> str:
-    """What stands before the value."""
     return word.split("=", 1)[0]
 
 
-def exchanged(
-    job: Composition, chosen: dict[str, str], others: Sequence[str]
-) -> Composition | None:
+def exchanged(job: Composition, chosen: dict[str, str], rest: Sequence[str]) -> Composition | None:
     """A composition with other choices of method and data; None where only Hydra knows."""
     choices = job.choices | chosen
     files = {(c["method"], c["data"]) for c in (job.choices, choices)}
     tuned = any((CONF / "tuned" / f"{method}_{data}.yaml").is_file() for method, data in files)
-    reaching = any(key_of(word).lstrip("+~").startswith(REACHING) for word in others)
+    reaching = any(key_of(word).lstrip("+~").startswith(REACHING) for word in rest)
     nodes = {group: node_of(group, name) for group, name in choices.items()}
     if tuned or reaching or None in nodes.values():
         return None

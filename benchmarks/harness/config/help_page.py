@@ -1,7 +1,5 @@
 """What ``benchmarks.run --help`` shows on two screens: what can be chosen, what is changed most."""
 
-from __future__ import annotations
-
 import textwrap
 
 from benchmarks.harness.config.validation import choices_of
@@ -49,7 +47,5 @@ def page() -> str:
         lines += [f"{group if i == 0 else '':<{INDENT}}{line}" for i, line in enumerate(names)]
     lines += ["", "What is changed most (key=value), and as it stands:", ""]
     for key, about in OPTIONS.items():
-        value = OmegaConf.select(cfg, key, default="")
-        lines.append(f"{f'{key}={value}':<30}{about}")
-    lines += ["", *OTHERS, "", *EXAMPLES]
-    return "\n".join(lines)
+        lines.append(f"{f'{key}={OmegaConf.select(cfg, key)}':<30}{about}")
+    return "\n".join([*lines, "", *OTHERS, "", *EXAMPLES])

@@ -1,6 +1,4 @@
-"""What methods and data are for that make no row of a table (``conf/purposes.yaml``)."""
-
-from __future__ import annotations
+"""What methods and data are for that make no row of a table; needs no Hydra, as tables do not."""
 
 from functools import cache
 
@@ -10,7 +8,7 @@ from core.paths import CONF
 
 
 def purpose(group: str, choice: str) -> str:
-    """What a choice is for; empty for those that make a row of a table."""
+    """What a choice is for (``conf/purposes.yaml``); empty for those that make a row."""
     return _purposes().get(group, {}).get(choice, "")
 
 

@@ -1,7 +1,5 @@
 """A configuration out of a record, as something that can be built: the one way in for records."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,65 +12,45 @@ from omegaconf.errors import OmegaConfBaseException
 
 from benchmarks.harness.config import targets
 from benchmarks.harness.config.complaints import cause
+from benchmarks.harness.records import nested
 from core.errors import UserError
+
+UNBUILT = (InstantiationException, OmegaConfBaseException, TypeError, KeyError, RuntimeError)
 
 
 def configuration(record: dict[str, Any]) -> Any:
-    """What a run was configured by, as `OmegaConf` has it.
+    """What a run was configured by, as `OmegaConf` has it; ``record`` is its JSON object.
 
     A record may come from anywhere: its classes are those that a yaml of the project names, and its
-    texts are texts, for an interpolation could make another class of them.
-
-    Raises:
-        UserError: it names another class, or holds an interpolation.
+    texts are texts, for an interpolation could make another class of them. All else is refused.
     """
     config = with_infinity(record["config"])
-    if interpolated(config):
-        raise UserError("The record's configuration holds ${...}, which no record of ours does.")
+    for _, key, value in nested.entries(config):
+        if "${" in key or (isinstance(value, str) and "${" in value):
+            raise UserError(
+                "The record's configuration holds ${...}, which no record of ours does."
+            )
     return OmegaConf.create(targets.addressed(config))
 
 
 def import_method(record: dict[str, Any]) -> None:
-    """Import the file of a record's method, so that networks which it defines can be read.
-
-    Raises:
-        UserError: no yaml of the project names it.
-    """
+    """Import the file of a record's method, so that networks which it defines can be read."""
     method = record.get("config", {}).get("method", {})
     target = targets.addressed({"_target_": method.get("_target_")})["_target_"]
     import_module(target.rpartition(".")[0])
 
 
-def interpolated(node: Any) -> bool:
-    """Whether a text of a configuration, or a key, stands for something else."""
-    if isinstance(node, dict):
-        return any(interpolated(part) for pair in node.items() for part in pair)
-    if isinstance(node, list):
-        return any(interpolated(value) for value in node)
-    return isinstance(node, str) and "${" in node
-
-
 def with_infinity(node: Any) -> Any:
     """The inverse of `benchmarks.harness.records.recipe.spell_infinity`."""
-    if isinstance(node, dict):
-        return {key: with_infinity(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [with_infinity(value) for value in node]
-    return math.inf if node == ".inf" else node
+    return nested.changed(node, lambda _, value: math.inf if value == ".inf" else value)
 
 
 @contextmanager
 def rebuilding(name: str) -> Iterator[None]:
-    """Say in one sentence why the recorded configuration of a run builds nothing here.
-
-    Raises:
-        UserError: what it names is not there, or it is of another version.
-    """
+    """Say in one sentence why the recorded configuration of a run builds nothing here."""
     try:
         yield
-    except (
-        InstantiationException, OmegaConfBaseException, TypeError, KeyError, RuntimeError
-    ) as error:  # fmt: skip
+    except UNBUILT as error:
         first = cause(error)
         if isinstance(first, UserError):
             raise first from error

@@ -3,8 +3,6 @@
 Bounds stand beside the number they bound, ``images: Annotated[int, Gt(0)]``.
 """
 
-from __future__ import annotations
-
 import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -16,26 +14,21 @@ from pydantic.errors import PydanticUserError
 from pydantic_core import SchemaError
 
 from benchmarks.harness.config import targets
+from benchmarks.harness.records import nested
 from core.errors import UserError
 
 PATHS = ("root", "reference_root", "photos_root", "folder", "cache", "weights")
 """Last words of options that are places: a folder may be named 2024."""
-
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-ANYTHING = "**"
-"""Stands among the parameters of what takes any option."""
-
+ANYTHING = "**"  # stands among the parameters of what takes any option
 OBJECT = "is refused: {key} is a group of options"
 WORDS = {
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
+    **dict.fromkeys(("int_type", "int_from_float"), "must be a whole number"),
     "float_type": "is no number",
     "bool_type": "must be true or false",
     "string_type": "must be a text",
-    "list_type": "must be a list, {key}=[...]",
-    "tuple_type": "must be a list, {key}=[...]",
-    "dict_type": "must be a group, {key}={{...}}",
-    "mapping_type": "must be a group, {key}={{...}}",
+    **dict.fromkeys(("list_type", "tuple_type"), "must be a list, {key}=[...]"),
+    **dict.fromkeys(("dict_type", "mapping_type"), "must be a group, {key}={{...}}"),
     "none_required": "must be null",
     "greater_than": "must be more than {gt}",
     "greater_than_equal": "must be at least {ge}",
@@ -50,53 +43,35 @@ WORDS = {
 
 
 def check(node: Any, key: str = "") -> None:
-    """Refuse the first value in a resolved configuration that its constructor cannot mean.
-
-    Args:
-        node: plain dictionaries and lists, of which those with a ``_target_`` are built.
-        key: dotted name of the node.
-
-    Raises:
-        UserError: names the option and what it must be.
-    """
-    if isinstance(node, dict) and "_target_" in node:
-        hints = parameters(node["_target_"])
-        check_options({k: v for k, v in node.items() if not k.startswith("_")}, hints, key)
-    for name, value in node.items() if isinstance(node, dict) else enumerate(node):
-        if isinstance(value, dict | list):
-            check(value, joined(key, name))
-
-
-def check_options(values: dict[str, Any], hints: dict[str, Any], key: str) -> None:
-    """Refuse the first of some options that its annotation does not take, or that there is not."""
-    for name, value in values.items():
-        dotted = joined(key, name)
-        if name not in hints and ANYTHING not in hints:
-            raise UserError(f"There is no option {dotted!r}; {key} takes {', '.join(hints)}.")
-        if name in hints and not holds_built(value):
-            check_value(value, hints[name], dotted)
+    """Refuse the first value in a resolved configuration that its constructor cannot mean."""
+    for place, _, part in [(key, "", node), *nested.entries(node, key)]:
+        if not isinstance(part, dict) or "_target_" not in part:
+            continue
+        hints = parameters(part["_target_"])
+        for name, value in part.items():
+            dotted = joined(place, name)
+            if name.startswith("_"):
+                continue
+            if name not in hints and ANYTHING not in hints:
+                raise UserError(f"There is no option {dotted!r}; {place} takes {', '.join(hints)}.")
+            built = any(k == "_target_" for _, k, _ in nested.entries(value))
+            if name in hints and not built:  # whose parts are for their own constructors to check
+                check_value(value, hints[name], dotted)
 
 
-def check_plain(plain: dict[str, Any], options: Mapping[str, type]) -> None:
-    """Hold the options that no constructor takes against the annotations of a class, by group."""
-    for group, annotated in options.items():
+def check_plain(plain: dict[str, Any], options: Mapping[str, Mapping[str, Any]]) -> None:
+    """Hold the options that no constructor takes against annotations, by group."""
+    for group, hints in options.items():
         node = plain[group] if group else plain
         if not isinstance(node, dict):
             raise UserError(f"{group}={node} {OBJECT.format(key=group)}.")
-        for name, hint in get_type_hints(annotated, include_extras=True).items():
+        for name, hint in hints.items():
             if name in node:
                 check_value(node[name], hint, joined(group, name))
 
 
 def joined(key: str, name: Any) -> str:
     return f"{key}.{name}" if key else str(name)
-
-
-def holds_built(node: Any) -> bool:
-    """Whether a value has parts that are built: those are for their own constructors to check."""
-    if isinstance(node, dict):
-        return "_target_" in node or any(map(holds_built, node.values()))
-    return isinstance(node, list) and any(map(holds_built, node))
 
 
 @cache
@@ -108,24 +83,21 @@ def parameters(target: str) -> dict[str, Any]:
     functions: list[Callable[..., Any]] = [called]
     if inspect.isclass(called):
         functions = [vars(cls)["__init__"] for cls in called.__mro__ if "__init__" in vars(cls)]
-    found: dict[str, Any] = {}
+    known: dict[str, Any] = {}
     for function in functions:
         taken = inspect.signature(function).parameters.values()
         hints = get_type_hints(inspect.unwrap(function), include_extras=True)
         named = (p for p in taken if p.name != "self" and p.kind not in VARIADIC)
-        found = {p.name: hints.get(p.name, Any) for p in named} | found
+        known = {p.name: hints.get(p.name, Any) for p in named} | known
         if not any(p.kind is p.VAR_KEYWORD for p in taken):
             break
     else:
-        found[ANYTHING] = Any
-    return found
+        known[ANYTHING] = Any
+    return known
 
 
 def check_value(value: Any, hint: Any, key: str) -> None:
-    """Refuse a value that an annotation does not take.
-
-    No kind stands for another, but for a whole number where any number is taken, as in JSON.
-    """
+    """Refuse a value that an annotation does not take; only a whole number stands for any."""
     if isinstance(value, int) and not isinstance(value, bool) and key.split(".")[-1] in PATHS:
         value = str(value)
     try:
@@ -149,7 +121,6 @@ def adapter_of(hint: Any) -> TypeAdapter[Any] | None:
 
 
 def sentence(key: str, value: Any, error: ValidationError) -> str:
-    """What is wrong with a value, in words of the command line."""
     reasons: dict[str, str] = {}
     for fault in error.errors():
         place = ".".join([key, *(str(i) for i in fault["loc"] if isinstance(i, int))])

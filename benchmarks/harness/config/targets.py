@@ -3,23 +3,19 @@
 A yaml or a command line that somebody sends must not be able to call whatever Python can import.
 """
 
-from __future__ import annotations
-
 import re
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
+from benchmarks.harness.records import nested
 from core.errors import UserError
 from core.paths import CONF
 
 PACKAGES = ("core", "adapters", "benchmarks")
-FOREIGN = ("lightning.Trainer", "torch.optim.Adam", "torch.optim.AdamW")
-"""Of other libraries, one by one: what files in ``conf/`` are made of."""
-
+FOREIGN = ("lightning.Trainer", "torch.optim.Adam", "torch.optim.AdamW")  # what conf/ is made of
 PLUGINS = (
     "hydra._internal.core_plugins.basic_launcher.BasicLauncher",
     "hydra._internal.core_plugins.basic_sweeper.BasicSweeper",
@@ -28,21 +24,14 @@ PLUGINS = (
     "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher",
 )
 """How a multirun runs: what Hydra's own node may name, and nothing else."""
-
-FACTORIES = ("class", "()", "factory")
-"""Keys of a logging configuration that name what is called."""
-
+FACTORIES = ("class", "()", "factory")  # keys of a logging configuration that name what is called
 TARGET = re.compile(r"_target_: *([\w.]+)")
 
 
 def check(node: Any) -> None:
-    """Refuse a configuration that names what it may not.
-
-    Raises:
-        UserError: names the key and the target.
-    """
+    """Refuse a configuration that names what it may not; the sentence names key and target."""
     plain = OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig) else node
-    for key, name, value in entries(plain, ""):
+    for key, name, value in nested.entries(plain):
         if name == "_args_":
             raise UserError(f"{key}: arguments have names here; _args_ is refused.")
         if name == "_target_":
@@ -50,12 +39,8 @@ def check(node: Any) -> None:
 
 
 def check_hydra(node: DictConfig) -> None:
-    """The same of Hydra's own node, of which Hydra builds callbacks and loggers before any run.
-
-    Raises:
-        UserError: names the key and the target.
-    """
-    for key, name, value in entries(OmegaConf.to_container(node, resolve=False), "hydra"):
+    """The same of Hydra's own node, of which Hydra builds callbacks and loggers before any run."""
+    for key, name, value in nested.entries(OmegaConf.to_container(node, resolve=False), "hydra"):
         if name == "_target_" and value not in PLUGINS:
             raise UserError(f"{key}={value} is refused: it is none of Hydra's launchers.")
         if name in FACTORIES and "_logging." in key and not str(value).startswith("logging."):
@@ -65,12 +50,7 @@ def check_hydra(node: DictConfig) -> None:
 
 
 def allowed(key: str, target: Any) -> Any:
-    """The class or function that a configuration may name.
-
-    Raises:
-        UserError: it is none of this project, also where one of its modules only imported it, nor
-            one of FOREIGN.
-    """
+    """The class or function that a configuration may name: one of this project, or of FOREIGN."""
     words = str(target).split(".")
     if target not in FOREIGN:
         known = isinstance(target, str) and words[0] in PACKAGES
@@ -78,55 +58,31 @@ def allowed(key: str, target: Any) -> Any:
             names = f"{', '.join(PACKAGES)}, or one of {', '.join(FOREIGN)}"
             raise UserError(f"{key}={target} is refused: it must be in {names}.")
     try:
-        found = get_object(str(target))
+        called = get_object(str(target))
     except Exception as error:  # whatever importing a module of that name may raise
         raise UserError(f"{key}={target} does not exist.") from error
-    owner = str(getattr(found, "__module__", ""))
-    if not callable(found) or owner.split(".")[0] != words[0]:
+    owner = str(getattr(called, "__module__", ""))
+    if not callable(called) or owner.split(".")[0] != words[0]:
         raise UserError(f"{key}={target} is refused: it is no class or function of {words[0]}.")
-    return found
-
-
-def entries(node: Any, prefix: str) -> Iterator[tuple[str, str, Any]]:
-    """Dotted key, last word of it and value of every entry, of branches as well."""
-    items = node.items() if isinstance(node, dict) else enumerate(node)
-    for key, value in items:
-        dotted = f"{prefix}.{key}" if prefix else str(key)
-        yield dotted, str(key), value
-        if isinstance(value, dict | list):
-            yield from entries(value, dotted)
+    return called
 
 
 @cache
 def table() -> dict[str, str]:
-    """Every class and function that a yaml of the project names: its own name to its address.
-
-    Raises:
-        ValueError: two of them have the same name, so that a record could mean either.
-    """
-    found: dict[str, str] = {}
+    """Every class and function that a yaml of the project names: its own name to its address."""
+    addresses: dict[str, str] = {}
     for path in sorted(CONF.rglob("*.yaml")):
         for target in TARGET.findall(path.read_text(encoding="utf-8")):
             name = target.rpartition(".")[2]
-            if found.setdefault(name, target) != target:
-                raise ValueError(f"{found[name]} and {target} have the same name.")
-    return found
+            if addresses.setdefault(name, target) != target:
+                # A record could mean either.
+                raise ValueError(f"{addresses[name]} and {target} have the same name.")
+    return addresses
 
 
 def addressed(node: Any) -> Any:
-    """A configuration out of a record, whose classes stand under their own names, to be built.
-
-    Raises:
-        UserError: it names something that no yaml of the project names.
-    """
-    if isinstance(node, list):
-        return [addressed(value) for value in node]
-    if not isinstance(node, dict):
-        return node
-    made = {key: addressed(value) for key, value in node.items()}
-    if "_target_" in made:
-        name = made["_target_"]
-        if not isinstance(name, str) or name not in table():
+    """A configuration out of a record with the addresses of its classes; it names no others."""
+    for _, key, name in nested.entries(node):
+        if key == "_target_" and (not isinstance(name, str) or name not in table()):
             raise UserError(f"The record names {name}, which no configuration of this version has.")
-        made["_target_"] = table()[name]
-    return made
+    return nested.changed(node, lambda key, value: table()[value] if key == "_target_" else value)

@@ -1,7 +1,5 @@
 """What the user typed, checked before anything is built or written."""
 
-from __future__ import annotations
-
 import math
 from typing import Annotated, Any, Literal
 
@@ -9,6 +7,7 @@ from annotated_types import Ge, Gt, Le
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.harness.config import targets
+from benchmarks.harness.records import nested
 from core.errors import UserError
 from core.paths import CONF
 
@@ -20,103 +19,69 @@ def choices_of(group: str) -> list[str]:
     return sorted(p.stem for p in (CONF / group).glob("*.yaml") if not p.stem.startswith("_"))
 
 
-def flat(node: Any, prefix: str = "") -> dict[str, Any]:
+def flat(node: Any) -> dict[str, Any]:
     """Dotted name to plain value, resolved; what is still missing is ``???``."""
     if isinstance(node, DictConfig):
         node = OmegaConf.to_container(node, resolve=True)
-    out: dict[str, Any] = {}
-    for key, value in node.items() if isinstance(node, dict) else enumerate(node):
-        dotted = f"{prefix}{key}"
-        out |= flat(value, f"{dotted}.") if isinstance(value, dict | list) else {dotted: value}
-    return out
+    return nested.leaves(node)
 
 
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]  # numpy's
-Count = Annotated[int, Gt(0)]
+Count = Annotated[int, Gt(0)]  # that of `core.types` comes with torch, for which no help page waits
+NotNegative = Annotated[int, Ge(0)]
 
-
-class Options:
-    """What no constructor takes: the words without a group."""
-
-    seed: Seed
-    folder: str
-    existing: Literal["auto", "compare", "skip", "replace"]
-    resume: Literal["auto", "must", "never"]
-
-
-class CheckpointOptions:
-    """When a run writes its state."""
-
-    every_kimg: Annotated[float, Gt(0)]
-
-
-class MachineOptions:
-    """Where a run computes."""
-
-    threads: Count
-    deterministic: bool
-    ops: str
-    cache: str
-    devices: Count
-
-
-class EvalOptions:
-    """What a run is measured on."""
-
-    samples: Count
-    photos: Annotated[int, Ge(0)]
-    seed: Seed
-    batch_size: Count
-    tolerance: Annotated[float, Ge(0)]
-    keep: str
-    metrics: dict[str, Any]
-
-
-PLAIN = {"": Options, "checkpoint": CheckpointOptions, "machine": MachineOptions,
-         "eval": EvalOptions}  # fmt: skip
+PLAIN: dict[str, dict[str, Any]] = {
+    "": {
+        "seed": Seed,
+        "folder": str,
+        "existing": Literal["auto", "compare", "skip", "replace"],
+        "resume": Literal["auto", "must", "never"],
+    },
+    "checkpoint": {"every_kimg": Annotated[float, Gt(0)]},
+    "machine": {"threads": Count, "devices": Count, "deterministic": bool}
+    | {"ops": str, "cache": str},
+    "eval": {
+        **{"samples": Count, "photos": NotNegative, "seed": Seed, "batch_size": Count},
+        **{"tolerance": Annotated[float, Ge(0)], "keep": str, "metrics": dict[str, Any]},
+    },
+}
+"""What no constructor takes: annotations of the words without a group, and of some groups."""
 
 
 def check(cfg: DictConfig) -> None:
-    """Refuse values that cannot be meant, naming the option.
-
-    Raises:
-        UserError: says which, and what it must be.
-    """
+    """Refuse values that cannot be meant, by a :class:`UserError` that names the option."""
     targets.check(cfg)
     plain: Any = OmegaConf.to_container(cfg, resolve=True)
     values = flat(plain)
-    missing = [key for key, value in values.items() if value == "???"]
-    if missing:
-        raise UserError(f"{missing[0]} must be given: {missing[0]}=VALUE.")
+    for key, value in values.items():
+        if value == "???":
+            raise UserError(f"{key} must be given: {key}=VALUE.")
     from benchmarks.harness.config import signatures  # pydantic, which no page of help needs
 
     signatures.check_plain(plain, PLAIN)
     signatures.check(plain)
-    check_numbers(values)
-    check_resolutions(values)
-
-
-def check_numbers(values: dict[str, Any]) -> None:
-    """Refuse numbers that no option of any method means, whatever its annotation."""
-    for key, value in values.items():
-        if isinstance(value, float) and (
-            math.isnan(value) or (math.isinf(value) and not key.endswith(".every"))
-        ):
+    for key, value in values.items():  # what no option of any method means, whatever its annotation
+        endless = value == math.inf and key.endswith(".every")  # a penalty that is never due
+        if isinstance(value, float) and not (math.isfinite(value) or endless):
             raise UserError(f"{key}={value} is not a finite number.")
         if isinstance(value, int | float) and value < 0:
             raise UserError(f"{key}={value} is negative.")
+    check_resolutions(values)
 
 
 def check_resolutions(values: dict[str, Any]) -> None:
     """Refuse resolutions that the source does not have."""
+
+    def power_of_two(value: int, lowest: int, highest: int) -> bool:
+        return lowest <= value <= highest and not value & (value - 1)
+
     size = values["source.resolution"]
-    if size & (size - 1) or not 16 <= size <= 1024:
-        raise UserError(f"source.resolution={size} is no power of two from 16 to 1024.")
     asked = values.get("data.resolution", size)
-    if asked & (asked - 1) or not 16 <= asked <= 1024:
-        raise UserError(f"data.resolution={asked} is no power of two from 16 to 1024.")
+    for key, pixels in (("source", size), ("data", asked)):
+        if not power_of_two(pixels, 16, 1024):  # blocks begin at 4 px; 1024 is the largest known
+            raise UserError(f"{key}.resolution={pixels} is no power of two from 16 to 1024.")
     if asked != size:
         raise UserError(f"data.resolution={asked} is not the source's, which is {size}.")
     swap = values["swap.resolution"]
-    if swap and (swap & (swap - 1) or not 4 <= swap <= size):
+    if swap and not power_of_two(swap, 4, size):
         raise UserError(f"swap.resolution={swap} is neither 0 nor a power of two from 4 to {size}.")

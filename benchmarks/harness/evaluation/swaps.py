@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records.record import Record
 from benchmarks.harness.records.run_id import RECORD, WEIGHTS
 from core import weights
 from core.errors import UserError
@@ -18,20 +18,20 @@ def finished(folder: Path, hashes: dict[str, str]) -> bool:
     if not (folder / WEIGHTS).is_file() or not (folder / RECORD).is_file():
         return False
     try:
-        record = records.read(folder / RECORD)
+        record = Record.read(folder / RECORD)
     except UserError:
         return False
-    same = all(record["provenance"].get(key) == value for key, value in hashes.items())
-    return same and record.get("state", "finished") == "finished"
+    where = record.to_json()["provenance"]
+    return not record.failed and all(where.get(key) == value for key, value in hashes.items())
 
 
-def recall(adapter: Any, folder: Path) -> dict[str, Any]:
+def recall(adapter: Any, folder: Path) -> Record:
     """Give the adapter the networks of a finished run; the run's record."""
-    record = records.read(folder / RECORD)
+    record = Record.read(folder / RECORD)
     networks, _ = weights.read(folder / WEIGHTS)
     for name, network in adapter.export().items():
         network.load_state_dict(networks[name].state_dict())
-    adapter.start_at(record["cost"]["images"])
+    adapter.start_at(int(record.cost.images))
     return record
 
 

@@ -1,7 +1,6 @@
 """A finished run as a folder for a model hub: networks, configuration, card, pictures."""
 
-from __future__ import annotations
-
+import copy
 import io
 import json
 from pathlib import Path
@@ -13,6 +12,7 @@ from benchmarks.harness.config.recorded import import_method
 from benchmarks.harness.export import model_card
 from benchmarks.harness.io import contact_sheet
 from benchmarks.harness.records import recipe
+from benchmarks.harness.records.record import Record
 from benchmarks.harness.records.run_id import SHEET
 from benchmarks.harness.stylize.find_run import FinishedRun
 from core import atomic, weights
@@ -23,23 +23,14 @@ COLUMNS = 10  # of the sheet that are shown
 
 
 def export(run: FinishedRun, to: Path, licence: str) -> None:
-    """Write the folder for the Hub.
-
-    Args:
-        run: with weights of its own.
-        to: folder of the files; empty, or not there yet.
-        licence: of the source's weights, where this project does not know it.
-
-    Raises:
-        UserError: the run failed, has no record or weights of its own, or the place is taken.
-    """
+    """Write the folder for the Hub; ``licence`` is for source weights that are not known here."""
     if not run.record:
         raise UserError(f"{run.weights} is no finished run: there is no record of it.")
-    record = public(run.record)
-    if record.get("state", "finished") != "finished":
-        raise UserError(f"{run.name} failed: {record['reason']}; there is nothing to export.")
+    if run.record.failed:
+        raise UserError(f"{run.name} failed: {run.record.reason}; there is nothing to export.")
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise UserError(f"{to} is there already and not empty.")
+    record = public(run.record)
     import_method(record)  # which may define networks of its own
     networks, notes = weights.read(run.weights)
     if notes.get("run", run.name) != run.name:
@@ -51,33 +42,25 @@ def export(run: FinishedRun, to: Path, licence: str) -> None:
     weights.write(to / model_card.WEIGHTS, kept, {"run": run.name, "licence": terms.name})
     pictures = save_samples(run.weights.with_name(SHEET), to / "samples.png")
     page = model_card.render(record, run.name, kept, terms, pictures=pictures)
-    for name, data in {
-        "config.json": json.dumps(configuration(record, kept), indent=1, ensure_ascii=False),
-        "record.json": json.dumps(record, indent=1, ensure_ascii=False),
-        "README.md": page,  # the last: a folder with a card is whole
-    }.items():
-        put(to / name, data.encode())
+    built = {
+        name: {"class": type(network).__name__, "config": network.config}
+        for name, network in kept.items()
+    }
+    config = {"model_type": "styleshift", "networks": built, "training": record["config"]}
+    for name, node in {"config.json": config, "record.json": record}.items():
+        put(to / name, json.dumps(node, indent=1, ensure_ascii=False).encode())
+    put(to / "README.md", page.encode())  # the last: a folder with a card is whole
 
 
-def public(record: dict[str, Any]) -> dict[str, Any]:
-    """The record without where things lie on this machine."""
-    config = json.loads(json.dumps(record["config"]))
+def public(record: Record) -> dict[str, Any]:
+    """The JSON object of a record without where things lie on this machine."""
+    node = copy.deepcopy(record.to_json())
     for part, places in {"data": (*recipe.PLACES, "cache"), "machine": ("cache",)}.items():
         for place in places:
-            config.get(part, {}).pop(place, None)
-    config.pop("folder", None)
+            node["config"].get(part, {}).pop(place, None)
+    node["config"].pop("folder", None)
     local = tuple(f"data.{place}=" for place in recipe.PLACES)
-    words = [word for word in record.get("overrides", []) if not word.startswith(local)]
-    return {**record, "config": config, "overrides": words}
-
-
-def configuration(record: dict[str, Any], networks: dict[str, Any]) -> dict[str, Any]:
-    """What rebuilds the networks, and what trained them."""
-    classes = {
-        name: {"class": type(network).__name__, "config": network.config}
-        for name, network in networks.items()
-    }
-    return {"model_type": "styleshift", "networks": classes, "training": record["config"]}
+    return {**node, "overrides": [word for word in record.overrides if not word.startswith(local)]}
 
 
 def save_samples(source: Path, to: Path) -> bool:

@@ -4,13 +4,10 @@ A record may come from anywhere: every text of it is escaped, for YAML by its wr
 by the template's environment.
 """
 
-from __future__ import annotations
-
 import html
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -24,10 +21,10 @@ SHIPPED = "core/assets/"
 MARKUP = re.compile(r"([\\`*_{}\[\]()|~$])")
 LIBRARY = "styleshift"
 ARROWS = {"lower": "↓", "higher": "↑"}
+TASK = "unconditional-image-generation"
 
 
-@dataclass(frozen=True)
-class Licence:
+class Licence(NamedTuple):
     """What the Hub calls it, its name for people, and why it is this one."""
 
     identifier: str
@@ -36,15 +33,7 @@ class Licence:
 
 
 def licence_of(record: dict[str, Any], named: str) -> Licence:
-    """Of the adapted weights: that of the source's, unless the pictures allow less.
-
-    Args:
-        record: of the run.
-        named: by the user, for a source of whose licence its yaml says nothing.
-
-    Raises:
-        UserError: the source is not ours, and nobody said what its licence is.
-    """
+    """Of the adapted weights: the source's, which a user may name, unless pictures allow less."""
     source, data = record["config"].get("source", {}), record["config"].get("data", {})
     ours = not source.get("weights") or str(source["weights"]).startswith(SHIPPED)
     grown = record["config"].get("method", {}).get("grown_from", "")
@@ -58,14 +47,18 @@ def licence_of(record: dict[str, Any], named: str) -> Licence:
     about = data.get("about") if isinstance(data.get("about"), dict) else {}
     of_data = str((about or {}).get("licence", ""))
     if of_data:
-        return Licence(
-            "other", f"{of_source}; pictures: {of_data}", "of the source's weights and of the shots"
-        )
+        both = f"{of_source}; pictures: {of_data}"
+        return Licence("other", both, "of the source's weights and of the shots")
+    reason = "of the source's weights"
     if "style" not in data:
-        reason = "of the source's weights; the shots are of whoever made this, with their own terms"
-    else:
-        reason = "of the source's weights"
+        reason += "; the shots are of whoever made this, with their own terms"
     return Licence("mit" if of_source == "mit" else "other", of_source, reason)
+
+
+class OwnText(str):
+    """A text that was written here."""
+
+    __slots__ = ()
 
 
 def escaped(value: Any) -> str:
@@ -75,25 +68,14 @@ def escaped(value: Any) -> str:
     return MARKUP.sub(r"\\\1", html.escape(printable(str(value)), quote=False))
 
 
-class OwnText(str):
-    """A text that was written here."""
-
-    __slots__ = ()
-
-
 def render(
-    record: dict[str, Any],
-    name: str,
-    networks: dict[str, Any],
-    licence: Licence,
-    *,
-    pictures: bool,
+    record: dict[str, Any], name: str, networks: dict[str, Any], licence: Licence, *, pictures: bool
 ) -> str:
     """The card of a run: ``README.md`` of the folder."""
     g = networks["g_ema"]
-    folder = Path(__file__).parent
+    dual = isinstance(g, DualStyleGAN)
     environment = Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader(Path(__file__).parent),
         undefined=StrictUndefined,
         finalize=escaped,
         trim_blocks=True,
@@ -108,40 +90,30 @@ def render(
         licence=licence,
         pictures=pictures,
         networks={key: sum(p.numel() for p in net.parameters()) for key, net in networks.items()},
-        resolution=resolution(g),
+        resolution=int((g.generator if dual else g).config["img_resolution"]),
         arrows=ARROWS,
         shots=record["config"].get("data", {}).get("shots", "?"),
-        dual=isinstance(g, DualStyleGAN),
+        dual=dual,
         weights=OwnText(WEIGHTS),
     )
 
 
 def front(record: dict[str, Any], name: str, licence: Licence) -> str:
-    """The front matter, with the metrics as the Hub's model-index.
-
-    Every text is one line: readers of front matter end it at a line ``---``, in a text as well.
-    """
+    """The front matter, with the metrics as the Hub's model-index."""
+    # Every text is one line: readers of front matter end it at a line ---, in a text as well.
     metrics = [
         {"type": printable(key).split("@")[0], "name": printable(key), "value": metric["value"]}
         for key, metric in record["metrics"].items()
     ]
-    result = {
-        "task": {"type": "unconditional-image-generation"},
-        "dataset": dict.fromkeys(("type", "name"), printable(record["data"])),
-        "metrics": metrics,
-    }
+    dataset = dict.fromkeys(("type", "name"), printable(record["data"]))
+    result = {"task": {"type": TASK}, "dataset": dataset, "metrics": metrics}
+    other = {"license_name": printable(licence.name)[:80]} if licence.identifier == "other" else {}
     about = {
         "license": licence.identifier,
-        **({"license_name": printable(licence.name)[:80]} if licence.identifier == "other" else {}),
+        **other,
         "library_name": LIBRARY,
-        "pipeline_tag": "unconditional-image-generation",
+        "pipeline_tag": TASK,
         "tags": ["stylegan2", "few-shot", "domain-adaptation", printable(record["method"])],
         "model-index": [{"name": name, "results": [result]}],
     }
     return yaml.safe_dump(about, sort_keys=False, allow_unicode=True, width=1000)
-
-
-def resolution(g: Any) -> int:
-    """R of the pictures that a generator makes."""
-    inner = g.generator if isinstance(g, DualStyleGAN) else g
-    return int(inner.config["img_resolution"])

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from benchmarks.harness.config.purposes import purpose
 from benchmarks.harness.leaderboard import metric_formats
-from benchmarks.harness.records import overrides
+from benchmarks.harness.records import recipe
 from benchmarks.harness.records.record import Record
 
 COSTS = {"images": "images", "seconds": "minutes", "trainable": "trainable"}
@@ -90,7 +90,7 @@ class MethodRow:
     @property
     def swapped(self) -> tuple[str, ...]:
         """Which layers are the source's, as it was asked for; () for a run as it was trained."""
-        return tuple(word for word in self.changes if overrides.is_swap(word))
+        return tuple(word for word in self.changes if recipe.is_swap(word))
 
     @property
     def makes_source(self) -> bool:

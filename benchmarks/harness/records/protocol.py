@@ -1,11 +1,10 @@
 """What must be equal before two numbers may stand in one column."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any
 
+from benchmarks.harness.records import nested
 from benchmarks.harness.records.record import Record
 from core import hashing
 
@@ -14,55 +13,42 @@ NEUTRAL = (
     *("images", "batch_size", "seed", "xflip", "about"),
 )
 """Of the data: names in the code, places on a machine, the schedule of the training, prose."""
-
 LISTS = ("data_sha256", "reference_sha256", "photos_sha256", "split", "prepared")
 """Of the provenance: which pictures a folder's numbers rest on; drawn people have no such list."""
-
 SELECTION = "the last weights; no checkpoint is chosen by a metric"
 
 Facts = dict[str, str]
 
 
 def facts(record: Record) -> dict[str, Facts]:
-    """Everything that each metric's value rests on beside the method, by dotted name.
-
-    Two records with equal facts of a metric were measured by the same protocol.
-    """
+    """What each metric's value rests on beside the method: equal facts mean the same protocol."""
     where = record.to_json()["provenance"]
     evaluation = record.to_json()["config"].get("eval", {})
-    shared = flat(
-        {
-            "eval": {key: evaluation[key] for key in ("samples", "photos", "seed")
-                     if key in evaluation},
-            "data": without(NEUTRAL, record.config.data),
-            "shots": where.get("shots_sha256", ""),
-            "lists": {key: where[key] for key in LISTS if key in where},
-            "source": where["weights_sha256"],
-        }
-    )  # fmt: skip
-    networks = where.get("networks", {})
+    shared = {
+        "eval": only(("samples", "photos", "seed"), evaluation),
+        "data": without(NEUTRAL, record.config.data),
+        "shots": where.get("shots_sha256", ""),
+        "lists": only(LISTS, where),
+        "source": where["weights_sha256"],
+    }
     by_metric = {}
     for name, metric in record.metrics.items():
         reals = metric.details.reference
         own = {
             "metric": without(("_target_",), record.config.eval.metrics.get(name, {})),
             "pictures": {"fakes": metric.n, "reals": reals if isinstance(reals, int) else 0},
-            "networks": networks.get(name, {}),
+            "networks": where.get("networks", {}).get(name, {}),
         }
-        by_metric[name] = flat(own) | shared
+        by_metric[name] = flat(own | shared)
     return by_metric
 
 
 def summary(config: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """How a whole run is measured, for its record: an id, and what the id is the hash of.
-
-    Two records with one id were measured by the same protocol but for the source and the method,
-    whether or not they hold the same metrics. :func:`facts` says the same of a single metric.
-    """
+    """How a run is measured whatever its source and method: an id, and what it is the hash of."""
     evaluation, data = config["eval"], config["data"]
     hashed = {
         "data": without(NEUTRAL, data),
-        "lists": {key: provenance[key] for key in LISTS if key in provenance},
+        "lists": only(LISTS, provenance),
         "split": provenance.get("shots_sha256", ""),
         "fakes": evaluation["samples"],
         "photos": evaluation["photos"],
@@ -73,19 +59,21 @@ def summary(config: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[st
         "seed": evaluation["seed"],
         "selection": SELECTION,
     }
-    extractors = {key: _extractor(node) for key, node in evaluation["metrics"].items()}
+    nodes = {key: metric.get("extractor", {}) for key, metric in evaluation["metrics"].items()}
+    extractors = {
+        key: without(("_target_",), node) if isinstance(node, dict) else {}
+        for key, node in nodes.items()
+    }
     readable = without(("data", "metrics", "networks", "seed"), hashed)
     return {"id": identify(flat(hashed)), **readable, "extractors": extractors}
 
 
+def only(keys: tuple[str, ...], node: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: node[key] for key in keys if key in node}
+
+
 def without(keys: tuple[str, ...], node: Mapping[str, Any]) -> dict[str, Any]:
-    """A mapping less some of its keys."""
     return {key: value for key, value in node.items() if key not in keys}
-
-
-def _extractor(metric: dict[str, Any]) -> dict[str, Any]:
-    node = metric.get("extractor", {})
-    return without(("_target_",), node) if isinstance(node, dict) else {}
 
 
 def identify(facts: Facts) -> str:
@@ -106,11 +94,10 @@ def shorten(value: str | None) -> str:
     return value if len(value) <= 12 else f"{value[:12]}…"
 
 
-def flat(node: Any, prefix: str = "") -> Facts:
+def flat(node: dict[str, Any]) -> Facts:
     """A nested mapping as one of dotted names and JSON texts."""
-    if not isinstance(node, dict):
-        return {prefix: node if isinstance(node, str) else json.dumps(node, sort_keys=True)}
-    facts: Facts = {}
-    for key, value in node.items():
-        facts |= flat(value, f"{prefix}.{key}" if prefix else str(key))
-    return facts
+
+    def text(value: Any) -> str:
+        return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+    return {key: text(value) for key, value in nested.leaves(node, branches=(dict,)).items()}

@@ -1,7 +1,5 @@
 """Where and with what a run happened."""
 
-from __future__ import annotations
-
 import platform
 import subprocess
 from datetime import UTC, datetime

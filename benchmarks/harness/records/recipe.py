@@ -1,28 +1,24 @@
-"""What a run is called: its recipe, its file name, and classes without addresses."""
+"""What a run is called, and what the words of its command line changed: its method or its task."""
 
-from __future__ import annotations
-
-import math
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from benchmarks.harness.records import nested
 from core import hashing
 
 GROUPS = ("method", "data", "source", "eval")
 NOT_RECIPE = ("seed", "machine", "logger", "folder", "existing", "checkpoint", "resume")
 """What does not define the experiment: two runs that differ in these are repetitions."""
-
 PLACES = ("root", "reference_root", "photos_root")
 """Of the data: where a published set lies on a machine; checksums say whether it is the same."""
+SCHEDULE = ("images", "batch_size", "seed", "xflip")  # of the data: what belongs to the training
+IDLE = {("data", "cache"), ("eval", "batch_size"), ("eval", "keep"), ("eval", "tolerance")}
+"""What changes no number."""
 
 
 def recipe(config: Mapping[str, Any], choices: Mapping[str, str]) -> str:
-    """Eight hex digits of the unresolved configuration: equal across seeds, machines, folders.
-
-    Args:
-        config: as plain containers, interpolations unresolved.
-        choices: name of each of GROUPS.
-    """
+    """Eight hex digits of an unresolved configuration: equal across seeds, machines, folders."""
     kept = {key: value for key, value in config.items() if key not in NOT_RECIPE}
     if not config.get("swap", {}).get("resolution"):  # no layer is swapped, in whichever way
         kept.pop("swap", None)
@@ -34,29 +30,43 @@ def recipe(config: Mapping[str, Any], choices: Mapping[str, str]) -> str:
 
 def name(choices: Mapping[str, str], recipe: str, seed: int) -> str:
     """File name of a run without its ending."""
-    parts = (choices["method"], choices["data"], choices["source"], recipe, f"s{seed}")
-    return "--".join(parts)
+    return f"{choices['method']}--{choices['data']}--{choices['source']}--{recipe}--s{seed}"
 
 
 def unaddressed(node: Any) -> Any:
-    """A configuration whose classes stand under their own names, in whichever file they lie.
-
-    Ids are hashes of what is meant, so that code can move without renaming its results.
-    """
-    if isinstance(node, list):
-        return [unaddressed(value) for value in node]
-    if not isinstance(node, dict):
-        return node
-    return {
-        key: value.rpartition(".")[2] if key == "_target_" else unaddressed(value)
-        for key, value in node.items()
-    }
+    """A configuration without addresses of classes: ids are hashes of what is meant."""
+    return nested.changed(node, lambda k, v: v.rpartition(".")[2] if k == "_target_" else v)
 
 
 def spell_infinity(node: Any) -> Any:
     """A configuration as JSON has it: JSON knows no infinity, which becomes its YAML name."""
-    if isinstance(node, dict):
-        return {str(key): spell_infinity(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [spell_infinity(value) for value in node]
-    return ".inf" if node == math.inf else node
+    spelling = {"Infinity": ".inf"}
+    return json.loads(json.dumps(node), parse_constant=lambda n: spelling.get(n, float(n)))
+
+
+def key_of(word: str) -> tuple[str, str]:
+    """Group and name of what an override sets."""
+    group, _, name = word.lstrip("+~").partition("=")[0].partition(".")
+    return group, name
+
+
+def of_method(words: Iterable[str]) -> tuple[str, ...]:
+    """The overrides of the method, of its training or of the layers that are swapped."""
+    return tuple(word for word in sorted(words) if is_of_method(word))
+
+
+def of_task(words: Iterable[str], *, published: bool) -> tuple[str, ...]:
+    """The overrides of data, source or evaluation that change a number."""
+    # Where a published set lies says nothing: its checksums are in the protocol.
+    idle = IDLE | ({("data", place) for place in PLACES} if published else set())
+    return tuple(w for w in sorted(words) if not is_of_method(w) and key_of(w) not in idle)
+
+
+def is_of_method(word: str) -> bool:
+    group, name = key_of(word)
+    return group in ("method", "swap") or (group == "data" and name in SCHEDULE)
+
+
+def is_swap(word: str) -> bool:
+    """Whether an override is about layer swap."""
+    return key_of(word)[0] == "swap"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,13 +19,12 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, from_json
 
-from benchmarks.harness.records import overrides
 from benchmarks.harness.records import recipe as ids
 from core import atomic
 from core.errors import UserError
 
 SCHEMA = 2  # 1 held the addresses of classes, and its ids depended on them
-NEAR_ZERO = 0.02
+NEAR_ZERO = 0.02  # below it a relative difference would measure noise
 LARGEST = 1e100  # what can still be averaged and squared
 
 Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
@@ -41,7 +39,6 @@ def fault(sentence: str, **parts: str) -> PydanticCustomError:
 
 
 def named_with_extractor(metrics: dict[str, Measurement]) -> dict[str, Measurement]:
-    """Metrics that are all called NAME@EXTRACTOR."""
     for key in metrics:
         if "@" not in key:
             raise fault("{key} does not name its extractor", key=key)
@@ -56,7 +53,6 @@ def over_kimg(curves: dict[str, list[float | None]]) -> dict[str, list[float | N
 
 
 def object_of_objects(metrics: Any) -> Any:
-    """The configured metrics, each an object."""
     if not isinstance(metrics, dict) or not all(isinstance(m, dict) for m in metrics.values()):
         raise fault("metrics are an object of objects")
     return metrics
@@ -69,27 +65,18 @@ class Part(BaseModel):
 
 
 class Details(Part):
-    """What a metric says beside its value.
+    """What a metric says beside its value."""
 
-    Attributes:
-        source: the unadapted source's own number, where the metric says it.
-        reference: how many real pictures the value rests on, where it rests on any.
-    """
-
-    source: Number | None = None
-    reference: Any = 0
+    source: Number | None = None  # the unadapted source's own number, where the metric says it
+    reference: Any = 0  # how many real pictures the value rests on, where it rests on any
 
 
 class Measurement(Part):
-    """What was measured by one metric.
-
-    Attributes:
-        n: how many pictures the value rests on.
-    """
+    """What was measured by one metric."""
 
     value: Number
     better: Literal["lower", "higher"]
-    n: int
+    n: int  # how many pictures the value rests on
     details: Details = Details()
 
 
@@ -134,19 +121,7 @@ class Config(Part):
 
 
 class Record(Part):
-    """One run.
-
-    A typed view of a JSON object, which it keeps: :meth:`to_json` gives back all of it, unknown
-    parts and the order of keys included.
-
-    Attributes:
-        recipe: id of the configuration but for the seed.
-        paper: where the method comes from.
-        of: the run whose layers are swapped here; empty for a run of its own.
-        reason: why the run failed.
-        left_out: why a metric has no value, by its name.
-        curves: readings by name over ``kimg``, thousands of images; None where there was none.
-    """
+    """One run: a typed view of a JSON object, which it keeps, unknown parts and all."""
 
     version: Literal[2] = Field(alias="schema")
     method: str
@@ -154,16 +129,18 @@ class Record(Part):
     source: str
     eval: str
     seed: int
-    recipe: str
-    paper: str
+    recipe: str  # id of the configuration but for the seed
+    paper: str  # where the method comes from
     overrides: list[str] = []
     state: Literal["finished", "failed"] = "finished"
-    reason: str = ""
-    of: str = ""
+    reason: str = ""  # why the run failed
+    of: str = ""  # the run whose layers are swapped here; empty for a run of its own
     warnings: list[str] = []
     metrics: Annotated[dict[str, Measurement], AfterValidator(named_with_extractor)]
-    left_out: dict[str, str] = {}
+    left_out: dict[str, str] = {}  # why a metric has no value, by its name
+    tolerance: Amount = 0.0  # relative difference within which a repetition is the same
     cost: Cost
+    # Readings by name over kimg, thousands of images; None where there was none.
     curves: Annotated[dict[str, list[Number | None]], AfterValidator(over_kimg)] = {}
     provenance: Provenance
     config: Config
@@ -178,11 +155,7 @@ class Record(Part):
 
     @classmethod
     def from_json(cls, node: Any) -> Record:
-        """The record that a JSON object is.
-
-        Raises:
-            ValueError: it is none; what is wrong, in sentences.
-        """
+        """The record that a JSON object is, or a ValueError of what is wrong, in sentences."""
         try:
             record = cls.model_validate(node)
         except ValidationError as error:
@@ -196,11 +169,7 @@ class Record(Part):
 
     @classmethod
     def read(cls, path: Path) -> Record:
-        """The record of a file.
-
-        Raises:
-            UserError: the file cannot be read or is no record.
-        """
+        """The record of a file, or a UserError where it cannot be read or holds none."""
         try:
             node = from_json(path.read_bytes(), allow_inf_nan=False)
         except (OSError, ValueError) as error:
@@ -211,11 +180,7 @@ class Record(Part):
             raise UserError(f"{path} is not a sound record: {error}") from error
 
     def write(self, path: Path) -> None:
-        """Write the record at once, so that no reader ever meets half of it.
-
-        Raises:
-            UserError: the file cannot be written.
-        """
+        """Write the record at once, so that no reader ever meets half of it."""
         text = json.dumps(self._node, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
         try:
             atomic.write(path, text.encode())
@@ -235,18 +200,24 @@ class Record(Part):
     @cached_property
     def changes(self) -> tuple[str, ...]:
         """Overrides of the method, of its training or of the layers that are swapped."""
-        return overrides.of_method(self.overrides)
+        return ids.of_method(self.overrides)
 
     @cached_property
     def data_label(self) -> str:
         """The data set, with what was changed in it, in the source or in the evaluation."""
         published = bool(self.config.data.get("splits"))
-        return " ".join((self.data, *overrides.of_task(self.overrides, published=published)))
+        return " ".join((self.data, *ids.of_task(self.overrides, published=published)))
 
     @cached_property
     def task(self) -> tuple[str, ...]:
         """What was changed in the task, less where data lie: other shots are another benchmark."""
-        return overrides.of_task(self.overrides, published=True)
+        return ids.of_task(self.overrides, published=True)
+
+    def disagreement(self, earlier: Record) -> dict[str, float]:
+        """Relative difference of every metric that both hold; near 0 in units of 0.02."""
+        pairs = {key: (self.metrics[key].value, metric.value)
+                 for key, metric in earlier.metrics.items() if key in self.metrics}  # fmt: skip
+        return {key: abs(a - b) / max(abs(a), abs(b), NEAR_ZERO) for key, (a, b) in pairs.items()}
 
 
 def sentences(error: ValidationError) -> str:
@@ -257,28 +228,3 @@ def sentences(error: ValidationError) -> str:
         place = ".".join(map(str, one["loc"])) or "record"
         clauses.append(f"{place}: {words[0].lower()}{words[1:]}.")
     return " ".join(clauses)
-
-
-def disagreement(new: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, float]:
-    """Relative difference of every metric that both records hold; near 0 in units of 0.02."""
-    shared = [key for key in old["metrics"] if key in new["metrics"]]
-    pairs = {key: (new["metrics"][key]["value"], old["metrics"][key]["value"]) for key in shared}
-    return {key: abs(a - b) / max(abs(a), abs(b), NEAR_ZERO) for key, (a, b) in pairs.items()}
-
-
-def read(path: Path) -> Node:
-    """A record as plain JSON, for readers that do not know :class:`Record` yet."""
-    return Record.read(path).to_json()
-
-
-def write(path: Path, node: Node) -> None:
-    """Write a record that is plain JSON.
-
-    Raises:
-        ValueError: it is not sound, and must not be written.
-    """
-    try:
-        record = Record.from_json(node)
-    except ValueError as error:
-        raise ValueError(f"This record must not be written: {error}") from error
-    record.write(path)

@@ -1,33 +1,25 @@
 """Where a run belongs: its name, its place, and what its record begins with."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from benchmarks.harness.records import recipe as ids
-from benchmarks.harness.records.record import SCHEMA
+from benchmarks.harness.records.record import SCHEMA, Node
 
 RECORD, WEIGHTS, SHEET = "record.json", "generator.safetensors", "sheet.png"
 """Files in the folder of a run."""
 
 
 class Place(NamedTuple):
-    """Where a run lies.
+    """Where a run lies."""
 
-    Attributes:
-        recipe: eight hex digits of what defines it, see `ids.recipe`.
-        folder: its weights, picture and curves.
-        published: its record among the results.
-    """
-
-    recipe: str
-    folder: Path
-    published: Path
+    recipe: str  # eight hex digits of what defines it, see `ids.recipe`
+    folder: Path  # its weights, picture and curves
+    published: Path  # its record among the results
 
     @classmethod
-    def of(cls, unresolved: dict[str, Any], choices: dict[str, str], results: str) -> Place:
+    def of(cls, unresolved: Node, choices: dict[str, str], results: str) -> Self:
         """That of a configuration whose interpolations are still in it."""
         recipe = ids.recipe(unresolved, choices)
         name = ids.name(choices, recipe, unresolved["seed"])
@@ -37,34 +29,21 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class RunId:
-    """A run to be, or one that was.
+    """A run to be, or one that was."""
 
-    Attributes:
-        config: resolved, as the record stores it: classes under their own names.
-        head: what its record begins with.
-        folder: where its weights, picture and curves lie.
-        published: its record among the results.
-    """
-
-    config: dict[str, Any]
-    head: dict[str, Any]
-    folder: Path
-    published: Path
+    config: dict[str, Any]  # resolved, as the record stores it: classes under their own names
+    head: dict[str, Any]  # what its record begins with
+    folder: Path  # where its weights, picture and curves lie
+    published: Path  # its record among the results
 
     @classmethod
-    def of(
-        cls, place: Place, resolved: dict[str, Any], choices: dict[str, str], overrides: list[str]
-    ) -> RunId:
-        """The run of a configuration; ``overrides`` are the words that made it."""
+    def of(cls, place: Place, resolved: Node, choices: dict[str, str], words: list[str]) -> Self:
+        """The run of a configuration; ``words`` are those of its command line that made it."""
         if not resolved["swap"]["resolution"]:
-            overrides = [word for word in overrides if not word.startswith("swap")]
-        head = {
-            "schema": SCHEMA,
-            **{group: choices[group] for group in ids.GROUPS},
-            "seed": resolved["seed"],
-            "recipe": place.recipe,
-            "overrides": overrides,
-        }
+            words = [word for word in words if not word.startswith("swap")]
+        chosen = {group: choices[group] for group in ids.GROUPS}
+        own = {"seed": resolved["seed"], "recipe": place.recipe, "overrides": words}
+        head = {"schema": SCHEMA, **chosen, **own}
         config = ids.unaddressed(ids.spell_infinity(resolved))
         return cls(config, head, place.folder, place.published)
 
@@ -75,7 +54,6 @@ class RunId:
 
     @property
     def title(self) -> str:
-        """What a reader of the picture should know."""
         upto = self.config["swap"]["resolution"]
         swapped = [f"up to {upto} px the source's layers"] if upto else []
         return " / ".join([self.head["method"], self.head["data"], *swapped])

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.harness.leaderboard import layout
 from benchmarks.harness.leaderboard.tables import MethodRow, Table
-from benchmarks.harness.records.overrides import is_swap
+from benchmarks.harness.records.recipe import is_swap
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.report import strip_files
 from benchmarks.harness.report.strip_files import Sprite, Sprites

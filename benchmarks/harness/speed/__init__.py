@@ -2,6 +2,5 @@
 
 CASES = ("G forward", "D forward", "training step", "step with ADA", "R1", "path length")
 USUAL = CASES[:3]
-SIZES = {"64": (64, 16), "256": (256, 2)}
-"""Pixels, and images in a batch."""
+SIZES = {"64": (64, 16), "256": (256, 2)}  # pixels, and images in a batch
 PRECISIONS = ("fp32", "bf16")

@@ -1,7 +1,5 @@
 """What ``benchmarks.speed`` times: forwards, training steps and penalties, ours and the twin's."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -19,6 +17,8 @@ from core.networks.generator import Generator, channel_table
 CHANNELS_64 = {4: 128, 8: 128, 16: 128, 32: 128, 64: 64}  # of the shipped source
 CPU = torch.device("cpu")
 Step = Callable[[], object]
+Size = tuple[int, int]  # pixels, images in a batch
+Channels = dict[int, int]
 
 
 class Workload(NamedTuple):
@@ -37,10 +37,10 @@ class Workload(NamedTuple):
         return self.synthesis(self.g.mapping(z))
 
 
-def reference_workload(size: tuple[int, int], ours: bool, precision: str) -> Workload:
+def reference_workload(size: Size, ours: bool, precision: str) -> Workload:
     """The reference networks of 64 px, or config-e of 256 px, on the CPU."""
     small = size[0] == 64
-    channels = CHANNELS_64 if small else channel_table(size[0], 16384, 512)
+    channels = CHANNELS_64 if small else channel_table(size[0], 16384, 512)  # arXiv:1912.04958
     load = workload(size, channels, 128 if small else 512, precision, CPU)
     if ours:
         return load
@@ -51,27 +51,18 @@ def reference_workload(size: tuple[int, int], ours: bool, precision: str) -> Wor
 
 
 def workload(
-    size: tuple[int, int],
-    channels: dict[int, int],
+    size: Size,
+    channels: Channels,
     width: int,
     precision: str,
     device: torch.device,
 ) -> Workload:
-    """Networks of a size (pixels, images in a batch), all from one seed.
-
-    Args:
-        size: pixels and images in a batch.
-        channels: of the layers by resolution.
-        width: of z and w.
-        precision: bf16 for mixed precision.
-        device: where they are.
-    """
+    """Networks of a size from one seed; ``width`` is of z and w, bf16 means mixed precision."""
     resolution, batch = size
     torch.manual_seed(0)
-    g = Generator(
-        z_dim=width, w_dim=width, img_resolution=resolution, channels=channels, mapping_layers=8
-    ).to(device)
-    d = Discriminator(img_resolution=resolution, channels=channels).to(device)
+    shape: dict[str, Any] = {"img_resolution": resolution, "channels": channels}
+    g = Generator(z_dim=width, w_dim=width, mapping_layers=8, **shape).to(device)
+    d = Discriminator(**shape).to(device)
     reals = torch.rand(batch, 3, resolution, resolution, device=device) * 2 - 1
 
     def autocast() -> Any:
@@ -116,7 +107,6 @@ def _optimise(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
 
 
 def r1(load: Workload) -> Step:
-    """One R1 step of D; always in float32."""
     penalty = R1(gamma=1, every=16)
 
     def step() -> None:
@@ -128,7 +118,7 @@ def r1(load: Workload) -> Step:
 
 def path_length(load: Workload) -> Step:
     """One path-length step of G on half a batch; always in float32."""
-    penalty = PathLength(weight=2, every=4, decay=0.01, shrink=2)
+    penalty = PathLength(weight=2, every=4, decay=0.01, shrink=2)  # as in arXiv:1912.04958
     generator = torch.Generator().manual_seed(0)
 
     def step() -> None:

@@ -1,11 +1,8 @@
 """The core beside its textbook twin on the CPU, each measurement in a process of its own."""
 
-from __future__ import annotations
-
 import multiprocessing
 import platform
 import statistics
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,23 +11,20 @@ from rich import box
 from rich.table import Table
 
 from benchmarks.harness.speed import SIZES
-from benchmarks.harness.speed.cases import STEPS, clocked, reference_workload
+from benchmarks.harness.speed.cases import CPU, STEPS, clocked, reference_workload
+from benchmarks.harness.training.memory import peak_bytes
 from core.allocator import keep_freed_memory
 
-FULL_PRECISION_ONLY = ("R1", "path length")
+FULL_PRECISION_ONLY = ("R1", "path length")  # second derivatives, which training takes in fp32
 
 Timing = dict[str, Any]
 
 
 class SpeedComparison:
-    """Ours and the twin's speed in several cases.
-
-    Args:
-        threads: of every measurement; None for as many as torch takes by itself.
-        repeats: of ours; the twin, which is slow, runs half as often.
-    """
+    """Ours and the twin's speed in several cases."""
 
     def __init__(self, threads: int | None, repeats: int) -> None:
+        # Repeats of ours: the twin, which is slow, runs half as often.
         self.threads, self.repeats = threads or torch.get_num_threads(), repeats
         self.pairs: list[tuple[str, Timing, Timing]] = []  # title, ours, the twin in float32
 
@@ -46,7 +40,6 @@ class SpeedComparison:
             self.pairs.append((f"{case}, {size} px, {precision}", ours, twin))
 
     def table(self) -> Table:
-        """Images per second side by side."""
         title = f"images per second, best (median): {self.threads} threads"
         shown = Table(
             title=f"{title}, torch {torch.__version__}",
@@ -57,13 +50,14 @@ class SpeedComparison:
         shown.add_column("case", no_wrap=True)
         for column in ("ours", "textbook", "ratio", "MiB"):
             shown.add_column(column, justify="right", no_wrap=True)
-        for title, ours, twin in self.pairs:
+        for title, *both in self.pairs:
             rates = [
                 f"{t['best_images_per_second']:.3g} ({t['median_images_per_second']:.3g})"
-                for t in (ours, twin)
+                for t in both
             ]
-            memory = " : ".join(mebibytes(t["peak_bytes"]) for t in (ours, twin))
-            shown.add_row(title, *rates, f"{ours['ratio']:.1f} x", memory)
+            peaks = [t["peak_bytes"] for t in both]
+            memory = " : ".join("?" if size is None else f"{size / 2**20:.0f}" for size in peaks)
+            shown.add_row(title, *rates, f"{both[0]['ratio']:.1f} x", memory)
         return shown
 
     def record(self) -> dict[str, Any]:
@@ -105,20 +99,5 @@ def timing(case: str, size: str, precision: str, ours: bool, repeats: int) -> Ti
         "repeats": repeats,
         "best_images_per_second": batch / min(seconds),
         "median_images_per_second": batch / statistics.median(seconds),
-        "peak_bytes": peak_bytes(),
+        "peak_bytes": peak_bytes(CPU) or None,
     }
-
-
-def peak_bytes() -> int | None:
-    """The most memory that this process has had; None where the system does not count it."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2) of either system
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def mebibytes(size: int | None) -> str:
-    """A peak for people."""
-    return "?" if size is None else f"{size / 2**20:.0f}"

@@ -5,11 +5,11 @@ a training step of config-f beside the same step in plain torch, all in one proc
 of the device's own clock; nothing here asserts seconds.
 """
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import torch
@@ -18,6 +18,7 @@ from rich.table import Table
 from torch import Tensor
 
 from benchmarks.harness.speed import cases
+from benchmarks.harness.speed.cases import Channels, Size
 from core import ops
 from core.networks.generator import channel_table
 
@@ -66,21 +67,20 @@ def operators(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) 
 
         return Operator(run, tuple(tensors[name] for name in reads))
 
-    calls = {
+    def epilogue(x: Tensor) -> Tensor:
+        return ops.epilogue(x, scale, noise, strength, bias, 256.0)  # 256: as networks clamp
+
+    calls = {  # and what the gradient must read
         "filter": (lambda x: ops.filter2d(x, f), ("dy",)),
         "upsample": (lambda x: ops.upsample2d(x, f), ("dy",)),
         "downsample": (lambda x: ops.downsample2d(x, f), ("dy",)),
         "bias_act": (lambda x: ops.bias_act(x, bias, act="lrelu", clamp=256), ("x", "dy")),
-        "epilogue": (
-            lambda x: ops.epilogue(x, scale, noise, strength, bias, 256.0),
-            ("x", "y", "dy"),
-        ),
+        "epilogue": (epilogue, ("x", "y", "dy")),
     }
-    makers: dict[str, Any] = {}
+    makers: dict[str, Any] = {"copy": lambda: forward(lambda x: x.clone())}
     for name, (call, reads) in calls.items():
         makers[name] = lambda call=call: forward(call)
         makers[f"{name}, gradient"] = lambda call=call, reads=reads: backward(call, reads)
-    makers["copy"] = lambda: forward(lambda x: x.clone())
     return makers
 
 
@@ -112,18 +112,15 @@ def by(name: str) -> Iterator[None]:
         ops.choose("auto")
 
 
-def bandwidths(
-    device: torch.device, repeats: int, shape: tuple[int, ...] = FEATURES
-) -> list[Timing]:
+def bandwidths(device: torch.device, repeats: int, shape: Any = FEATURES) -> list[Timing]:
     """GB/s of every operator, type and implementation, and their share of a copy's."""
     rows = []
     for kind, dtype in DTYPES.items():
         copied = 0.0
-        makers = operators(shape, dtype, device)
-        for name in ("copy", *(key for key in makers if key != "copy")):
+        for name, maker in operators(shape, dtype, device).items():  # the copy first
             for implementation in ("torch",) if name == "copy" else ("torch", "triton"):
                 with by(implementation):
-                    operator = makers[name]()
+                    operator = maker()
                     out = operator.run()
                     moved = sum(t.numel() * t.element_size() for t in (*operator.read, out))
                     rate = moved / statistics.median(seconds(operator.run, device, repeats)) / 1e9
@@ -133,33 +130,25 @@ def bandwidths(
     return rows
 
 
-def training(
-    device: torch.device, repeats: int, size: tuple[int, int], channels: dict[int, int]
-) -> list[Timing]:
+def training(device: torch.device, repeats: int, size: Size, channels: Channels) -> list[Timing]:
     """Images per second and peak memory of a step, in each precision and implementation."""
     rows = []
-    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32
     for precision in PRECISIONS:
-        short = precision == "tf32"
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = short
-        for implementation in ("torch", "triton"):
+        matmul.allow_tf32 = cudnn.allow_tf32 = precision == "tf32"
+        for name in ("torch", "triton"):
             row: Timing = {"pixels": size[0], "batch": size[1], "precision": precision}
-            row["implementation"] = implementation
-            with by(implementation):
-                rows.append(row | timed(device, repeats, size, channels, precision))
-    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+            with by(name):
+                numbers = timed(device, repeats, size, channels, precision)
+            rows.append(row | {"implementation": name} | numbers)
+    matmul.allow_tf32, cudnn.allow_tf32 = before
     return rows
 
 
-def timed(
-    device: torch.device,
-    repeats: int,
-    size: tuple[int, int],
-    channels: dict[int, int],
-    precision: str,
-) -> Timing:
-    """One row's numbers; where the memory does not suffice they are null."""
-    load = cases.workload(size, channels, 512, precision, device)
+def timed(device: torch.device, repeats: int, size: Size, channels: Channels, kind: str) -> Timing:
+    """One row's numbers in a precision; where the memory does not suffice they are null."""
+    load = cases.workload(size, channels, 512, kind, device)
     on_gpu = device.type == "cuda"
     if on_gpu:
         torch.cuda.reset_peak_memory_stats(device)
@@ -172,18 +161,12 @@ def timed(
 
 
 def measured(device: torch.device, repeats: int) -> dict[str, Any]:
-    """Everything, as a record with the device's name."""
-    return {
-        "schema": 1,
-        "device": torch.cuda.get_device_name(device),
-        "torch": torch.__version__,
-        "operators": bandwidths(device, repeats),
-        "steps": [
-            row
-            for size in STEPS
-            for row in training(device, repeats, size, channel_table(size[0], 32768, 512))
-        ],
-    }
+    rows = bandwidths(device, repeats)
+    steps = []
+    for size in STEPS:
+        steps += training(device, repeats, size, channel_table(size[0], 32768, 512))
+    about = {"device": torch.cuda.get_device_name(device), "torch": torch.__version__}
+    return {"schema": 1, **about, "operators": rows, "steps": steps}
 
 
 def tables(record: dict[str, Any]) -> list[Table]:
@@ -215,7 +198,4 @@ def table(title: str, what: str, *columns: str) -> Table:
 
 def paired(rows: list[Timing], keys: tuple[str, str]) -> list[tuple[Any, list[Timing]]]:
     """Rows that differ only in their implementation, torch first."""
-    groups: dict[Any, list[Timing]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row[key] for key in keys), []).append(row)
-    return list(groups.items())
+    return [(key, list(group)) for key, group in groupby(rows, key=itemgetter(*keys))]

@@ -5,20 +5,19 @@ them. The functions take our networks and compute the same outputs, so they are 
 and the other side of ``python -m benchmarks.speed``.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.networks.discriminator import Conv, Discriminator, Skip, minibatch_deviation
+from core.networks.discriminator import Conv, Discriminator, minibatch_deviation
 from core.networks.generator import Generator
 from core.networks.layers import EPS, SLOPE, SynthesisLayer, ToRGB
 from core.ops import setup_filter
 
-TAPS = (1, 3, 3, 1)
+TAPS = (1, 3, 3, 1)  # the blur of arXiv:1912.04958
+Random = torch.Generator | None
 
 
 def upfirdn2d(
@@ -33,9 +32,7 @@ def upfirdn2d(
     return x.reshape(n, c, *x.shape[2:])[:, :, ::down, ::down]
 
 
-def images(
-    g: Generator, ws: Tensor, noise: str = "const", generator: torch.Generator | None = None
-) -> Tensor:
+def images(g: Generator, ws: Tensor, noise: str = "const", generator: Random = None) -> Tensor:
     """Images [N, 3, R, R] of styles [N, L, W]; ``noise`` is const or random."""
     x = g.synthesis.b4.const[None].repeat(len(ws), 1, 1, 1)
     rgb = x.new_zeros(len(ws), g.img_channels, 2, 2)
@@ -50,9 +47,7 @@ def images(
     return rgb
 
 
-def _layer(
-    layer: SynthesisLayer, x: Tensor, w: Tensor, noise: str, generator: torch.Generator | None
-) -> Tensor:
+def _layer(layer: SynthesisLayer, x: Tensor, w: Tensor, noise: str, generator: Random) -> Tensor:
     styles: Tensor = layer.affine(w)
     weight = layer.weight[None] * styles[:, None, :, None, None]  # [N, O, I, 3, 3]
     weight = weight * (weight.square().sum((2, 3, 4), keepdim=True) + EPS).rsqrt()
@@ -65,9 +60,8 @@ def _layer(
     x = x.reshape(1, n * i, *x.shape[2:])
     x = F.conv2d(x, weight.reshape(n * o, i, 3, 3), padding=padding, groups=n)
     x = x.reshape(n, o, *x.shape[2:])
-    maps = layer.noise_const
-    if noise == "random":
-        maps = torch.randn(n, 1, *x.shape[2:], generator=generator)
+    size = (n, 1, *x.shape[2:])
+    maps = torch.randn(size, generator=generator) if noise == "random" else layer.noise_const
     x = x + maps * layer.noise_strength + layer.bias[None, :, None, None]
     return _clamped(F.leaky_relu(x, SLOPE) * math.sqrt(2), layer.clamp)
 
@@ -88,7 +82,9 @@ def logits(d: Discriminator, x: Tensor) -> Tensor:
         block = getattr(d, f"b{r}")
         y = _conv(block.conv0, x, 1.0)
         y = _conv(block.conv1, upfirdn2d(y, taps, pad=(2, 2)), math.sqrt(0.5))
-        x = _skip(block.skip, upfirdn2d(x, taps, down=2, pad=(1, 1))) * math.sqrt(0.5) + y
+        x = upfirdn2d(x, taps, down=2, pad=(1, 1))
+        skip = F.conv2d(x, block.skip.weight / math.sqrt(block.skip.weight.shape[1]))
+        x = skip * math.sqrt(0.5) + y
     x = _conv(d.b4.conv, minibatch_deviation(x, d.b4.mbstd_group), 1.0)
     return d.b4.out(d.b4.fc(x.flatten(1)))
 
@@ -98,10 +94,6 @@ def _conv(layer: Conv, x: Tensor, gain: float) -> Tensor:
     y = F.conv2d(x, weight, stride=layer.stride, padding=layer.padding)
     y = F.leaky_relu(y + layer.bias[None, :, None, None], SLOPE) * (math.sqrt(2) * gain)
     return _clamped(y, layer.clamp)
-
-
-def _skip(layer: Skip, x: Tensor) -> Tensor:
-    return F.conv2d(x, layer.weight / math.sqrt(layer.weight.shape[1]))
 
 
 def _clamped(x: Tensor, clamp: float | None) -> Tensor:

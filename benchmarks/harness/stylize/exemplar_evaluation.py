@@ -1,7 +1,5 @@
 """Single exemplars of a finished run: its photos in the style of each, as pictures and numbers."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +11,6 @@ from torch import Tensor
 from benchmarks import parafaces
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.compose import compose, preferring
-from benchmarks.harness.config.files import Config
 from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.evaluation.metrics import exemplar_retrieval
@@ -21,8 +18,7 @@ from benchmarks.harness.io import contact_sheet
 from benchmarks.harness.leaderboard import exemplars as tables
 from benchmarks.harness.records.provenance import environment
 from benchmarks.harness.records.run_id import WEIGHTS, RunId
-from benchmarks.harness.stylize.exemplars import ExemplarAdapter
-from benchmarks.harness.stylize.style_grid import STYLES, TILE, in_strengths, in_styles, table
+from benchmarks.harness.stylize import exemplars
 from core import atomic
 from core.errors import UserError
 from core.networks import perception
@@ -33,33 +29,12 @@ BANDS = ("shots", "the source's inversions", "destylised", "the same people as p
 Numbers = dict[str, Any]
 
 
-def evaluate(words: Sequence[str]) -> tuple[Numbers, Path, Path]:
-    """Evaluate the run of these words, of DualStyleGAN where they name no other method.
-
-    Returns:
-        The numbers, the folder of the pictures, and the file of the numbers.
-
-    Raises:
-        UserError: there is no such run, or it has not finished.
-    """
-    meant = compose(preferring({"method": "dualstylegan"}, words))
-    torch.set_num_threads(meant.cfg.machine.threads)
-    run = meant.run_id
-    numbers = evaluate_run(meant.cfg, run)
-    path = Path(meant.cfg.folder) / tables.FOLDER / run.published.name
-    record = {
-        **run.head,
-        "overrides": list(meant.words),
-        "numbers": numbers,
-        "provenance": environment("cpu"),
-    }
-    atomic.write(path, (json.dumps(record, indent=1) + "\n").encode())
-    return numbers, run.folder, path
-
-
 @torch.no_grad()
-def evaluate_run(cfg: Config, run: RunId) -> Numbers:
-    """Numbers of a finished run; its pictures are written into its folder."""
+def evaluate(words: Sequence[str]) -> tuple[Numbers, Path, Path]:
+    """Evaluate the run of these words: numbers, the folder of its pictures, the file of numbers."""
+    meant = compose(preferring({"method": "dualstylegan"}, words))
+    cfg, run = meant.cfg, meant.run_id
+    torch.set_num_threads(cfg.machine.threads)
     if not (run.folder / WEIGHTS).is_file():
         raise UserError(f"There is no finished run in {run.folder}; benchmarks.run makes it.")
     source, domain = build(cfg.source), build(cfg.data)
@@ -69,29 +44,35 @@ def evaluate_run(cfg: Config, run: RunId) -> Numbers:
     photos = torch.cat([domain.shots[:0], *domain.photos()])[: cfg.eval.photos]
     if not len(photos):
         photos = domain.shots
-    shots = domain.shots[:STYLES]
-    common: Numbers = {"photos": len(photos), "styles": len(shots), "chance": 1 / len(shots)}
-    if isinstance(adapter, ExemplarAdapter):
-        return common | of_styles(run, adapter, domain, photos, shots)
-    return common | of_one_style(run, adapter, photos, shots)
+    shots = domain.shots[: exemplars.STYLES]
+    numbers: Numbers = {"photos": len(photos), "styles": len(shots), "chance": 1 / len(shots)}
+    if isinstance(adapter, exemplars.ExemplarAdapter):
+        numbers |= of_styles(run, adapter, domain, photos, shots)
+    else:
+        numbers |= of_one_style(run, adapter, photos, shots)
+    path = Path(cfg.folder) / tables.FOLDER / run.published.name
+    found = {"numbers": numbers, "provenance": environment("cpu")}
+    record = {**run.head, "overrides": list(meant.words), **found}
+    atomic.write(path, (json.dumps(record, indent=1) + "\n").encode())
+    return numbers, run.folder, path
 
 
 def of_styles(run: RunId, adapter: Any, domain: Any, photos: Tensor, shots: Tensor) -> Numbers:
     """Of a method whose exemplars are styles: photos in each, the strengths, the faces behind."""
     styles, ws = adapter.styles, adapter.source.invert(photos)
     rows = [styles.exemplar(k) for k in range(len(shots))]
-    results = in_styles(styles, ws, rows, adapter.strength)
+    results = exemplars.in_styles(styles, ws, rows, adapter.strength)
     title = f"{run.title}: photos, then each in the styles above"
     save_table(run.folder / "matrix.png", title, shots, photos, results)
-    strengths = in_strengths(styles, ws[:PHOTOS], rows[0], adapter.strength)
+    strengths = exemplars.in_strengths(styles, ws[:PHOTOS], rows[0], adapter.strength)
     title = f"{run.title}: photos, then weights 0 to 1 of the first style"
     save_table(run.folder / "strip.png", title, shots[:1], photos, strengths)
     distances, pictures = destylised(adapter, domain)
     bands = [
-        (title, [contact_sheet.to_uint8(images[:STYLES])])
+        (title, [contact_sheet.to_uint8(images[: exemplars.STYLES])])
         for title, images in zip(BANDS, pictures, strict=False)  # the truth is not always known
     ]
-    contact_sheet.save(run.folder / "destylised.png", contact_sheet.stack(bands, TILE))
+    contact_sheet.save(run.folder / "destylised.png", contact_sheet.stack(bands, exemplars.TILE))
     numbers = retrieval(results, photos, shots)
     return {"strength": adapter.strength._asdict()} | numbers | distances
 
@@ -107,16 +88,12 @@ def of_one_style(run: RunId, adapter: Any, photos: Tensor, shots: Tensor) -> Num
     return retrieval(same, photos, shots) | rows
 
 
-def exchange_rows(adapter: Any, ws: Tensor, exemplars: Tensor) -> Tensor:
-    """Faces ws [P, L, W] with the finer half of their rows from each exemplar [K, L, W].
-
-    What can be had of any StyleGAN without training for it (style mixing, arXiv:1812.04948). The
-    images are [P, K, 3, R, R].
-    """
-    cut = ws.shape[1] // 2
+def exchange_rows(adapter: Any, ws: Tensor, others: Tensor) -> Tensor:
+    """Faces ws [P, L, W] with the finer rows of each of [K, L, W]: images [P, K, 3, R, R]."""
+    cut = ws.shape[1] // 2  # style mixing (arXiv:1812.04948), which needs no training
     columns = [
         adapter.render(torch.cat([ws[:, :cut], one[cut:].expand(len(ws), -1, -1)], dim=1))
-        for one in exemplars
+        for one in others
     ]
     return torch.stack(columns, dim=1).clamp(-1, 1)
 
@@ -135,9 +112,8 @@ def retrieval(results: Tensor, photos: Tensor, shots: Tensor) -> dict[str, float
         return {"structure": network.embed(grey), "colour": exemplar_retrieval.palette(images)}
 
     ours, theirs = features(flat), features(shots[: shape[1]])
-    numbers = {
-        "distance": exemplar_retrieval.mean_distance(network.embed(flat).unflatten(0, shape))
-    }
+    apart = exemplar_retrieval.mean_distance(network.embed(flat).unflatten(0, shape))
+    numbers = {"distance": apart}
     for name, feature in ours.items():
         again = exemplar_retrieval.retrieval_rate(feature.unflatten(0, shape), theirs[name])
         numbers[f"{name}_found_again"] = again
@@ -147,10 +123,7 @@ def retrieval(results: Tensor, photos: Tensor, shots: Tensor) -> dict[str, float
 
 
 def destylised(adapter: Any, domain: Any) -> tuple[dict[str, float], list[Tensor]]:
-    """How near destylised shots are to the true photos of the people, and the pictures.
-
-    There are no numbers where nobody knows how the people of the shots look.
-    """
+    """How near destylised shots are to the true photos of people, where known, and the pictures."""
     g = adapter.source.g
     shots = domain.shots.to(adapter.device)
     faces = g.synthesis(adapter.eval_generator().mapping(adapter.exemplars.intrinsic))
@@ -172,4 +145,5 @@ def destylised(adapter: Any, domain: Any) -> tuple[dict[str, float], list[Tensor
 
 def save_table(path: Path, title: str, shots: Tensor, photos: Tensor, results: Tensor) -> None:
     """Save shots above results [P, K, 3, R, R], which have their photos before them."""
-    contact_sheet.save(path, table(title, shots, photos[:PHOTOS], results[:PHOTOS], TILE))
+    few = photos[:PHOTOS], results[:PHOTOS]
+    contact_sheet.save(path, exemplars.table(title, shots, *few, exemplars.TILE))

@@ -1,15 +1,14 @@
 """Which finished run somebody means, by its folder, its name, its record or its weights."""
 
-from __future__ import annotations
-
 import os
 import shlex
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from safetensors import SafetensorError, safe_open
 
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records.recipe import GROUPS
+from benchmarks.harness.records.record import Record
 from benchmarks.harness.records.run_id import RECORD, WEIGHTS
 from core.errors import UserError
 
@@ -21,25 +20,25 @@ class FinishedRun(NamedTuple):
 
     name: str  # as its record is called, or the file of weights that nothing is known of
     weights: Path
-    record: dict[str, Any]  # what is known of it, or nothing
+    record: Record | None
 
 
 def find_run(text: str, results: Path, *, whole: bool) -> FinishedRun:
-    """The run that ``text`` names: a path, or a name (or its beginning) below ``results``.
+    """The run that ``text`` names, if there is exactly one and its weights are there.
 
-    Args:
-        text: folder, ``.safetensors`` or ``.json`` file, or the name of a record.
-        results: folder with ``out`` and ``runs``.
-        whole: of a row with swapped layers, the run that it is of.
-
-    Raises:
-        UserError: there is none, there are several, or its weights are not there.
+    It is a folder, a ``.safetensors`` or ``.json`` file, or the name of a record, or its beginning,
+    in ``results`` with their folders ``out`` and ``runs``. Of a row with swapped layers ``whole``
+    means the run that it is of.
     """
     path = Path(os.path.expanduser(text))  # leaves ~nobody as it is, where Path would raise
     if not path.exists():
         path = path_of(text, results)
     if path.is_dir():
-        path = file_in(path, results)
+        published = results / "runs" / f"{path.name}.json"
+        files = [file for file in (path / RECORD, path / WEIGHTS, published) if file.is_file()]
+        if not files:
+            raise UserError(f"{path} is no finished run: it holds no {WEIGHTS}.")
+        path = files[0]
     return of_record(path, results, whole) if path.suffix == ".json" else of_weights(path, results)
 
 
@@ -59,38 +58,27 @@ def path_of(name: str, results: Path) -> Path:
         meant = here
     if len(meant) > 1:
         more = ", ..." if len(meant) > NAMED else ""
-        raise UserError(
-            f"{name} is the beginning of {len(meant)} runs: {', '.join(meant[:NAMED])}{more}."
-        )
+        shown = ", ".join(meant[:NAMED])
+        raise UserError(f"{name} is the beginning of {len(meant)} runs: {shown}{more}.")
     folder = out / meant[0]
     return folder if folder.is_dir() else results / "runs" / f"{meant[0]}.json"
 
 
-def file_in(folder: Path, results: Path) -> Path:
-    """Record or weights of a folder of ``results/out``."""
-    published = results / "runs" / f"{folder.name}.json"
-    for file in (folder / RECORD, folder / WEIGHTS, published):
-        if file.is_file():
-            return file
-    raise UserError(f"{folder} is no finished run: it holds no {WEIGHTS}.")
-
-
 def of_record(path: Path, results: Path, whole: bool) -> FinishedRun:
-    """The run of a record; its weights lie beside it, or in ``out`` of its or these results.
-
-    A row of swapped layers that could not be written has the weights of the whole run.
-    """
-    record = records.read(path)
+    """The run of a record; weights lie beside it, or in ``out`` of its or these results."""
+    record = Record.read(path)
     folders = [place / "out" / path.stem for place in (path.parent.parent, results)]
     if path.name == RECORD:
         folders = [path.parent]
     folder = next((folder for folder in folders if folder.is_dir()), folders[-1])
     own = folder / WEIGHTS
-    base = folder.parent / str(record.get("of", folder.name)) / WEIGHTS
-    candidates = [base] if whole or "of" not in record else [own, base]
-    weights = next((path for path in candidates if path.is_file()), None)
+    base = folder.parent / record.of / WEIGHTS if record.of else own
+    weights = next((path for path in ([base] if whole else [own, base]) if path.is_file()), None)
     if weights is None:
-        makes = command_of(record)
+        groups = [f"{group}={getattr(record, group)}" for group in GROUPS]
+        changes = [word for word in record.overrides if "=" in word]
+        words = dict.fromkeys([*groups, *changes, f"seed={record.seed}"])
+        makes = " ".join(["python -m benchmarks.run", *map(shlex.quote, words)])
         raise UserError(f"The weights of {folder.name} are not here: `{makes}` makes them.")
     return FinishedRun(folder.name, weights, record)
 
@@ -106,13 +94,5 @@ def of_weights(path: Path, results: Path) -> FinishedRun:
     published = results / "runs" / f"{Path(name).name}.json"  # a name in a file is no path
     for record in (beside, published) if name else ():
         if record.is_file() and (record != beside or path.parent.name == name):
-            return FinishedRun(name, path, records.read(record))
-    return FinishedRun(name or path.name, path, {})
-
-
-def command_of(record: dict[str, Any]) -> str:
-    """What makes a run again."""
-    groups = [f"{group}={record[group]}" for group in ("method", "data", "source", "eval")]
-    own = [str(word) for word in record.get("overrides", []) if "=" in str(word)]
-    words = dict.fromkeys([*groups, *own, f"seed={record['seed']}"])
-    return " ".join(["python -m benchmarks.run", *(shlex.quote(word) for word in words)])
+            return FinishedRun(name, path, Record.read(record))
+    return FinishedRun(name or path.name, path, None)

@@ -1,7 +1,5 @@
 """A finished run as something that stylises photographs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -50,20 +48,16 @@ class InvertOnce:
 
 
 class BareGenerator(nn.Module):
-    """A generator of which nothing is known but the source that it was made from.
-
-    Raises:
-        UserError: it does not take the source's styles.
-    """
+    """A generator of which nothing is known but the source that it was made from."""
 
     def __init__(self, source: Source, g: Generator, name: str) -> None:
         super().__init__()
-        ours, theirs = source.g, g
-        if (ours.num_ws, ours.w_dim) != (theirs.num_ws, theirs.w_dim):
+        ours = source.g
+        if (ours.num_ws, ours.w_dim) != (g.num_ws, g.w_dim):
             raise UserError(
-                f"{name} makes {theirs.img_resolution} px pictures of {theirs.num_ws} x "
-                f"{theirs.w_dim} styles, and the source {source.name} {ours.img_resolution} px of "
-                f"{ours.num_ws} x {ours.w_dim}: --source NAME names the one it was trained from."
+                f"{name} makes {g.img_resolution} px pictures of {g.num_ws} x {g.w_dim} styles, "
+                f"and the source {source.name} {ours.img_resolution} px of {ours.num_ws} x "
+                f"{ours.w_dim}: --source NAME names the one it was trained from."
             )
         self.source, self.g = source, g
 
@@ -87,12 +81,10 @@ class StylisedGenerator:
 
     @property
     def resolution(self) -> int:
-        """Side R of the pictures that it takes."""
         return self.source.resolution
 
     @torch.no_grad()
     def __call__(self, photos: Tensor) -> Stylised:
-        """What comes of photos [N, 3, R, R] in [-1, 1]."""
         ws = self.source.invert(photos)
         inversions = self.source.g.synthesis(ws, noise_mode="const")
         return Stylised(inversions.clamp(-1, 1), self.stylise(photos).clamp(-1, 1))
@@ -101,51 +93,36 @@ class StylisedGenerator:
 def load_generator(
     run: FinishedRun, source: str, *, refine: int, swap: int | None, seed: int
 ) -> StylisedGenerator:
-    """The networks of a run.
+    """The networks of a run, if it can be rebuilt and do what is asked.
 
-    Args:
-        run: which one.
-        source: name of the source of weights that have no record.
-        refine: evaluations that improve the encoder's rows.
-        swap: up to how many pixels the layers are the source's; None for what the run says.
-        seed: of what is drawn where photos are inverted by optimisation.
-
-    Raises:
-        UserError: the run cannot be rebuilt, or cannot do what is asked.
+    ``source`` is for weights that have no record. Photos are inverted with ``refine`` evaluations
+    that improve the encoder's rows; ``seed`` is for those that are inverted by optimisation. Layers
+    are the source's up to ``swap`` pixels; None for what the run says.
     """
-    cfg = recorded.configuration(run.record) if run.record else compose([f"source={source}"]).cfg
+    record = run.record
+    known = recorded.configuration(record.to_json()) if record else None
+    cfg = known or compose([f"source={source}"]).cfg
     with recorded.rebuilding(run.name):
-        exchanges = own_swaps(run, cfg) if swap is None else [partial(by_weights, resolution=swap)]
-        set_inversion(cfg, refine, seed, run.name)
+        exchanges: list[Swap] = [] if swap is None else [partial(by_weights, resolution=swap)]
+        # A row's own weights are swapped already; those of the whole run are not.
+        whole = record is not None and run.weights.parent.name == record.of
+        if swap is None and whole and cfg.swap.resolution:
+            exchanges = [build(cfg.swap)]
+        files.put(cfg, PROJECTION_SEED, seed)
+        if files.put(cfg, REFINEMENT, refine):  # the source has an encoder
+            files.put(cfg, "source.invert", cfg.source.invert.invert)  # not from memory
+        elif refine:
+            raise UserError(
+                f"The source of {run.name} has no encoder whose styles could be refined."
+            )
         seeds.everything(seed, deterministic=True)
         adapter = load_adapter(cfg, run)
         adapter.source.inverter = InvertOnce(adapter.source.inverter)
         for exchange in exchanges:
             swaps.apply(exchange, adapter)
     adapter.eval()
-    reason = run.record.get("reason", "")
-    notes = (f"{run.name} failed: {reason}",) if run.record.get("state") == "failed" else ()
+    notes = (f"{run.name} failed: {record.reason}",) if record and record.failed else ()
     return StylisedGenerator(run.name, adapter.source, adapter, adapter.stylise, notes)
-
-
-def own_swaps(run: FinishedRun, cfg: Config) -> list[Swap]:
-    """What makes a record's row of the whole run's weights; its own weights need nothing more."""
-    whole = run.weights.parent.name == run.record.get("of")
-    return [build(cfg.swap)] if whole and cfg.swap.resolution else []
-
-
-def set_inversion(cfg: Config, refine: int, seed: int, name: str) -> None:
-    """Have photos inverted by the encoder and as much refinement as asked, not from memory.
-
-    A source that has no encoder inverts as its configuration says.
-    """
-    if files.has(cfg, PROJECTION_SEED):
-        files.put(cfg, PROJECTION_SEED, seed)
-    if files.has(cfg, REFINEMENT):
-        files.put(cfg, REFINEMENT, refine)
-        files.put(cfg, "source.invert", cfg.source.invert.invert)
-    elif refine:
-        raise UserError(f"The source of {name} has no encoder whose styles could be refined.")
 
 
 def load_adapter(cfg: Config, run: FinishedRun) -> Any:
@@ -153,21 +130,16 @@ def load_adapter(cfg: Config, run: FinishedRun) -> Any:
     source = build(cfg.source)
     if not source.trained:
         raise UserError(f"{run.name} has no trained source that could invert a photo.")
-    if not run.record:
-        classes = {kind.__name__: kind for kind in (Generator, Discriminator)}
-        g = averaged_generator(weights.read(run.weights, classes)[0], run.weights)
-        return BareGenerator(source, g, run.name)
-    adapter = build(cfg.method, source)
-    load_weights(adapter, run.weights)
-    return adapter
-
-
-def averaged_generator(networks: dict[str, Any], path: Path) -> Generator:
-    """The averaged generator among networks, or the one that there is."""
-    for name in ("g_ema", "g"):
+    if run.record:
+        adapter = build(cfg.method, source)
+        load_weights(adapter, run.weights)
+        return adapter
+    classes = {kind.__name__: kind for kind in (Generator, Discriminator)}
+    networks, _ = weights.read(run.weights, classes)
+    for name in ("g_ema", "g"):  # the averaged one, or the one that there is
         if isinstance(networks.get(name), Generator):
-            return networks[name]
-    raise UserError(f"{path} holds no generator.")
+            return BareGenerator(source, networks[name], run.name)
+    raise UserError(f"{run.weights} holds no generator.")
 
 
 def load_weights(adapter: Any, path: Path) -> None:

@@ -1,10 +1,9 @@
 """Photos one batch after the other: a picture each, or one of all; what became of each is said."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,26 +17,19 @@ from benchmarks.harness.config.cli import complain, printable
 from benchmarks.harness.data.inputs import Places, strip_of
 from benchmarks.harness.data.pictures import File, as_images
 from benchmarks.harness.io.contact_sheet import save, stack, to_uint8
-from benchmarks.harness.stylize.exemplars import NamedStyle, exemplar_adapter
+from benchmarks.harness.stylize import exemplars
 from benchmarks.harness.stylize.generator import StylisedGenerator
-from benchmarks.harness.stylize.style_grid import in_strengths, in_styles, table
 from core.errors import UserError
 
 BATCH = 16  # photos inverted side by side
+Named = list[tuple[File, str]]  # photos and the names of their results
 MATRIX, STRENGTHS = "matrix.png", "strengths.png"
 
 console = Console(markup=False)  # file names may look like markup
 
 
 class StylizePipeline:
-    """Stylises photos one batch after the other, and says what became of each.
-
-    Args:
-        generator: of the run.
-        framing: how photos are framed.
-        size: of the pictures that are saved.
-        strips: whether a strip is saved with each.
-    """
+    """Stylises photos one batch after the other, and says what became of each."""
 
     def __init__(
         self, generator: StylisedGenerator, framing: Framing, size: int, *, strips: bool
@@ -51,22 +43,21 @@ class StylizePipeline:
         self.failed += 1
         complain(sentence)
 
-    def run(self, photos: list[tuple[File, str]], places: Places) -> None:
+    def run(self, photos: Named, places: Places) -> None:
         """All photos; what is wrong with one does not keep the others."""
-        for batch in self.batches(photos):
-            stylised = self.generator(as_images(np.stack([photo.pixels for photo, _ in batch])))
+        for batch, images in self.batches(photos):
+            stylised = self.generator(images)
             for index, (photo, name) in enumerate(batch):
                 one = slice(index, index + 1)
                 self.save(photo, places.of(name), stylised.inversions[one], stylised.results[one])
 
-    def batches(self, photos: list[tuple[File, str]]) -> Iterator[list[tuple[Photo, str]]]:
-        """Those that can be read and have a face, with the names of their results."""
+    def batches(self, photos: Named) -> Iterator[tuple[Any, Tensor]]:
+        """Those that can be read and have a face, with the names of their results; as images."""
         readable = self.readable(photos)
         while batch := list(islice(readable, BATCH)):
-            yield batch
+            yield batch, as_images(np.stack([photo.pixels for photo, _ in batch]))
 
-    def readable(self, photos: list[tuple[File, str]]) -> Iterator[tuple[Photo, str]]:
-        """One photo after the other."""
+    def readable(self, photos: Named) -> Iterator[tuple[Photo, str]]:
         for file, name in photos:
             try:
                 yield read_photo(file, self.framing, self.generator.resolution), name
@@ -93,69 +84,53 @@ class StylizePipeline:
 
 
 class StyleMatrix(StylizePipeline):
-    """Shows all photos in several styles, and in one in growing strengths, in a picture each.
-
-    Args:
-        generator: of the run.
-        framing: how photos are framed.
-        tile: pixels of each photo in the picture.
-        styles: the columns.
-        changes: of the strength that the method's configuration says.
-    """
+    """Shows all photos in several styles, and in one in growing strengths, in a picture each."""
 
     def __init__(
         self,
         generator: StylisedGenerator,
         framing: Framing,
         tile: int,
-        styles: list[NamedStyle],
+        styles: list[exemplars.NamedStyle],
         changes: dict[str, float],
     ) -> None:
         super().__init__(generator, framing, tile, strips=False)
-        adapter = exemplar_adapter(generator)
+        adapter = exemplars.exemplar_adapter(generator)
         self.styles, self.columns = adapter.styles, styles
         self.strength = adapter.strength._replace(**changes)
 
     @torch.no_grad()
-    def run(self, photos: list[tuple[File, str]], places: Places) -> None:
+    def run(self, photos: Named, places: Places) -> None:
         parts: list[tuple[Tensor, ...]] = []
-        for batch in self.batches(photos):
-            images = self.stylise(as_images(np.stack([photo.pixels for photo, _ in batch])))
-            finite = torch.stack([part.isfinite().flatten(1).all(1) for part in images]).all(0)
+        rows = [style.rows for style in self.columns]
+        for batch, images in self.batches(photos):
+            ws = self.generator.source.invert(images)
+            by_style = exemplars.in_styles(self.styles, ws, rows, self.strength)
+            by_strength = exemplars.in_strengths(self.styles, ws, rows[0], self.strength)
+            shown = (images, by_style, by_strength)
+            finite = torch.stack([part.isfinite().flatten(1).all(1) for part in shown]).all(0)
             for (photo, _), fine in zip(batch, finite.tolist(), strict=True):
                 if not fine:
                     self.fail(f"{photo.file}: its pictures are not finite.")
-            parts.append(tuple(part[finite] for part in images))
+            parts.append(tuple(part[finite] for part in shown))
             self.made += int(finite.sum())
         if not self.made:
             return
-        shown, by_style, by_strength = (torch.cat(part) for part in zip(*parts, strict=True))
+        images, by_style, by_strength = (torch.cat(part) for part in zip(*parts, strict=True))
         heads = torch.cat([style.picture for style in self.columns])
-        names = ", ".join(style.name for style in self.columns)
-        title = f"{self.generator.name}: photos, then in the styles {names}"
-        self.save_table(places.of(MATRIX), title, heads, shown, by_style)
-        title = f"{self.generator.name}: photos, then structure 0 to 1 of {self.columns[0].name}"
-        self.save_table(places.of(STRENGTHS), title, heads[:1], shown, by_strength)
-
-    def stylise(self, photos: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Photos [N, 3, R, R], in each style [N, K, 3, R, R], and in the first one's strengths."""
-        ws = self.generator.source.invert(photos)
-        rows = [style.rows for style in self.columns]
-        by_style = in_styles(self.styles, ws, rows, self.strength)
-        return photos, by_style, in_strengths(self.styles, ws, rows[0], self.strength)
-
-    def save_table(
-        self, path: Path, title: str, heads: Tensor, photos: Tensor, results: Tensor
-    ) -> None:
-        """Save one of the two; see :func:`table`."""
-        save(path, table(title, heads, photos, results, self.size))
-        announce(str(path))
+        name, names = self.generator.name, [style.name for style in self.columns]
+        tables = {
+            MATRIX: (f"photos, then in the styles {', '.join(names)}", heads, by_style),
+            STRENGTHS: (f"photos, then structure 0 to 1 of {names[0]}", heads[:1], by_strength),
+        }
+        for file, (title, above, results) in tables.items():
+            path = places.of(file)
+            save(path, exemplars.table(f"{name}: {title}", above, images, results, self.size))
+            announce(str(path))
 
 
 def resized(pixels: np.ndarray, side: int) -> Image.Image:
-    """A picture uint8 [R, R, 3] of ``side`` pixels."""
-    picture = Image.fromarray(pixels)
-    return picture.resize((side, side), Image.Resampling.LANCZOS)
+    return Image.fromarray(pixels).resize((side, side), Image.Resampling.LANCZOS)
 
 
 def strip(parts: list[np.ndarray], name: str) -> Image.Image:

@@ -1,11 +1,8 @@
 """A sweep from its plan to its end, on the terminal; it can be ended at any time."""
 
-from __future__ import annotations
-
 import signal
 import time
 from collections.abc import Sequence
-from types import FrameType
 
 from rich.live import Live
 
@@ -13,24 +10,11 @@ from benchmarks.harness.config.cli import complain
 from benchmarks.harness.io.terminal import console
 from benchmarks.harness.sweep import display
 from benchmarks.harness.sweep.plan import Job, Plan
-from benchmarks.harness.sweep.runner import Runner
-from benchmarks.harness.sweep.status import TROUBLE, JobStatus
+from benchmarks.harness.sweep.runner import TROUBLE, JobStatus, Runner
 
 LOOK_S = 0.2  # between two looks at the processes
 CAUGHT = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
 TROUBLED = 3  # exit status where a job is in trouble, as that of a failed run
-
-
-class ReceivedSignals:
-    """The signals that came, in order; the loop looks at them when it can act on them."""
-
-    def __init__(self) -> None:
-        self.numbers: list[int] = []
-        for number in CAUGHT:
-            signal.signal(number, self.note)
-
-    def note(self, number: int, frame: FrameType | None) -> None:
-        self.numbers.append(number)
 
 
 def sweep(planned: Plan, *, slots: int, gpus: Sequence[str], again: bool, dry_run: bool) -> int:
@@ -59,14 +43,16 @@ def sweep(planned: Plan, *, slots: int, gpus: Sequence[str], again: bool, dry_ru
 
 def loop(planned: Plan, runner: Runner, screen: Live | None) -> int:
     """Until nothing is left, or a signal asks for an end: its number, else 0."""
-    received = ReceivedSignals()
+    received: list[int] = []  # looked at where something can be done about them
+    for number in CAUGHT:
+        signal.signal(number, lambda number, frame: received.append(number))
     passed = 0
     while not runner.over():
-        for number in received.numbers[passed:]:  # a second one ends the runs at once
+        for number in received[passed:]:  # a second one ends the runs at once
             runner.stop(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
-        passed = len(received.numbers)
+            passed += 1
         if passed and runner.stopped():
-            return received.numbers[0]
+            return received[0]
         if not passed:
             runner.step()
         if screen:

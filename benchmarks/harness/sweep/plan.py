@@ -1,65 +1,51 @@
 """What a sweep is made of: Hydra's sweep words to jobs, each with its name, place and order."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.harness.config import validation
 from benchmarks.harness.config.cli import mendable
 from benchmarks.harness.config.compose import Composition
-from benchmarks.harness.config.grid import CompositionGrid, unfit
-from benchmarks.harness.config.sweep_words import SweepWord, parse
+from benchmarks.harness.config.grid import CompositionGrid, SweepWord, parse, unfit
 from core.errors import UserError
 
-Axis = tuple[str, list[str]]
 
+class Job(NamedTuple):
+    """One run of a sweep."""
 
-@dataclass(frozen=True)
-class Job:
-    """One run of a sweep.
+    words: tuple[str, ...]  # of the command line that runs it
+    point: dict[str, str]  # the words that tell it from the others, by key
+    method: str  # whose runs are expected to last equally long
+    folder: Path  # where its pictures and weights go
+    published: Path  # its record
+    training: Path  # folder of the training that it is of: its own, unless layers are swapped
 
-    Attributes:
-        words: of the command line that runs it.
-        point: the words that tell it from the others, by key.
-        method: whose runs are expected to last equally long.
-        name: of its record and its folder.
-        folder: where its pictures and weights go.
-        published: its record.
-        whole: name of the training that it is of: its own, unless its layers are swapped.
-        training: folder of that.
-    """
+    @property
+    def name(self) -> str:
+        """Of its record and its folder."""
+        return self.folder.name
 
-    words: tuple[str, ...]
-    point: dict[str, str]
-    method: str
-    name: str
-    folder: Path
-    published: Path
-    whole: str
-    training: Path
+    @property
+    def whole(self) -> str:
+        """Name of the training that it is of."""
+        return self.training.name
 
     @property
     def swapped(self) -> bool:
         """Whether it evaluates another run's training."""
-        return self.name != self.whole
+        return self.folder != self.training
 
 
 @dataclass
 class Plan:
-    """The jobs in the order in which they are run, and what is not run, with the reason.
+    """The jobs in the order in which they are run, and what is not run, with the reason."""
 
-    Attributes:
-        jobs: each training before what is swapped from it.
-        axes: what is varied: key and values.
-        left_out: a choice or a job, and why it is none of the jobs.
-    """
-
-    jobs: list[Job] = field(default_factory=list)
-    axes: list[Axis] = field(default_factory=list)
-    left_out: dict[str, str] = field(default_factory=dict)
+    jobs: list[Job] = field(default_factory=list)  # each training before what is swapped from it
+    axes: list[tuple[str, list[str]]] = field(default_factory=list)  # what varies: key, values
+    left_out: dict[str, str] = field(default_factory=dict)  # a choice or a job, and why
 
 
 def plan(words: Sequence[str]) -> Plan:
@@ -67,9 +53,6 @@ def plan(words: Sequence[str]) -> Plan:
 
     ``glob(...)`` leaves out what makes no table: abstract choices, methods and data with a purpose
     of their own, data whose place is not given. Naming a choice brings it in.
-
-    Raises:
-        UserError: where nothing is left, or a word is not for a sweep.
     """
     planned, grid = Plan(), CompositionGrid()
     lists = [(word.key, values_of(word, words, planned)) for word in parse(words)]
@@ -77,9 +60,11 @@ def plan(words: Sequence[str]) -> Plan:
     seeds = next((values for key, values in lists if key == "seed"), [])
     for combination in itertools.product(*(values for key, values in lists if key != "seed")):
         first = [*combination, *seeds[:1]]
+        keys = {word.split("=")[0] for word in first}
         try:
             job = grid(first)
-            if changes_values(first):  # files are held by tests, and each run checks all of it
+            # Files are held by tests, and each run checks all of it.
+            if not keys <= {*validation.GROUPS, "seed", "folder"}:
                 validation.check(job.cfg)
         except Exception as error:
             if not (reason := mendable(error)):
@@ -106,14 +91,7 @@ def values_of(word: SweepWord, words: Sequence[str], planned: Plan) -> list[str]
     return values
 
 
-def changes_values(words: Sequence[str]) -> bool:
-    """Whether some words do more than choose files, a seed and a place."""
-    keys = {word.split("=")[0] for word in words}
-    return not keys <= {*validation.GROUPS, "seed", "folder"}
-
-
 def add(planned: Plan, job: Composition, words: Sequence[str], seeds: Sequence[str]) -> None:
-    """Add the jobs of one combination of words, one for each seed."""
     varied = {key for key, _ in planned.axes}
     for seed in seeds or [f"seed={job.unresolved['seed']}"]:
         number = seed.split("=", 1)[1]
@@ -121,20 +99,14 @@ def add(planned: Plan, job: Composition, words: Sequence[str], seeds: Sequence[s
             raise UserError(f"{seed} must be a whole number of at least 0.")
         seeded = job.with_value("seed", int(number))
         line = (*words, *([seed] if seeds else []))
+        pairs = [word.split("=", 1) for word in line]
+        point = {key: value for key, value in pairs if key in varied}
         place = seeded.place
         whole = seeded.without_swap().place if job.unresolved["swap"]["resolution"] else place
-        made = Job(
-            words=line,
-            point=dict(word.split("=", 1) for word in line if word.split("=", 1)[0] in varied),
-            method=job.choices["method"],
-            name=place.folder.name,
-            folder=place.folder,
-            published=place.published,
-            whole=whole.folder.name,
-            training=whole.folder,
-        )
+        method = job.choices["method"]
+        one = Job(line, point, method, place.folder, place.published, whole.folder)
         # A training goes before what is swapped from it, whatever the order of the values.
         at = len(planned.jobs)
-        if not made.swapped:
-            at = next((i for i, other in enumerate(planned.jobs) if other.whole == made.whole), at)
-        planned.jobs.insert(at, made)
+        if not one.swapped:
+            at = next((i for i, other in enumerate(planned.jobs) if other.whole == one.whole), at)
+        planned.jobs.insert(at, one)

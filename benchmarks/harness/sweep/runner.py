@@ -5,29 +5,107 @@ sweeps that share a folder divide the work because a run whose folder is locked 
 status of its own, and a sweep that is killed leaves nothing to be cleared.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
+from statistics import mean
+from typing import NamedTuple
 
 from benchmarks.harness.io.locks import Busy, alone
+from benchmarks.harness.records.record import Record
 from benchmarks.harness.sweep.plan import Job
-from benchmarks.harness.sweep.status import OVER, TROUBLE, Clock, JobStatus, State, recorded, stamp
+from core.errors import UserError
 
 LOG = "log.txt"
-TAIL_BYTES = 4096
+TAIL_BYTES = 4096  # of a log: its last lines, however long it is
 RETRY_S = 1.0  # between two looks at what somebody else is at
 RUN = (sys.executable, "-m", "benchmarks.run")
 
 
+class State(Enum):
+    """Of a job: its mark on a terminal, its mark elsewhere, what it means, and its colour."""
+
+    WAITING = ("·", ".", "to be run", "")
+    RUNNING = ("▶", ">", "running", "cyan")
+    ELSEWHERE = ("◦", "o", "being run by somebody else", "blue")
+    FINISHED = ("✓", "+", "has its record", "green")
+    FAILED = ("✗", "x", "failed, says its record (--again repeats it)", "red")
+    BROKEN = ("!", "!", "ended without a record", "red")
+    BLOCKED = ("–", "-", "its training failed", "yellow")
+
+
+TROUBLE = (State.FAILED, State.BROKEN, State.BLOCKED)
+OVER = (State.FINISHED, *TROUBLE)
+
+
 @dataclass
-class Process:
+class JobStatus:
+    """What is known of one job."""
+
+    state: State = State.WAITING
+    reason: str = ""  # why it is in trouble
+    begun: float = 0.0  # when it was started here, of the monotonic clock
+    retry: float = 0.0  # when it is worth another look
+    stamp: int = 0  # of the record that was there at the beginning, so that a new one is noticed
+
+
+def stamp(path: Path) -> int:
+    """When a file was last put there, in ns; 0 where it is not."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def recorded(job: Job) -> tuple[State, str, float]:
+    """What the record of a job says: state, reason, seconds that its training took."""
+    if not job.published.is_file():
+        return State.WAITING, "", 0.0
+    try:
+        record = Record.read(job.published)
+    except UserError as error:
+        return State.FAILED, str(error), 0.0
+    if record.failed:
+        return State.FAILED, record.reason, 0.0
+    return State.FINISHED, "", 0.0 if job.swapped else record.cost.seconds
+
+
+class Clock:
+    """How long jobs take, ``slots`` at once: as the same method took here, else as records say."""
+
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
+        self.here: dict[tuple[str, bool], list[float]] = defaultdict(list)
+        self.records: dict[tuple[str, bool], list[float]] = defaultdict(list)
+
+    def record(self, job: Job, seconds: float) -> None:
+        if seconds:
+            self.records[job.method, job.swapped].append(seconds)
+
+    def observe(self, job: Job, seconds: float) -> None:
+        self.here[job.method, job.swapped].append(seconds)
+
+    def left(self, jobs: Iterable[tuple[Job, JobStatus]]) -> float:
+        """Seconds until all of them are over, if nobody helps; NaN where nothing is known."""
+        now, total = time.monotonic(), 0.0
+        every = [s for known in (self.here, self.records) for v in known.values() for s in v]
+        for job, status in jobs:
+            if status.state not in OVER:
+                key = (job.method, job.swapped)
+                known = self.here.get(key) or self.records.get(key) or every or [float("nan")]
+                done = now - status.begun if status.state is State.RUNNING else 0.0
+                total += max(mean(known) - done, 0.0)
+        return total / self.slots
+
+
+class Process(NamedTuple):
     """A job under way in a slot."""
 
     job: Job
@@ -36,24 +114,16 @@ class Process:
 
 
 class Runner:
-    """The jobs of a plan, and the processes that run some of them.
-
-    Args:
-        jobs: in order; a training stands before what is swapped from it.
-        slots: jobs that run at once.
-        gpus: one of them for each slot in turn (``CUDA_VISIBLE_DEVICES``); empty for what is set.
-        again: whether jobs whose record says that they failed are run once more.
-        report: called with a job and its status whenever its state changed.
-    """
+    """The jobs of a plan, and the processes that run some of them."""
 
     def __init__(
         self,
-        jobs: Sequence[Job],
+        jobs: Sequence[Job],  # in order; a training stands before what is swapped from it
         *,
-        slots: int,
-        gpus: Sequence[str],
-        again: bool,
-        report: Callable[[Job, JobStatus], None],
+        slots: int,  # jobs that run at once
+        gpus: Sequence[str],  # CUDA_VISIBLE_DEVICES of the slots in turn; empty for what is set
+        again: bool,  # whether jobs whose record says that they failed are run once more
+        report: Callable[[Job, JobStatus], None],  # called whenever the state of a job changed
     ) -> None:
         self.jobs, self.slots, self.gpus = list(jobs), slots, list(gpus)
         self.again, self.report, self.clock = again, report, Clock(slots)
@@ -67,7 +137,6 @@ class Runner:
                 status.state, status.reason = state, reason
 
     def over(self) -> bool:
-        """Whether every job has an end."""
         return all(status.state in OVER for status in self.status.values())
 
     def left(self) -> float:
@@ -76,8 +145,13 @@ class Runner:
 
     def step(self) -> None:
         """Take notice of what ended, then fill the free slots."""
-        for process in self.ended():
-            self.conclude(process)
+        for job, _, process in self.ended():
+            if self.settled(job):
+                self.clock.observe(job, time.monotonic() - self.status[job.name].begun)
+            elif process.returncode == Busy.status:  # somebody was faster by a moment
+                self.elsewhere(job)
+            else:
+                self.set(job, State.BROKEN, last_words(job, process.returncode))
         for job in self.jobs:
             if len(self.processes) >= self.slots:
                 break
@@ -126,9 +200,7 @@ class Runner:
 
     def start(self, job: Job, slot: int) -> subprocess.Popen[bytes]:
         """One process for one job, which writes to a log in its folder."""
-        env = dict(os.environ)
-        if self.gpus:
-            env["CUDA_VISIBLE_DEVICES"] = self.gpus[slot % len(self.gpus)]
+        gpu = {"CUDA_VISIBLE_DEVICES": self.gpus[slot % len(self.gpus)]} if self.gpus else {}
         existing = "replace" if job.published.is_file() else "skip"
         job.folder.mkdir(parents=True, exist_ok=True)
         with (job.folder / LOG).open("ab") as log:
@@ -137,19 +209,9 @@ class Runner:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=env,
+                env=os.environ | gpu,
                 start_new_session=True,  # a Ctrl-C of the terminal reaches it through us alone
             )
-
-    def conclude(self, running: Process) -> None:
-        """Note what became of a process."""
-        job, status = running.job, running.process.returncode
-        if self.settled(job):
-            self.clock.observe(job, time.monotonic() - self.status[job.name].begun)
-        elif status == Busy.status:  # somebody was faster by a moment
-            self.elsewhere(job)
-        else:
-            self.set(job, State.BROKEN, last_words(job, status))
 
     def elsewhere(self, job: Job) -> None:
         """Somebody else is at it: look again later."""
@@ -157,7 +219,6 @@ class Runner:
         self.set(job, State.ELSEWHERE)
 
     def set(self, job: Job, state: State, reason: str = "") -> None:
-        """Change the status of a job, and report it."""
         status = self.status[job.name]
         changed = status.state is not state
         status.state, status.reason = state, reason
@@ -178,7 +239,6 @@ class Runner:
 
 
 def busy(folder: Path) -> bool:
-    """Whether a run works in a folder."""
     if not folder.is_dir():
         return False
     try:

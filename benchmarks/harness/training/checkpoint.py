@@ -1,7 +1,5 @@
 """Stop anywhere, go on there: one file with everything that a run needs to continue."""
 
-from __future__ import annotations
-
 import io
 import signal
 import time
@@ -18,8 +16,8 @@ from core import atomic, distributed, hashing
 from core.errors import UserError
 from core.progress import console
 
-MAGIC = b"styleshift checkpoint 1 "
-KEPT = 2
+MAGIC = b"styleshift checkpoint 1 "  # 1 is the version of the format
+KEPT = 2  # the second one is for where the newest is damaged
 CHANGED = {"shots": "the shots were others", "source": "the source was another"}
 
 
@@ -27,32 +25,20 @@ class Checkpoints(L.Callback):
     """Writes the run's state every so often and takes it back at the start.
 
     ``checkpoint-IMAGES.pt`` holds the adapter (networks, optimisers, statistics, random stream),
-    the generators of the process, and :attr:`memory`. Its first line is its checksum. Each file is
-    moved into place when it is whole, and the last two are kept.
-
-    Args:
-        folder: of this run.
-        every_kimg: thousands of images between two files.
-        resume: ``auto`` goes on where there is a checkpoint, ``must`` refuses to begin anew,
-            ``never`` begins anew.
-        identity: what must not have changed: hashes of recipe, shots and source.
-        signals: of the process; a file is written as soon as one has come.
-        monitor: raises when the state is not finite, and has a state of its own.
-
-    Attributes:
-        memory: what else the run wants to find again: plain numbers and texts.
-        seconds: of training, breaks not counted.
+    the generators of the process, and ``memory``: what else the run wants to find again, plain
+    numbers and texts. Its first line is its checksum. Each file is moved into place when it is
+    whole, and the last two are kept. ``seconds`` are of training, breaks not counted.
     """
 
     def __init__(
         self,
         *,
-        folder: Path,
-        every_kimg: float,
-        resume: str,
-        identity: dict[str, str],
-        signals: Signals,
-        monitor: TrainingMonitor,
+        folder: Path,  # of this run
+        every_kimg: float,  # thousands of images between two files
+        resume: str,  # auto: where there is a checkpoint; must: or refuse; never: begin anew
+        identity: dict[str, str],  # what must not have changed: hashes of recipe, shots and source
+        signals: Signals,  # of the process; a file is written as soon as one has come
+        monitor: TrainingMonitor,  # raises when the state is not finite, and has a state of its own
     ) -> None:
         self.folder, self.every, self.identity = folder, int(every_kimg * 1000), identity
         self.signals, self.monitor = signals, monitor
@@ -75,7 +61,6 @@ class Checkpoints(L.Callback):
         return sorted(self.folder.glob("checkpoint-*.pt"), reverse=True)
 
     def newest(self) -> dict[str, Any]:
-        """The newest sound state of this recipe, or nothing."""
         for path in self.files():
             try:
                 state = decode(path.read_bytes())
@@ -92,6 +77,8 @@ class Checkpoints(L.Callback):
             self.kept = [path]
             return state
         return {}
+
+    # In the order in which Lightning calls them.
 
     def setup(self, trainer: L.Trainer, pl_module: Any, stage: str) -> None:
         """Before the data is laid out: which image comes next."""
@@ -110,30 +97,16 @@ class Checkpoints(L.Callback):
             self.state = {}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
-        """Lightning has put its handlers by now."""
-        self.signals.alone()
+        self.signals.alone()  # Lightning has put its handlers by now
 
-    def on_train_batch_start(
-        self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """The process's generators, after all that came before the first step."""
-        self.on_fit_end(trainer, pl_module)
-
-    def on_fit_end(self, trainer: L.Trainer, pl_module: Any) -> None:
-        """The same where no step was left to do."""
+    def on_train_batch_start(self, trainer: L.Trainer, pl_module: Any, *step: Any) -> None:
+        """The process's generators, after all that drew before the first step."""
         self.seconds = time.monotonic() - self.begun
         if self.generators:
             seeds.restore(self.generators)
             self.generators = {}
 
-    def on_exception(self, trainer: L.Trainer, pl_module: Any, exception: BaseException) -> None:
-        """How long it went until then."""
-        self.seconds = time.monotonic() - self.begun
-
-    def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Write when it is time, or when the process is to end."""
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, *step: Any) -> None:
         seen, stop = pl_module.images_seen, bool(self.signals.asked)
         if trainer.world_size > 1:
             # All stop at the same step or none: a signal that comes from here on is for the next
@@ -151,6 +124,11 @@ class Checkpoints(L.Callback):
         if self.saved != pl_module.images_seen:
             self.save(pl_module)
 
+    on_fit_end = on_train_batch_start  # there may have been no step left to do
+
+    def on_exception(self, trainer: L.Trainer, pl_module: Any, exception: BaseException) -> None:
+        self.seconds = time.monotonic() - self.begun
+
     def save(self, pl_module: Any) -> None:
         """Write the state; a disk that does not take it is no reason to lose the run."""
         self.monitor.assert_finite()
@@ -162,7 +140,6 @@ class Checkpoints(L.Callback):
             self.saved = pl_module.images_seen
 
     def write(self, pl_module: Any) -> bool:
-        """Write the file of the state as it is now; whether it is there."""
         self.memory["seconds"] = time.monotonic() - self.begun
         state = {
             "identity": self.identity,
@@ -175,9 +152,8 @@ class Checkpoints(L.Callback):
         try:
             atomic.write(path, encode(state))
         except OSError as error:
-            last = (
-                f"the last one is of {self.saved:,} images" if self.saved >= 0 else "there is none"
-            )
+            last = f"the last one is of {self.saved:,} images"
+            last = last if self.saved >= 0 else "there is none"
             console.print(
                 f"The checkpoint of {pl_module.images_seen:,} images cannot be written to "
                 f"{self.folder}: {error.strerror}; {last}. The run goes on.",
@@ -185,15 +161,14 @@ class Checkpoints(L.Callback):
             )
             return False
         self.kept = [*self.kept, path][-KEPT:]
-        for old in self.files():
-            if old not in self.kept:
-                old.unlink(missing_ok=True)
+        self.clear(self.kept)
         return True
 
-    def clear(self) -> None:
-        """A finished run needs no checkpoint."""
+    def clear(self, kept: list[Path] | None = None) -> None:
+        """Remove the files but those that are kept; a finished run needs none."""
         for path in self.files():
-            path.unlink(missing_ok=True)
+            if path not in (kept or ()):
+                path.unlink(missing_ok=True)
 
 
 def encode(state: dict[str, Any]) -> bytes:
@@ -205,11 +180,7 @@ def encode(state: dict[str, Any]) -> bytes:
 
 
 def decode(raw: bytes) -> dict[str, Any]:
-    """The state of a file's bytes, on the CPU.
-
-    Raises:
-        ValueError: with the reason, where the bytes are not those that were written.
-    """
+    """The state of a file's bytes, on the CPU; a ValueError where these are not as written."""
     head, _, data = raw.partition(b"\n")
     if not head.startswith(MAGIC):
         raise ValueError("it does not begin like a checkpoint")
@@ -218,6 +189,5 @@ def decode(raw: bytes) -> dict[str, Any]:
     try:
         return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # whole, but of another version of torch, which may raise anything
-        raise ValueError(
-            f"this version of torch cannot read it ({type(error).__name__})"
-        ) from error
+        kind = type(error).__name__
+        raise ValueError(f"this version of torch cannot read it ({kind})") from error

@@ -1,10 +1,9 @@
 """Where the curves go. The record is the result; these are mirrors of it."""
 
-from __future__ import annotations
-
 import csv
 import io
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,8 @@ from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from benchmarks.harness.io import contact_sheet
+from benchmarks.harness.records import nested
+from benchmarks.harness.records.record import Node, Record
 from core import atomic
 from core.errors import UserError
 from core.progress import console
@@ -21,35 +22,25 @@ PICTURES = ("made", "all", "none")
 
 
 class CurvesCsv(Logger):
-    """A CSV with one row a point, always whole; a resumed run keeps the rows up to its beginning.
-
-    Args:
-        path: of the file.
-        seen: images that were shown before; later rows are of a run that was cut off.
-    """
+    """A CSV with one row a point, always whole; a resumed run keeps those up to ``seen`` images."""
 
     name, version = "", "curves"
 
     def __init__(self, path: Path, seen: int) -> None:
         super().__init__()
         self.path, self.failed = path, False
-        self.rows = [row for row in self.earlier() if int(row["step"]) <= seen] if seen else []
-
-    def earlier(self) -> list[dict[str, Any]]:
-        """The rows of the file that is there, as far as they can be read."""
-        try:
-            with self.path.open(encoding="utf-8", newline="") as file:
-                return [row for row in csv.DictReader(file) if (row.get("step") or "").isdigit()]
-        except (OSError, ValueError, csv.Error):
-            return []
+        self.rows: list[dict[str, Any]] = []
+        # As far as they can be read: a run is not lost for its curves.
+        with suppress(OSError, ValueError, csv.Error), path.open(encoding="utf-8", newline="") as f:
+            rows = [row for row in csv.DictReader(f) if (row.get("step") or "").isdigit()]
+            self.rows = [row for row in rows if seen and int(row["step"]) <= seen]
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Add a row and write the file anew: it has few rows."""
         self.rows.append({**metrics, "step": step})
-        names = sorted({name for row in self.rows for name in row})
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, names)
+        writer = csv.DictWriter(text, sorted({name for row in self.rows for name in row}))
         writer.writeheader()
         writer.writerows(self.rows)
         try:
@@ -65,60 +56,44 @@ class CurvesCsv(Logger):
 
 
 class Csv:
-    """``curves/metrics.csv`` in the run's folder.
-
-    Attributes:
-        callbacks: that the trainer gets besides those of every run.
-    """
+    """``curves/metrics.csv`` in the run's folder; ``callbacks`` are for the trainer."""
 
     callbacks: tuple[Callback, ...] = ()
 
-    def open(
-        self, folder: Path, name: str, config: dict[str, Any], memory: dict[str, Any], seen: int
-    ) -> list[Logger]:
-        """Lightning's loggers of this run, of which ``seen`` images were shown before.
-
-        ``memory`` is kept in checkpoints: what a logger writes there, it finds again.
-        """
+    def open(self, folder: Path, name: str, config: Node, memory: Node, seen: int) -> list[Logger]:
+        """Lightning's loggers; what they write to ``memory``, a resumed run finds there again."""
         return [CurvesCsv(folder / "curves" / "metrics.csv", seen)]
 
     def leave(self) -> None:
         """The process ends before the run does; another one opens it again."""
 
-    def finish(self, record: dict[str, Any], picture: Path) -> None:
+    def finish(self, record: Record, picture: Path) -> None:
         """Nothing more to say: the record and the picture are files already."""
 
 
 class Wandb(Csv):
-    """Weights & Biases beside the CSV: curves over kimg, the record's numbers as summary, pictures.
-
-    The configuration goes there under the names of the command line (``method``, ``method.lr``),
-    which are those of a sweep's parameters as well.
-
-    Args:
-        project: of the W&B workspace.
-        mode: offline, online or disabled; the environment's ``WANDB_MODE`` wins.
-        pictures: what is uploaded: ``none``; ``made``, what networks made, and the sheet with the
-            shots only where this project rendered them; ``all``, the sheet whatever it shows.
-        early_metrics: callbacks that log beside the curves.
-    """
+    """W&B beside the CSV: curves over kimg, the record's numbers as summary, pictures."""
 
     def __init__(
-        self, *, project: str, mode: str, pictures: str, early_metrics: list[Callback]
+        self,
+        *,
+        project: str,
+        mode: str,  # offline, online or disabled; the environment's WANDB_MODE wins
+        pictures: str,  # made by networks, and shots that this project rendered; all; or none
+        early_metrics: list[Callback],  # that log beside the curves
     ) -> None:
         if pictures not in PICTURES:
             raise UserError(f"logger.pictures={pictures} must be {', '.join(PICTURES)}.")
         self.project, self.mode, self.pictures = project, mode, pictures
         self.callbacks = tuple(early_metrics)
 
-    def open(
-        self, folder: Path, name: str, config: dict[str, Any], memory: dict[str, Any], seen: int
-    ) -> list[Logger]:
+    def open(self, folder: Path, name: str, config: Node, memory: Node, seen: int) -> list[Logger]:
         method, data, source, recipe = name.split("--")[:4]
         os.environ.setdefault("WANDB_MODE", self.mode)
         os.environ.setdefault("WANDB_SILENT", "true")
         # The words of an agent's sweep name its run; a checkpoint knows that of an earlier process.
         known = {} if "WANDB_SWEEP_ID" in os.environ else memory
+        # Under the names of the command line, which are those of a sweep's parameters as well.
         chosen = {"method": method, "data": data, "source": source, "recipe": recipe}
         self.logger = WandbLogger(
             project=self.project,
@@ -126,7 +101,7 @@ class Wandb(Csv):
             group=f"{method}--{data}",
             tags=[method, data, source],
             save_dir=folder,
-            config=dotted(config) | chosen,
+            config=nested.leaves(config, branches=(dict,)) | chosen,
             id=known.get("wandb"),
             resume="allow",
         )
@@ -142,41 +117,30 @@ class Wandb(Csv):
         wandb.finish()
 
     @rank_zero_only
-    def finish(self, record: dict[str, Any], picture: Path) -> None:
+    def finish(self, record: Record, picture: Path) -> None:
         import wandb
 
-        run = self.logger.experiment
-        state = record.get("state", "finished")
-        run.summary["state"] = state
-        for key, metric in record["metrics"].items():
-            run.summary[f"metrics/{key}"] = metric["value"]
-        for key, value in record["cost"].items():
+        run, cost = self.logger.experiment, record.to_json()["cost"]
+        run.summary["state"] = record.state
+        for key, metric in record.metrics.items():
+            run.summary[f"metrics/{key}"] = metric.value
+        for key, value in cost.items():
             run.summary[f"cost/{key}"] = value
-        kimg = {"kimg": record["cost"]["images"] / 1000}
         for name, shown in self.publishable_pictures(record, picture).items():
-            run.log({name: shown} | kimg)
-        wandb.finish(exit_code=int(state != "finished"))
+            run.log({name: shown, "kimg": cost["images"] / 1000})
+        wandb.finish(exit_code=int(record.failed))
 
-    def publishable_pictures(self, record: dict[str, Any], picture: Path) -> dict[str, Any]:
+    def publishable_pictures(self, record: Record, picture: Path) -> dict[str, Any]:
         """What of the sheet may leave the machine: of what networks made, and of the shots."""
         import wandb
 
         if self.pictures == "none":
             return {}
-        rendered = bool(record["config"]["data"].get("style"))  # ParaFaces, nobody's face
+        rendered = bool(record.config.data.get("style"))  # ParaFaces, nobody's face
         whole = {"sheet": wandb.Image(str(picture))} if rendered or self.pictures == "all" else {}
-        if not whole and record.get("state") == "failed":  # shots may stand for what is missing
+        if not whole and record.failed:  # shots may stand for what is missing
             return {}
         rows = contact_sheet.cut(picture)[1]  # below the shots
         columns: list[str | int] = ["latent", *(["source"] if len(rows) > 1 else []), "adapted"]
         pairs = [[i, *map(wandb.Image, pair)] for i, pair in enumerate(zip(*rows, strict=True))]
         return whole | {"pictures": wandb.Table(columns=columns, data=pairs)}
-
-
-def dotted(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested configuration under the names that the command line has for its values."""
-    out: dict[str, Any] = {}
-    for key, value in node.items():
-        name = f"{prefix}{key}"
-        out |= dotted(value, f"{name}.") if isinstance(value, dict) else {name: value}
-    return out

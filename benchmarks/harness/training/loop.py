@@ -1,8 +1,10 @@
-"""The training of one run: its parts, and its course."""
+"""The training of one run: the process prepared for it, its parts, and its course."""
 
 from __future__ import annotations
 
+import logging
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,55 +14,88 @@ import torch
 
 from benchmarks.harness.io.signals import Signals
 from benchmarks.harness.records.run_id import RunId
+from benchmarks.harness.training import seeds
 from benchmarks.harness.training.checkpoint import Checkpoints
 from benchmarks.harness.training.memory import peak_bytes
 from benchmarks.harness.training.monitor import TrainingMonitor
-from benchmarks.harness.training.setup import RunInputs, device_of
+from core import ops
+from core.allocator import keep_freed_memory
+from core.progress import bar
+
+
+@dataclass(frozen=True)
+class RunInputs:
+    """Source and data of a run."""
+
+    source: Any
+    domain: Any
+    begun: float = field(default_factory=time.monotonic)  # when the run began
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Of what they hold, as a record's provenance names them."""
+        source, shots = self.source.sha256, self.domain.shots_sha256
+        return {"weights_sha256": source, "shots_sha256": shots, **self.domain.facts}
+
+    def prepare(self, adapter: Any, device: torch.device) -> None:
+        """Let an adapter look at the shots, on the device it will be trained and evaluated on."""
+        adapter.to(device)
+        adapter.prepare(self.domain.streamed(device))
+
+
+def prepare_process(*, seed: int, threads: int, implementation: str, deterministic: bool) -> None:
+    """Threads, operators (see `core.ops`), seeds of the process, and quiet libraries."""
+    keep_freed_memory()  # before torch takes any
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")
+    torch.set_num_threads(threads)
+    ops.choose(implementation)
+    seeds.everything(seed, deterministic=deterministic)
+
+
+def prepare_data(domain: Any) -> None:
+    """Render or read what the run needs, with a bar of its own."""
+    with bar("preparing", 1, "pictures") as shown:
+
+        def progress(done: int, total: int) -> None:
+            shown.total = total
+            shown.progress.update(shown.task, total=total)
+            shown.update(done)
+
+        domain.progress = progress
+        domain.prepare_data()
+
+
+def device_of(trainer: L.Trainer) -> torch.device:
+    """Where a trainer trains; of several devices, this process's."""
+    strategy: Any = trainer.strategy
+    return strategy.root_device
 
 
 @dataclass
 class Training:
-    """One run's adapter, and what monitors it, keeps it and shows it.
+    """One run's adapter, and what monitors it, keeps it and shows it."""
 
-    Everything of the adapter happens on :attr:`device`, preparing and evaluating as well.
-
-    Attributes:
-        run_id: what is trained, and where its files lie.
-        inputs: source and data.
-        new_adapter: builds the method, untrained.
-        logger: opens Lightning's loggers, see `loggers`.
-        signals: of the process.
-        in_process: makes the same training again in another process, of whose signals it is told.
-        adapter: untrained; trained after :meth:`fit` or :meth:`load`.
-        prepared_in: seconds that the method took before its first step.
-        peak_bytes: most memory that training held, of the device or else of the process.
-    """
-
-    run_id: RunId
+    run_id: RunId  # what is trained, and where its files lie
     inputs: RunInputs
-    new_adapter: Callable[[], Any]
+    new_adapter: Callable[[], Any]  # builds the method, untrained
     monitor: TrainingMonitor
     checkpoints: Checkpoints
-    logger: Any
+    logger: Any  # opens Lightning's loggers, see `loggers`
     trainer: L.Trainer
-    signals: Signals
-    in_process: Callable[[Signals], Training]
-    adapter: Any = None
-    prepared_in: float = 0.0
-    peak_bytes: int = field(default=0)
+    signals: Signals  # of the process
+    in_process: Callable[[Signals], Training]  # makes the same again in another process
+    adapter: Any = field(init=False)  # trained after :meth:`fit` or :meth:`load`
+    prepared_in: float = 0.0  # seconds that the method took before its first step
+    peak_bytes: int = 0  # most memory that training held, of the device or else of the process
 
     def __post_init__(self) -> None:
         self.adapter = self.new_adapter()
 
     @property
     def device(self) -> torch.device:
-        """The one that the trainer uses."""
+        """Where all of the adapter happens, preparing and evaluating as well."""
         return device_of(self.trainer)
-
-    @property
-    def seconds(self) -> float:
-        """Of preparing and training, breaks not counted."""
-        return self.prepared_in + self.checkpoints.seconds
 
     def open_loggers(self) -> list[Any]:
         """Lightning's loggers of the run, which goes on where they stopped."""
@@ -68,12 +103,7 @@ class Training:
         return self.logger.open(run_id.folder, run_id.name, run_id.config, kept.memory, kept.seen)
 
     def fit(self, loggers: list[Any]) -> None:
-        """Prepare and train in this process, from the last checkpoint if there is one.
-
-        Raises:
-            Stopped: a signal came; a checkpoint is written.
-            Diverged: a loss, a gradient or a weight is not finite.
-        """
+        """Prepare and train in this process, from the last checkpoint if there is one."""
         self.trainer.loggers = loggers
         begun = time.monotonic()
         self.inputs.prepare(self.adapter, self.device)

@@ -1,6 +1,4 @@
-"""How much memory a run held at most."""
-
-from __future__ import annotations
+"""How much memory a process held at most."""
 
 import sys
 
@@ -11,8 +9,7 @@ try:
 except ImportError:  # Windows keeps no such count
     resource = None  # type: ignore[assignment]
 
-UNIT = 1 if sys.platform == "darwin" else 1024
-"""Bytes of one ru_maxrss: getrusage(2) counts kilobytes on Linux, bytes on macOS."""
+UNIT = 1 if sys.platform == "darwin" else 1024  # bytes of one ru_maxrss, see getrusage(2)
 
 
 def peak_bytes(device: torch.device) -> int:

@@ -1,7 +1,5 @@
 """All chance and all order of a run in one place."""
 
-from __future__ import annotations
-
 import os
 import random
 import warnings
@@ -18,40 +16,34 @@ ON_A_GPU = (
 
 
 def everything(seed: int, *, deterministic: bool) -> None:
-    """Seed Python, numpy and torch on every device; with ``deterministic``, fix orders too.
-
-    What trains draws from generators of its own that the same seed makes; this is for all else.
-    """
+    """Seed Python, numpy and torch on every device; with ``deterministic``, fix orders too."""
+    # What trains draws from generators of its own; this is for all else.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         L.seed_everything(seed, workers=True, verbose=False)
     if deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as cuBLAS' manual asks for
     torch.use_deterministic_algorithms(deterministic)
 
 
 def left_to_chance(device: torch.device, *, deterministic: bool) -> list[str]:
     """What may differ when the same command is run again on this device, in sentences."""
-    if device.type == "cpu":
-        return []
-    return [] if deterministic else list(ON_A_GPU)
+    return [] if deterministic or device.type == "cpu" else list(ON_A_GPU)
 
 
 def state() -> dict[str, Any]:
     """Where all generators of the process stand, as tensors and plain numbers."""
     kind, keys, *rest = np.random.get_state()  # noqa: NPY002 - other people's code draws from it
     version, words, spare = random.getstate()
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     return {
         "torch": torch.get_rng_state(),
-        "cuda": cuda,
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         "numpy": [kind, torch.from_numpy(np.asarray(keys).astype(np.int64)), *rest],
         "python": [version, torch.tensor(words, dtype=torch.int64), spare],
     }
 
 
 def restore(state: dict[str, Any]) -> None:
-    """Put the generators where :func:`state` found them."""
     torch.set_rng_state(state["torch"])
     for index, one in enumerate(state["cuda"][: torch.cuda.device_count()]):
         torch.cuda.set_rng_state(one, index)

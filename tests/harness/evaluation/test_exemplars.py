@@ -12,7 +12,7 @@ from benchmarks import run as runs
 from benchmarks.harness.config.build import build
 from benchmarks.harness.evaluation.metrics import exemplar_retrieval
 from benchmarks.harness.stylize.exemplar_evaluation import exchange_rows
-from benchmarks.harness.stylize.style_grid import STRENGTHS, in_strengths, in_styles
+from benchmarks.harness.stylize.exemplars import STRENGTHS, in_strengths, in_styles
 
 SIDE, SHOTS = 64, 3
 

@@ -7,7 +7,7 @@ from safetensors.torch import load_file
 
 from benchmarks import run
 from benchmarks.harness.evaluation import swaps
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records.record import Record
 
 LINE = [
     "source=tiny", "method=finetune", "method.images=16", "method.batch_size=4", "method.lr=0.02",
@@ -29,7 +29,7 @@ def styleshift(capsys, tmp_path):
         status = run.main(line)
         rows = {}
         for path in sorted((tmp_path / "r").glob("runs/*.json")):
-            made = records.read(path)
+            made = Record.read(path).to_json()
             swap = made["config"]["swap"]
             rows[swap["_target_"].split("_")[-1], swap["resolution"]] = made | {"name": path.stem}
         return status, capsys.readouterr().err, rows

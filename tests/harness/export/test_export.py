@@ -16,14 +16,14 @@ from benchmarks.export import main
 from benchmarks.harness.config.cli import printable
 from benchmarks.harness.export import model_card
 from benchmarks.harness.io import contact_sheet
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records.record import Record
 from core import weights
 from core.errors import UserError
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator
 from core.paths import ROOT
 
-RECORD = records.read(next((ROOT / "results" / "runs").glob("*.json")))
+RECORD = Record.read(next((ROOT / "results" / "runs").glob("*.json"))).to_json()
 CHANNELS = {4: 8, 8: 8, 16: 4}
 
 
@@ -41,7 +41,7 @@ def folder(tmp_path):
     contact_sheet.save(
         place / "sheet.png", contact_sheet.of_run(shots, fakes * 0, fakes, "title", 10, 2)
     )
-    records.write(place / "record.json", RECORD)
+    Record.from_json(RECORD).write(place / "record.json")
     return place
 
 
@@ -157,5 +157,5 @@ def test_what_cannot_be_exported_is_said_in_one_sentence(folder, tmp_path, capsy
 
 def test_a_run_is_found_by_its_record_too(folder, tmp_path):
     published = tmp_path / "results" / "runs" / f"{folder.name}.json"
-    records.write(published, RECORD)
+    Record.from_json(RECORD).write(published)
     assert main([str(published), "--to", str(tmp_path / "hub")]) == 0

@@ -17,7 +17,7 @@ from benchmarks.harness.config.compose import compose
 from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.io.contact_sheet import to_uint8
 from benchmarks.harness.records import recipe
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records.record import SCHEMA, Cost, Record
 from benchmarks.harness.stylize.find_run import find_run
 from benchmarks.harness.stylize.generator import InvertOnce
 from core import weights
@@ -43,11 +43,11 @@ def source(cfg):
 
 def recorded(cfg, **changes):
     made = {
-        "schema": records.SCHEMA,
+        "schema": SCHEMA,
         **{"method": "finetune", "data": "parafaces_webtoon", "source": "parafaces64"},
         **{"eval": "fewshot", "seed": 0, "recipe": "00000000", "overrides": [], "paper": ""},
         **{"metrics": {}, "tolerance": 0.25, "provenance": dict.fromkeys(PROVENANCE, "")},
-        "cost": dict.fromkeys(records.Cost.model_fields, 0),
+        "cost": dict.fromkeys(Cost.model_fields, 0),
         "config": recipe.unaddressed(
             recipe.spell_infinity(
                 {
@@ -72,7 +72,7 @@ def results(tmp_path, cfg, source):
     folder = tmp_path / "results" / "out" / NAME
     networks = {"g_ema": g, "g": source.raw, "d": source.d}
     weights.write(folder / "generator.safetensors", networks, {"run": NAME})
-    records.write(folder / "record.json", recorded(cfg))
+    Record.from_json(recorded(cfg)).write(folder / "record.json")
     return tmp_path / "results"
 
 
@@ -230,7 +230,7 @@ def test_a_face_is_cut_out_where_the_landmarks_are(tmp_path, results, source):
 def test_of_an_aligned_face_the_part_is_used_that_the_source_shows(tmp_path, results, cfg, source):
     made = recorded(cfg)
     made["config"]["source"]["box"] = [0.25, 0.5, 0.75, 1.0]
-    records.write(results / "out" / NAME / "record.json", made)
+    Record.from_json(made).write(results / "out" / NAME / "record.json")
     pixels = picture(tmp_path / "square.png", 128, 128)
     words = (tmp_path / "square.png", "--to", tmp_path / "to")
     assert call(results, *words) == 0
@@ -277,23 +277,23 @@ def test_a_photo_alone_becomes_the_same_as_among_others(tmp_path, results):
 
 def test_a_run_is_found_by_folder_name_beginning_record_and_weights(results):
     folder = results / "out" / NAME
-    records.write(results / "runs" / f"{NAME}.json", records.read(folder / "record.json"))
+    Record.read(folder / "record.json").write(results / "runs" / f"{NAME}.json")
     weighed = folder / "generator.safetensors"
     for text in (NAME, NAME[:20], folder, folder / "record.json", weighed):
         run = find_run(str(text), results, whole=False)
         assert (run.name, run.weights) == (NAME, weighed)
-        assert run.record["method"] == "finetune"
+        assert run.record.method == "finetune"
     away = results.parent / "away.safetensors"
     away.write_bytes(weighed.read_bytes())
-    assert find_run(str(away), results, whole=False).record["method"] == "finetune"
+    assert find_run(str(away), results, whole=False).record.method == "finetune"
 
 
 def test_a_run_that_is_not_there_is_one_sentence(results):
     with pytest.raises(UserError, match="neither a folder, a file nor a run"):
         find_run("nothing", results, whole=False)
-    record = records.read(results / "out" / NAME / "record.json")
+    record = Record.read(results / "out" / NAME / "record.json")
     for seed in (1, 2):
-        records.write(results / "runs" / f"{NAME[:-1]}{seed}.json", record)
+        record.write(results / "runs" / f"{NAME[:-1]}{seed}.json")
     assert find_run("finetune", results, whole=False).name == NAME  # the only one with weights
     for seed in (0, 1):
         (results / "out" / f"{NAME[:-1]}{seed}").mkdir(exist_ok=True)
@@ -308,7 +308,7 @@ def test_a_row_with_swapped_layers_takes_its_own_weights_or_the_whole_runs(resul
     row = results / "out" / "row"
     own = recorded(cfg, of=NAME)
     own["config"]["swap"] = {"resolution": 16}
-    records.write(row / "record.json", own)
+    Record.from_json(own).write(row / "record.json")
     whole = results / "out" / NAME / "generator.safetensors"
     assert find_run(str(row), results, whole=False).weights == whole
     (row / "generator.safetensors").write_bytes(whole.read_bytes())
@@ -326,7 +326,7 @@ def test_a_row_of_swapped_features_is_made_of_the_whole_run_as_it_was_judged(
         "_partial_": True,
         "resolution": 32,
     }
-    records.write(results / "out" / "row" / "record.json", own)
+    Record.from_json(own).write(results / "out" / "row" / "record.json")
     assert call(results, tmp_path / "a.png", "--to", tmp_path / "to", run="row") == 0
     g = weights.read(results / "out" / NAME / "generator.safetensors")[0]["g_ema"].eval()
     encoded = source.inverter.invert
@@ -392,7 +392,7 @@ def test_a_record_that_names_what_it_may_not_is_refused(
     picture(tmp_path / "a.png")
     hostile = recorded(cfg)
     hostile["config"]["method"]["_target_"] = target
-    records.write(results / "out" / NAME / "record.json", hostile)
+    Record.from_json(hostile).write(results / "out" / NAME / "record.json")
     assert why in refusal(results, tmp_path / "a.png", "--to", tmp_path / "to")
 
 
@@ -401,7 +401,7 @@ def test_a_record_whose_text_decodes_to_a_class_is_refused(tmp_path, results, cf
     hostile = recorded(cfg)
     node = f"{{_target_: core.atomic.write, path: {tmp_path / 'written'}, data: x}}"
     hostile["config"]["source"]["weights"] = f"${{oc.decode:'{node}'}}"
-    records.write(results / "out" / NAME / "record.json", hostile)
+    Record.from_json(hostile).write(results / "out" / NAME / "record.json")
     assert "holds ${...}" in refusal(results, tmp_path / "a.png", "--to", tmp_path / "to")
     assert not (tmp_path / "written").exists()
 

@@ -12,7 +12,7 @@ from benchmarks.harness.config.build import build
 from benchmarks.harness.config.compose import compose
 from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.io.contact_sheet import cut, to_uint8
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records.record import Record
 from core import weights
 from core.networks.exemplars import thumbnails
 from core.networks.styles import mixed
@@ -65,7 +65,7 @@ def results(tmp_path_factory, cfg, adapter):
     folder = root / "out" / NAME
     weights.write(folder / "generator.safetensors", adapter.export(), {"run": NAME})
     record = recorded(cfg, method="dualstylegan", data="parafaces_clay")
-    records.write(folder / "record.json", record)
+    Record.from_json(record).write(folder / "record.json")
     return root
 
 
@@ -210,7 +210,7 @@ def test_a_method_without_styles_says_so(tmp_path, cfg, adapter, capsys, words):
     folder = tmp_path / "out" / name
     weights.write(folder / "generator.safetensors", networks, {"run": name})
     record = json.loads(json.dumps(recorded(plain)))
-    records.write(folder / "record.json", record)
+    Record.from_json(record).write(folder / "record.json")
     picture(tmp_path / "a.png")
     line = [name, str(tmp_path / "a.png"), *words, "--folder", str(tmp_path)]
     assert stylize.main([*line, "--to", str(tmp_path / "to")]) == 2

@@ -15,10 +15,10 @@ from benchmarks.harness.config.compose import compose
 from benchmarks.harness.config.grid import CompositionGrid
 from benchmarks.harness.config.validation import choices_of
 from benchmarks.harness.io.locks import alone
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records.record import Record
 from benchmarks.harness.sweep import display, loop, runner
 from benchmarks.harness.sweep.plan import Job, Plan, plan
-from benchmarks.harness.sweep.status import Clock, State
+from benchmarks.harness.sweep.runner import Clock, State
 from core.errors import UserError
 from core.paths import ROOT
 
@@ -92,10 +92,8 @@ def job(root, name, *, whole="", seconds="0.05", fate="end"):
         words=(str(folder), str(TEMPLATE), str(published), seconds, fate),
         point={"method": name},
         method="m",
-        name=name,
         folder=folder,
         published=published,
-        whole=whole or name,
         training=root / "out" / (whole or name),
     )
 
@@ -146,17 +144,17 @@ def test_what_is_swapped_waits_for_its_training_and_is_blocked_without_it(tmp_pa
 
 @pytest.mark.usefixtures("_standin")
 def test_failed_cells_are_shown_and_repeated_only_when_asked(tmp_path):
-    record = copy.deepcopy(records.read(TEMPLATE))
+    record = copy.deepcopy(Record.read(TEMPLATE).to_json())
     record |= {"state": "failed", "reason": "loss_g is nan.", "metrics": {}}
     cell = job(tmp_path, "a")
-    records.write(cell.published, record)
+    Record.from_json(record).write(cell.published)
     done = started([cell])
     assert done.over()
     assert done.status["a"].reason == "loss_g is nan."
     again = started([cell], again=True)
     assert loop.loop(Plan([cell]), again, None) == 0
     assert states(again) == {"a": State.FINISHED}
-    assert records.read(cell.published).get("state") != "failed"
+    assert Record.read(cell.published).to_json().get("state") != "failed"
 
 
 @pytest.mark.usefixtures("_standin")
@@ -224,7 +222,7 @@ def test_every_cell_ends_with_one_record_however_often_the_sweep_is_killed(tmp_p
     assert loop.loop(Plan(jobs), done, None) == 0
     assert len(list(tmp_path.glob("runs/*.json"))) == cells
     for cell in jobs:
-        assert records.read(cell.published) == json.loads(TEMPLATE.read_text())
+        assert Record.read(cell.published).to_json() == json.loads(TEMPLATE.read_text())
     assert max(lines(jobs, "written")) == 1
     assert not list(tmp_path.rglob("*.part"))
 

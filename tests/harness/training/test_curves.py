@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.harness.training.curves import POINTS, TrainingCurves
+from benchmarks.harness.training.monitor import POINTS, TrainingCurves
 
 
 def test_points_are_the_means_of_their_stretches() -> None:

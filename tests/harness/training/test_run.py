@@ -1,14 +1,12 @@
 """Whole runs on the tiny source: what is left behind, what is repeated, what is resumed."""
 
-import json
-
 import numpy as np
 import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
 from benchmarks import run
-from benchmarks.harness.records import record as records
+from benchmarks.harness.records.record import Record
 
 
 @pytest.fixture
@@ -40,7 +38,7 @@ def only(folder, pattern):
 
 def test_a_run_leaves_a_sound_record_a_picture_and_weights(root, tmp_path):
     go(*words(root, tmp_path / "r"))
-    made = records.read(only(tmp_path / "r" / "runs", "*.json"))
+    made = Record.read(only(tmp_path / "r" / "runs", "*.json")).to_json()
     out = only(tmp_path / "r" / "out", "*")
     assert made["cost"]["images"] == 64
     assert made["metrics"]
@@ -58,9 +56,9 @@ def test_the_same_command_twice_gives_the_same_numbers_and_says_so(root, tmp_pat
     published = only(tmp_path / "r" / "runs", "*.json")
     first = published.read_bytes()
     go(*line)
-    again = records.read(only(tmp_path / "r" / "out", "*/record.json"))
+    again = Record.read(only(tmp_path / "r" / "out", "*/record.json"))
     assert published.read_bytes() == first
-    assert set(records.disagreement(again, json.loads(first)).values()) == {0.0}
+    assert set(again.disagreement(Record.read(published)).values()) == {0.0}
     assert "largest difference 0.0%" in " ".join(capsys.readouterr().out.split())
 
 

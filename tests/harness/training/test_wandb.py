@@ -16,10 +16,13 @@ from wandb.sdk.lib import config_util
 
 from benchmarks.harness.config.build import build
 from benchmarks.harness.io import contact_sheet
-from benchmarks.harness.training.loggers import Wandb, dotted
+from benchmarks.harness.records import nested
+from benchmarks.harness.records.record import Record
+from benchmarks.harness.training.loggers import Wandb
 from core.errors import UserError
 from core.paths import ROOT
 from tests.helpers import journal
+from tests.helpers.records import record as synthetic
 
 SWEEPS = sorted((ROOT / "conf" / "sweep").glob("*.yaml"))
 TINY = ("source=tiny", "eval=smoke", "eval.samples=16", "method.images=48", "method.batch_size=4")
@@ -139,7 +142,8 @@ def finished(tmp_path, data, state="finished"):
     shots, fakes = torch.zeros(3, 3, 16, 16), torch.ones(20, 3, 16, 16)
     path = tmp_path / "sheet.png"
     contact_sheet.save(path, contact_sheet.of_run(shots, fakes * 0, fakes, "title", 10, 2))
-    return {"config": {"data": data}, "state": state}, path
+    node = synthetic("m", "d", 0, 0.1, config={"data": data}, state=state, reason="")
+    return Record.from_json(node), path
 
 
 @pytest.mark.parametrize(
@@ -171,7 +175,7 @@ def test_a_word_for_pictures_that_means_nothing_is_refused():
 def test_a_configuration_has_the_names_of_the_command_line():
     node = {"seed": 0, "method": {"lr": 0.1, "r1": {"gamma": 1}, "frozen_g": []}}
     names = {"seed": 0, "method.lr": 0.1, "method.r1.gamma": 1, "method.frozen_g": []}
-    assert dotted(node) == names
+    assert nested.leaves(node, branches=(dict,)) == names
 
 
 def test_a_sheet_gives_its_pictures_back(tmp_path):
