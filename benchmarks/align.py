@@ -4,8 +4,6 @@ Pictures are files, folders or zips of any size. Of each the largest face is wri
 files without one are told of and listed in DIR/missed.txt. DIR is a source for benchmarks.prepare.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -9,8 +9,6 @@ stage2      trains stage II of DualStyleGAN, which is the same for all targets, 
 The words of perception are those of conf/perception.yaml, of the others those of benchmarks.run.
 """
 
-from __future__ import annotations
-
 import argparse
 from importlib import import_module
 

@@ -5,8 +5,6 @@ which are there, and for each that is not where it is obtained by hand, its lice
 run without it. Nothing is downloaded or changed.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from benchmarks.harness.config.cli import command

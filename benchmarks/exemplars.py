@@ -11,8 +11,6 @@ exemplar is the right one by chance. The honest rival is what such a generator c
 exchange rows for those of the exemplar's inversion; its numbers begin with ``rows_``.
 """
 
-from __future__ import annotations
-
 import json
 
 from benchmarks.harness.config.cli import command

@@ -5,8 +5,6 @@ file is moved to its place only when its length and checksum are right, as far a
 This is the only command that downloads, and nothing calls it.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

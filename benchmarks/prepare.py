@@ -7,8 +7,6 @@ the others has not seen into a zip of their own. Other words are those of ``conf
 of the set: ``data.framing=fit``, ``data.filter=box``, ``data.skip_broken=true``.
 """
 
-from __future__ import annotations
-
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.harness.config import signatures

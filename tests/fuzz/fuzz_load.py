@@ -9,8 +9,6 @@ twenty seconds or two gigabytes of memory, ends it and leaves the file: make a t
 ``tests/core/convert/test_convert_hostile.py``.
 """
 
-from __future__ import annotations
-
 import sys
 import tempfile
 from pathlib import Path

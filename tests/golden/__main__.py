@@ -4,8 +4,6 @@ Runs the tests of this folder, then prints for each case and precision the array
 to its limit: the largest difference and its share of what is allowed.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Reads the golden cases of groups A, B, D, E and F and compares arrays with them."""
 
-from __future__ import annotations
-
 import functools
 import json
 from pathlib import Path

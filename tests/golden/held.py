@@ -1,7 +1,5 @@
 """Holds an array to a reference within limits, and remembers how far away it was."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

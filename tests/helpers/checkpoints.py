@@ -5,8 +5,6 @@ would have written for them: a module reduces to a call of ``_reconstruct_persis
 class name, source text and attributes.
 """
 
-from __future__ import annotations
-
 import argparse
 import pickle
 import sys

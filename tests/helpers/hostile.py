@@ -1,7 +1,5 @@
 """Pickles that were written by hand, and files that lie."""
 
-from __future__ import annotations
-
 import io
 import pickle
 import struct

@@ -1,7 +1,5 @@
 """Weights files of published layouts, made by formula where the real ones cannot be had."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

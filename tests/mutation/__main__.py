@@ -7,8 +7,6 @@ process forked from one that has the libraries loaded; it is dead with the first
 or with the first that takes far too long.
 """
 
-from __future__ import annotations
-
 import argparse
 import ast
 import json

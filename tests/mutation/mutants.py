@@ -1,7 +1,5 @@
 """Small faults, one each: which places of a file can be wrong, and how."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 from pathlib import Path

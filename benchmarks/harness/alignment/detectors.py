@@ -5,8 +5,6 @@ a picture and the name of its file and gives the points of every face, or nothin
 which pictures had none.
 """
 
-from __future__ import annotations
-
 import importlib
 import inspect
 from collections.abc import Callable

@@ -4,8 +4,6 @@ A framing chooses the square in an upright RGB picture, whose name is what error
 that it gives is the square as pixels uint8 [S, S, 3] for any side S, and what was done for that.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

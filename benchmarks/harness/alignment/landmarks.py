@@ -4,8 +4,6 @@ They are the eyes and the corners of the mouth, [4, 2] as (x, y) in pixels; left
 of the picture.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterable, Iterator

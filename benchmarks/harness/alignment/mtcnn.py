@@ -6,8 +6,6 @@ ones are dropped and the others are moved to where the network says that the fac
 (Zhang et al., IEEE Signal Processing Letters 2016).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple

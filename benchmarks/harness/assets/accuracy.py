@@ -1,7 +1,5 @@
 """How well a perception network sees people whom it has never seen; and records of such numbers."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What happens to pictures between a face and a network: framing, colour, blur, noise."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -1,7 +1,5 @@
 """Rendered people in several domains with all that is known about them, for perception networks."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

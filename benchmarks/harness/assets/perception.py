@@ -5,8 +5,6 @@ network on held-out people and writes weights and a record. Identity is learnt w
 margin (arXiv:1801.07698): classes are people, whatever the domain, pose, light or expression.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import time

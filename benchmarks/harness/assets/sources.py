@@ -5,8 +5,6 @@ An encoder is trained by ``benchmarks.run``, shipped in half precision and measu
 II, and before it an encoder into Z+, is what DualStyleGAN needs, whatever the target.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -6,8 +6,6 @@ files stay valid for it. An LMDB is that of rosinality's StyleGAN2: keys ``256-0
 ``length``. A render is what ParaFaces keep in the cache: an array of pixels in a .npy file.
 """
 
-from __future__ import annotations
-
 import json
 import lzma
 import os

@@ -1,7 +1,5 @@
 """Which picture files were meant, and where each one's result is written."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field

@@ -5,8 +5,6 @@ Every picture becomes a thumbnail of 32 x 32 grey values from which its broad sh
 How alike two pictures are is the correlation of their thumbnails.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

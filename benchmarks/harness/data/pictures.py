@@ -6,8 +6,6 @@ converted to RGB (CMYK without its colour profile). What was done is counted, so
 be told. A picture that cannot be read raises `Unreadable`, which names the file.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections import Counter
 from collections.abc import Iterable

@@ -6,8 +6,6 @@ position, not from a random generator: there is no state to save, any batch can 
 the ones before it, and no release of numpy or torch can change a published order.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

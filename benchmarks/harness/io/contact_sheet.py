@@ -1,7 +1,5 @@
 """The one picture of a run: the shots on top, then source over adapted for the same latents."""
 
-from __future__ import annotations
-
 import io
 import json
 from pathlib import Path

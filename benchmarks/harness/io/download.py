@@ -1,7 +1,5 @@
 """Optional files brought to their places: downloaded in as many goes as it takes, or by hand."""
 
-from __future__ import annotations
-
 import shutil
 import urllib.error
 import urllib.request

@@ -1,7 +1,5 @@
 """Files that nobody needs but somebody may have (``conf/weights.yaml``), and where they lie."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Folders that one process at a time works in, and that are not left behind empty."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path

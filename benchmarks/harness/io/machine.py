@@ -1,7 +1,5 @@
 """What this machine has, said without importing torch unless there is a GPU to ask about."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import os
 import platform

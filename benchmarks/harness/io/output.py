@@ -1,7 +1,5 @@
 """Files that a user asked for, written at once or refused in one sentence."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from core import atomic

@@ -1,7 +1,5 @@
 """The next results of a slow function, made in threads while the last one is used."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor

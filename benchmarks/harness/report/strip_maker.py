@@ -1,7 +1,5 @@
 """The strips of finished runs, made from their weights: same latents and people for all."""
 
-from __future__ import annotations
-
 import io
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What every domain is: pictures to train on, pictures to judge with, things to tell the user."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Annotated, Any

@@ -5,8 +5,6 @@ by what the files hold (`splits`, beside this). No shot is in the reference: nei
 file, nor another one with the same pixels; those that are nearly the same are told of.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable, Sequence

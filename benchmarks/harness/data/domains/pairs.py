@@ -4,8 +4,6 @@ The held-out people are fixed, by the list ``SET-test`` or by a rule; nobody of 
 Their drawings are in the reference, since nothing was trained on them.
 """
 
-from __future__ import annotations
-
 from pathlib import Path, PurePosixPath
 from typing import Any
 

@@ -4,8 +4,6 @@ Nobody is in two of the sets: training, shots, reference and test have ranges of
 (`parafaces.PEOPLE`), and the landmark pairs begin in the middle of the reference's range.
 """
 
-from __future__ import annotations
-
 import re
 from functools import cached_property
 from typing import Any

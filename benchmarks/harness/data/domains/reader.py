@@ -1,7 +1,5 @@
 """Reads the files of a set once each, and knows what it left out and why."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 import warnings

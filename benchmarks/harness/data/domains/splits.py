@@ -6,8 +6,6 @@ rule sorts the files by sha256(draw, sha256(file)), so it goes by what they hold
 by the order of a folder, and the shots of draw 0 with 5 shots are the first five of those with 10.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Container, Iterable, Mapping

@@ -4,8 +4,6 @@ Beside NVIDIA's ``labels`` the index says of which file each picture was made an
 lists of files stay valid. The same pictures always give the same bytes.
 """
 
-from __future__ import annotations
-
 import json
 import zipfile
 from collections.abc import Iterator

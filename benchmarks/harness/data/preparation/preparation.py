@@ -1,7 +1,5 @@
 """A set of pictures on its way from what a person obtained to what a run reads."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What was found in a set, as a page that a person reads."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 

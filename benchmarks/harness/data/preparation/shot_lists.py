@@ -1,7 +1,5 @@
 """Lists of shots for a set, and whether a shot is in what it is compared with."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Looks at every picture of a set once and remembers what a person should know of it."""
 
-from __future__ import annotations
-
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable
