@@ -41,7 +41,6 @@ class Batch:
 
 class AdversarialStep:
     """The order of a step, and the seams that a method fills.
-
     A seam gets the batch, or a part of it, and returns means over its rows: what a step is made of
     is the sum over parts, each times its share.
     """

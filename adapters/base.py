@@ -20,7 +20,6 @@ Terms = dict[str, Tensor]  # scalars that are summed and minimised, each logged 
 
 class Adapter(L.LightningModule):
     """Turns a source generator into a generator of another domain, from K images.
-
     A method implements four members: ``configure_optimizers`` (of G, then of D), ``training_step``
     (on ``(images [N, 3, R, R], ids [N])``, with manual optimisation), ``latents`` and ``render``.
     The last weights are the result. ``images_seen`` is the clock, which a step moves on, since
@@ -87,7 +86,6 @@ class Adapter(L.LightningModule):
 
     def fresh(self, offset: int, make: Callable[..., M], *args: Any, **config: Any) -> M:
         """A network with new weights, drawn from the run's seed whatever was drawn before.
-
         ``offset`` keeps those of one method apart: 0 is G or an encoder, 1 is D, 2 a network that
         stays untrained, 3 are patch heads.
         """

@@ -135,7 +135,6 @@ class CDC(RelaxedRealism):
 
 class CDCReleased(CDC):
     """The public code: image and patches take turns, one tap, one map a sample, KL turned round.
-
     The source's last weights are trainee and source, its averaged ones begin the average. One of
     ``image_every`` steps judges pictures near anchors, the others patches. Distances are of
     ``distance_samples`` latents that are drawn for them alone.

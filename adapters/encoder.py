@@ -29,7 +29,6 @@ from core.types import GuideNetwork
 
 class Encoder(Adapter):
     """Trains an encoder for the source, which itself stays as it is.
-
     The weights in ``loss`` are of ``perceptual``, ``pixel`` (mean square), ``identity`` (one minus
     cosine), ``w_norm`` (mean squared distance from the average, in standard deviations) and
     ``code`` (the same from the known styles of generated pictures).

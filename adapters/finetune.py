@@ -145,7 +145,6 @@ class FreezeGReleased(FineTune):
 
 class Scratch(FineTune):
     """The same from fresh networks of the source's architecture: a baseline, or a source to be.
-
     ``grown_from`` names the weights of a finished run at a lower resolution: what has the same
     name and shape is taken over, the new blocks are fresh (arXiv:1710.10196, without fading).
     """

@@ -30,7 +30,6 @@ from core.types import GuideNetwork, Shots
 @dataclass(kw_only=True)
 class StyleRows:
     """All rows from ``row`` on: what they steer is imposed on every face, colours too.
-
     Row 7 is the first that enters 64 px; at 18 rows (1024 px) and 14 (256 px) the public code
     exchanges rows 7 and on.
     """
@@ -44,7 +43,6 @@ class StyleRows:
 @dataclass(kw_only=True)
 class ColourPreservingRows(StyleRows):
     """Few of those rows, so that a face keeps most of its own colours.
-
     The public code names rows 9, 11, 15, 16 and 17 of 18, where :class:`StyleRows` begins at 7. For
     any number of rows: the second and the fourth row after the first one, and the last three; of
     these what lies at least two after the first. That gives 9, 11, 12 and 13 of 14.

@@ -31,7 +31,6 @@ LEAST_NOISE = 4.0  # squared length that is left to the noise, where the normals
 
 class Paired(Scratch):
     """Regression from latent to picture, then adversarial training with the same term in the loss.
-
     The domain must know its pictures (``normals(ids [N]) -> [N, P]``, P below ``z_dim``). At last
     styles are scaled, since regression shrinks what it cannot tell; see
     `core.networks.generator.scale_w`.

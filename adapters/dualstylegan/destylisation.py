@@ -135,7 +135,6 @@ def embed_new_exemplar(
     lr: Mapping[str, float],
 ) -> Tensor:
     """Extrinsic styles [1, L, W] of a picture [3, R, R] that training has not seen.
-
     The source's code of the picture is the face, and where the style begins, which is then refined
     as the exemplars' are. ``cost`` is of a result and the picture, [1, 3, R, R] each.
     """

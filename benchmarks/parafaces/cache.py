@@ -58,7 +58,6 @@ def cached(
     progress: Progress = lambda done, total: None,
 ) -> Rendering:
     """Pictures 0 .. pictures_each - 1 of every person, person by person, memory-mapped.
-
     Rendered into the folder first if they are not there yet, or if what is there is damaged: each
     array has a checksum.
     """

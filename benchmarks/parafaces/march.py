@@ -39,7 +39,6 @@ Work = tuple[Array, Array, Integers]
 @compiled
 def part_distances(h: Any, p: Array, n: int, out: Array) -> None:
     """Distances [n * 4] to skin, hair, clothes and glasses of points p [3, n].
-
     Flat and interleaved, or the loop is not turned into vector instructions and takes ten times as
     long: stores to four rows would have to be proved apart.
     """
@@ -71,7 +70,6 @@ def walk(
     h: Any, ways: Array, t: Array, n: int, spread: float, near: float, steps: int, work: Work
 ) -> None:
     """March n rays (spread 0) or cones (spread: half their width per depth); FAR where nothing is.
-
     A ray ends closer to a surface than ``near``, a cone as close as its own width.
     """
     p, d, live = work
@@ -145,7 +143,6 @@ def keep_hits(ways: Array, t: Array, place: Integers, n: int) -> int:
 
 def trace(h: Any, g: Array) -> None:
     """Fill the G-buffer g [channels, size, size] of one picture; depth FAR where there is nothing.
-
     Python holds the compiled pieces together: called from one another, each would be compiled again
     with everything below it.
     """

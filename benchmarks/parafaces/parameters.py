@@ -51,7 +51,6 @@ _HIDDEN = len(TABLE)  # hash columns after the parameters: hidden traits
 
 def uniforms(keys: NDArray[np.uint64], columns: int, stream: int) -> Doubles:
     """Uniform numbers [n, columns] in (0, 1), a pure function of key, column and stream.
-
     SplitMix64 used as a counter-based generator; the odd constants only have to differ.
     """
     counter = np.arange(columns, dtype=np.uint64)[None] + np.uint64(stream * 4096 + 1)
@@ -69,7 +68,6 @@ def mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 def normals(person_ids: NDArray[np.integer], picture_ids: NDArray[np.integer]) -> Doubles:
     """Independent standard normals [n, P + 1] that pictures are made of: a pure function of both.
-
     One for each parameter of `TABLE`, and last the hidden softness of the person. With `parameters`
     they make a ParaFaces picture a function of a Gaussian latent.
     """

@@ -42,7 +42,6 @@ class ParaFacesError(UserError, ValueError):
 @dataclass(frozen=True)
 class Rendering:
     """Pictures and what is known about them.
-
     Landmarks are (x, y) in pixels, left and right those of the picture. The depth is the distance
     from the camera in head units, `FAR` where there is only background.
     """
@@ -134,7 +133,6 @@ def cores() -> int:
 @cache
 def compile_elsewhere(domain: str) -> None:
     """See to it that the kernels, with those of a domain, lie where numba keeps them.
-
     A process that has compiled its kernels itself calls some of their parts where one that has read
     them runs copies within the callers, which were optimised otherwise: now and then a pixel comes
     out one grey level darker. So whoever finds nothing compiled has another process do it; if that

@@ -97,7 +97,6 @@ DETECTORS = {make.__name__: make for make in (mtcnn, dlib, mediapipe, face_align
 
 def detector(name: str, landmarks: str | Path = "") -> Detector:
     """What finds faces: a name of `DETECTORS`, or ``landmarks`` with a file of them.
-
     A `UserError` says what is not there: the detector, its package, its weights, the file.
     """
     if name == "landmarks":

@@ -35,7 +35,6 @@ class Quad:
     @classmethod
     def of(cls, points: np.ndarray) -> Quad:
         """The square of points [4, 2]: left eye, right eye, left and right corner of the mouth.
-
         Left and right are those of the picture.
         """
         left_eye, right_eye, left_mouth, right_mouth = np.asarray(points, dtype=np.float64)
@@ -65,7 +64,6 @@ class Quad:
 
 def align(image: Image.Image, points: np.ndarray, output: int, transformed: int) -> np.ndarray:
     """The face in an upright RGB picture as pixels uint8 [output, output, 3].
-
     ``points`` are eyes and corners of the mouth [4, 2], see `Quad.of`. The square is sampled at
     ``transformed`` pixels a side before it becomes smaller; FFHQ took 4 times the output, most code
     that aligns photographs takes the output itself.

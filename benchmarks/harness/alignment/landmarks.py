@@ -29,7 +29,6 @@ LIMIT = 1 << 31  # bytes of a file; FFHQ's has 267 million
 
 def four_points(found: Any) -> np.ndarray:
     """The four points of a face; a `ValueError` says why there is none.
-
     Understood are arrays of 4 points, 5 (with the nose between eyes and mouth), 68 (iBUG), 468 or
     478 (MediaPipe), flat or not, and mappings of the names in `NAMED`.
     """
@@ -73,7 +72,6 @@ def faces(found: Iterable[Any]) -> list[np.ndarray]:
 
 class LandmarksFile:
     """Faces that somebody has found already, in a JSON file.
-
     Understood are, for each picture file, one face or several, as points or named points:
 
     * ``{"a.png": [[x, y], ...], "b.png": {"landmarks": [...]}}``, 4, 5, 68, 468 or 478 points;

@@ -40,7 +40,6 @@ class WindowOutputs(NamedTuple):
 
 class WindowNetwork(nn.Module):
     """Layers one after the other, then heads, in whose names there is a ``_``, side by side.
-
     Tensors are named as in the weights that people have (facenet-pytorch, MIT): they load strictly.
     """
 
@@ -111,7 +110,6 @@ NETWORKS = {"pnet.pt": pnet, "rnet.pt": rnet, "onet.pt": onet}
 
 def load(folder: Path) -> list[WindowNetwork]:
     """The three networks with the weights in a folder; nothing in their files is executed.
-
     A file that is missing or holds something else is a `UserError`.
     """
     networks = []
@@ -163,7 +161,6 @@ class MTCNN:
     @torch.no_grad()
     def detect(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Faces in pixels [3, H, W] of 0..255, the surest first.
-
         Boxes [n, 5] (left, top, right, bottom, probability) and points [n, 5, 2].
         """
         image = (pixels - MIDDLE) / SPAN
@@ -236,7 +233,6 @@ def make_square(boxes: Tensor) -> Tensor:
 
 def non_maximum_suppression(boxes: Tensor, limit: float, *, of_smaller: bool) -> Tensor:
     """Which boxes [n, 5 or more] stay, the surest first, when those that overlap a surer one go.
-
     The overlap is a share of the union of both or, with ``of_smaller``, of the smaller one.
     """
     order = boxes[:, 4].argsort(descending=True, stable=True)

@@ -35,7 +35,6 @@ def read_heads(network: Perception, pixels: np.ndarray) -> dict[str, Tensor]:
 
 def accuracy(network: Perception, faces: Faces, blocks: dict[str, slice]) -> dict[str, Any]:
     """Every accuracy of the network's record, by domain, on people it was not trained on.
-
     ``blocks`` groups the parameters (identity, expression, pose, light, background).
     """
     names = network.config["domains"]

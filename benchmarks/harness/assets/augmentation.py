@@ -25,7 +25,6 @@ class FaceAugmentation:
         self, images: Tensor, landmarks: Tensor, generator: torch.Generator
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Spoiled images [N, 3, R, R], their landmarks [N, K, 2] px, and blur and noise [N, 2].
-
         Blur and noise are given as shares of their largest values; half of the pictures have none.
         """
         n = len(images)

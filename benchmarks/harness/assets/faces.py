@@ -47,7 +47,6 @@ class Faces:
 
 def render_people(cfg: Config, people: Any, title: str) -> Faces:
     """``pictures`` of each of ``count`` people from number ``first`` on, the same in all domains.
-
     They are rendered behind a bar, or taken from the cache.
     """
     person = np.repeat(np.arange(people.count), people.pictures)

@@ -35,7 +35,6 @@ MAX_GRADIENT_NORM = 5.0  # so that one odd batch does not move the network far
 
 def make(words: Sequence[str]) -> list[str]:
     """Render, train, measure and write the network that ``words`` of the yaml name.
-
     A `UserError` says that there is no such network, an `OmegaConfBaseException` no such option.
     """
     cfg = with_words(CONF / "perception.yaml", words)

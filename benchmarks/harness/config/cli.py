@@ -20,7 +20,6 @@ Main = Callable[..., int]
 
 def command(*, about: str | None = None, interrupted: str = "") -> Callable[[Run], Main]:
     """Make a function of words a command, which without words is the process and ends it.
-
     ``about`` is printed for ``--help``; without it the function answers that itself.
     ``interrupted`` is said after Ctrl-C or another end from outside, of what was made so far.
     """

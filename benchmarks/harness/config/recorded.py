@@ -20,7 +20,6 @@ UNBUILT = (InstantiationException, OmegaConfBaseException, TypeError, KeyError, 
 
 def configuration(record: dict[str, Any]) -> Any:
     """What a run was configured by, as `OmegaConf` has it; ``record`` is its JSON object.
-
     A record may come from anywhere: its classes are those that a yaml of the project names, and its
     texts are texts, for an interpolation could make another class of them. All else is refused.
     """

@@ -135,7 +135,6 @@ class Zip(Container):
 
 class Lmdb(Container):
     """A database as rosinality's ``prepare_data.py`` writes it; of its sizes the largest is read.
-
     The package ``lmdb`` trusts the file, so only open one that you made or got from a good place.
     """
 

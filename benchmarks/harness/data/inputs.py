@@ -40,7 +40,6 @@ def strip_of(path: Path) -> Path:
 
 def listed(words: Iterable[str]) -> tuple[dict[Path, tuple[File, str]], list[str]]:
     """The picture files of files, folders and zips, each once: by place, with its result's name.
-
     And a sentence for every word that names no picture.
     """
     pictures: dict[Path, tuple[File, str]] = {}

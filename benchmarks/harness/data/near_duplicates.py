@@ -30,7 +30,6 @@ class NearDuplicate(NamedTuple):
 
 def thumbnails(pixels: np.ndarray) -> np.ndarray:
     """Unit vectors float32 [n, S * S] of pixels uint8 [n, R, R, 3]; zeros for flat pictures.
-
     R is a power of two of at least 8; S is 32, or R where that is less.
     """
     n, resolution = pixels.shape[:2]

@@ -99,7 +99,6 @@ def decode(
 
 def upright(data: bytes, name: str) -> tuple[Image.Image, list[str]]:
     """The picture in `data`, upright and RGB, and what was changed.
-
     `Unreadable`, whose message begins with `name`, is raised where it is none or not a whole one.
     """
     try:
@@ -152,7 +151,6 @@ def frame(
     image: Image.Image, resolution: int, framing: str, sampling: Sampling = WHOLE
 ) -> tuple[np.ndarray, list[str]]:
     """Square pixels uint8 [R, R, 3] of an RGB picture, and what was changed.
-
     `crop` cuts the central square; `fit` keeps everything and repeats the edge pixels (reflecting
     would show a second face where much is to be filled).
     """

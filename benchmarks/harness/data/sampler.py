@@ -47,7 +47,6 @@ class Order:
 
 class Batches:
     """Exactly `images // batch_size` batches (images [N, 3, R, R], ids int64 [N]) of a run.
-
     Lightning takes it as a loader as it is. A run may begin at batch `start`: then only the batches
     from there on come and are counted. `state_dict` and `load_state_dict` keep the place within an
     epoch. Of `world` processes each takes its own part of every batch, so that all of them together

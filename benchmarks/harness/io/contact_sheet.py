@@ -70,7 +70,6 @@ def of_run(
     shots: Shots, sources: Tensor | None, fakes: Tensor, title: str, columns: int, bands: int
 ) -> Image.Image:
     """The sheet of a run, all images [N, 3, R, R] in [-1, 1].
-
     At most ``columns`` shots stand in the first row. Below are at most ``bands`` pairs of rows, the
     source's pictures, where there are any, over the fakes of the same latents.
     """

@@ -26,7 +26,6 @@ class NotAFile(Exception):
 
 def provide(entry: OptionalFile, by_hand: Path | None) -> None:
     """Bring one file, downloaded or from where a person put it, and say what is known of it.
-
     A `UserError` says that it cannot be had, is another one, or cannot be written.
     """
     if by_hand is None and entry.path.is_file() and not entry.wrong(entry.path):

@@ -46,7 +46,6 @@ def remove_empty(folders: list[Path]) -> None:
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Work in a folder as the only process; the lock ends with the process, however it ends.
-
     A folder that was made for this, and in which nothing came to lie, is not left; nor are files
     that a killed process had only begun to write. Where another process is at it, it is `Busy`.
     """

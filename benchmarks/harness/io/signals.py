@@ -16,7 +16,6 @@ ANEW = "; the same command goes on with what is there"
 
 class Stopped(BaseException):
     """Somebody wants the process to end; no ``except Exception`` may swallow that.
-
     ``where`` says what the run had reached, and how to go on; ``status`` is that with which the
     process exits, as a shell counts.
     """
@@ -31,7 +30,6 @@ class Stopped(BaseException):
 
 class Signals:
     """While it is entered, a signal raises :class:`Stopped`, or waits where it is held.
-
     Batch systems may send SIGTERM more than once, so only a second SIGINT ends the process without
     any further step.
     """
@@ -61,7 +59,6 @@ class Signals:
 
     def alone(self) -> None:
         """Take SIGTERM back from Lightning, which asks the other processes within the handler.
-
         They may be in the middle of a step, and both sides would wait for ever.
         """
         if self.before:

@@ -100,7 +100,6 @@ def exchange_rows(adapter: Any, ws: Tensor, others: Tensor) -> Tensor:
 
 def retrieval(results: Tensor, photos: Tensor, shots: Tensor) -> dict[str, float]:
     """How well results [P, K, 3, R, R] of photos follow their shots, and what it costs them.
-
     ``distance`` is between the results of one photo, ``found_again`` the share of results whose
     nearest shot is their own (1 / K by chance), ``identity`` that of a result and its photo.
     """

@@ -94,7 +94,6 @@ def load_generator(
     run: FinishedRun, source: str, *, refine: int, swap: int | None, seed: int
 ) -> StylisedGenerator:
     """The networks of a run, if it can be rebuilt and do what is asked.
-
     ``source`` is for weights that have no record. Photos are inverted with ``refine`` evaluations
     that improve the encoder's rows; ``seed`` is for those that are inverted by optimisation. Layers
     are the source's up to ``swap`` pixels; None for what the run says.

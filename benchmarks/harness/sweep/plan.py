@@ -50,7 +50,6 @@ class Plan:
 
 def plan(words: Sequence[str]) -> Plan:
     """The jobs that ``words`` mean, as ``benchmarks.run -m`` would understand them.
-
     ``glob(...)`` leaves out what makes no table: abstract choices, methods and data with a purpose
     of their own, data whose place is not given. Naming a choice brings it in.
     """

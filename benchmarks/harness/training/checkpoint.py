@@ -23,7 +23,6 @@ CHANGED = {"shots": "the shots were others", "source": "the source was another"}
 
 class Checkpoints(L.Callback):
     """Writes the run's state every so often and takes it back at the start.
-
     ``checkpoint-IMAGES.pt`` holds the adapter (networks, optimisers, statistics, random stream),
     the generators of the process, and ``memory``: what else the run wants to find again, plain
     numbers and texts. Its first line is its checksum. Each file is moved into place when it is

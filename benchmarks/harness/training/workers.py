@@ -48,7 +48,6 @@ MakeTraining = Callable[[Signals], Training]
 
 class MultiOptimizerDDP(DDPStrategy):
     """Processes with a share of every batch; the adapter averages the players' gradients.
-
     Lightning's own wrapper averages during the first backward pass of a step only, and a step of
     two players has several. The processes are started by `workers`; they find one another at the
     file ``meeting``, so there is no port to be taken. ``backend`` is that of torch.distributed:

@@ -37,7 +37,6 @@ def affine(**changes: Change) -> Deformation:
 
 def exaggerated(factor: float, *, keep: Sequence[str], weaker: dict[str, float]) -> Deformation:
     """The map that multiplies each person's deviation from the mean.
-
     Not that of the parameters to ``keep``, nor of expression, pose, light and background;
     ``weaker`` names the factors of parameters that the full one would turn inside out.
     """

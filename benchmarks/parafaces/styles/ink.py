@@ -8,7 +8,6 @@ from benchmarks.parafaces.parameters import Array
 @compiled
 def outlines(g: Array, radius: int, jump: float, crease: float, out: Array) -> None:
     """Strength in [0, 1] of the line in each sample [size, size].
-
     A line lies on the nearer side of a jump in depth (head units), and on hair, clothes or glasses
     where they meet skin; creases of the skin, where normals differ by a cosine below ``crease``,
     are fainter.

@@ -47,7 +47,6 @@ class LazyShots:
 
 class Pictures:
     """Pixels uint8 [n, R, R, 3] that iterate as images float [N, 3, R, R] in batches.
-
     `len` counts pictures, so that an absent set is simply an empty one.
     """
 

@@ -63,7 +63,6 @@ class About:
 
 class FolderDomain(Domain):
     """The pictures of a person or of a published set, at the source's resolution.
-
     Each root is a folder, zip, LMDB or render; what `benchmarks.prepare` made is cut already and is
     used whole. ``run`` is resolution, images, batch_size, seed, xflip; see `Domain`.
     """

@@ -20,7 +20,6 @@ TEST = "test: "
 
 class PairsDomain(FolderDomain):
     """Pictures with a photograph of the same name for each.
-
     The root holds both, as folders or zips that ``pictures`` and ``photographs`` name. Of the other
     options, those of `FolderDomain`, ``photos`` is how many people are held out where no list names
     them, and at most of how many photographs are read.

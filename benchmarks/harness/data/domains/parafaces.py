@@ -135,7 +135,6 @@ class ParaFacesDomain(Domain):
 
 class ParaFacesTraining(ParaFacesDomain):
     """The many pictures that a source generator is trained on, read from a memory-map.
-
     ``people`` of the training range, ``pictures_each`` of each in different poses, expressions and
     lights; the first ``shots`` of them stand for all where few are shown. See `ParaFacesDomain`.
     """

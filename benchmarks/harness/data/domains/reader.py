@@ -30,7 +30,6 @@ class ReadPicture(NamedTuple):
 
 class Reader:
     """Reads pictures of R px, and counts what it left out.
-
     At the first file that cannot be read it raises a `UserError`, unless those are skipped.
     """
 
@@ -63,7 +62,6 @@ class Reader:
         without: Iterable[ReadPicture] = (),
     ) -> tuple[list[ReadPicture], np.ndarray]:
         """The first pictures in the order, up to `limit`, each once and none of those `without`.
-
         What is known of each, and the pixels uint8 [n, R, R, 3] of all.
         """
         refused = {pixel_checksum(other.picture) for other in without}

@@ -46,7 +46,6 @@ def draw_order(hashes: Iterable[str], draw: int) -> list[str]:
 
 def find_list(name: str, part: str, beside: Path, found: Container[str]) -> Split:
     """The list ``NAME-PART``, or one without files where there is none for this copy of the set.
-
     Without a name only a list beside the set is looked for. The part is ``test`` or, of shots and
     draw, ``10-0``; `found` has the checksums of the set's files. It is a `UserError` where some
     files of the list are there and others are not.

@@ -58,7 +58,6 @@ class Archive:
 @contextmanager
 def writing(path: Path, prepared: dict[str, Any]) -> Iterator[Archive]:
     """A zip that is there when the block ends well, and not at all otherwise.
-
     `prepared` says how its pictures were made. It is a `UserError` where it cannot be written.
     """
     try:

@@ -50,7 +50,6 @@ class Preparation:
 
     def run(self) -> list[str]:
         """Look, convert, write the report; the lines of it that are worth a terminal.
-
         It ends in a `UserError` where there are files that cannot be read, so that nothing was
         converted, lists of shots that fit only in part, or too few pictures to hold out.
         """

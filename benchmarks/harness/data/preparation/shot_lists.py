@@ -22,7 +22,6 @@ def find_or_draw(
     name: str, place: Path, survey: Survey, candidates: list[str], *, write: bool
 ) -> ShotLists:
     """The lists of a set and, where none fits, lists that are drawn and, with `write`, written.
-
     They lie beside the zip at `place`, and are called as it if the set's committed lists have no
     `name`. Candidates are checksums of what may become a shot.
     """
@@ -61,7 +60,6 @@ def find_or_draw(
 
 def leaks(lists: ShotLists, survey: Survey, reference: Survey) -> list[str]:
     """A line for each shot of a surveyed set that is in its reference, or nearly.
-
     The reference may be the same survey: then it is the set less the shots.
     """
     place = {row.sha256: i for i, row in reversed(list(enumerate(survey.rows)))}
