@@ -29,17 +29,25 @@ from tests.mutation.mutants import Mutant, mutants
 
 ROOMS = ("core", "adapters", "benchmarks")
 LIBRARIES = ("torch", "lightning.pytorch", "timm", "torchvision", "scipy.signal", "hydra", "numba")
-CPU_SECONDS = 300  # the slowest test file takes a third of it
+CPU_SECONDS = 600  # the tests of no file take half of it
+BY_METHOD = ("tests/test_adapters.py", "tests/trust/test_resume.py")  # once for every method
 
 
 class Watch:
     """A plugin that sorts tests by what they cost and remembers the first that fails."""
 
-    def __init__(self, costs: dict[str, float]) -> None:
-        self.costs, self.killer = costs, ""
+    def __init__(self, costs: dict[str, float], methods: set[str]) -> None:
+        self.costs, self.methods, self.killer = costs, methods, ""
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if self.concerned(item)]
         items.sort(key=lambda item: self.costs.get(item.nodeid, 0.3))
+
+    def concerned(self, item: pytest.Item) -> bool:
+        """Whether a test is of a method of the file, where tests go through all methods."""
+        if not item.nodeid.startswith(BY_METHOD):
+            return True
+        return item.nodeid.rpartition("[")[2].removesuffix("]") in self.methods
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -64,9 +72,17 @@ def tests_of(root: Path, file: str) -> list[str]:
                 or (node.module == parent and any(alias.name == name for alias in node.names))
             ):
                 found.append(str(path.relative_to(root)))
-    if module.startswith("adapters"):
-        found += ["tests/test_adapters.py", "tests/trust/test_resume.py"]
+    if file.startswith("adapters"):
+        found += BY_METHOD
     return list(dict.fromkeys(found))
+
+
+def methods_of(root: Path, file: str) -> set[str]:
+    """The methods that a file of adapters holds; plain fine-tuning for what all share."""
+    module = file.removesuffix(".py").replace("/", ".")
+    yamls = (root / "conf" / "method").glob("*.yaml")
+    own = {path.stem for path in yamls if f"_target_: {module}." in path.read_text("utf-8")}
+    return own or {"finetune"}
 
 
 def verdict(root: Path, mutant: Mutant, costs: dict[str, float]) -> str:
@@ -85,7 +101,7 @@ def verdict(root: Path, mutant: Mutant, costs: dict[str, float]) -> str:
         silent = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silent, 1)
         os.dup2(silent, 2)
-        watch = Watch(costs)
+        watch = Watch(costs, methods_of(root, mutant.file))
         words = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:randomly"]
         pytest.main([*words, *tests_of(root, mutant.file)], plugins=[watch])
         os.write(write, watch.killer.encode())
@@ -110,11 +126,11 @@ def copied(root: Path, folder: Path) -> Path:
 
 
 def drawn(root: Path, under: list[str], count: int, seed: int) -> list[Mutant]:
-    """Mutants, every file with a share of its size, in the order of files."""
+    """Mutants, every file with a share of its size."""
     files = [p for room in under for p in sorted((root / room).rglob("*.py"))]
     names = [str(p.relative_to(root)) for p in files]
     everything = [m for name in names for m in mutants(root, name)]
-    return sorted(random.Random(seed).sample(everything, count))
+    return random.Random(seed).sample(everything, count)
 
 
 def main() -> None:
