@@ -20,7 +20,6 @@ from benchmarks.harness.evaluation.metrics import (
     set_metrics,
 )
 from benchmarks.harness.evaluation.metrics.clusters import squared_distances
-from benchmarks.harness.evaluation.metrics.identity import cosines, recognised
 
 GENERATOR = torch.Generator().manual_seed(0)
 REAL = torch.randn(60, 8, generator=GENERATOR)
@@ -110,9 +109,7 @@ def test_a_kernel_distance_depends_on_its_seed_and_not_on_the_global_generator()
 
 def test_many_rows_stay_as_they_came(monkeypatch):
     monkeypatch.setattr(frechet_and_kernel, "MANY", 50)
-    metric = set_metrics.FrechetDistance()
-    metric.update(REAL, real=True)
-    metric.update(FAKE, real=False)
+    metric = set_metrics.of(set_metrics.FrechetDistance, REAL, FAKE)
     assert metric.sets()[0].dtype == torch.float32
     assert metric.rows(real=True).data_ptr() == REAL.data_ptr()  # nor is a single batch copied
     assert float(metric.compute()) == pytest.approx(expected()["frechet"], rel=1e-6)
@@ -120,11 +117,12 @@ def test_many_rows_stay_as_they_came(monkeypatch):
 
 def test_identities_are_compared_in_pairs():
     people = torch.eye(4)
-    drawn = people[[0, 1, 3, 2]]
-    assert cosines(people, drawn).tolist() == [1, 1, 0, 0]
-    assert recognised(people, drawn).tolist() == [True, True, False, False]
+    metric = set_metrics.of(set_metrics.IdentitySimilarity, people, people[[0, 1, 3, 2]])
+    assert metric.cosines().tolist() == [1, 1, 0, 0]
+    assert metric.recognised().tolist() == [True, True, False, False]
+    odd = set_metrics.of(set_metrics.IdentitySimilarity, people, people[:3])
     with pytest.raises(ValueError, match="as many reals as fakes, not 4 and 3"):
-        cosines(people, people[:3])
+        odd.compute()
 
 
 def gathered(rank, address):
@@ -136,6 +134,9 @@ def gathered(rank, address):
         update(metric, REAL[part], FAKE[part])
         assert plain(metric.compute()) == pytest.approx(expected()[name], rel=1e-12), name
         assert sum(map(len, metric.real)) == part.stop - part.start  # its own again afterwards
+    own = set_metrics.of(set_metrics.FrechetDistance, REAL[part], FAKE[part])  # as of a gallery
+    alone = frechet_distance(*moments(REAL[part].double()), *moments(FAKE[part].double()))
+    assert float(own.compute()) == pytest.approx(alone, rel=1e-12)
     dist.destroy_process_group()
 
 

@@ -1,6 +1,5 @@
 """How close the set of fakes is to the set of held-out reference pictures."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -8,7 +7,7 @@ from torch import Tensor
 
 from benchmarks.harness.evaluation.gallery import Extractor, Gallery, ThroughExtractor
 from benchmarks.harness.evaluation.measure import Measure, TooFew
-from benchmarks.harness.evaluation.metrics import frechet_and_kernel, manifold
+from benchmarks.harness.evaluation.metrics import frechet_and_kernel, set_metrics
 from benchmarks.harness.evaluation.metrics.frechet_and_kernel import Normal, double, in_float64
 
 AT_MOST = 2000  # pictures on either side that an interval is made from: its cost is their square
@@ -35,8 +34,7 @@ class FD(Distribution):
     """Fréchet distance (arXiv:1706.08500); biased upwards in small samples: read ``n``."""
 
     def score(self, real: Tensor, fake: Tensor) -> float:
-        sides = (*frechet_and_kernel.moments(real), *frechet_and_kernel.moments(fake))
-        return frechet_and_kernel.frechet_distance(*sides)
+        return float(set_metrics.of(set_metrics.FrechetDistance, real, fake).compute())
 
 
 class CleanFID(Distribution):
@@ -59,7 +57,8 @@ class CMMD(Distribution):
         self.sigma = sigma
 
     def score(self, real: Tensor, fake: Tensor) -> float:
-        return frechet_and_kernel.cmmd(real, fake, self.sigma)
+        metric = set_metrics.GaussianKernelDistance
+        return float(set_metrics.of(metric, real, fake, sigma=self.sigma).compute())
 
 
 class FDInfinity(Distribution):
@@ -116,8 +115,8 @@ class KID(Distribution):
 
     def __call__(self, gallery: Gallery) -> Measure:
         real, fake = self.features(gallery)
-        options = self.subsets, self.subset_size, self.seed
-        draws = frechet_and_kernel.kernel_draws(real, fake, *options)
+        options = {"subsets": self.subsets, "subset_size": self.subset_size, "seed": self.seed}
+        draws = set_metrics.of(set_metrics.KernelDistance, real, fake, **options).draws()
         details = {
             "std": float(draws.std()) if self.subsets > 1 else 0.0,
             "subsets": self.subsets,
@@ -159,7 +158,7 @@ class Manifold(Distribution):
 
     better = "higher"
     share: str
-    shares: Callable[[Tensor, Tensor, int], Any]
+    shares: type[set_metrics.NeighbourShares]
 
     def __init__(self, extractor: Extractor, *, k: int) -> None:
         super().__init__(extractor)
@@ -168,8 +167,8 @@ class Manifold(Distribution):
     def value(self, gallery: Gallery, part: str, real: Tensor, fake: Tensor) -> float:
         """The share; the gallery remembers all that come of the same counts."""
         key = (self.shares, self.extractors[0].name, self.k, part)
-        counted = gallery.once(key, lambda: self.shares(real, fake, self.k))
-        return float(getattr(counted, self.share))
+        metric = set_metrics.of(self.shares, real, fake, k=self.k)
+        return float(gallery.once(key, metric.compute)[self.share])
 
     def __call__(self, gallery: Gallery) -> Measure:
         real, fake = self.features(gallery)
@@ -184,22 +183,22 @@ class Manifold(Distribution):
 class Precision(Manifold):
     """Share of fakes that lie among the reals (arXiv:1904.06991)."""
 
-    share, shares = "precision", staticmethod(manifold.precision_recall)
+    share, shares = "precision", set_metrics.PrecisionRecall
 
 
 class Recall(Manifold):
     """Share of reals that lie among the fakes (arXiv:1904.06991)."""
 
-    share, shares = "recall", staticmethod(manifold.precision_recall)
+    share, shares = "recall", set_metrics.PrecisionRecall
 
 
 class Density(Manifold):
     """Mean number of real balls around a fake, over k (arXiv:2002.09797); can exceed 1."""
 
-    share, shares = "density", staticmethod(manifold.density_coverage)
+    share, shares = "density", set_metrics.DensityCoverage
 
 
 class Coverage(Manifold):
     """Share of reals that have a fake in their ball (arXiv:2002.09797)."""
 
-    share, shares = "coverage", staticmethod(manifold.density_coverage)
+    share, shares = "coverage", set_metrics.DensityCoverage

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from benchmarks.harness.evaluation.gallery import Extractor, Gallery, ThroughExtractor
 from benchmarks.harness.evaluation.measure import Measure, TooFew
-from benchmarks.harness.evaluation.metrics import clusters, manifold
+from benchmarks.harness.evaluation.metrics import clusters, set_metrics
 
 COPIES = 0.01  # share of held-out pictures that are nearer to a shot than what counts as a copy
 UNMOVED = 0.1  # share of the floor within which a fake is taken for the source's own picture
@@ -53,7 +53,8 @@ class IntraCluster(PerceptualMetric):
         self.cap, self.seed = cap, seed
 
     def assigned(self, gallery: Gallery) -> clusters.Clusters:
-        return clusters.of_maps(*self.maps(gallery, "fakes"), self.cap, self.seed)
+        metric, options = set_metrics.IntraClusterDistance, {"cap": self.cap, "seed": self.seed}
+        return set_metrics.of(metric, *self.maps(gallery, "fakes"), **options).clusters()
 
     def __call__(self, gallery: Gallery) -> Measure:
         found = self.assigned(gallery)
@@ -166,9 +167,11 @@ class AuthPct(ThroughExtractor):
             return Measure(100.0, self.better, len(fakes), details)
         if gallery.has("reference"):
             (reals,) = self.read(gallery, "features", "reference")
-            details["reference"] = 100 * manifold.authenticity(shots, reals)
-        value = 100 * manifold.authenticity(shots, fakes)
-        return Measure(value, self.better, len(fakes), details)
+            details["reference"] = self.authentic(shots, reals)
+        return Measure(self.authentic(shots, fakes), self.better, len(fakes), details)
+
+    def authentic(self, shots: Tensor, rows: Tensor) -> float:
+        return 100 * float(set_metrics.of(set_metrics.Authenticity, shots, rows).compute())
 
 
 def maps_of(gallery: Gallery, extractor: Any, images: Tensor) -> Tensor:

@@ -2,28 +2,16 @@
 Networks of real faces may find no face in a picture; its vector is zero then.
 """
 
-import torch
 from torch import Tensor
 
 from benchmarks.harness.evaluation.gallery import Gallery, ThroughExtractor
 from benchmarks.harness.evaluation.measure import Measure
-from benchmarks.harness.evaluation.metrics.frechet_and_kernel import double
-
-SEARCHED = 1024  # rows compared with all others at once: 1024 x 50,000 doubles are 400 MB
+from benchmarks.harness.evaluation.metrics.set_metrics import IdentitySimilarity, of
 
 
-def cosines(real: Tensor, fake: Tensor) -> Tensor:
-    """Cosines [N] in float64 of identities [N, E] and those that they should be [N, E]."""
-    if real.shape != fake.shape:
-        raise ValueError(f"pairs need as many reals as fakes, not {len(real)} and {len(fake)}")
-    return (double(fake) * double(real)).sum(1)
-
-
-def recognised(real: Tensor, fake: Tensor) -> Tensor:
-    """Whether the nearest of all reals [N, E] is the fake's own [N]."""
-    goals = double(real).T
-    nearest = [(part @ goals).argmax(1) for part in double(fake).split(SEARCHED)]
-    return torch.cat(nearest) == torch.arange(len(fake))
+def pairs(real: Tensor, fake: Tensor) -> IdentitySimilarity:
+    """Identities [N, E] of fakes beside those that they should be [N, E]."""
+    return of(IdentitySimilarity, real, fake)
 
 
 class IdentityMetric(ThroughExtractor):
@@ -34,8 +22,8 @@ class IdentityMetric(ThroughExtractor):
     def compared(self, gallery: Gallery) -> tuple[Tensor, Tensor, dict[str, float]]:
         """Cosines [N] of fake and source, which fakes [N] find their source, and their details."""
         fakes, sources, others = self.read(gallery, "identity", "fakes", "sources", "others")
-        own, right = cosines(sources, fakes), recognised(sources, fakes)
-        details = {"std": float(own.std()), "floor": float(cosines(others, fakes).mean())}
+        own, right = pairs(sources, fakes).cosines(), pairs(sources, fakes).recognised()
+        details = {"std": float(own.std()), "floor": float(pairs(others, fakes).compute())}
         return own, right, details | {"rank1": float(right.double().mean())}
 
 
@@ -49,7 +37,7 @@ class Identity(IdentityMetric):
         own, _, details = self.compared(gallery)
         if gallery.has("photos") and gallery.has("translated"):
             photos, truth = self.read(gallery, "identity", "photos", "translated")
-            details["ceiling"] = float(cosines(truth, photos).mean())
+            details["ceiling"] = float(pairs(truth, photos).compute())
         return Measure(float(own.mean()), self.better, len(own), details)
 
 
@@ -85,12 +73,12 @@ class Recognition(IdentityMetric):
     def __call__(self, gallery: Gallery) -> Measure:
         stylised, truth, photos = self.read(gallery, "identity", *self.needs)
         drawn, true, shown = (found > 0 for found in self.read(gallery, "found", *self.needs))
-        hits = (recognised(truth, stylised) & true & drawn).double()
+        hits = (pairs(truth, stylised).recognised() & true & drawn).double()
         details = {
-            "photo": float((recognised(truth, photos) & true & shown).double().mean()),
+            "photo": float((pairs(truth, photos).recognised() & true & shown).double().mean()),
             "chance": 1 / len(hits),
-            "cosine": float(cosines(truth, stylised).mean()),
-            "floor": float(cosines(truth.roll(1, 0), stylised).mean()),
+            "cosine": float(pairs(truth, stylised).compute()),
+            "floor": float(pairs(truth.roll(1, 0), stylised).compute()),
             "found_stylised": float(drawn.double().mean()),
             "found_truth": float(true.double().mean()),
         }
