@@ -6,7 +6,7 @@ demo: .venv/ready
 	$(RUN) -m benchmarks.run
 
 test: .venv/ready
-	$(RUN) -m pytest -n auto --dist loadgroup
+	$(RUN) -m pytest -n auto
 
 check: .venv/ready
 	.venv/bin/ruff check .
