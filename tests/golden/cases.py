@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
@@ -16,6 +17,7 @@ from tests.golden import formula
 from tests.golden.held import hold
 
 keep_freed_memory()
+EXHAUSTIVE = pytest.mark.exhaustive
 FOLDER = Path(__file__).parent
 MANIFEST = json.loads((FOLDER / "networks.json").read_text())
 CARTOON, CDC, RSSA, JOJO = (

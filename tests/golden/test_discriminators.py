@@ -10,6 +10,7 @@ from core.losses.penalties import R1
 from tests.golden import formula
 from tests.golden.cases import (
     CASES,
+    EXHAUSTIVE,
     MANIFEST,
     NVIDIA_32,
     ROSINALITY_32,
@@ -62,13 +63,17 @@ def test_nvidia_logits_and_r1(case, double):
     check(case, "r1_grad_norms", norms(r1.mean(), parameters(d, "nvidia_d", case)), double, 1e-4)
 
 
-@pytest.mark.parametrize("case", ["B.rosd32.batch8", "B.rosd64.batch8", "B.rosd64.batch4"])
+@pytest.mark.parametrize(
+    "case",
+    ["B.rosd32.batch8", "B.rosd64.batch4", pytest.param("B.rosd64.batch8", marks=EXHAUSTIVE)],
+)
 def test_rosinality_logits_and_losses(case):
     d, real, fake, _ = rosinality(case, False)
     with torch.no_grad():
         hold_logits_and_losses(case, d(real), d(fake), False)
 
 
+@EXHAUSTIVE  # NVIDIA's cases go through the same modules
 def test_rosinality_gradients_and_r1():
     """In float64, where no rounding flips the sign of an activation, so every limit is tight."""
     case, double = "B.rosd32.batch4", True

@@ -10,9 +10,27 @@ from core.convert import FORMATS
 from core.losses.penalties import PathLength, path_lengths
 from core.networks.mixing_regularisation import crossed
 from tests.golden import formula
-from tests.golden.cases import CASES, MANIFEST, NVIDIA_32, ROSINALITY_32, check, network, norms
+from tests.golden.cases import (
+    CASES,
+    EXHAUSTIVE,
+    MANIFEST,
+    NVIDIA_32,
+    ROSINALITY_32,
+    check,
+    network,
+    norms,
+)
 
 PRECISIONS = pytest.mark.parametrize("double", [False, True])
+NAMES = pytest.mark.parametrize(
+    ("name", "double"),
+    [
+        ("B.ros32", False),
+        ("B.ros32", True),
+        ("B.ros64", False),
+        pytest.param("B.ros64", True, marks=EXHAUSTIVE),
+    ],
+)
 ROSINALITY = {
     "B.ros32": ({**ROSINALITY_32}, 3, 3, 0.7),
     "B.ros64": ({**ROSINALITY_32, 64: 512}, 2, 6, 0.5),
@@ -52,8 +70,7 @@ def nvidia(name: str, double: bool):
     return network("nvidia_g", f"open/B.nvg.{name}", config, double)
 
 
-@PRECISIONS
-@pytest.mark.parametrize("name", ROSINALITY)
+@NAMES
 @torch.no_grad()
 def test_rosinality_images_and_partial_colours(name, double):
     g, n = rosinality(name, double), ROSINALITY[name][1]
@@ -67,8 +84,7 @@ def test_rosinality_images_and_partial_colours(name, double):
         check(f"{name}.single", f"rgb{r}", trace.rgb[r], double)
 
 
-@PRECISIONS
-@pytest.mark.parametrize("name", ROSINALITY)
+@NAMES
 @torch.no_grad()
 def test_rosinality_mixing_truncation_and_given_noise(name, double):
     g, (_, n, crossover, psi) = rosinality(name, double), ROSINALITY[name]
@@ -100,9 +116,9 @@ def test_rosinality_mixing_truncation_and_given_noise(name, double):
     ("name", "case", "double"),
     [
         ("B.ros32", "pl0", False),
-        ("B.ros32", "pl0", True),
+        pytest.param("B.ros32", "pl0", True, marks=EXHAUSTIVE),
         ("B.ros32", "pl1", True),
-        ("B.ros64", "pl1", False),
+        pytest.param("B.ros64", "pl1", False, marks=EXHAUSTIVE),
     ],
 )
 def test_rosinality_path_length_and_its_gradient_norms(name, case, double):

@@ -16,7 +16,17 @@ from adapters.jojogan import (
 )
 from core.networks.generator import Mapping
 from tests.golden import formula
-from tests.golden.cases import CASES, FOLDER, JOJO, ROSINALITY_256, check, cut, network, statistics
+from tests.golden.cases import (
+    CASES,
+    EXHAUSTIVE,
+    FOLDER,
+    JOJO,
+    ROSINALITY_256,
+    check,
+    cut,
+    network,
+    statistics,
+)
 
 PRECISIONS = pytest.mark.parametrize("double", [False, True])
 STORED = dict(np.load(FOLDER / "F_jojo.npz"))
@@ -65,7 +75,7 @@ def test_codes_exchange_the_rows_of_the_public_code(case, double):
 
 
 @pytest.mark.slow
-@PRECISIONS
+@pytest.mark.parametrize("double", [False, pytest.param(True, marks=EXHAUSTIVE)])
 def test_the_loss_of_discriminator_features_and_its_gradient(double):
     case, config = "F.feature_loss", {"img_resolution": 256, "channels": ROSINALITY_256}
     d = network("rosinality_d", "open/F.d", config, double).requires_grad_(False)
