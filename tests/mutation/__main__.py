@@ -9,6 +9,7 @@ or with the first that takes far too long.
 
 import argparse
 import ast
+import importlib
 import json
 import os
 import random
@@ -144,7 +145,7 @@ def main() -> None:
     costs = json.loads(options.costs.read_text()) if options.costs else {}
     report = json.loads(options.to.read_text()) if options.to.exists() else {}
     for name in LIBRARIES:
-        __import__(name)
+        importlib.import_module(name)
     with tempfile.TemporaryDirectory() as scratch:
         root = copied(Path.cwd(), Path(scratch))
         for mutant in drawn(root, options.under, options.count, options.seed):
