@@ -205,7 +205,7 @@ print(hashlib.sha256(images.tobytes()).hexdigest())
 """
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive  # compiles the renderer anew
 def test_who_finds_nothing_compiled_draws_what_later_processes_draw(tmp_path: Path) -> None:
     def process() -> str:
         env = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}

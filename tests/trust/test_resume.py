@@ -16,7 +16,7 @@ from benchmarks.harness.training.checkpoint import Checkpoints
 from benchmarks.harness.training.loggers import Csv
 from benchmarks.harness.training.monitor import TrainingMonitor
 
-STEPS, BATCH = 6, 4
+STEPS, BATCH = 4, 4
 IMAGES = STEPS * BATCH
 QUICK = "source.invert.invert.otherwise"  # how photos are inverted: no matter of resuming
 SOON = {"r1.every": 2, "path_length.every": 3, "augment.every": 2, "path_length.shrink": 1}
