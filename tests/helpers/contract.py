@@ -18,7 +18,7 @@ from benchmarks.harness.config.validation import flat
 from core import distributed
 from core.paths import CONF
 
-BATCH, STEPS = 4, 2
+BATCH, STEPS = 4, 3
 SHOTS, SIDE = 10, 64
 WORLD = 2
 SHORTENED = ("_from", "_images", "_steps", "_until")
