@@ -1,5 +1,4 @@
 """The one step of a generator against a discriminator, whoever holds their optimisers.
-
 D and its lazy R1, then G and its lazy path length, then the averages (arXiv:1912.04958). Lazy
 penalties are optimiser steps of their own, as there.
 """

@@ -1,11 +1,8 @@
 """Cross-domain correspondence: keep how alike the source's pictures are, and judge patches.
-
 Around a few anchors in latent space a picture must look real as a whole, elsewhere only in its
 patches; and samples that the source makes alike must stay alike.
-
 Paper: "Few-shot image generation via cross-domain correspondence" (Ojha et al., CVPR 2021,
 arXiv:2104.06820).
-
 Departs from the paper in: distances are compared among the step's own free samples, mixed alike and
 with the same noise maps in both networks, which saves a pass and leaves the expectation; heads and
 image branch share R1.

@@ -1,8 +1,6 @@
 """Learn to invert a source: photos to the style rows whose pictures they are.
-
 Paper: pSp (arXiv:2008.00951). The term on generated pictures, whose styles are known, is older
 ("Invertible conditional GANs", arXiv:1611.06355).
-
 Departs from the paper in: a small trunk that starts from fresh weights, so it sees generated
 pictures too and their styles are a loss; the perceptual distance and the identity are those of the
 embedded guide; the average style keeps its rows near by a squared distance in units of

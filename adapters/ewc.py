@@ -1,8 +1,6 @@
 """Elastic weight consolidation: weights that the source's pictures depend on stay where they are.
-
 Paper: "Few-shot image generation with elastic weight consolidation" (Li et al., NeurIPS 2020,
 arXiv:2012.02780), after "Overcoming catastrophic forgetting in neural networks" (arXiv:1612.00796).
-
 Departs from the paper in: the weight of the penalty, see the yaml; the discriminator judges the
 pictures of the Fisher information in groups, as it was trained to, and all weights that train are
 kept near, the mapping network's too.

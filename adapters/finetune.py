@@ -1,10 +1,7 @@
 """Plain transfer: go on training the source's pair on the shots.
-
 FreezeD, FreezeG and FreezeFC are this class with other numbers, see their yamls.
-
 Paper: "Transferring GANs: generating images from limited data" (arXiv:1805.01677), with the
 StyleGAN2 objective (arXiv:1912.04958) and adaptive augmentation (arXiv:2006.06676).
-
 Departs from the paper in: StyleGAN2 instead of WGAN-GP; the trainee starts from the source's
 averaged weights, so that frozen layers equal those of the source that pictures are compared with.
 """
@@ -111,8 +108,7 @@ class FineTune(Adapter, AdversarialStep):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         reals, ids = batch
-        step = self.images_seen // self.batch_size
-        self.terms = self.adversarial_step(Batch(reals, ids, step))
+        self.terms = self.adversarial_step(Batch(reals, ids, self.images_seen // self.batch_size))
         self.images_seen += len(reals)
 
     def scalars(self) -> dict[str, Tensor]:

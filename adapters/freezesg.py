@@ -1,7 +1,5 @@
 """FreezeSG: keep the first blocks of the generator and the styles that enter them.
-
 Paper: "Fine-Tuning StyleGAN2 For Cartoon Face Generation" (Back, arXiv:2106.12445), section 3.
-
 Departs from the paper in: nothing known. The paper leaves open whether the frozen styles are used
 when pictures are made (here they are, or the trained rows would meet styles never seen) and whether
 the other rows are mixed (here they are, as in StyleGAN2).
@@ -29,15 +27,11 @@ class FreezeSG(FineTune):
         super().__init__(source, **finetune)
         self.frozen_ws = frozen_ws
 
-    def joined(self, mapping: torch.nn.Module, z: Tensor, rest: Tensor) -> Tensor:
-        """Rows [N, L, W]: the first ``frozen_ws`` by ``mapping`` of z, the others of ``rest``."""
-        return crossed(mapping(z), rest, self.frozen_ws)
-
     def ws(self, g: Generator, z: Tensor) -> Tensor:
-        return self.joined(self.source.g.mapping, z, super().ws(g, z))
+        return crossed(self.source.g.mapping(z), super().ws(g, z), self.frozen_ws)
 
     def latents(self, z: Tensor) -> Tensor:
-        return self.joined(self.source.g.mapping, z, super().latents(z))
+        return crossed(self.source.g.mapping(z), super().latents(z), self.frozen_ws)
 
 
 class FreezeSGReleased(FreezeSG):
@@ -48,8 +42,7 @@ class FreezeSGReleased(FreezeSG):
     ) -> None:
         counted = all_but_highest(resolution=source.resolution, blocks=trained_blocks)
         super().__init__(source, frozen_g=[*frozen_g, *counted], **freezesg)
-        untrained = self.fresh(2, Generator, **source.g.config)
-        self.untrained = untrained.mapping.requires_grad_(False)
+        self.untrained = self.fresh(2, Generator, **source.g.config).mapping.requires_grad_(False)
 
     def ws(self, g: Generator, z: Tensor) -> Tensor:
         if torch.rand((), generator=self.rng) >= self.mixing_prob:

@@ -1,10 +1,7 @@
 """JoJoGAN: a style from one picture, by making many pairs of it.
-
 The picture is inverted; its code with random rows for whatever the style may change stands for many
 faces, all of which the generator learns to show as that one picture.
-
 Paper: "JoJoGAN: One shot face stylization" (Chong and Forsyth, ECCV 2022, arXiv:2112.11641).
-
 Departs from the paper in: rows of styles are exchanged, as in the public code, not single style
 vectors after their affine layers.
 """

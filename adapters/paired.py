@@ -1,12 +1,9 @@
 """A source generator whose latents are given: the picture of z is the picture that z stands for.
-
 Few thousand steps of adversarial training leave a small generator that knows few faces. Where every
 training picture was made of known normals, those normals are the latent, and the generator is told
 what each of them looks like, before and while a discriminator judges it.
-
 Paper: "Learning to generate chairs with convolutional neural networks" (arXiv:1411.5928), with the
 adversarial term beside a distance of pix2pix (arXiv:1611.07004).
-
 Departs from the papers in: StyleGAN2's networks; the numbers that are known reach the generator as
 the first coordinates of an ordinary Gaussian latent, the rest of which is noise.
 """

@@ -1,8 +1,6 @@
 """RSSA: keep how places of a picture relate, in a latent space drawn towards the shots.
-
 Paper: "Few shot generative model adaption via relaxed spatial structural alignment" (Xiao et al.,
 CVPR 2022, arXiv:2203.04121).
-
 Departs from the paper in: the self-correlation is of the step's own free samples, mixed alike and
 with the same noise maps in both networks, which saves a pass; shots are inverted by the source's
 inverter; photos are drawn towards the shots as latents are, since G learns no other styles.
@@ -140,14 +138,12 @@ class RSSA(RelaxedRealism):
 
     def correspondence(self, ours: list[Tensor], theirs: list[Tensor], step: int) -> Terms:
         terms = {"self_correlation": self.self_correlation(ours, theirs)}
-        if step % self.disturbance_correlation.every == 0:
-            terms["disturbance_correlation"] = self.disturbance_term()
-        return terms
-
-    def disturbance_term(self) -> Tensor:
-        """Scalar of neighbours that no compression moves, with constant noise, as released."""
         loss = self.disturbance_correlation
-        with distributed.replicated():  # as many latents a step however many processes there are
-            # Around one latent, each a little towards one of its own.
-            z = torch.lerp(self.noise(1), self.noise(loss.latents), loss.disturbance)
-            return loss(*self.unmixed_features(self.source.g, z))
+        if step % loss.every == 0:
+            with distributed.replicated():  # as many latents however many processes there are
+                # Around one latent, each a little towards one of its own.
+                z = torch.lerp(self.noise(1), self.noise(loss.latents), loss.disturbance)
+                # Neighbours that no compression moves, with constant noise, as released.
+                maps = self.unmixed_features(self.source.g, z)
+                terms["disturbance_correlation"] = loss(*maps)
+        return terms

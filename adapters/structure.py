@@ -1,7 +1,5 @@
 """Structure loss: at low resolutions, keep the colours that the source makes of the same latents.
-
 Paper: "Fine-tuning StyleGAN2 for cartoon face generation" (arXiv:2106.12445), section 3.3.
-
 Departs from the paper in: the second latent of a mixed picture and the noise are drawn anew for the
 loss, which needs no pictures above the compared resolutions; the expectation is the same.
 """

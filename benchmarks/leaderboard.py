@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.config.cli import command
-from benchmarks.harness.io import output
 from benchmarks.harness.leaderboard import csv_json, markup, readme
 from benchmarks.harness.leaderboard.selection import Content, Selection, gather
+from core import output
 
 FORMATS = ("markdown", "latex", "csv", "json", "html")
 

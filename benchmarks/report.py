@@ -7,9 +7,9 @@ import webbrowser
 from pathlib import Path
 
 from benchmarks.harness.config.cli import command
-from benchmarks.harness.io import output
 from benchmarks.harness.report import readme_gallery
 from benchmarks.harness.report.page import render
+from core import output
 
 
 @command()

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from benchmarks.harness.config.cli import command
-from benchmarks.harness.io import output
+from core import output
 
 
 @command()

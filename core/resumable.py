@@ -15,8 +15,7 @@ from safetensors.torch import load_file
 from safetensors.torch import save as serialise
 from torch import Tensor
 
-from core import atomic, hashing
-from core.errors import UserError
+from core import hashing, output
 
 VERSION = 2  # of what the files mean
 
@@ -54,7 +53,7 @@ def run_or_load(
         if (number + 1) % every == 0 and number + 1 < stage.steps:
             buffer = io.BytesIO()
             torch.save({"step": number + 1, "stage": stage.state()}, buffer)
-            _write(unfinished, buffer.getvalue())
+            output.write(unfinished, buffer.getvalue())
     save(path, stage.outcome(), key)
     unfinished.unlink(missing_ok=True)
     return load(path)  # as every later run will have it: rounded to half precision
@@ -71,7 +70,7 @@ def load(path: Path) -> dict[str, Tensor]:
 def save(path: Path, tensors: Mapping[str, Tensor], key: str) -> None:
     """Write tensors in half precision, with the key of what they are."""
     halved = {k: v.detach().cpu().half().contiguous().clone() for k, v in tensors.items()}
-    _write(path, serialise(halved, metadata={"key": key}))
+    output.write(path, serialise(halved, metadata={"key": key}))
 
 
 def key_of(path: Path) -> str:
@@ -81,13 +80,6 @@ def key_of(path: Path) -> str:
             return (file.metadata() or {}).get("key", "")
     except (OSError, SafetensorError):
         return ""
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        atomic.write(path, data)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def _first_step(stage: Stage, unfinished: Path) -> int:

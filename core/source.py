@@ -96,10 +96,9 @@ def random_source(
     mbstd_group: int,
 ) -> Source:
     """An untrained pair: the architecture that ``scratch`` starts from, and the source of tests."""
-    table = {int(k): int(v) for k, v in channels.items()}
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        shape: dict[str, Any] = {"img_resolution": resolution, "channels": table}
+        shape: dict[str, Any] = {"img_resolution": resolution, "channels": channels}
         g = Generator(z_dim=z_dim, w_dim=w_dim, mapping_layers=mapping_layers, **shape)
         raw = Generator(**g.config)
         d = Discriminator(mbstd_group=mbstd_group, **shape)

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from core import atomic
+from core import output
 from core.errors import UserError
 
 # Imported for their registration: a file may name the networks of `core` whatever else is loaded.
@@ -35,10 +35,7 @@ def write(
             value = value.detach().cpu().to(dtype or value.dtype)
             tensors[f"{name}.{key}"] = value.contiguous().clone()
     meta = {"format": FORMAT, "networks": json.dumps(built), **notes}
-    try:
-        atomic.write(path, save(tensors, metadata=meta))
-    except OSError as error:
-        raise UserError(f"Weights cannot be written to {path}: {error.strerror}.") from error
+    output.write(path, save(tensors, metadata=meta), "Weights")
 
 
 def read(

@@ -1,14 +1,11 @@
 """DualStyleGAN: every picture of the style is a style of its own, to be picked, mixed and dosed.
-
 A second style path is built around the source's generator, which stays as it is. What happens, in
 order: the path learns on the source to bring structure in (stage II; stage I is how it is
 initialised), the shots are destylised, which pairs each with a face, and all that does not depend
 on the run is kept on disk (``prepare``); then the path learns the target (stage III), and at last
 the codes of the shots are refined (stage IV).
-
 Paper: "Pastiche Master: exemplar-based high-resolution portrait style transfer" (Yang et al.,
 CVPR 2022, arXiv:2203.13248).
-
 Departs from the paper in: see the table in conf/method/dualstylegan.yaml.
 """
 
@@ -108,8 +105,7 @@ class ExemplarTransfer(FineTune):
     def adversarial_step(self, batch: Batch) -> Terms:
         refining = self.images_seen >= self.refine_from
         if refining or self.is_paired(batch.step):  # a mirrored shot has no face to go with
-            upright = self.exemplars.upright(batch.reals, batch.ids)
-            batch = Batch(upright, batch.ids, batch.step)
+            batch = Batch(self.exemplars.upright(batch.reals, batch.ids), batch.ids, batch.step)
         return self.refine_codes(batch) if refining else super().adversarial_step(batch)
 
     def is_paired(self, step: int) -> bool:
@@ -121,8 +117,7 @@ class ExemplarTransfer(FineTune):
         ids, g = batch.ids, self.g.generator
         if self.is_paired(batch.step):
             codes = self.exemplars.intrinsic[ids].clone()  # the rows below are written into it
-            colours = codes[:, self.recoloured_from :]
-            codes[:, self.recoloured_from :] = self.noise_like(colours)
+            codes[:, self.recoloured_from :] = self.noise_like(codes[:, self.recoloured_from :])
             ws = rows_mapped(g, codes)
         else:
             ws = self.ws(g, self.noise(len(ids)))

@@ -1,5 +1,4 @@
 """What DualStyleGAN makes before it trains: once for a source, once for every picture.
-
 Stage II of the training is the same for all targets, and the codes of a picture are the same in all
 runs of a seed. Both are kept on disk under names that change with whatever determines them.
 """

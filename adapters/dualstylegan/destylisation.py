@@ -1,10 +1,8 @@
 """Facial destylisation: from a stylised picture to the face behind it (arXiv:2203.13248, 3.1).
-
 Three steps: a Z+ code is found that the source's generator shows as the picture (the extrinsic
 code); the code is optimised so that a generator which was shortly tuned on the style shows the
 picture, its rows kept alike, and with them what the source makes of it is a face; that face is
 embedded in Z+ (the intrinsic code). Colour rows stay the extrinsic ones.
-
 Departs from the paper in: see the yaml of the method.
 """
 

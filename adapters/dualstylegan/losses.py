@@ -1,8 +1,6 @@
 """What a stylised face should share with its exemplar, and what with the face itself.
-
 The generator's objective of stage III of DualStyleGAN (arXiv:2203.13248, eq. 3 and 4) without its
 adversarial term, and that of stage IV.
-
 Departs from the paper in: see the yaml of the method.
 """
 

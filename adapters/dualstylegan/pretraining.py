@@ -1,10 +1,8 @@
 """Short adversarial trainings around a source: what DualStyleGAN needs before it sees its target.
-
 ``StyleTuning`` shows the source's pair a style for a short while, so that its generator can paint
 pictures of that style and still means the same by its latents. ``StructureTransfer`` is stage II of
 the progressive training of DualStyleGAN (arXiv:2203.13248): on the source domain, the extrinsic
 path learns to bring in the structure of one face at coarser and coarser rows of another.
-
 Departs from the paper in: see the yaml of the method.
 """
 
@@ -92,9 +90,7 @@ class Pretraining(AdversarialStep):
         return replace(batch, fakes=self.fakes(batch)) if few else batch
 
     def fakes(self, batch: Batch) -> Tensor:
-        if batch.fakes is not None:
-            return batch.fakes
-        return self.synthesise(*batch.styles)
+        return self.synthesise(*batch.styles) if batch.fakes is None else batch.fakes
 
     def synthesise(self, *styles: Tensor) -> Tensor:
         """Training fakes [N, 3, R, R] of styles."""

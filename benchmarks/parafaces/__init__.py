@@ -1,5 +1,4 @@
 """ParaFaces: parametric heads, ray-marched, in several styles, with their truth.
-
 What it is and may be used for stands in README.md. It knows no network: benchmarks read pictures
 and truth from here, and nothing here reads from them. People are integers; the ranges below never
 meet, so that nobody who is trained on is tested on.
@@ -12,14 +11,9 @@ from benchmarks.parafaces.picture import ParaFacesError, Rendering, landmarks, r
 from benchmarks.parafaces.styles import DOMAINS, STYLES
 from benchmarks.parafaces.truth import LANDMARKS
 
-PEOPLE = {
-    "train": range(0, 10_000_000),
-    "perception": range(10_000_000, 20_000_000),
-    "shots": range(20_000_000, 30_000_000),
-    "reference": range(30_000_000, 40_000_000),
-    "test": range(40_000_000, 50_000_000),
-    "validation": range(50_000_000, 60_000_000),
-}
+EACH = 10_000_000  # people of a set
+SETS = ("train", "perception", "shots", "reference", "test", "validation")
+PEOPLE = {name: range(EACH * i, EACH * (i + 1)) for i, name in enumerate(SETS)}
 
 __all__ = [
     "BLOCKS", "DOMAINS", "INDEX", "LANDMARKS", "NAMES", "PEOPLE", "RENDER_VERSION", "SEGMENTS",

@@ -3,12 +3,12 @@
 import errno
 import json
 import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.lib.format import open_memmap
@@ -20,9 +20,7 @@ from benchmarks.parafaces.truth import LANDMARKS
 from core import atomic, hashing
 from core.errors import UserError
 
-RENDER_VERSION = 1
-"""Raise when any picture changes, so that what older code has rendered is not taken for it."""
-
+RENDER_VERSION = 1  # raise when any picture changes, lest older renderings be taken for it
 SUMS = "sha256.json"
 WORK = ".rendering-"
 STALE_SECONDS = 24 * 3600  # the folder of a process that was killed, not of one that renders
@@ -129,18 +127,14 @@ def _array(path: Path, shape: tuple[int, ...], kind: type) -> np.memmap:
 @contextmanager
 def _workplace(folder: Path) -> Iterator[Path]:
     """A folder beside the finished ones that is gone afterwards; so are those of killed processes.
-
-    Raises:
-        UserError: what is rendered cannot be kept there.
+    Raises `UserError` where what is rendered cannot be kept there.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.glob(f"{WORK}*"):
             if time.time() - left.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)
-        with tempfile.TemporaryDirectory(
-            prefix=WORK, dir=folder, ignore_cleanup_errors=True
-        ) as work:
+        with TemporaryDirectory(prefix=WORK, dir=folder, ignore_cleanup_errors=True) as work:
             yield Path(work)
     except OSError as error:
         raise UserError(

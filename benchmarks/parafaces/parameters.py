@@ -1,5 +1,4 @@
 """Who is in a picture: the distribution of the parameters.
-
 A person is an integer. The identity block is a pure function of the person, the other blocks of the
 pair (person, picture). Every number comes from a counter-based hash, so that no order, thread or
 machine changes anybody.
@@ -85,8 +84,7 @@ def parameters(person_ids: NDArray[np.integer], picture_ids: NDArray[np.integer]
     """Parameters [n, P] of the pictures [n] of the people [n], in the units of `TABLE`."""
     made = normals(person_ids, picture_ids)
     z, soft = made[:, :_HIDDEN], made[:, _HIDDEN]
-    table = np.array([parameter[1:] for parameter in TABLE])
-    mean, sd, low, high, load = table.T
+    mean, sd, low, high, load = np.array([parameter[1:] for parameter in TABLE]).T
     value = mean + sd * (load * soft[:, None] + np.sqrt(1 - load**2) * z)
     _traits(value, soft)
     return np.clip(value, low, high).astype(np.float32)

@@ -1,5 +1,4 @@
 """From parameters to the numbers that the distance field, the camera and the paint read.
-
 One record a picture; the fields are named, the marcher reads them as ``h.jaw_y``. Head space: the
 origin lies between the pupils (z is on the axis of the neck), x to the picture's right, y up, z to
 the viewer.
@@ -16,8 +15,7 @@ DISTANCE = 7.5  # camera to head, in head units: three quarters of a metre, as p
 VIEW = 2.58  # height of the picture at the head
 EYES_X, EYES_Y = 0.5, 0.478  # where the middle of the eyes falls, as in FFHQ's alignment
 
-Fields = dict[str, Any]
-"""By name, a number for each picture [n] or one for all."""
+Fields = dict[str, Any]  # by name, a number for each picture [n] or one for all
 
 
 def shapes(params: Array) -> NDArray[np.void]:

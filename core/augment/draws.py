@@ -19,8 +19,7 @@ class Chance:
 
     def rotation_coin(self, multiplier: float, *, second: bool) -> Tensor:
         """Boolean [N]; the two rotations together happen with probability p."""
-        prob = 1 - (1 - min(max(multiplier * self.p, 0.0), 1.0)) ** 0.5
-        return self.uniform() < prob
+        return self.uniform() < 1 - (1 - min(max(multiplier * self.p, 0.0), 1.0)) ** 0.5
 
     def uniform(self) -> Tensor:
         """[N] in [0, 1)."""

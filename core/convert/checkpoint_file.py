@@ -59,8 +59,7 @@ def _read(file: BinaryIO, size: int, limits: Limits) -> tuple[str, Any]:
     if start.startswith(ZIP):
         return "torch zip", _TorchZip(file, size, limits).tree()
     reader = CountedReader(file, size, limits)
-    payload = {"torch.storage._load_from_bytes": partial(_payload, limits)}
-    tree = unpickle(reader, NAMES | payload)
+    tree = unpickle(reader, NAMES | {"torch.storage._load_from_bytes": partial(_payload, limits)})
     if isinstance(tree, int) and tree == MAGIC:
         return "torch legacy", _legacy(reader)
     return "pickle", tree

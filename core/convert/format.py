@@ -22,23 +22,14 @@ class CheckpointError(UserError):
     """A checkpoint that is not what it should be; the message names the entry."""
 
 
-def no_filters(config: Config) -> dict[str, float]:
-    return {}
-
-
-def unchanged(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The foreign shape of an entry that has ours."""
-    return shape
-
-
 class Format(NamedTuple):
     """How one foreign state dict relates to ours."""
 
     network: type[Network]
     architecture: Callable[[Shapes], Config]
     names: Callable[[Config], Table]
-    filters: Callable[[Config], dict[str, float]] = no_filters  # name to sum of its taps
-    foreign_shape: Callable[[str, tuple[int, ...]], tuple[int, ...]] = unchanged
+    filters: Callable[[Config], dict[str, float]] = lambda config: {}  # name to sum of its taps
+    foreign_shape: Callable[[str, tuple[int, ...]], tuple[int, ...]] = lambda name, ours: ours
     optional: tuple[str, ...] = ()  # ends of names that keep their first value where absent
 
 

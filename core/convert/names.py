@@ -36,7 +36,6 @@ def _unreadable(reason: str) -> CheckpointError:
 
 
 def _shape_of(shapes: Shapes, name: str, axes: int) -> tuple[int, ...]:
-    """Shape of an entry that the architecture is read from."""
     if name not in shapes:
         raise _unreadable(f"entry {name!r} is missing")
     if len(shapes[name]) != axes:
@@ -221,8 +220,7 @@ def _dual_filters(config: Config) -> dict[str, float]:
 
 
 def _dual_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    inside = name.startswith(PREFIX)
-    return _ros_shape(name.removeprefix(PREFIX), shape) if inside else shape
+    return _ros_shape(name.removeprefix(PREFIX), shape) if name.startswith(PREFIX) else shape
 
 
 def _pyramid(shapes: Shapes) -> Config:

@@ -153,10 +153,7 @@ class RestrictedUnpickler(pickle._Unpickler):
 
     dispatch[pickle.FRAME[0]] = load_frame
 
-    def load_empty_dictionary(self) -> None:
-        self.append(Entries())
-
-    dispatch[pickle.EMPTY_DICT[0]] = load_empty_dictionary
+    dispatch[pickle.EMPTY_DICT[0]] = lambda self: self.append(Entries())
 
     def load_build(self) -> None:
         """Python would call ``__setstate__`` or set attributes, of functions and classes too."""

@@ -5,6 +5,7 @@ it, which is also when memory is first needed.
 
 import math
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,21 +28,19 @@ class Storage:
 
     def __init__(self, dtype: torch.dtype, count: int) -> None:
         self.dtype, self.count = dtype, count
-        self._numbers: Tensor | None = None
 
     @property
     def nbytes(self) -> int:
         return self.count * self.dtype.itemsize
 
+    @cached_property
     def numbers(self) -> Tensor:
         """All of them [count], as the file has them."""
-        if self._numbers is None:
-            raw = self.read()
-            if len(raw) != self.nbytes:
-                raise CheckpointError(f"a tensor has {len(raw)} bytes instead of {self.nbytes}")
-            empty = torch.empty(0, dtype=self.dtype)
-            self._numbers = torch.frombuffer(bytearray(raw), dtype=self.dtype) if raw else empty
-        return self._numbers
+        raw = self.read()
+        if len(raw) != self.nbytes:
+            raise CheckpointError(f"a tensor has {len(raw)} bytes instead of {self.nbytes}")
+        empty = torch.empty(0, dtype=self.dtype)
+        return torch.frombuffer(bytearray(raw), dtype=self.dtype) if raw else empty
 
 
 def storage_of(identity: Any, storages: dict[str, Storage]) -> Storage:
@@ -79,7 +78,7 @@ class TensorView:
         end = self.offset + last + 1 if self.nbytes else self.offset
         if max(end, math.prod(self.shape)) > self.storage.count:
             raise CheckpointError("a tensor claims more numbers than its storage has")
-        return self.storage.numbers().as_strided(self.shape, self.strides, self.offset)
+        return self.storage.numbers.as_strided(self.shape, self.strides, self.offset)
 
 
 def parameter(tensor: Any, requires_grad: Any, hooks: Any) -> TensorView:
@@ -154,11 +153,6 @@ def encode(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
-def no_members(members: Any = ()) -> tuple[()]:
-    """A set: nothing that is read here is one."""
-    return ()
-
-
 def _axes(axes: Any) -> tuple[int, ...]:
     usual = isinstance(axes, tuple) and len(axes) <= MOST_AXES
     if not usual or min(map(_whole, axes), default=0) < 0:
@@ -182,19 +176,17 @@ STORAGES = {"Float": torch.float32, "Double": torch.float64, "Half": torch.float
             "BFloat16": torch.bfloat16, "Long": torch.int64, "Int": torch.int32,
             "Short": torch.int16, "Char": torch.int8, "Byte": torch.uint8,
             "Bool": torch.bool}  # fmt: skip
-TORCH = {f"torch.{kind}Storage": dtype for kind, dtype in STORAGES.items()}
-# numpy's own reductions; the module was renamed in numpy 2. ndarray is only an argument.
-NUMPY: dict[str, Any] = {"numpy.dtype": Dtype, "numpy.ndarray": None}
-for package in ("core", "_core"):
-    NUMPY |= {f"numpy.{package}.multiarray.scalar": scalar}
-    NUMPY |= {f"numpy.{package}.multiarray._reconstruct": Array}
-NAMES: dict[str, Any] = {
-    **TORCH,
-    **NUMPY,
+MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")  # before numpy 2, and from it on
+NAMES: dict[str, Any] = {  # a file's reader adds ``torch.storage._load_from_bytes``
+    **{f"torch.{kind}Storage": dtype for kind, dtype in STORAGES.items()},
+    **{f"{module}.scalar": scalar for module in MULTIARRAY},  # numpy's own reductions
+    **{f"{module}._reconstruct": Array for module in MULTIARRAY},
+    "numpy.dtype": Dtype,
+    "numpy.ndarray": None,  # only an argument
     "torch._utils._rebuild_tensor_v2": TensorView,
     "torch._utils._rebuild_parameter": parameter,
     "collections.OrderedDict": Entries,
-    "builtins.set": no_members,  # protocol 3 and below
+    "builtins.set": lambda members=(): (),  # protocol 3 and below; nothing that is read is a set
     "_codecs.encode": encode,
     "argparse.Namespace": StandIn,  # stylegan2-pytorch/train.py and DualStyleGAN save their words
     # stylegan2-ada-pytorch and stylegan3: torch_utils/persistence.py, dnnlib/util.py
@@ -202,7 +194,6 @@ NAMES: dict[str, Any] = {
     "dnnlib.util.EasyDict": Entries,
     "dnnlib.tflib.network.Network": StandIn,  # stylegan2 (TensorFlow): dnnlib/tflib/network.py
 }
-"""By module and name; the reader of a file adds ``torch.storage._load_from_bytes``."""
 
 
 class TensorReader:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from safetensors.torch import load_file, save
@@ -24,17 +24,11 @@ TYPICAL = 0.8  # truncation of random samples that are compared with photos
 RENDERED = 64  # samples rendered side by side
 
 
-class Space(Protocol):
-    """Where styles are looked for."""
-
-    def free(self, ws: Tensor) -> Tensor:
-        """What is optimised, [N, L or 1, W], beginning at rows [N, L, W]."""
-
-
 class W:
     """One style for all layers: what random samples have (arXiv:1912.04958)."""
 
     def free(self, ws: Tensor) -> Tensor:
+        """What is optimised, [N, L or 1, W], beginning at rows [N, L, W]."""
         return ws.mean(dim=1, keepdim=True)
 
 
@@ -62,7 +56,7 @@ class Projector:
     """
 
     perceptual: GuideNetwork
-    space: Space
+    space: W | WPlus
     noise: ConstantNoise
     steps: int
     lr: float

@@ -1,7 +1,8 @@
 """What the layers of a network give on the way."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -15,13 +16,10 @@ def record_activations(network: nn.Module, layers: Sequence[str]) -> Iterator[di
     """
     outputs: dict[str, Tensor] = {}
 
-    def keep(name: str) -> Callable[..., None]:
-        def hook(layer: nn.Module, inputs: Any, output: Tensor) -> None:
-            outputs[name] = output
+    def keep(name: str, layer: nn.Module, inputs: Any, output: Tensor) -> None:
+        outputs[name] = output
 
-        return hook
-
-    handles = [network.get_submodule(n).register_forward_hook(keep(n)) for n in layers]
+    handles = [network.get_submodule(n).register_forward_hook(partial(keep, n)) for n in layers]
     try:
         yield outputs
     finally:

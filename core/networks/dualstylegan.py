@@ -204,8 +204,7 @@ class DualStyleGAN(nn.Module):
 
     def weights(self, structure: float, colour: float) -> list[float]:
         """One weight for all structure rows, another for all colour rows."""
-        rest = self.num_ws - self.structure_rows
-        return [structure] * self.structure_rows + [colour] * rest
+        return [structure] * self.structure_rows + [colour] * (self.num_ws - self.structure_rows)
 
     def _rows(self, ex_ws: Tensor, n: int) -> Tensor:
         rows = ex_ws[:, None].expand(-1, self.num_ws, -1) if ex_ws.ndim == 2 else ex_ws

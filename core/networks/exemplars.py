@@ -36,7 +36,6 @@ class Exemplars(nn.Module):
 
     @property
     def config(self) -> dict[str, Any]:
-        """What builds it anew."""
         shape = {"rows": self.rows, "structure_rows": self.structure_rows, "z_dim": self.z_dim}
         return {"count": len(self), **shape}
 

@@ -76,6 +76,5 @@ def load_lpips(net: str, folder: str) -> LPIPSNetwork:
 
 
 def check_net(net: str) -> None:
-    """Refuse a network that LPIPS was not learnt for."""
     if net not in CLASSIFIERS:
         raise UserError(f"LPIPS has the networks {', '.join(CLASSIFIERS)}, not {net!r}.")

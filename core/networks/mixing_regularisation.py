@@ -18,9 +18,7 @@ def mixed_ws(
     # Both are drawn whatever comes of it, so that the random stream does not depend on the draw.
     draw = torch.rand((), generator=generator, device=generator.device)
     crossover = torch.randint(1, ws.shape[1], (), generator=generator, device=generator.device)
-    if draw.item() >= prob:
-        return ws
-    return crossed(ws, mapping(z2), int(crossover))
+    return ws if draw.item() >= prob else crossed(ws, mapping(z2), int(crossover))
 
 
 def crossed(ws1: Tensor, ws2: Tensor, crossover: int) -> Tensor:

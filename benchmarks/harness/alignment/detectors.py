@@ -1,5 +1,4 @@
 """What finds the landmarks: a file, or a detector that is installed or not.
-
 Only MTCNN is written here; the others are packages that a person may have. A detector is asked with
 a picture and the name of its file and gives the points of every face, or nothing: whoever asks says
 which pictures had none.

@@ -1,5 +1,4 @@
 """The square that FFHQ cuts out of a photograph, and the picture in it.
-
 Four points decide: the eyes and the corners of the mouth. The square is turned with the line of the
 eyes and is as large as the larger of 4 distances of the eyes and 3.6 from eyes to mouth
 (arXiv:1812.04948, appendix C, as the data set was made).
@@ -53,7 +52,6 @@ class Quad:
         return math.dist(self.corners[0], self.corners[3])
 
     def moved(self, x: int, y: int) -> Quad:
-        """The same square elsewhere."""
         return Quad(self.corners + np.array([x, y]))
 
     def bounds(self) -> tuple[int, int, int, int]:
@@ -104,8 +102,7 @@ def _filled(image: Image.Image, quad: Quad, border: int) -> tuple[Image.Image, Q
     pads = [max(gap + border, 0) for gap in missing]
     if max(pads) <= border - CLEAR:
         return image, quad
-    least = round(quad.size * PADDED)
-    left, top, right, bottom = (max(pad, least) for pad in pads)
+    left, top, right, bottom = (max(pad, round(quad.size * PADDED)) for pad in pads)
     pixels = np.asarray(image, dtype=np.float32)
     pixels = np.pad(pixels, ((top, bottom), (left, right), (0, 0)), "reflect")
     outside = _outside(pixels.shape[0], pixels.shape[1], (left, top, right, bottom))

@@ -1,5 +1,4 @@
 """A photograph as a generator wants it: square, with the face where the source's faces are.
-
 A framing chooses the square in an upright RGB picture, whose name is what errors call it; the cut
 that it gives is the square as pixels uint8 [S, S, 3] for any side S, and what was done for that.
 """

@@ -1,5 +1,4 @@
 """The four points that decide about a face, out of whatever a detector or a file gives.
-
 They are the eyes and the corners of the mouth, [4, 2] as (x, y) in pixels; left and right are those
 of the picture.
 """

@@ -1,5 +1,4 @@
 """Finds faces and five points in each with MTCNN's cascade of three networks.
-
 A pyramid of the picture goes through the first network; what it takes for faces is cut out and
 looked at by the second at 24 and by the third at 48 pixels. After each, windows that overlap better
 ones are dropped and the others are moved to where the network says that the face is

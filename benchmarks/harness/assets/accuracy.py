@@ -11,8 +11,7 @@ from torch import Tensor
 from benchmarks.harness.assets.faces import Faces
 from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.evaluation.face_verification import same_person_auc
-from core import atomic
-from core.errors import UserError
+from core import output
 from core.networks.perception import Perception
 
 CHUNK = 250  # pictures at a time, which bounds the memory
@@ -77,7 +76,5 @@ def means(by_domain: dict[str, Any]) -> dict[str, float]:
 
 def write_report(path: Path, report: dict[str, Any]) -> None:
     """Write a record as JSON; it is a `UserError` where it cannot be written."""
-    try:
-        atomic.write(path, (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
-    except OSError as error:
-        raise UserError(f"The record cannot be written to {path}: {error.strerror}.") from error
+    text = json.dumps(report, indent=1, allow_nan=False)
+    output.write(path, f"{text}\n".encode(), "The record")

@@ -1,5 +1,4 @@
 """A network that sees ParaFaces: trained, measured and shipped from ``conf/perception.yaml``.
-
 It renders people whom no other part of the suite uses, trains on all domains at once, measures the
 network on held-out people and writes weights and a record. Identity is learnt with an angular
 margin (arXiv:1801.07698): classes are people, whatever the domain, pose, light or expression.

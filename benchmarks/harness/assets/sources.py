@@ -1,5 +1,4 @@
 """What is made once of a source: its encoder, codes of its test people, stage II of DualStyleGAN.
-
 An encoder is trained by ``benchmarks.run``, shipped in half precision and measured; codes are what
 `core.inversion.inverter.CachedInversion` reads, the test people inverted once for all runs; stage
 II, and before it an encoder into Z+, is what DualStyleGAN needs, whatever the target.
@@ -10,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -149,17 +149,14 @@ def comparison(source: Source, photos: Tensor) -> dict[str, dict[str, float]]:
     shipped = inverter.invert
     (encoder,) = shipped.encoders
 
-    def optimised(steps: int) -> Invert:
-        def invert(batch: Tensor) -> Tensor:
-            shipped.otherwise.steps = steps
-            return shipped.otherwise(source.g, batch)
-
-        return invert
+    def optimised(batch: Tensor, steps: int) -> Tensor:
+        shipped.otherwise.steps = steps
+        return shipped.otherwise(source.g, batch)
 
     ways: dict[str, Invert] = {
         "encoder": lambda batch: shipped.encode(encoder, source.g, batch),
         f"encoder and {shipped.refine.steps} steps": lambda batch: shipped(source.g, batch),
-        **{f"{steps} steps of optimisation": optimised(steps) for steps in OPTIMISED},
+        **{f"{n} steps of optimisation": partial(optimised, steps=n) for n in OPTIMISED},
     }
     return {name: inversion_error(source, photos, way) for name, way in ways.items()}
 

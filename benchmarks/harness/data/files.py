@@ -1,5 +1,4 @@
 """Picture files wherever they lie: a folder, a zip, an LMDB or a render, none of which is unpacked.
-
 A zip of NVIDIA's layout holds ``00000/img00000000.png`` … and ``dataset.json``; one that
 ``benchmarks.prepare`` wrote says there too of which file each picture was made, so that lists of
 files stay valid for it. An LMDB is that of rosinality's StyleGAN2: keys ``256-00000`` … and
@@ -27,13 +26,11 @@ from core import hashing
 from core.errors import UserError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".jfif")
-FOREIGN = (".avif", ".heic", ".heif", ".tif", ".tiff")
-"""Endings of pictures that are not read: named with what is broken, never passed over."""
+FOREIGN = (".avif", ".heic", ".heif", ".tif", ".tiff")  # not read: named with what is broken
 MAX_BYTES = 1 << 29  # of a picture, more than any camera writes; beyond it a file is a bomb
 MAX_PICTURES = 10_000_000  # in an LMDB, whose length is only claimed; FFHQ has 70,000
 INDEX = "dataset.json"
-NOTES = "styleshift"
-"""Key of ``dataset.json`` under which `benchmarks.prepare` keeps what NVIDIA's layout lacks."""
+NOTES = "styleshift"  # where `benchmarks.prepare` keeps in the index what NVIDIA's layout lacks
 LMDB, RENDER = "data.mdb", "images.npy"
 SHA256 = re.compile(r"[0-9a-f]{64}")
 DAMAGE = (OSError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)

@@ -34,7 +34,6 @@ class Places:
 
 
 def strip_of(path: Path) -> Path:
-    """Where the strip of a result goes."""
     return path.with_name(path.name.removesuffix(ENDING) + STRIP)
 
 

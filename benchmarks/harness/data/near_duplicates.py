@@ -1,5 +1,4 @@
 """Which pictures are the same picture, saved again: recompressed, resized, brightened, mirrored.
-
 Every picture becomes a thumbnail of 32 x 32 grey values from which its broad shapes (means over
 4 x 4 values) are taken away, so that two faces in the same place are not alike by that alone.
 How alike two pictures are is the correlation of their thumbnails.

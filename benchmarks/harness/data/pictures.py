@@ -1,5 +1,4 @@
 """Reading whatever pictures a person has, and making one kind of them: RGB, square, 8 bits.
-
 Every picture is decoded by its content, not by its name, and brought to one kind: turned upright as
 its EXIF tag says, transparent parts put on white, 16 bits scaled to 8, grey, palette and CMYK
 converted to RGB (CMYK without its colour profile). What was done is counted, so that the user can
@@ -27,13 +26,12 @@ MAX_PIXELS = 1 << 27  # 134 million, more than any camera gives; beyond it a fil
 # Pillow's; all of them look at every pixel when a picture is made smaller.
 FILTER_NAMES = ("lanczos", "bicubic", "bilinear", "hamming", "box")
 FILTERS = {name: Image.Resampling[name.upper()] for name in FILTER_NAMES}
-MODES = {
+MODES = {  # Pillow's, and which change each needs
     **dict.fromkeys(("RGB", "RGBA", "RGBX", "RGBa")),
     **dict.fromkeys(("1", "L", "LA", "La"), "grey"),
     **dict.fromkeys(("P", "PA"), "palette"),
     "CMYK": "CMYK",
 }
-"""Pillow's modes, and which change each needs."""
 SENTENCES = {
     "grey": "in grey only and became RGB",
     "palette": "in a palette and became RGB",
@@ -171,11 +169,7 @@ def frame(
     pixels = np.asarray(image.resize((wide, high), FILTERS[sampling.filter]))
     if (high, wide) != (resolution, resolution):
         changes.append("padded")
-        gaps = [
-            resolution - high,
-            resolution - wide,
-            0,
-        ]  # the odd pixel goes below and to the right
+        gaps = (resolution - high, resolution - wide, 0)  # the odd pixel goes below and right
         pixels = np.pad(pixels, [(gap // 2, gap - gap // 2) for gap in gaps], "edge")
     return pixels, changes
 

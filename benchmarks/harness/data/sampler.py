@@ -1,5 +1,4 @@
 """The order in which a run shows its pictures: a pure function of the seed and the batch's number.
-
 Epoch after epoch, every picture is shown once in a new order, and a coin mirrors it. Order and coin
 come from a 64-bit hash (the finaliser of SplitMix64, Steele et al., OOPSLA 2014) of seed and
 position, not from a random generator: there is no state to save, any batch can be computed without
@@ -90,11 +89,9 @@ class Batches:
         return images, torch.from_numpy(ids)
 
     def state_dict(self) -> dict[str, int]:
-        """How many batches of the run were given out."""
         return {"given": self.given}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on after the batches that were given out."""
         self.given = state["given"]
 
 

@@ -8,8 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 from torch import Tensor
 
-from core import atomic
-from core.errors import UserError
+from core import output
 from core.types import Shots
 
 GAP, MARGIN, LABEL = 2, 14, 22  # pixels; the label's is the height of a line of text
@@ -89,7 +88,4 @@ def save(path: Path, picture: Image.Image) -> None:
     png, about = io.BytesIO(), PngImagePlugin.PngInfo()
     about.add_text(STRIPS, str(picture.info.get(STRIPS, "")))
     picture.save(png, format="PNG", pnginfo=about)
-    try:
-        atomic.write(path, png.getvalue())
-    except OSError as error:
-        raise UserError(f"The picture cannot be written to {path}: {error.strerror}.") from error
+    output.write(path, png.getvalue(), "The picture")

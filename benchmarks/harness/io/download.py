@@ -16,12 +16,7 @@ from core.progress import bar, console
 BLOCK = 1 << 20  # bytes, between two looks of the bar
 TIMEOUT = 30  # seconds without a byte
 
-Progress = Callable[[int, int], None]
-"""Called with the bytes that are here and the bytes in all."""
-
-
-class NotAFile(Exception):
-    """What came is a web page: the place wants a person."""
+Progress = Callable[[int, int], None]  # called with the bytes that are here and the bytes in all
 
 
 def provide(entry: OptionalFile, by_hand: Path | None) -> None:
@@ -68,7 +63,7 @@ def fetch(entry: OptionalFile, progress: Progress) -> None:
         part = part_of(entry, place)
         try:
             resume(place, part, progress)
-        except (OSError, HTTPException, NotAFile) as error:
+        except (OSError, HTTPException) as error:
             reason = str(getattr(error, "reason", "") or error or type(error).__name__)
             failures.append(f"{place}: {reason}")
         else:
@@ -107,7 +102,7 @@ def resume(place: str, part: Path, progress: Progress) -> None:
 def receive(answer: HTTPResponse, part: Path, done: int, progress: Progress) -> None:
     """Write an answer behind the first ``done`` bytes of ``part``, or from its beginning."""
     if answer.headers.get_content_type() == "text/html":
-        raise NotAFile("it answers with a web page")
+        raise OSError("it answers with a web page")  # which wants a person
     continues = answer.headers.get("Content-Range", "").startswith(f"bytes {done}-")
     done = done if answer.status == 206 and continues else 0  # 206: partial content
     total = done + int(answer.headers.get("Content-Length") or 0)
@@ -132,7 +127,6 @@ def accept(entry: OptionalFile, part: Path) -> None:
 
 
 def copy_by_hand(entry: OptionalFile, file: Path) -> None:
-    """Copy a file that a person obtained to its place."""
     if not file.is_file():
         raise UserError(f"There is no file {file}.")
     if wrong := entry.wrong(file):

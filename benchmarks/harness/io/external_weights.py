@@ -21,16 +21,15 @@ class OptionalFile(NamedTuple):
     bytes: int | None  # its length
     size: str | None  # the same, roughly, for people
     sha256: str | None
-    begins: str  # first digits of the checksum, where the publisher put them in the file's name
     places: list[str]  # official addresses of the file itself
     by_hand: str  # how a person finds it
     licence: str  # of the weights
     commercial: bool  # whether the licence, and that of what they were trained on, allows it
     unlocks: str  # what it is for
+    begins: str = ""  # digits of the checksum, where the publisher put them in the file's name
 
     @property
     def path(self) -> Path:
-        """Where the file should lie."""
         return folder() / self.file
 
     @property
@@ -78,16 +77,12 @@ def require(name: str) -> Path:
 
 
 def folder() -> Path:
-    """Where optional files lie."""
     return cache_folder() / "weights"
 
 
 def listed() -> dict[str, OptionalFile]:
     """All optional files by name."""
-    files = _content()["files"]
-    return {
-        name: OptionalFile(name=name, **{"begins": "", **about}) for name, about in files.items()
-    }
+    return {name: OptionalFile(name, **about) for name, about in _content()["files"].items()}
 
 
 def without() -> dict[str, str]:

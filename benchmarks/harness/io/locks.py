@@ -37,7 +37,6 @@ def absent(folder: Path) -> list[Path]:
 
 
 def remove_empty(folders: list[Path]) -> None:
-    """Take away those of these folders in which nothing lies."""
     for path in folders:
         with suppress(OSError):
             path.rmdir()

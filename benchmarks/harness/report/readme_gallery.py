@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.harness.io import output
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.report import strip_files
 from benchmarks.harness.report.strip_files import LATENTS, PHOTOS, SIDE, SOURCE, TRUTH
+from core import output
 from core.errors import UserError
 
 PREFIX = "parafaces_"

@@ -15,13 +15,13 @@ from benchmarks.harness.config.recorded import configuration, rebuilding
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.evaluation.gallery import Gallery
 from benchmarks.harness.evaluation.streams import first_of
-from benchmarks.harness.io import output
 from benchmarks.harness.io.contact_sheet import to_uint8
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.records.run_id import RECORD, WEIGHTS
 from benchmarks.harness.report import strip_files
 from benchmarks.harness.report.strip_files import LATENTS, PHOTOS, SHOTS, SIDE, SOURCE, TRUTH
 from benchmarks.harness.training import seeds
+from core import output
 
 QUALITY = 85  # of a WebP: a strip stays under 25 kB, as git has to carry it
 MOST = 100  # shots that are shown; a source is trained on thousands

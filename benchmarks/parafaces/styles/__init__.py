@@ -1,5 +1,4 @@
 """The domains: how each deforms the parameters and how it draws the G-buffer.
-
 A style is two functions. ``deform`` maps parameters to parameters before anything is marched, by
 the numbers in deform.yaml, so that landmarks, labels and depth of the picture are exact truth in
 every domain; ``draw`` colours the samples.

@@ -118,6 +118,5 @@ def same_average(average: Tensor, g: Generator) -> bool:
 @torch.no_grad()
 def w_std(g: Generator, *, samples: int, seed: int) -> Tensor:
     """Standard deviation [W] of the styles of latents drawn from a seed."""
-    rng = torch.Generator().manual_seed(seed)
-    z = torch.randn(samples, g.z_dim, generator=rng)
+    z = torch.randn(samples, g.z_dim, generator=torch.Generator().manual_seed(seed))
     return g.mapping.style(z.to(g.mapping.w_avg)).std(0)

@@ -1,5 +1,4 @@
 """Domains: the shots to adapt to, and what is held out to evaluate with.
-
 A yaml in ``conf/data`` names one of these classes. Each gives the shots, an order to show them in,
 a reference set and test photos, and checksums of all of them for the record.
 """

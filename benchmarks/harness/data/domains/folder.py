@@ -1,5 +1,4 @@
 """Any set of pictures as a domain: some become the shots, others the reference.
-
 Which pictures become the shots is said by a list of checksums or, without one, by a rule that goes
 by what the files hold (`splits`, beside this). No shot is in the reference: neither the same
 file, nor another one with the same pixels; those that are nearly the same are told of.
@@ -26,8 +25,7 @@ from core import hashing
 from core.errors import UserError
 from core.types import Count
 
-HELD_OUT = "reference: "
-"""Salt of the order in which pictures are held out, the same for all draws of the shots."""
+HELD_OUT = "reference: "  # salt of the order in which pictures are held out, whatever the draw
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,4 @@
 """Drawings and photographs of the same people: translations can be compared with the artist's own.
-
 The held-out people are fixed, by the list ``SET-test`` or by a rule; nobody of them is ever a shot.
 Their drawings are in the reference, since nothing was trained on them.
 """
@@ -14,8 +13,7 @@ from benchmarks.harness.data.domains.splits import find_list, order, set_checksu
 from benchmarks.harness.data.files import File, files
 from core.errors import UserError
 
-TEST = "test: "
-"""Salt of the order in which people are held out where no list names them."""
+TEST = "test: "  # salt of the order in which people are held out where no list names them
 
 
 class PairsDomain(FolderDomain):
@@ -58,8 +56,7 @@ class PairsDomain(FolderDomain):
 
 def held_out(splits: str, root: Path, paired: list[str], most: int) -> list[str]:
     """Checksums of the drawings of the held-out people: as listed, or else `most` by the rule."""
-    listed_people = find_list(splits, "test", root, paired).hashes
-    return list(listed_people) or order(paired, TEST)[:most]
+    return list(find_list(splits, "test", root, paired).hashes) or order(paired, TEST)[:most]
 
 
 def subset_path(root: str, name: str) -> Path:

@@ -1,5 +1,4 @@
 """ParaFaces as a domain: fixed lists of shots, and the truth about everybody who is held out.
-
 Nobody is in two of the sets: training, shots, reference and test have ranges of people of their own
 (`parafaces.PEOPLE`), and the landmark pairs begin in the middle of the reference's range.
 """
@@ -22,9 +21,7 @@ from core.errors import UserError
 from core.paths import cache_folder
 from core.types import Count
 
-TRAINING, REFERENCE, TEST = (
-    parafaces.PEOPLE[name].start for name in ("train", "reference", "test")
-)
+TRAINING, REFERENCE, TEST = (parafaces.PEOPLE[k].start for k in ("train", "reference", "test"))
 PAIRS = REFERENCE + len(parafaces.PEOPLE["reference"]) // 2
 
 

@@ -124,10 +124,8 @@ class Reader:
 
     def _skip(self, file: File, fault: Unreadable) -> None:
         if not self.skip_broken:
-            reason = str(fault).removesuffix(".")
-            raise UserError(
-                f"{reason}; data.skip_broken=true goes on without such files."
-            ) from fault
+            fact = str(fault).removesuffix(".")
+            raise UserError(f"{fact}; data.skip_broken=true goes on without such files.") from fault
         self.broken[file] = None
 
 
@@ -150,7 +148,6 @@ def allocate_pixels(count: int, resolution: int) -> np.ndarray:
 
 
 def pixel_checksum(picture: Picture) -> str:
-    """A checksum of what is seen."""
     return hashing.of_bytes(picture.pixels.tobytes())
 
 

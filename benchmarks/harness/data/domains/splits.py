@@ -1,5 +1,4 @@
 """Which files of a set are shots: by a list of checksums, or by a rule where there is no list.
-
 Lists lie in ``conf/data/splits``, or beside a set that `benchmarks.prepare` made, and are named
 ``SET-SHOTS-DRAW.txt``; a line is the sha256 of a file as the user obtained it and its name. The
 rule sorts the files by sha256(draw, sha256(file)), so it goes by what they hold, not by names or

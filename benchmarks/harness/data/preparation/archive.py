@@ -1,5 +1,4 @@
 """Writes a zip in NVIDIA's layout: stored PNGs of one size, and ``dataset.json``.
-
 Beside NVIDIA's ``labels`` the index says of which file each picture was made and how, so that
 lists of files stay valid. The same pictures always give the same bytes.
 """
@@ -10,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -46,7 +45,6 @@ class Archive:
         self.files.append((member, sha256, name))
 
     def write(self, member: str, data: bytes) -> None:
-        """Append a file as it is."""
         self._zip.writestr(zipfile.ZipInfo(member, EPOCH), data)
 
     def discard(self) -> None:
@@ -61,25 +59,12 @@ def writing(path: Path, prepared: dict[str, Any]) -> Iterator[Archive]:
     `prepared` says how its pictures were made. It is a `UserError` where it cannot be written.
     """
     try:
-        with _written(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as zipped:
+        with atomic.writing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as zipped:
             archive = Archive(zipped)
             yield archive
             notes = {"prepared": prepared, "files": archive.files}
             archive.write(INDEX, json.dumps({"labels": None, NOTES: notes}, indent=0).encode())
     except Discarded:
         pass
-
-
-def put(path: Path, text: str) -> None:
-    """Write what lies beside a zip; it is a `UserError` where it cannot be written."""
-    with _written(path) as file:
-        file.write(text.encode())
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[BinaryIO]:
-    try:
-        with atomic.writing(path) as file:
-            yield file
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}.") from error

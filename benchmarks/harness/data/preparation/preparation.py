@@ -3,7 +3,6 @@
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.files import Config
@@ -16,7 +15,7 @@ from benchmarks.harness.data.preparation import archive as archives
 from benchmarks.harness.data.preparation import report as findings
 from benchmarks.harness.data.preparation import shot_lists
 from benchmarks.harness.data.preparation.survey import Survey
-from core import hashing
+from core import hashing, output
 from core.errors import UserError
 from core.progress import bar
 
@@ -35,7 +34,7 @@ class Preparation:
             raise UserError(f"source must be given: source=PATH. {self.about.obtain}".strip())
         self.source, self.out = local_path(cfg.source), local_path(cfg.out)
         self.resolution = power_of_two("resolution", cfg.resolution)
-        self.data = counting_options(cfg.data)
+        self.data = {str(key): cfg.data[key] for key in cfg.data if key not in UNKNOWN}
         place = self.source
         self.name = self.data["splits"] or (place.name if place.is_dir() else place.stem)
         self.stem = f"{self.name}{self.resolution}"
@@ -53,15 +52,14 @@ class Preparation:
         It ends in a `UserError` where there are files that cannot be read, so that nothing was
         converted, lists of shots that fit only in part, or too few pictures to hold out.
         """
-        parts = self.parts()
-        surveys = {zipped: self.convert(root, zipped) for zipped, root in parts.items()}
+        surveys = {zipped: self.convert(root, zipped) for zipped, root in self.parts().items()}
         main, *others = surveys
         self.lines += findings.md5_comparison(surveys[main], *self.published())
         self.lines += self.shots(main, surveys[main], *(surveys[other] for other in others))
         self.lines += self.reserved(surveys[main], main)
         report = self.out / f"{self.stem}.md"
         lines = [splits.printable(line) for line in self.lines]
-        archives.put(report, "\n".join(lines).rstrip() + "\n")
+        output.write(report, ("\n".join(lines).rstrip() + "\n").encode())
         broken = sum(len(survey.broken) for survey in surveys.values())
         if broken and not self.data["skip_broken"]:
             raise UserError(
@@ -203,8 +201,3 @@ class Preparation:
         if self.md5:
             raise UserError(f"md5={self.md5} is no file.")
         return frozenset(), name
-
-
-def counting_options(data: Config) -> dict[str, Any]:
-    """A set's options that count here."""
-    return {str(key): data[key] for key in data if key not in UNKNOWN}

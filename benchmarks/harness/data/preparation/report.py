@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from benchmarks.harness.data.domains.folder import About
 from benchmarks.harness.data.pictures import SENTENCES
 from benchmarks.harness.data.preparation.shot_lists import describe
-from benchmarks.harness.data.preparation.survey import Survey
+from benchmarks.harness.data.preparation.survey import Survey, groups
 
 SIZES = 8  # that are listed
 
@@ -61,17 +61,14 @@ def faults(survey: Survey) -> list[str]:
     """Broken files, duplicates and near-duplicates, every one of them."""
     broken = (f"{name}: {why}" for name, why in sorted(survey.broken.items()))
     near = (f"{a}, {b} ({describe(pair, False)})" for a, b, pair in survey.nearly_same)
+    distinct = {row.sha256: row for row in reversed(survey.rows)}
+    same_files = map(", ".join, groups(survey.rows, lambda row: row.sha256))
+    same_pixels = map(", ".join, groups(distinct.values(), lambda row: row.pixels))
     first = "of which the first is used"
     return [
         *listing("files that cannot be read", broken),
-        *listing(
-            f"groups of files that are the same bit for bit, {first}",
-            map(", ".join, survey.same_files),
-        ),
-        *listing(
-            f"groups of files that show the same pixels, {first}",
-            map(", ".join, survey.same_pixels),
-        ),
+        *listing(f"groups of files that are the same bit for bit, {first}", same_files),
+        *listing(f"groups of files that show the same pixels, {first}", same_pixels),
         *listing("pairs that are nearly the same and both used", near),
     ]
 
@@ -83,7 +80,6 @@ def listing(title: str, entries: Iterable[str]) -> list[str]:
 
 
 def md5_comparison(survey: Survey, known: frozenset[str], name: str) -> list[str]:
-    """How the files compare with a published list of md5 checksums."""
     if not known:
         return [f"- published checksums: {name} was not given", ""] if name else []
     unknown = sorted(row.file.name for row in survey.rows if row.md5 not in known)

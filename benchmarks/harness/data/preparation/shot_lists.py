@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from benchmarks.harness.data import near_duplicates
 from benchmarks.harness.data.domains import splits
-from benchmarks.harness.data.preparation.archive import put
 from benchmarks.harness.data.preparation.survey import Survey
+from core import output
 from core.errors import UserError
 
 
@@ -45,7 +45,7 @@ def find_or_draw(
                 if write:
                     words = f"{called}: {size} shots, draw {draw} (drawn by checksum)"
                     text = splits.text(words, {sha256: names[sha256] for sha256 in hashes})
-                    put(place.with_name(f"{title}.txt"), text)
+                    output.write(place.with_name(f"{title}.txt"), text.encode())
             if hashes:
                 shots[title] = hashes
     there = len(shots) - len(drawn)

@@ -90,17 +90,6 @@ class Survey:
             first.setdefault(pixels[sha256], sha256)
         return list(first.values())
 
-    @property
-    def same_files(self) -> list[list[str]]:
-        """Names of files that are bit for bit the same."""
-        return groups(self.rows, lambda row: row.sha256)
-
-    @property
-    def same_pixels(self) -> list[list[str]]:
-        """Names of different files that show the same."""
-        distinct = {row.sha256: row for row in reversed(self.rows)}
-        return groups(distinct.values(), lambda row: row.pixels)
-
     @cached_property
     def nearly_same(self) -> list[tuple[str, str, near_duplicates.NearDuplicate]]:
         """Names of different pictures that are nearly the same."""
