@@ -17,8 +17,7 @@ def main(words: list[str]) -> int:
     from benchmarks.harness.export.export import export
     from benchmarks.harness.stylize.find_run import find_run
 
-    run = find_run(options.run, Path("results"), whole=False)
-    export(run, options.to, options.licence)
+    export(find_run(options.run, Path("results"), whole=False), options.to, options.licence)
     print(f"{options.to} is ready; upload it with: hf upload USER/NAME {options.to}")
     return 0
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LARGEST = 8192  # pixels of a saved picture
 WIDEST = 256  # pixels of a picture among others
-STRENGTH = ("structure", "colour", "preserve")
+STRENGTH = ("structure", "colour", "preserve")  # fields of `StyleStrength`
 ALIGN = "auto, none, landmarks, mtcnn, dlib, mediapipe or face_alignment (default: auto)"
 HONEST = """\
 A square picture is taken as a face that is aligned already, as those of FFHQ are; in others MTCNN
@@ -77,7 +77,8 @@ def pipeline_of(
     from benchmarks.harness.stylize import exemplars as styles
     from benchmarks.harness.stylize.pipeline import StyleMatrix, StylizePipeline, announce
 
-    changes, names, size = strength(options), options.style, options.size
+    changes = {part: float(getattr(options, part)) for part in STRENGTH if hasattr(options, part)}
+    names, size = options.style, options.size
     if options.matrix and not names:
         count = len(styles.exemplar_adapter(generator).styles)
         names = [str(k) for k in range(min(styles.STYLES, count))]
@@ -102,8 +103,9 @@ def parse(words: list[str]) -> argparse.Namespace:
         if value is not None and not lowest <= value <= highest:
             raise UserError(f"--{name} {value:.10g} is not from {lowest} to {highest}.")
     if options.swap is not None and options.swap < 4:
-        swap = f"--swap {options.swap}"
-        raise UserError(f"{swap} is no resolution of a generator, which begins at 4.")
+        raise UserError(
+            f"--swap {options.swap} is no resolution of a generator, which begins at 4."
+        )
     if options.matrix and options.strip:
         raise UserError("--matrix makes no single pictures that --strip could show.")
     if options.landmarks:
@@ -131,8 +133,9 @@ def parser() -> argparse.ArgumentParser:
     add("--landmarks", metavar="FILE", default="", help="JSON of landmarks, for --align landmarks")
     add("--refine", type=int, default=0, metavar="STEPS", help="improve the encoder's styles")
     add("--swap", type=int, metavar="PIXELS", help="the source's layers up to this resolution")
-    known = "parafaces64"
-    add("--source", default=known, help=f"of weights without a record (default: {known})")
+    add(
+        "--source", default="parafaces64", help="of weights without a record (default: parafaces64)"
+    )
     add("--seed", type=int, default=0, help="where inversion begins at random samples (default: 0)")
     add("--folder", type=Path, default=Path("results"), help="where runs are (default: results)")
     return options
@@ -165,11 +168,6 @@ def add_styles(group: argparse._ArgumentGroup) -> None:
         help="instead: matrix.png, of all photos in each --style (default: in those of the first "
         "shots), and strengths.png, of the first of them at structure weights 0 to 1",
     )
-
-
-def strength(options: argparse.Namespace) -> dict[str, float]:
-    """What is asked of a style's strength, by the fields of `StyleStrength`."""
-    return {part: float(getattr(options, part)) for part in STRENGTH if hasattr(options, part)}
 
 
 if __name__ == "__main__":

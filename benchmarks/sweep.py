@@ -28,9 +28,8 @@ def main(words: list[str]) -> int:
     planned = plan(options.words)
     for what, why in planned.left_out.items():
         console.print(printable(f"left out: {what}: {why}"), soft_wrap=True)
-    gpus = [gpu for gpu in options.gpus.split(",") if gpu]
-    how = {"again": options.again, "dry_run": options.dry_run}
-    return sweep(planned, slots=options.jobs, gpus=gpus, **how)
+    how = {"slots": options.jobs, "again": options.again, "dry_run": options.dry_run}
+    return sweep(planned, gpus=[gpu for gpu in options.gpus.split(",") if gpu], **how)
 
 
 if __name__ == "__main__":

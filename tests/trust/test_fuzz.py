@@ -19,8 +19,10 @@ from benchmarks.harness.config import validation as checks
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.cli import mendable
 from benchmarks.harness.config.compose import compose
+from benchmarks.harness.config.files import resolved
 from benchmarks.harness.data.pictures import Unreadable, decode
 from benchmarks.harness.leaderboard import readme
+from benchmarks.harness.records.nested import leaves
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.report.page import render
 from benchmarks.harness.training import seeds
@@ -50,7 +52,7 @@ FIXED = ("hydra", "folder", "machine", "logger", "source", "data.root", "data.ph
 
 def options(method: str) -> list[str]:
     words = ["source=tiny", "eval=smoke", "data=folder", f"method={method}", "data.root=x"]
-    names = checks.flat(compose(words).cfg)
+    names = leaves(resolved(compose(words).cfg))
     return [n for n in names if not n.startswith(FIXED) and not n.endswith("_target_")]
 
 

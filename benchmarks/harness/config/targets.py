@@ -61,8 +61,7 @@ def allowed(key: str, target: Any) -> Any:
         called = get_object(str(target))
     except Exception as error:  # whatever importing a module of that name may raise
         raise UserError(f"{key}={target} does not exist.") from error
-    owner = str(getattr(called, "__module__", ""))
-    if not callable(called) or owner.split(".")[0] != words[0]:
+    if not callable(called) or str(getattr(called, "__module__", "")).split(".")[0] != words[0]:
         raise UserError(f"{key}={target} is refused: it is no class or function of {words[0]}.")
     return called
 

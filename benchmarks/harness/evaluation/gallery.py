@@ -194,13 +194,8 @@ class Gallery:
 
     def batched(self, work: Callable[[Tensor], T], items: Tensor) -> Iterator[T]:
         """What ``work`` makes of items [n, ...] on the adapter's device, batch by batch."""
-        device = self.adapter.device
-
-        def quietly(part: Tensor) -> T:
-            with torch.no_grad():  # an inversion asks for gradients itself
-                return work(part.to(device))
-
-        return self.batches.map(quietly, items)
+        quietly = torch.no_grad()(lambda part: work(part.to(self.adapter.device)))
+        return self.batches.map(quietly, items)  # an inversion asks for gradients itself
 
     def _make(self, stream: str, start: int) -> Iterator[Rows]:
         counted = self.store.on_disk and STREAMS[stream].kept

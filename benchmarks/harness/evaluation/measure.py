@@ -1,8 +1,7 @@
 """What a metric returns."""
 
 import math
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 
 class NotFinite(ValueError):
@@ -29,6 +28,3 @@ class Measure:
         for name, number in {"value": self.value, **self.details}.items():
             if not math.isfinite(number):
                 raise NotFinite(f"a measure must be finite, but {name} is {number}")
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)

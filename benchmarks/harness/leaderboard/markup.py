@@ -1,7 +1,7 @@
 """Tables as Markdown, LaTeX and HTML: a template for each, in which everything is escaped."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,9 @@ import markupsafe
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from benchmarks.harness.leaderboard.comparison import MethodComparison
-from benchmarks.harness.leaderboard.layout import Grid
 from benchmarks.harness.leaderboard.metric_formats import ARROWS
-from benchmarks.harness.leaderboard.published_numbers import PublishedNumber, by_protocol
+from benchmarks.harness.leaderboard.published_numbers import by_protocol
+from benchmarks.harness.leaderboard.selection import Content
 
 TEMPLATES = Path(__file__).parent / "templates"
 MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&@])")
@@ -47,8 +46,7 @@ def markdown(text: str) -> str:
 def markdown_heading(name: str) -> Markup:
     """A name of two words on two lines: a heading need not be wider than its numbers."""
     first, sign, rest = name.partition("_")
-    lines = (first + sign, rest) if rest else (name,)
-    return Markup("<br>".join(map(markdown, lines)))
+    return Markup("<br>".join(map(markdown, (first + sign, rest) if rest else (name,))))
 
 
 def markdown_verbatim(text: str) -> Markup:
@@ -112,14 +110,8 @@ def environment(form: str, *folders: Path) -> Environment:
     return env
 
 
-def document(
-    form: str,
-    grids: Sequence[Grid],
-    comparisons: Sequence[MethodComparison],
-    published: Sequence[PublishedNumber],
-) -> str:
-    parts = {"grids": grids, "comparisons": comparisons, "published": published}
-    return render(form, DOCUMENTS[form], **parts)
+def document(form: str, content: Content) -> str:
+    return render(form, DOCUMENTS[form], **content._asdict())
 
 
 def render(form: str, template: str, **values: Any) -> str:

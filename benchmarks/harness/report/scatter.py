@@ -165,10 +165,9 @@ def plot(
         description = f"{dot.name} {dot.level}".strip() + f": {values}"
         leader = path((spot, label.end(spot))) if label and label.far else ""
         marks.append(Mark(dot.label, description, *spot, label, leader, not dot.level))
-    swapped = dict.fromkeys(dot.name for dot in dots if dot.level)
     trails = (
         path(spot for dot, spot in zip(dots, spots, strict=True) if dot.name == name)
-        for name in swapped
+        for name in dict.fromkeys(dot.name for dot in dots if dot.level)
     )
     description = f"{title}: " + "; ".join(mark.description for mark in marks) + "."
     return Plot(title, description, drawing, quarter(better), tuple(trails), tuple(marks))

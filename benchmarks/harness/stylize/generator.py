@@ -85,8 +85,7 @@ class StylisedGenerator:
 
     @torch.no_grad()
     def __call__(self, photos: Tensor) -> Stylised:
-        ws = self.source.invert(photos)
-        inversions = self.source.g.synthesis(ws, noise_mode="const")
+        inversions = self.source.g.synthesis(self.source.invert(photos), noise_mode="const")
         return Stylised(inversions.clamp(-1, 1), self.stylise(photos).clamp(-1, 1))
 
 

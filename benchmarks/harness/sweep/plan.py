@@ -102,8 +102,7 @@ def add(planned: Plan, job: Composition, words: Sequence[str], seeds: Sequence[s
         point = {key: value for key, value in pairs if key in varied}
         place = seeded.place
         whole = seeded.without_swap().place if job.unresolved["swap"]["resolution"] else place
-        method = job.choices["method"]
-        one = Job(line, point, method, place.folder, place.published, whole.folder)
+        one = Job(line, point, job.choices["method"], place.folder, place.published, whole.folder)
         # A training goes before what is swapped from it, whatever the order of the values.
         at = len(planned.jobs)
         if not one.swapped:

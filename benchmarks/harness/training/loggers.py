@@ -11,10 +11,9 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from benchmarks.harness.io import contact_sheet
+from benchmarks.harness.io import contact_sheet, output
 from benchmarks.harness.records import nested
 from benchmarks.harness.records.record import Node, Record
-from core import atomic
 from core.errors import UserError
 from core.progress import console
 
@@ -44,10 +43,10 @@ class CurvesCsv(Logger):
         writer.writeheader()
         writer.writerows(self.rows)
         try:
-            atomic.write(self.path, text.getvalue().encode())
-        except OSError as error:
+            output.write(self.path, text.getvalue().encode())
+        except UserError as error:
             if not self.failed:
-                console.print(f"{self.path} cannot be written: {error.strerror}.", markup=False)
+                console.print(str(error), markup=False)
             self.failed = True
 
     @rank_zero_only

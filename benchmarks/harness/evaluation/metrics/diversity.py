@@ -57,9 +57,8 @@ class IntraCluster(PerceptualMetric):
         return set_metrics.of(metric, *self.maps(gallery, "fakes"), **options).clusters()
 
     def __call__(self, gallery: Gallery) -> Measure:
-        found = self.assigned(gallery)
-        n = len(found.assignment)
-        return Measure(found.dropped, self.better, n, found.details(self.cap))
+        own = self.assigned(gallery)
+        return Measure(own.dropped, self.better, len(own.assignment), own.details(self.cap))
 
 
 class IntraClusterMaps(IntraCluster):

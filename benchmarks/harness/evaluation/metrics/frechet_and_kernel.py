@@ -12,7 +12,6 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.harness.evaluation.measure import TooFew
@@ -22,7 +21,6 @@ CHUNK = 4096  # rows of a kernel matrix held at once: 4096 x 50,000 doubles are 
 CACHED = 256  # rows that are read at once: what is made of them stays in the cache
 SYMMETRIC = 1e-4  # of the largest number: rounding of a covariance that was kept in float32
 REGULAR = 1e-10  # of the largest variance: a pivot from which on rounding does not matter
-CMMD_SCALE = 1000.0  # arXiv:2401.09603, section 4
 SHARE = 0.95  # of resampled distances that an interval holds
 MANY = 10_000
 """Rows on one side from which on features stay as they are kept: twice 50,000 rows of Inception in
@@ -185,18 +183,6 @@ def kernel_distance(x: Tensor, y: Tensor) -> float:
     return float(within(x) + within(y) - 2 * kernel_sum(x, y) / (n * m))
 
 
-def kernel_draws(real: Tensor, fake: Tensor, subsets: int, subset_size: int, seed: int) -> Tensor:
-    """:func:`kernel_distance` of each random subset [subsets], of at most ``subset_size`` rows."""
-    size = min(subset_size, len(real), len(fake))
-    generator = torch.Generator().manual_seed(seed)
-
-    def subset(rows: Tensor) -> Tensor:
-        return rows[torch.randperm(len(rows), generator=generator)[:size]]
-
-    draws = [kernel_distance(subset(real), subset(fake)) for _ in range(subsets)]
-    return torch.tensor(draws, dtype=torch.float64)
-
-
 def bootstrap(
     x: Array, y: Array, resamples: int, generator: torch.Generator
 ) -> tuple[float, float]:
@@ -239,8 +225,3 @@ def gaussian_mmd(x: Array, y: Array, sigma: float) -> float:
         return total / (len(a) * len(b))
 
     return float(mean(x, x) + mean(y, y) - 2 * mean(x, y))
-
-
-def cmmd(real: Tensor, fake: Tensor, sigma: float) -> float:
-    """Gaussian kernel distance of embeddings brought to unit length, times 1000 as published."""
-    return CMMD_SCALE * gaussian_mmd(F.normalize(double(real)), F.normalize(double(fake)), sigma)
