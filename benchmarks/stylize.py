@@ -103,9 +103,8 @@ def parse(words: list[str]) -> argparse.Namespace:
         if value is not None and not lowest <= value <= highest:
             raise UserError(f"--{name} {value:.10g} is not from {lowest} to {highest}.")
     if options.swap is not None and options.swap < 4:
-        raise UserError(
-            f"--swap {options.swap} is no resolution of a generator, which begins at 4."
-        )
+        swap = f"--swap {options.swap}"
+        raise UserError(f"{swap} is no resolution of a generator, which begins at 4.")
     if options.matrix and options.strip:
         raise UserError("--matrix makes no single pictures that --strip could show.")
     if options.landmarks:
@@ -133,9 +132,8 @@ def parser() -> argparse.ArgumentParser:
     add("--landmarks", metavar="FILE", default="", help="JSON of landmarks, for --align landmarks")
     add("--refine", type=int, default=0, metavar="STEPS", help="improve the encoder's styles")
     add("--swap", type=int, metavar="PIXELS", help="the source's layers up to this resolution")
-    add(
-        "--source", default="parafaces64", help="of weights without a record (default: parafaces64)"
-    )
+    known = "parafaces64"
+    add("--source", default=known, help=f"of weights without a record (default: {known})")
     add("--seed", type=int, default=0, help="where inversion begins at random samples (default: 0)")
     add("--folder", type=Path, default=Path("results"), help="where runs are (default: results)")
     return options

@@ -58,9 +58,7 @@ class Evaluator:
             sizes: Any = {"samples": self.samples, "photos": self.photos, "seed": self.seed}
             sizes |= {"batch_size": self.batch_size, "store": feature_store.of(self.keep)}
             gallery = Gallery(adapter, domain, **sizes)
-            gallery.progress = lambda done, total, what: shown.grow(
-                done, total, f"measuring {what}"
-            )
+            gallery.progress = lambda n, total, what: shown.grow(n, total, f"measuring {what}")
             result = measure(gallery, self.metrics)
             z = gallery.z()[: COLUMNS * BANDS].to(adapter.device)
             fakes = adapter.sample(z)

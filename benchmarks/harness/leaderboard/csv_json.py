@@ -90,15 +90,15 @@ def as_json(content: Content) -> str:
 def compared(comparison: MethodComparison) -> dict[str, Any]:
     differences = [
         {
-            "method": opponent.label,
+            "method": method,
             "data": data,
             "n": d.n,
             **({"mean": d.mean} if d.n else {}),
             **({"low": d.low, "high": d.high} if math.isfinite(d.low) else {}),
             "verdict": d.outcome,
         }
-        for opponent in comparison.opponents
-        for data, d in zip(comparison.data, opponent.differences, strict=True)
+        for method, own in comparison.opponents.items()
+        for data, d in zip(comparison.data, own, strict=True)
     ]
     drawn = comparison.comparable
     return {

@@ -6,9 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import markupsafe
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from benchmarks.harness.leaderboard.metric_formats import ARROWS
 from benchmarks.harness.leaderboard.published_numbers import by_protocol
@@ -75,11 +74,7 @@ def latex_name(label: str) -> Markup:
     return Markup(rf"\parbox[t]{{70mm}}{{\raggedright {words}\strut}}")
 
 
-ESCAPES: dict[str, Callable[[str], str]] = {
-    "markdown": markdown,
-    "latex": latex,
-    "html": markupsafe.escape,
-}
+ESCAPES: dict[str, Callable[[str], str]] = {"markdown": markdown, "latex": latex, "html": escape}
 """By markup: how a text shows in it as it is."""
 DOCUMENTS = {"markdown": "document.md", "latex": "document.tex", "html": "document.html"}
 

@@ -215,11 +215,9 @@ def spread(axes: Axes, dots: Sequence[Dot]) -> None:
     axes.set_ylim(limits([y for ys in high for y in ys], zero=True))
 
 
-def limits(
-    values: Sequence[float], *, log: bool = False, zero: bool = False
-) -> tuple[float, float]:
+def limits(data: Sequence[float], *, log: bool = False, zero: bool = False) -> tuple[float, float]:
     """Ends of an axis that shows all values (one at least) with some air; with 0 if it is near."""
-    low, high = min(values), max(values)
+    low, high = min(data), max(data)
     if log:
         factor = max((high / low) ** AIR, 1.15)  # 1.15: of a single value
         return low / factor, high * factor

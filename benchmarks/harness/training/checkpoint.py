@@ -151,9 +151,8 @@ class Checkpoints(L.Callback):
         try:
             atomic.write(path, encode(state))
         except OSError as error:
-            last = (
-                f"the last one is of {self.saved:,} images" if self.saved >= 0 else "there is none"
-            )
+            last = f"the last one is of {self.saved:,} images"
+            last = last if self.saved >= 0 else "there is none"
             console.print(
                 f"The checkpoint of {pl_module.images_seen:,} images cannot be written to "
                 f"{self.folder}: {error.strerror}; {last}. The run goes on.",

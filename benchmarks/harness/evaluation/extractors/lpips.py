@@ -21,9 +21,7 @@ class LPIPS(Published):
         super().__init__(weights=f"lpips-{net}")
         self.side = side
         self.name = f"lpips-{net}:{side or 'as it is'}"
-        self.network = self.shared(
-            f"lpips-{net}", lambda path: LPIPSNetwork(net, read(path), path.name)
-        )
+        self.network = self.shared(f"lpips-{net}", lambda p: LPIPSNetwork(net, read(p), p.name))
 
     def prepare(self, images: Tensor) -> Tensor:
         if self.side in (0, images.shape[-1]):

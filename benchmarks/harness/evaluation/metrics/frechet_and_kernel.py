@@ -183,9 +183,7 @@ def kernel_distance(x: Tensor, y: Tensor) -> float:
     return float(within(x) + within(y) - 2 * kernel_sum(x, y) / (n * m))
 
 
-def bootstrap(
-    x: Array, y: Array, resamples: int, generator: torch.Generator
-) -> tuple[float, float]:
+def bootstrap(x: Array, y: Array, resamples: int, rng: torch.Generator) -> tuple[float, float]:
     """The middle 95 % of :func:`polynomial_mmd` of [N, F], [M, F] over resampled pictures."""
     x, y = double(x), double(y)
 
@@ -194,7 +192,7 @@ def bootstrap(
 
     def counts(n: int) -> Tensor:
         """How often [resamples, n] each of n pictures is drawn when n are, with replacement."""
-        drawn = torch.randint(n, (resamples, n), generator=generator)
+        drawn = torch.randint(n, (resamples, n), generator=rng)
         ones = torch.ones(resamples, n, dtype=torch.float64)
         return torch.zeros_like(ones).scatter_add_(1, drawn, ones)
 
