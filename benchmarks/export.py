@@ -8,7 +8,6 @@ from benchmarks.harness.config.cli import command
 
 @command()
 def main(words: list[str]) -> int:
-    """Make the folder for a model hub."""
     parser = argparse.ArgumentParser("python -m benchmarks.export", description=__doc__)
     parser.add_argument("run", help="folder, name or record of a finished run")
     parser.add_argument("--to", type=Path, required=True, help="folder to be made")

@@ -20,11 +20,8 @@ PLACES = ("source", "out", "md5", "data.root", "data.reference_root")
 
 
 def composed(words: list[str]) -> DictConfig:
-    """The configuration of a command line; what says a place is taken as it stands.
-
-    Raises:
-        UserError: a word is none, its value is of another kind than usual, or there is nothing to
-            prepare.
+    """The configuration of a command line; what says a place is taken as it stands. UserError where
+    a word is none, its value is of another kind than usual, or nothing is to be prepared.
     """
     from benchmarks.harness.data.domains.base import NonNegative  # and torch, as what follows
     from benchmarks.harness.data.preparation.preparation import UNKNOWN, counting_options

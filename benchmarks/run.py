@@ -20,7 +20,6 @@ FAILED = 3  # exit status of a run that diverged
 
 @command()
 def main(words: list[str]) -> int:
-    """Show the page or the configuration that is asked for, or run it."""
     parser = argparse.ArgumentParser(
         "python -m benchmarks.run", add_help=False, allow_abbrev=False, usage=help_page.USAGE
     )

@@ -14,7 +14,6 @@ from core.errors import UserError
 
 @command()
 def main(words: list[str]) -> int:
-    """Plan, say what is left out, and sweep."""
     name = "python -m benchmarks.sweep"
     parser = argparse.ArgumentParser(name, description=__doc__, allow_abbrev=False)
     parser.add_argument("words", nargs="+", help="as of benchmarks.run -m: method=glob(*) seed=0,1")

@@ -1,5 +1,4 @@
 """Which objects a configuration may name: those of this project and of the libraries it is made of.
-
 A yaml or a command line that somebody sends must not be able to call whatever Python can import.
 """
 

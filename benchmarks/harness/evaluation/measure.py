@@ -15,8 +15,7 @@ class TooFew(ValueError):
 @dataclass(frozen=True)
 class Measure:
     """A number, how many pictures of the method it rests on, and what a reader needs to judge it.
-    ``better`` is "lower" or "higher". ``details`` are comparison values, floors, counts: plain
-    numbers by name.
+    ``better`` is "lower" or "higher". ``details``: comparison values, floors, counts by name.
     """
 
     value: float

@@ -1,7 +1,6 @@
-"""The model card: front matter that the Hub reads, a page that people read.
-
-A record may come from anywhere: every text of it is escaped, for YAML by its writer, for the page
-by the template's environment.
+"""The model card: front matter that the Hub reads, a page that people read. A record may come from
+anywhere: every text of it is escaped, for YAML by its writer, for the page by the template's
+environment.
 """
 
 import html
@@ -66,7 +65,6 @@ def escaped(value: Any) -> str:
 def render(
     record: dict[str, Any], name: str, networks: dict[str, Any], licence: Licence, *, pictures: bool
 ) -> str:
-    """The card of a run: ``README.md`` of the folder."""
     g = networks["g_ema"]
     dual = isinstance(g, DualStyleGAN)
     environment = Environment(

@@ -10,8 +10,8 @@ from core.networks.lpips import LPIPSNetwork, check_net
 
 class LPIPS(Published):
     """``maps``, whose squared distances are LPIPS, by ``vgg`` (intra-cluster LPIPS as papers print
-    it), ``alex`` or ``squeeze``. Pictures are brought to ``side`` first, bilinearly on bytes; 0
-    leaves them.
+    it), ``alex`` or ``squeeze``. Pictures are first brought to ``side``, bilinearly on bytes (0:
+    not).
     """
 
     network: LPIPSNetwork

@@ -1,9 +1,8 @@
-"""Distances between two sets of features, in double precision: Fréchet (arXiv:1706.08500), KID's
-polynomial kernel (arXiv:1801.01401), CMMD's Gaussian kernel (arXiv:2401.09603). Departs from the
-papers in: the trace of ``(S1 S2)^.5`` is the nuclear norm of ``H1 H2^T`` where ``S = H^T H``, also
-of singular matrices (clean-fid's square root takes 4.4 times as long, 1,024 features on one core,
-and is off by 3e-8 there); KID's interval never pairs a picture with its own copy, which would look
-like a collapse.
+"""Distances of two sets of features, in float64: Fréchet (arXiv:1706.08500), KID's polynomial
+kernel (arXiv:1801.01401), CMMD's Gaussian kernel (arXiv:2401.09603). Departs from the papers in:
+the trace of ``(S1 S2)^.5`` is the nuclear norm of ``H1 H2^T`` where ``S = H^T H``, also of singular
+matrices (clean-fid's square root takes 4.4 times as long, 1,024 features on one core, and is off by
+3e-8 there); KID's interval never pairs a picture with its copy, which would look like a collapse.
 """
 
 from __future__ import annotations
