@@ -1,7 +1,6 @@
 """What a finished run shows: streams of pictures and, once each, what networks see in them.
 Pictures and features are kept in a `feature_store`: in memory, or on disk, where they outlive a
-kill. Every metric looks at the same pictures, in 8 bits as they would be saved; `streams` lists
-them.
+kill. All metrics look at the same pictures, in 8 bits as if saved; `streams` lists them.
 """
 
 from __future__ import annotations

@@ -22,9 +22,9 @@ RESIZES = ("clean", "legacy-pytorch", "legacy-tensorflow")
 
 
 class Inception(Published):
-    """Pooled features [N, 2048] by the first file that is there, resized as published numbers name
-    it: ``clean`` (clean-fid), ``legacy-pytorch`` (pytorch-fid), ``legacy-tensorflow`` (TTUR,
-    stylegan2-ada).
+    """Pooled features [N, 2048] by the first of the files that is there, resized as a published
+    number names it: ``clean`` (clean-fid), ``legacy-pytorch`` (pytorch-fid), ``legacy-tensorflow``
+    (TTUR, stylegan2-ada).
     """
 
     def __init__(self, *, weights: list[str], resize: str) -> None:

@@ -10,8 +10,7 @@ from core.networks.lpips import LPIPSNetwork, check_net
 
 class LPIPS(Published):
     """``maps``, whose squared distances are LPIPS, by ``vgg`` (intra-cluster LPIPS as papers print
-    it), ``alex`` or ``squeeze``. Pictures are first brought to ``side``, bilinearly on bytes (0:
-    not).
+    it), ``alex`` or ``squeeze``. Pictures are brought to ``side`` bilinearly on bytes (0: not).
     """
 
     network: LPIPSNetwork

@@ -53,8 +53,8 @@ class IntraCluster(PerceptualMetric):
         self.cap, self.seed = cap, seed
 
     def assigned(self, gallery: Gallery) -> clusters.Clusters:
-        metric, options = set_metrics.IntraClusterDistance, {"cap": self.cap, "seed": self.seed}
-        return set_metrics.of(metric, *self.maps(gallery, "fakes"), **options).clusters()
+        metric, maps = set_metrics.IntraClusterDistance, self.maps(gallery, "fakes")
+        return set_metrics.of(metric, *maps, cap=self.cap, seed=self.seed).clusters()
 
     def __call__(self, gallery: Gallery) -> Measure:
         own = self.assigned(gallery)

@@ -1,8 +1,7 @@
 """Distances between sets of features as torchmetrics, for a gallery and for any Lightning module,
-by the pure functions beside it: deterministic and exact, where torchmetrics' own FID and KID draw
-subsets from the global generator and take eigenvalues of a product that is not symmetric.
-``update(features, real=...)`` collects [N, F] batch by batch, ``compute()`` is of all, in all
-processes.
+by the pure functions beside this module: deterministic and exact, where torchmetrics' own FID and
+KID draw subsets from the global generator and take eigenvalues of a product that is not symmetric.
+``update(features, real=...)`` collects [N, F], ``compute()`` is of all, in all processes.
 """
 
 from collections.abc import Callable
@@ -153,9 +152,9 @@ class Authenticity(FeatureSets):
 
 class IntraClusterDistance(FeatureSets):
     """Mean perceptual distance within the fakes nearest to each real, the shots (arXiv:2104.06820).
-    Features are maps whose squared distances are perceptual (LPIPS). Clusters without a pair are
-    left out, as published. At most ``cap`` members of a cluster are paired, in an order of
-    ``seed``.
+    Features are maps, whose squared distances are the perceptual distance (LPIPS' embedding).
+    Clusters without a pair are left out, as published. At most ``cap`` members of a cluster are
+    paired, in an order of ``seed``.
     """
 
     higher_is_better = True
