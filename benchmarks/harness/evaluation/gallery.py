@@ -29,6 +29,7 @@ from core.types import Shots
 T = TypeVar("T")
 WORKERS = 4  # threads at most that prepare pictures
 BEGINNING = 8  # pictures that tell whether those kept are of this generator
+IN_MEMORY = InMemory()
 
 
 class Extractor(Protocol):
@@ -53,9 +54,6 @@ class Metric(Protocol):
 def latents(n: int, width: int, seed: int) -> Tensor:
     """Latents [n, Z], the same on every machine and for every method."""
     return torch.randn(n, width, generator=torch.Generator().manual_seed(seed))
-
-
-IN_MEMORY = InMemory()
 
 
 class ThroughExtractor:

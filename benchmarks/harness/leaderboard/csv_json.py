@@ -70,7 +70,6 @@ def costs(row: MethodRow, data: str) -> dict[str, float]:
 
 
 def as_csv(content: Content) -> str:
-
     def harmless(value: Any) -> Any:
         return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 

@@ -59,11 +59,10 @@ def plan(words: Sequence[str]) -> Plan:
     seeds = next((values for key, values in lists if key == "seed"), [])
     for combination in itertools.product(*(values for key, values in lists if key != "seed")):
         first = [*combination, *seeds[:1]]
-        keys = {word.split("=")[0] for word in first}
         try:
             job = grid(first)
             # Files are held by tests, and each run checks all of it.
-            if not keys <= {*validation.GROUPS, "seed", "folder"}:
+            if not {word.split("=")[0] for word in first} <= {*validation.GROUPS, "seed", "folder"}:
                 validation.check(job.cfg)
         except Exception as error:
             if not (reason := mendable(error)):
