@@ -29,8 +29,7 @@ def main(words: list[str]) -> int:
     from benchmarks.harness.io.contact_sheet import save
     from benchmarks.harness.io.locks import writable
 
-    by = "landmarks" if options.landmarks else options.by
-    framed = aligned(detector(by, options.landmarks))
+    framed = aligned(detector("landmarks" if options.landmarks else options.by, options.landmarks))
     pictures, missed = listed(options.pictures)
     writable(options.to)
     places, cut = Places(options.to, set(pictures)), 0

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 @command()
 def main(words: list[str]) -> int:
-    """Convert a file and say what is in it."""
     parser = argparse.ArgumentParser("python -m benchmarks.convert", description=__doc__)
     parser.add_argument("source", metavar="IN", type=Path)
     parser.add_argument("target", metavar="OUT", type=Path)
@@ -43,7 +42,6 @@ def main(words: list[str]) -> int:
 
 
 def table(networks: Networks) -> Table:
-    """The networks of a file, a row each."""
     rows = Table(title=networks.origin, box=box.SIMPLE, title_justify="left")
     for column in ("network", "pixels", "channels", "mapping", "clamp", "parameters"):
         rows.add_column(column, justify="left" if column == "network" else "right")

@@ -18,7 +18,6 @@ from benchmarks.harness.config.cli import command
 
 @command(about=__doc__)
 def main(words: list[str]) -> int:
-    """Evaluate the run that has these words."""
     from benchmarks.harness.stylize.exemplar_evaluation import evaluate
 
     numbers, folder, record = evaluate(words)

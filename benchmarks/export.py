@@ -8,7 +8,6 @@ from benchmarks.harness.config.cli import command
 
 @command()
 def main(words: list[str]) -> int:
-    """Make the folder for a model hub."""
     parser = argparse.ArgumentParser("python -m benchmarks.export", description=__doc__)
     parser.add_argument("run", help="folder, name or record of a finished run")
     parser.add_argument("--to", type=Path, required=True, help="folder to be made")
@@ -17,8 +16,7 @@ def main(words: list[str]) -> int:
     from benchmarks.harness.export.export import export
     from benchmarks.harness.stylize.find_run import find_run
 
-    run = find_run(options.run, Path("results"), whole=False)
-    export(run, options.to, options.licence)
+    export(find_run(options.run, Path("results"), whole=False), options.to, options.licence)
     print(f"{options.to} is ready; upload it with: hf upload USER/NAME {options.to}")
     return 0
 

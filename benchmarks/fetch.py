@@ -14,7 +14,6 @@ from core.errors import UserError
 
 @command(interrupted="stopped; the same command goes on from here.")
 def main(words: list[str]) -> int:
-    """Bring the files that are named."""
     parser = argparse.ArgumentParser("python -m benchmarks.fetch", description=__doc__)
     parser.add_argument("names", nargs="+", metavar="NAME", help="as benchmarks.doctor lists them")
     parser.add_argument("--from", dest="by_hand", type=Path, metavar="FILE", help="of one NAME")

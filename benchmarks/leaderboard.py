@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.harness.config.cli import command
 from benchmarks.harness.leaderboard import csv_json, markup, readme
-from benchmarks.harness.leaderboard.selection import Content, Selection, gather
+from benchmarks.harness.leaderboard.selection import Selection, gather
 from core import output
 
 FORMATS = ("markdown", "latex", "csv", "json", "html")
@@ -32,13 +32,6 @@ def arguments(words: list[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def printed(content: Content, form: str) -> str:
-    if form == "csv":
-        return csv_json.as_csv(content.grids, content.published)
-    parts = content.grids, content.comparisons, content.published
-    return csv_json.as_json(*parts) if form == "json" else markup.document(form, *parts)
-
-
 @command()
 def main(words: list[str]) -> int:
     asked = vars(arguments(words))
@@ -51,7 +44,8 @@ def main(words: list[str]) -> int:
     content = gather(Selection(**asked))
     if content.dirty:
         print(f"left out: {content.dirty} records of code that was not committed", file=sys.stderr)
-    text = printed(content, form)
+    data = {"csv": csv_json.as_csv, "json": csv_json.as_json}
+    text = data[form](content) if form in data else markup.document(form, content)
     if to:
         output.write(to, text.encode())
     else:

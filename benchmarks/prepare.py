@@ -20,14 +20,11 @@ PLACES = ("source", "out", "md5", "data.root", "data.reference_root")
 
 
 def composed(words: list[str]) -> DictConfig:
-    """The configuration of a command line; what says a place is taken as it stands.
-
-    Raises:
-        UserError: a word is none, its value is of another kind than usual, or there is nothing to
-            prepare.
+    """The configuration of a command line; what says a place is taken as it stands. UserError where
+    a word is none, its value is of another kind than usual, or nothing is to be prepared.
     """
     from benchmarks.harness.data.domains.base import NonNegative  # and torch, as what follows
-    from benchmarks.harness.data.preparation.preparation import UNKNOWN, counting_options
+    from benchmarks.harness.data.preparation.preparation import UNKNOWN
 
     own = {}
     others = []
@@ -44,7 +41,8 @@ def composed(words: list[str]) -> DictConfig:
     cfg = compose(others, "prepare").cfg
     if "style" in cfg.data:
         raise UserError("ParaFaces are drawn, not obtained: there is nothing to prepare.")
-    data = OmegaConf.create(counting_options(cfg.data) | {"_target_": cfg.data["_target_"]})
+    counting = (key for key in cfg.data if key == "_target_" or key not in UNKNOWN)
+    data = OmegaConf.create({key: cfg.data[key] for key in counting})
     signatures.check(resolved(data), "data")
     signatures.check_value(cfg.resolution, int, "resolution")
     signatures.check_value(cfg.held_out, NonNegative, "held_out")

@@ -20,10 +20,8 @@ FAILED = 3  # exit status of a run that diverged
 
 @command()
 def main(words: list[str]) -> int:
-    """Show the page or the configuration that is asked for, or run it."""
-    name = "python -m benchmarks.run"
     parser = argparse.ArgumentParser(
-        name, add_help=False, allow_abbrev=False, usage=help_page.USAGE
+        "python -m benchmarks.run", add_help=False, allow_abbrev=False, usage=help_page.USAGE
     )
     parser.add_argument("words", nargs="*")
     parser.add_argument("-h", "--help", action="store_true")

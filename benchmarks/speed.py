@@ -19,7 +19,6 @@ from core.errors import UserError
 
 @command()
 def main(words: list[str]) -> int:
-    """Measure, print, and write a record if a path was given."""
     parser = argparse.ArgumentParser("python -m benchmarks.speed", description=__doc__)
     add = parser.add_argument
     add("--cases", nargs="+", choices=CASES, default=list(USUAL))

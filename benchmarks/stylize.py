@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LARGEST = 8192  # pixels of a saved picture
 WIDEST = 256  # pixels of a picture among others
-STRENGTH = ("structure", "colour", "preserve")
+STRENGTH = ("structure", "colour", "preserve")  # fields of `StyleStrength`
 ALIGN = "auto, none, landmarks, mtcnn, dlib, mediapipe or face_alignment (default: auto)"
 HONEST = """\
 A square picture is taken as a face that is aligned already, as those of FFHQ are; in others MTCNN
@@ -77,7 +77,8 @@ def pipeline_of(
     from benchmarks.harness.stylize import exemplars as styles
     from benchmarks.harness.stylize.pipeline import StyleMatrix, StylizePipeline, announce
 
-    changes, names, size = strength(options), options.style, options.size
+    changes = {part: float(getattr(options, part)) for part in STRENGTH if hasattr(options, part)}
+    names, size = options.style, options.size
     if options.matrix and not names:
         count = len(styles.exemplar_adapter(generator).styles)
         names = [str(k) for k in range(min(styles.STYLES, count))]
@@ -165,11 +166,6 @@ def add_styles(group: argparse._ArgumentGroup) -> None:
         help="instead: matrix.png, of all photos in each --style (default: in those of the first "
         "shots), and strengths.png, of the first of them at structure weights 0 to 1",
     )
-
-
-def strength(options: argparse.Namespace) -> dict[str, float]:
-    """What is asked of a style's strength, by the fields of `StyleStrength`."""
-    return {part: float(getattr(options, part)) for part in STRENGTH if hasattr(options, part)}
 
 
 if __name__ == "__main__":

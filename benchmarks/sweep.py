@@ -14,7 +14,6 @@ from core.errors import UserError
 
 @command()
 def main(words: list[str]) -> int:
-    """Plan, say what is left out, and sweep."""
     name = "python -m benchmarks.sweep"
     parser = argparse.ArgumentParser(name, description=__doc__, allow_abbrev=False)
     parser.add_argument("words", nargs="+", help="as of benchmarks.run -m: method=glob(*) seed=0,1")
@@ -28,9 +27,8 @@ def main(words: list[str]) -> int:
     planned = plan(options.words)
     for what, why in planned.left_out.items():
         console.print(printable(f"left out: {what}: {why}"), soft_wrap=True)
-    gpus = [gpu for gpu in options.gpus.split(",") if gpu]
-    how = {"again": options.again, "dry_run": options.dry_run}
-    return sweep(planned, slots=options.jobs, gpus=gpus, **how)
+    how = {"slots": options.jobs, "again": options.again, "dry_run": options.dry_run}
+    return sweep(planned, gpus=[gpu for gpu in options.gpus.split(",") if gpu], **how)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,12 @@ class Bar:
         self.first = done
         self.progress.update(self.task, completed=done)
 
+    def grow(self, done: int, total: int, title: str = "") -> None:
+        """Update a count whose total, or what is counted, is known or changes only now."""
+        self.total = total
+        self.progress.update(self.task, total=total, description=title or self.title)
+        self.update(done)
+
     def update(self, done: int, **numbers: float) -> None:
         now = time.monotonic()
         rate = (done - self.first) / max(now - self.started, 1e-9)

@@ -1,6 +1,5 @@
-"""One experiment, top to bottom: configuration, training, evaluation, record.
-
-Nothing below this module reads a configuration: objects are built here once and handed down.
+"""One experiment, top to bottom: configuration, training, evaluation, record. Nothing below this
+module reads a configuration: objects are built here once and handed down.
 """
 
 import time

@@ -8,7 +8,8 @@ from omegaconf import OmegaConf
 
 from adapters.dualstylegan import pretraining
 from benchmarks.harness.config.build import build
-from benchmarks.harness.config.validation import flat
+from benchmarks.harness.config.files import resolved
+from benchmarks.harness.records.nested import leaves
 from core.networks.dualstylegan import DualStyleGAN
 
 BATCH, SHOTS = 4, 3
@@ -19,7 +20,7 @@ def begun(composed, tmp_path):
     """Begins a training by name, with steps of plain gradient descent unless Adam is asked for."""
     words = [f"method.pretraining.{name}.batch_size={BATCH}" for name in ("transfer", "tuning")]
     cfg = composed("method=dualstylegan", "source.mbstd_group=1", *words)
-    for key, value in flat(cfg).items():
+    for key, value in leaves(resolved(cfg)).items():
         if key.startswith("method.pretraining.") and key.endswith("_steps") and value:
             OmegaConf.update(cfg, key, 1)
     source = build(cfg.source)

@@ -14,7 +14,8 @@ from torch import distributed as dist
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.harness.config.build import build
-from benchmarks.harness.config.validation import flat
+from benchmarks.harness.config.files import resolved
+from benchmarks.harness.records.nested import leaves
 from core import distributed
 from core.paths import CONF
 
@@ -61,7 +62,7 @@ def configuration(folder, method, side=SIDE):
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("config", words)
-    for key, value in flat(cfg).items():
+    for key, value in leaves(resolved(cfg)).items():
         if key.startswith("method.") and key.endswith(SHORTENED) and value:
             OmegaConf.update(cfg, key, STEPS * BATCH // 2)
         if key == "method.bf16":  # without such arithmetic in the processor, 5 times slower

@@ -8,9 +8,11 @@ import torch
 from omegaconf import OmegaConf
 
 from benchmarks.harness.config.build import build
-from benchmarks.harness.config.validation import choices_of, flat
+from benchmarks.harness.config.files import resolved
+from benchmarks.harness.config.validation import choices_of
 from benchmarks.harness.data.domains.base import Domain
 from benchmarks.harness.io.signals import Signals
+from benchmarks.harness.records.nested import leaves
 from benchmarks.harness.training import seeds
 from benchmarks.harness.training.checkpoint import Checkpoints
 from benchmarks.harness.training.loggers import Csv
@@ -63,7 +65,7 @@ def shortened(composed, method):
     """The method's configuration with all that happens now and then happening soon."""
     run = (f"method.images={IMAGES}", f"method.batch_size={BATCH}")
     cfg = composed(f"method={method}", *run, f"{QUICK}.steps=5", f"{QUICK}.candidates=16")
-    values = flat(cfg)
+    values = leaves(resolved(cfg))
     for key, every in SOON.items():
         usual = values.get(f"method.{key}")
         if isinstance(usual, int):

@@ -1,5 +1,4 @@
 """Options are what constructors take: every value is held against the annotation it is meant for.
-
 Bounds stand beside the number they bound, ``images: Annotated[int, Gt(0)]``.
 """
 

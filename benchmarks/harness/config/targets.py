@@ -1,5 +1,4 @@
 """Which objects a configuration may name: those of this project and of the libraries it is made of.
-
 A yaml or a command line that somebody sends must not be able to call whatever Python can import.
 """
 
@@ -61,8 +60,7 @@ def allowed(key: str, target: Any) -> Any:
         called = get_object(str(target))
     except Exception as error:  # whatever importing a module of that name may raise
         raise UserError(f"{key}={target} does not exist.") from error
-    owner = str(getattr(called, "__module__", ""))
-    if not callable(called) or owner.split(".")[0] != words[0]:
+    if not callable(called) or str(getattr(called, "__module__", "")).split(".")[0] != words[0]:
         raise UserError(f"{key}={target} is refused: it is no class or function of {words[0]}.")
     return called
 

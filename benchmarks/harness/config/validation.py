@@ -19,13 +19,6 @@ def choices_of(group: str) -> list[str]:
     return sorted(p.stem for p in (CONF / group).glob("*.yaml") if not p.stem.startswith("_"))
 
 
-def flat(node: Any) -> dict[str, Any]:
-    """Dotted name to plain value, resolved; what is still missing is ``???``."""
-    if isinstance(node, DictConfig):
-        node = OmegaConf.to_container(node, resolve=True)
-    return nested.leaves(node)
-
-
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]  # numpy's
 Count = Annotated[int, Gt(0)]  # that of `core.types` comes with torch, for which no help page waits
 NotNegative = Annotated[int, Ge(0)]
@@ -52,7 +45,7 @@ def check(cfg: DictConfig) -> None:
     """Refuse values that cannot be meant, by a :class:`UserError` that names the option."""
     targets.check(cfg)
     plain: Any = OmegaConf.to_container(cfg, resolve=True)
-    values = flat(plain)
+    values = nested.leaves(plain)
     for key, value in values.items():
         if value == "???":
             raise UserError(f"{key} must be given: {key}=VALUE.")

@@ -34,12 +34,10 @@ class AdaptiveBatches:
             start += len(part)
             yield done
 
-    def halve(self, tried: int) -> None:
-        if tried == 1:
+    def halve(self, n: int) -> None:
+        if n == 1:
             raise UserError("There is not enough memory for even one picture at a time.")
-        self.size = tried // 2
+        self.size = n // 2
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        self.warn(
-            f"memory did not suffice for {tried} pictures at a time: {self.size} from now on."
-        )
+        self.warn(f"memory did not suffice for {n} pictures at a time: {self.size} from now on.")

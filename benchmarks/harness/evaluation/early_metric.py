@@ -19,14 +19,10 @@ class EarlyMetric(L.Callback):
         self.name, self.points, self.metric = name, points, metric
         self.latents: dict[str, Any] = {"samples": samples, "seed": seed, "batch_size": batch_size}
 
-    def on_train_batch_start(
-        self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: L.Trainer, pl_module: Any, *step: Any) -> None:
         self.before = self.passed(pl_module)
 
-    def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, *step: Any) -> None:
         if self.passed(pl_module) > self.before:
             value = self.measure(pl_module, trainer.datamodule)  # type: ignore[attr-defined]
             seen = int(pl_module.images_seen)

@@ -1,7 +1,7 @@
 """A finished run in numbers and one picture."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ class Outcome:
 
     def record(self) -> dict[str, Any]:
         state = {"state": "failed", "reason": self.reason} if self.reason else {"state": "finished"}
-        measures = {key: measure.as_dict() for key, measure in self.result.measures.items()}
+        measures = {key: asdict(measure) for key, measure in self.result.measures.items()}
         return {**state, "metrics": measures, "left_out": self.result.left_out}
 
 
@@ -55,15 +55,10 @@ class Evaluator:
         """Numbers and picture of a finished adapter; NotFinite where they are not finite."""
         adapter.eval()
         with bar("measuring", 1, "pictures") as shown, torch.no_grad():
-
-            def progress(done: int, total: int, what: str) -> None:
-                shown.total = total
-                shown.progress.update(shown.task, total=total, description=f"measuring {what}")
-                shown.update(done)
-
             sizes: Any = {"samples": self.samples, "photos": self.photos, "seed": self.seed}
             sizes |= {"batch_size": self.batch_size, "store": feature_store.of(self.keep)}
-            gallery = Gallery(adapter, domain, progress=progress, **sizes)
+            gallery = Gallery(adapter, domain, **sizes)
+            gallery.progress = lambda n, total, what: shown.grow(n, total, f"measuring {what}")
             result = measure(gallery, self.metrics)
             z = gallery.z()[: COLUMNS * BANDS].to(adapter.device)
             fakes = adapter.sample(z)

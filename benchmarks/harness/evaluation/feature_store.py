@@ -133,7 +133,6 @@ def state_digest(module: torch.nn.Module) -> str:
         for name, value in sorted(module.state_dict().items()):
             if isinstance(value, torch.Tensor):
                 yield f"{name} {value.dtype} {list(value.shape)}".encode()
-                flat = value.detach().cpu().contiguous().reshape(-1)
-                yield flat.view(torch.uint8).numpy().data
+                yield value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
 
     return hashing.of_parts(parts())

@@ -1,7 +1,6 @@
 """What a finished run shows: streams of pictures and, once each, what networks see in them.
-Pictures and features are kept in a `feature_store`: in memory, or on the disk, where they outlive a
-kill and need not fit into memory. Every metric looks at the same pictures, in 8 bits as they would
-be saved; `streams` lists them.
+Pictures and features are kept in a `feature_store`: in memory, or on disk, where they outlive a
+kill. All metrics look at the same pictures, in 8 bits as if saved; `streams` lists them.
 """
 
 from __future__ import annotations
@@ -30,6 +29,7 @@ from core.types import Shots
 T = TypeVar("T")
 WORKERS = 4  # threads at most that prepare pictures
 BEGINNING = 8  # pictures that tell whether those kept are of this generator
+IN_MEMORY = InMemory()
 
 
 class Extractor(Protocol):
@@ -54,9 +54,6 @@ class Metric(Protocol):
 def latents(n: int, width: int, seed: int) -> Tensor:
     """Latents [n, Z], the same on every machine and for every method."""
     return torch.randn(n, width, generator=torch.Generator().manual_seed(seed))
-
-
-IN_MEMORY = InMemory()
 
 
 class ThroughExtractor:
@@ -194,13 +191,8 @@ class Gallery:
 
     def batched(self, work: Callable[[Tensor], T], items: Tensor) -> Iterator[T]:
         """What ``work`` makes of items [n, ...] on the adapter's device, batch by batch."""
-        device = self.adapter.device
-
-        def quietly(part: Tensor) -> T:
-            with torch.no_grad():  # an inversion asks for gradients itself
-                return work(part.to(device))
-
-        return self.batches.map(quietly, items)
+        quietly = torch.no_grad()(lambda part: work(part.to(self.adapter.device)))
+        return self.batches.map(quietly, items)  # an inversion asks for gradients itself
 
     def _make(self, stream: str, start: int) -> Iterator[Rows]:
         counted = self.store.on_disk and STREAMS[stream].kept

@@ -1,8 +1,7 @@
 """What a metric returns."""
 
 import math
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 
 class NotFinite(ValueError):
@@ -16,8 +15,7 @@ class TooFew(ValueError):
 @dataclass(frozen=True)
 class Measure:
     """A number, how many pictures of the method it rests on, and what a reader needs to judge it.
-    ``better`` is "lower" or "higher". ``details`` are comparison values, floors, counts: plain
-    numbers by name.
+    ``better`` is "lower" or "higher". ``details``: comparison values, floors, counts by name.
     """
 
     value: float
@@ -29,6 +27,3 @@ class Measure:
         for name, number in {"value": self.value, **self.details}.items():
             if not math.isfinite(number):
                 raise NotFinite(f"a measure must be finite, but {name} is {number}")
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)

@@ -15,7 +15,7 @@ from benchmarks.harness.records import recipe
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.records.run_id import SHEET
 from benchmarks.harness.stylize.find_run import FinishedRun
-from core import atomic, weights
+from core import output, weights
 from core.errors import UserError
 
 LEFT_BEHIND = ("g",)  # of what a run leaves: the generator as the optimiser left it
@@ -48,8 +48,8 @@ def export(run: FinishedRun, to: Path, licence: str) -> None:
     }
     config = {"model_type": "styleshift", "networks": built, "training": record["config"]}
     for name, node in {"config.json": config, "record.json": record}.items():
-        put(to / name, json.dumps(node, indent=1, ensure_ascii=False).encode())
-    put(to / "README.md", page.encode())  # the last: a folder with a card is whole
+        output.write(to / name, json.dumps(node, indent=1, ensure_ascii=False).encode())
+    output.write(to / "README.md", page.encode())  # the last: a folder with a card is whole
 
 
 def public(record: Record) -> dict[str, Any]:
@@ -77,13 +77,5 @@ def save_samples(source: Path, to: Path) -> bool:
             out.paste(picture, (x * tile, y * tile))
     png = io.BytesIO()
     out.save(png, format="PNG")
-    put(to, png.getvalue())
+    output.write(to, png.getvalue())
     return True
-
-
-def put(path: Path, data: bytes) -> None:
-    """Write a file, or say in one sentence why not."""
-    try:
-        atomic.write(path, data)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}.") from error

@@ -1,7 +1,6 @@
-"""The model card: front matter that the Hub reads, a page that people read.
-
-A record may come from anywhere: every text of it is escaped, for YAML by its writer, for the page
-by the template's environment.
+"""The model card: front matter that the Hub reads, a page that people read. A record may come from
+anywhere: every text of it is escaped, for YAML by its writer, for the page by the template's
+environment.
 """
 
 import html
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from benchmarks.harness.config.cli import printable
 from core.errors import UserError
@@ -18,7 +18,7 @@ from core.networks.dualstylegan import DualStyleGAN
 
 WEIGHTS = "model.safetensors"
 SHIPPED = "core/assets/"
-MARKUP = re.compile(r"([\\`*_{}\[\]()|~$])")
+SIGNS = re.compile(r"([\\`*_{}\[\]()|~$])")
 LIBRARY = "styleshift"
 ARROWS = {"lower": "↓", "higher": "↑"}
 TASK = "unconditional-image-generation"
@@ -55,23 +55,16 @@ def licence_of(record: dict[str, Any], named: str) -> Licence:
     return Licence("mit" if of_source == "mit" else "other", of_source, reason)
 
 
-class OwnText(str):
-    """A text that was written here."""
-
-    __slots__ = ()
-
-
 def escaped(value: Any) -> str:
     """A text of a record as Markdown that shows it and does nothing else."""
-    if isinstance(value, OwnText):
+    if isinstance(value, Markup):  # written here
         return str(value)
-    return MARKUP.sub(r"\\\1", html.escape(printable(str(value)), quote=False))
+    return SIGNS.sub(r"\\\1", html.escape(printable(str(value)), quote=False))
 
 
 def render(
     record: dict[str, Any], name: str, networks: dict[str, Any], licence: Licence, *, pictures: bool
 ) -> str:
-    """The card of a run: ``README.md`` of the folder."""
     g = networks["g_ema"]
     dual = isinstance(g, DualStyleGAN)
     environment = Environment(
@@ -84,7 +77,7 @@ def render(
         autoescape=False,  # this is Markdown: `finalize` escapes every text that is not ours
     )
     return environment.get_template("card.md").render(
-        front=OwnText(front(record, name, licence)),
+        front=Markup(front(record, name, licence)),
         record=record,
         name=name,
         licence=licence,
@@ -94,7 +87,7 @@ def render(
         arrows=ARROWS,
         shots=record["config"].get("data", {}).get("shots", "?"),
         dual=dual,
-        weights=OwnText(WEIGHTS),
+        weights=Markup(WEIGHTS),
     )
 
 

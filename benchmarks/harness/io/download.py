@@ -49,9 +49,7 @@ def fetch_behind_bar(entry: OptionalFile) -> None:
         def progress(done: int, total: int) -> None:
             if not shown.first:
                 shown.start_at(done)
-            shown.total = total
-            shown.progress.update(shown.task, total=total)
-            shown.update(done)
+            shown.grow(done, total)
 
         fetch(entry, progress)
 

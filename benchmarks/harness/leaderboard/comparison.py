@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 from benchmarks.harness.leaderboard import layout, metric_formats, rank_diagram, statistics
 from benchmarks.harness.leaderboard.ranking import Ranking
@@ -13,21 +12,16 @@ from benchmarks.harness.leaderboard.tables import MISSING, MetricColumn, Table
 from core.errors import UserError
 
 
-class Opponent(NamedTuple):
-    """A method beside the one that all are compared with, and its difference on each data set."""
-
-    label: str
-    differences: tuple[Difference, ...]
-
-
 @dataclass(frozen=True)
 class MethodComparison:
-    """All rows in one metric against one; ranks may be over fewer data sets than ``data``."""
+    """All rows in one metric against one; ranks may be over fewer data sets than ``data``.
+    ``opponents`` are the other methods, with the difference on each data set.
+    """
 
     metric: str
     against: str
     data: tuple[str, ...]
-    opponents: tuple[Opponent, ...]
+    opponents: Mapping[str, tuple[Difference, ...]]
     ranking: Ranking
 
     @property
@@ -65,7 +59,7 @@ class MethodComparison:
 
     @property
     def legend(self) -> str:
-        intervals = sum(d.n > 1 for opponent in self.opponents for d in opponent.differences)
+        intervals = sum(d.n > 1 for differences in self.opponents.values() for d in differences)
         return (
             f"Differences of {metric_formats.of(self.metric).heading} over the same seeds with "
             "95 % intervals, the wider of bootstrap and Student; better or worse is said only "
@@ -100,13 +94,13 @@ def compare(table: Table, metric: str, against: str) -> MethodComparison:
     first = against or labels[0]
     if first not in labels:
         raise UserError(f"No row is called {first}; there are {', '.join(labels)}.")
-    opponents = (
-        Opponent(name, tuple(difference(table, column, name, first) for column in columns))
+    opponents = {
+        name: tuple(difference(table, column, name, first) for column in columns)
         for name in labels
         if name != first
-    )
+    }
     data = tuple(column.data for column in columns)
-    return MethodComparison(ranking.metric, first, data, tuple(opponents), ranking)
+    return MethodComparison(ranking.metric, first, data, opponents, ranking)
 
 
 def leading(table: Table) -> MethodComparison | None:

@@ -4,12 +4,11 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.harness.leaderboard.comparison import MethodComparison
-from benchmarks.harness.leaderboard.layout import Grid
-from benchmarks.harness.leaderboard.published_numbers import PublishedNumber
+from benchmarks.harness.leaderboard.selection import Content
 from benchmarks.harness.leaderboard.tables import MethodRow, MetricColumn, Table
 
 COLUMNS = (
@@ -20,16 +19,16 @@ COLUMNS = (
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # first signs of what a spreadsheet would run
 
 
-def lines(grids: Sequence[Grid], published: Sequence[PublishedNumber]) -> Iterator[dict[str, Any]]:
+def lines(content: Content) -> Iterator[dict[str, Any]]:
     """Every cell as a flat mapping; what is not known is not in it."""
-    for grid in grids:
+    for grid in content.grids:
         table = grid.table
         for row in table.rows:
             yield from (measured(table, row, column) for column in grid.columns)
         for column, value in table.untouched.items():
             if column in grid.columns:
                 yield {"kind": "source", **shared(table, column), "mean": value}
-    for n in published:
+    for n in content.published:
         line: dict[str, Any] = {"kind": "reported", "method": n.method, "data": n.target}
         line |= {"metric": n.metric, "better": n.better, "mean": float(n.value)}
         line |= {"std": float(n.std)} if n.std else {}
@@ -70,40 +69,35 @@ def costs(row: MethodRow, data: str) -> dict[str, float]:
     return medians
 
 
-def as_csv(grids: Sequence[Grid], published: Sequence[PublishedNumber]) -> str:
-
+def as_csv(content: Content) -> str:
     def harmless(value: Any) -> Any:
         return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
-    for line in lines(grids, published):
+    for line in lines(content):
         writer.writerow({key: harmless(value) for key, value in line.items()})
     return text.getvalue()
 
 
-def as_json(
-    grids: Sequence[Grid],
-    comparisons: Sequence[MethodComparison],
-    published: Sequence[PublishedNumber],
-) -> str:
-    whole = {"cells": list(lines(grids, published)), "comparisons": [*map(compared, comparisons)]}
+def as_json(content: Content) -> str:
+    whole = {"cells": [*lines(content)], "comparisons": [*map(compared, content.comparisons)]}
     return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def compared(comparison: MethodComparison) -> dict[str, Any]:
     differences = [
         {
-            "method": opponent.label,
+            "method": method,
             "data": data,
             "n": d.n,
             **({"mean": d.mean} if d.n else {}),
             **({"low": d.low, "high": d.high} if math.isfinite(d.low) else {}),
             "verdict": d.outcome,
         }
-        for opponent in comparison.opponents
-        for data, d in zip(comparison.data, opponent.differences, strict=True)
+        for method, own in comparison.opponents.items()
+        for data, d in zip(comparison.data, own, strict=True)
     ]
     drawn = comparison.comparable
     return {

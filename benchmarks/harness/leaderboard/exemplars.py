@@ -19,7 +19,7 @@ FACES = {
     "inverted_distance": "inverted ↓",
     "destylised_distance": "destylised ↓",
 }
-EXCHANGED = "rows_"  # before the names of what exchanging rows of latents does
+ROWS = "rows_"  # before the names of what exchanging rows of latents does
 Seeds = dict[tuple[str, str], list[Mapping[str, float]]]  # by data set and method
 
 
@@ -42,9 +42,7 @@ def read(folder: Path) -> dict[str, str | SeedTable] | None:
         styles[data, method].append(numbers)
         if "shots_distance" in numbers:
             faces[data, method].append(numbers)
-        exchanged = {
-            k.removeprefix(EXCHANGED): v for k, v in numbers.items() if k.startswith(EXCHANGED)
-        }
+        exchanged = {k.removeprefix(ROWS): v for k, v in numbers.items() if k.startswith(ROWS)}
         if exchanged:
             styles[data, f"{method}, rows exchanged"].append(exchanged)
     if not styles:

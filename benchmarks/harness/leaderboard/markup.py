@@ -1,19 +1,17 @@
 """Tables as Markdown, LaTeX and HTML: a template for each, in which everything is escaped."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import markupsafe
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from benchmarks.harness.leaderboard.comparison import MethodComparison
-from benchmarks.harness.leaderboard.layout import Grid
 from benchmarks.harness.leaderboard.metric_formats import ARROWS
-from benchmarks.harness.leaderboard.published_numbers import PublishedNumber, by_protocol
+from benchmarks.harness.leaderboard.published_numbers import by_protocol
+from benchmarks.harness.leaderboard.selection import Content
 
 TEMPLATES = Path(__file__).parent / "templates"
 MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&@])")
@@ -47,8 +45,7 @@ def markdown(text: str) -> str:
 def markdown_heading(name: str) -> Markup:
     """A name of two words on two lines: a heading need not be wider than its numbers."""
     first, sign, rest = name.partition("_")
-    lines = (first + sign, rest) if rest else (name,)
-    return Markup("<br>".join(map(markdown, lines)))
+    return Markup("<br>".join(map(markdown, (first + sign, rest) if rest else (name,))))
 
 
 def markdown_verbatim(text: str) -> Markup:
@@ -77,11 +74,7 @@ def latex_name(label: str) -> Markup:
     return Markup(rf"\parbox[t]{{70mm}}{{\raggedright {words}\strut}}")
 
 
-ESCAPES: dict[str, Callable[[str], str]] = {
-    "markdown": markdown,
-    "latex": latex,
-    "html": markupsafe.escape,
-}
+ESCAPES: dict[str, Callable[[str], str]] = {"markdown": markdown, "latex": latex, "html": escape}
 """By markup: how a text shows in it as it is."""
 DOCUMENTS = {"markdown": "document.md", "latex": "document.tex", "html": "document.html"}
 
@@ -112,14 +105,8 @@ def environment(form: str, *folders: Path) -> Environment:
     return env
 
 
-def document(
-    form: str,
-    grids: Sequence[Grid],
-    comparisons: Sequence[MethodComparison],
-    published: Sequence[PublishedNumber],
-) -> str:
-    parts = {"grids": grids, "comparisons": comparisons, "published": published}
-    return render(form, DOCUMENTS[form], **parts)
+def document(form: str, content: Content) -> str:
+    return render(form, DOCUMENTS[form], **content._asdict())
 
 
 def render(form: str, template: str, **values: Any) -> str:

@@ -39,9 +39,7 @@ def rows_of(records: Iterable[Record]) -> list[MethodRow]:
         parts = defaultdict(list)
         for one in own:
             parts["" if newest[one.data_label] == one.recipe else one.recipe].append(one)
-        rows += [
-            MethodRow(method, changes, key, tuple(part)) for key, part in sorted(parts.items())
-        ]
+        rows += [MethodRow(method, changes, k, tuple(part)) for k, part in sorted(parts.items())]
     return rows
 
 
@@ -75,19 +73,15 @@ def mixed(metric: str, a: Record, of_a: protocol.Facts, b: Record, of_b: protoco
 
 
 def cell_of(row: MethodRow, column: MetricColumn) -> Cell:
-    own = row.by_data.get(column.data, ())
+    own, metric = row.by_data.get(column.data, ()), column.metric
     finished = [record for record in own if not record.failed]
-    values = {
-        r.seed: r.metrics[column.metric].value for r in finished if column.metric in r.metrics
-    }
-    reasons = [record.left_out.get(column.metric, "") for record in finished]
+    values = {r.seed: r.metrics[metric].value for r in finished if metric in r.metrics}
+    reasons = [record.left_out.get(metric, "") for record in finished]
     failed = tuple(sorted(record.seed for record in own if record.failed))
     return Cell(values, failed, next(filter(None, reasons), "not measured") if finished else "")
 
 
-def untouched(
-    records: list[Record], columns: tuple[MetricColumn, ...]
-) -> dict[MetricColumn, float]:
+def untouched(records: list[Record], columns: Iterable[MetricColumn]) -> dict[MetricColumn, float]:
     """The unadapted source's number where records hold it, mean over the records."""
     sources = defaultdict(list)
     for record in records:

@@ -69,9 +69,7 @@ def rank(table: Table, metric: str) -> Ranking:
         data=chosen,
         unused=tuple(c.data for c in columns if c not in used) if chosen else (),
         ranks=statistics.mean_ranks(scores, columns[0].better) if scores else {},
-        left_out={
-            row.label: why(table, row, used) for row in rows if chosen and row not in compared
-        },
+        left_out={r.label: why(table, r, used) for r in rows if chosen and r not in compared},
         provisional=any(cell.state == "provisional" for own in cells.values() for cell in own),
         swapped=len(rows) < len(table.rows),
     )

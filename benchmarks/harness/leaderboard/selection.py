@@ -80,9 +80,7 @@ def gather(selection: Selection) -> Content:
         for one in displayed
     ]
     ranked = having(displayed, (selection.rank,)) if selection.rank else []
-    comparisons = [
-        compare(one, selection.rank, selection.against) for one in ranked if len(one.rows) > 1
-    ]
+    comparisons = [compare(t, selection.rank, selection.against) for t in ranked if len(t.rows) > 1]
     path = selection.folder / "published.csv"
     numbers = published_numbers.read(path) if selection.reported else []
     published = [number for number in numbers if fits(selection.data, number.target)]

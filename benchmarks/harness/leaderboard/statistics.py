@@ -50,8 +50,7 @@ def bootstrap(values: np.ndarray) -> tuple[float, float]:
     else:
         picks = np.random.default_rng(0).integers(n, size=(RESAMPLES, n))
     means = values[picks].mean(axis=1)
-    ends = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-    low, high = np.quantile(means, ends, method="inverted_cdf")
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="inverted_cdf")
     return float(low), float(high)
 
 

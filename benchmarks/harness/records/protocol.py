@@ -23,9 +23,8 @@ Facts = dict[str, str]
 def facts(record: Record) -> dict[str, Facts]:
     """What each metric's value rests on beside the method: equal facts mean the same protocol."""
     where = record.to_json()["provenance"]
-    evaluation = record.to_json()["config"].get("eval", {})
     shared = {
-        "eval": only(("samples", "photos", "seed"), evaluation),
+        "eval": only(("samples", "photos", "seed"), record.to_json()["config"].get("eval", {})),
         "data": without(NEUTRAL, record.config.data),
         "shots": where.get("shots_sha256", ""),
         "lists": only(LISTS, where),

@@ -24,8 +24,7 @@ def recipe(config: Mapping[str, Any], choices: Mapping[str, str]) -> str:
         kept.pop("swap", None)
     idle = ("about", *(PLACES if config["data"].get("splits") else ()))
     kept["data"] = {key: value for key, value in config["data"].items() if key not in idle}
-    chosen = {group: choices[group] for group in GROUPS}
-    return hashing.of_json([unaddressed(kept), chosen])[:8]
+    return hashing.of_json([unaddressed(kept), {group: choices[group] for group in GROUPS}])[:8]
 
 
 def name(choices: Mapping[str, str], recipe: str, seed: int) -> str:
@@ -48,11 +47,6 @@ def key_of(word: str) -> tuple[str, str]:
     """Group and name of what an override sets."""
     group, _, name = word.lstrip("+~").partition("=")[0].partition(".")
     return group, name
-
-
-def of_method(words: Iterable[str]) -> tuple[str, ...]:
-    """The overrides of the method, of its training or of the layers that are swapped."""
-    return tuple(word for word in sorted(words) if is_of_method(word))
 
 
 def of_task(words: Iterable[str], *, published: bool) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, from_json
 
 from benchmarks.harness.records import recipe as ids
-from core import atomic
+from core import output
 from core.errors import UserError
 
 SCHEMA = 2  # 1 held the addresses of classes, and its ids depended on them
@@ -182,10 +182,7 @@ class Record(Part):
     def write(self, path: Path) -> None:
         """Write the record at once, so that no reader ever meets half of it."""
         text = json.dumps(self._node, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-        try:
-            atomic.write(path, text.encode())
-        except OSError as error:
-            raise UserError(f"The record cannot be written to {path}: {error.strerror}.") from error
+        output.write(path, text.encode(), "The record")
 
     @property
     def failed(self) -> bool:
@@ -200,7 +197,7 @@ class Record(Part):
     @cached_property
     def changes(self) -> tuple[str, ...]:
         """Overrides of the method, of its training or of the layers that are swapped."""
-        return ids.of_method(self.overrides)
+        return tuple(word for word in sorted(self.overrides) if ids.is_of_method(word))
 
     @cached_property
     def data_label(self) -> str:

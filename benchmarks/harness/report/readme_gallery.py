@@ -5,10 +5,9 @@ the style; columns are people, grouped by style. Of several seeds the first is s
 
 import io
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -30,13 +29,6 @@ PAPER, INK = (255, 255, 255), (45, 45, 45)
 QUALITY = 60  # of the JPEG, which is to stay under 200 kB
 
 
-class GalleryRow(NamedTuple):
-    """A label and one strip of people for each style, uint8 [PHOTOS, SIDE, SIDE, 3]."""
-
-    label: str
-    people: Sequence[np.ndarray]
-
-
 def write(path: Path, folder: Path) -> None:
     """Write the gallery as JPEG; UserError where records or strips are missing or it cannot be."""
     jpeg = io.BytesIO()
@@ -44,8 +36,10 @@ def write(path: Path, folder: Path) -> None:
     output.write(path, jpeg.getvalue())
 
 
-def rows(folder: Path) -> list[GalleryRow]:
-    """Photographs, a row a method as its yaml has it, truth; UserError without such a method."""
+def rows(folder: Path) -> dict[str, list[np.ndarray]]:
+    """Photographs, a row a method as its yaml has it, truth: a strip of people for each style,
+    uint8 [PHOTOS, SIDE, SIDE, 3], by its label; UserError without such a method.
+    """
     paths = strip_files.paths(folder, local=False)
     runs: dict[str, dict[str, list[tuple[int, str, float]]]] = {}
     for path in sorted((folder / "runs").glob(f"*--{PREFIX}*--{SOURCE_NAME}--*.json")):
@@ -61,9 +55,7 @@ def rows(folder: Path) -> list[GalleryRow]:
     names = {"photo": [scene(paths, style, SOURCE) for style in STYLES]}
     names |= {m: [min(runs[m][style])[1] for style in STYLES] for m in methods}
     names |= {"truth": [scene(paths, style, TRUTH) for style in STYLES]}
-    return [
-        GalleryRow(label, [people(paths, one) for one in each]) for label, each in names.items()
-    ]
+    return {label: [people(paths, one) for one in each] for label, each in names.items()}
 
 
 def scene(paths: dict[str, Path], style: str, part: str) -> str:
@@ -84,7 +76,7 @@ def people(paths: dict[str, Path], name: str) -> np.ndarray:
     return tiles[0 if name.endswith(f"--{TRUTH}") else LATENTS :][:PHOTOS]
 
 
-def draw(content: Sequence[GalleryRow]) -> Image.Image:
+def draw(content: Mapping[str, Sequence[np.ndarray]]) -> Image.Image:
     """The picture: methods on the left, styles on top, a wider gap around the methods."""
     step = TILE + GAP
     group = PHOTOS * step + GROUP_GAP
@@ -95,11 +87,11 @@ def draw(content: Sequence[GalleryRow]) -> Image.Image:
     for column, style in enumerate(STYLES):
         centre = LABEL + column * group + (PHOTOS * step - GAP) // 2
         pen.text((centre, MARGIN), style, INK, font, anchor="mt")
-    for i, row in enumerate(content):
+    for i, (label, strips) in enumerate(content.items()):
         top = 2 * MARGIN + FONT_SIZE + i * step
         top += GROUP_GAP * ((i > 0) + (i == len(content) - 1))
-        pen.text((MARGIN, top + TILE // 2), row.label, INK, font, anchor="lm")
-        for column, tiles in enumerate(row.people):
+        pen.text((MARGIN, top + TILE // 2), label, INK, font, anchor="lm")
+        for column, tiles in enumerate(strips):
             for person, pixels in enumerate(tiles):
                 tile = Image.fromarray(pixels).resize((TILE, TILE), Image.Resampling.LANCZOS)
                 sheet.paste(tile, (LABEL + column * group + person * step, top))

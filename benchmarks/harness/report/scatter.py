@@ -165,10 +165,9 @@ def plot(
         description = f"{dot.name} {dot.level}".strip() + f": {values}"
         leader = path((spot, label.end(spot))) if label and label.far else ""
         marks.append(Mark(dot.label, description, *spot, label, leader, not dot.level))
-    swapped = dict.fromkeys(dot.name for dot in dots if dot.level)
     trails = (
         path(spot for dot, spot in zip(dots, spots, strict=True) if dot.name == name)
-        for name in swapped
+        for name in dict.fromkeys(dot.name for dot in dots if dot.level)
     )
     description = f"{title}: " + "; ".join(mark.description for mark in marks) + "."
     return Plot(title, description, drawing, quarter(better), tuple(trails), tuple(marks))
@@ -216,11 +215,9 @@ def spread(axes: Axes, dots: Sequence[Dot]) -> None:
     axes.set_ylim(limits([y for ys in high for y in ys], zero=True))
 
 
-def limits(
-    values: Sequence[float], *, log: bool = False, zero: bool = False
-) -> tuple[float, float]:
+def limits(data: Sequence[float], *, log: bool = False, zero: bool = False) -> tuple[float, float]:
     """Ends of an axis that shows all values (one at least) with some air; with 0 if it is near."""
-    low, high = min(values), max(values)
+    low, high = min(data), max(data)
     if log:
         factor = max((high / low) ** AIR, 1.15)  # 1.15: of a single value
         return low / factor, high * factor

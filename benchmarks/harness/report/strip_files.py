@@ -29,15 +29,9 @@ TALLEST, MOST = 256, 64  # pixels and tiles of one strip; ours have 64 and 12
 def scene(record: Record) -> str:
     """Name of what the runs on the same data from the same source have in common."""
     data: Any = record.config.data
-    digest = hashing.of_json(
-        [
-            record.provenance.weights_sha256,
-            record.provenance.shots_sha256,
-            data.get("style", ""),
-            data.get("photos_root", ""),
-            record.config.eval.seed,
-        ]
-    )
+    sums = [record.provenance.weights_sha256, record.provenance.shots_sha256]
+    shown = [data.get("style", ""), data.get("photos_root", ""), record.config.eval.seed]
+    digest = hashing.of_json([*sums, *shown])
     names = (re.sub(r"[^A-Za-z0-9_.-]", "_", name) for name in (record.data, record.source))
     return "--".join((*names, digest[:8]))
 
@@ -101,8 +95,7 @@ class Sprites:
                 self.outside += 1
                 return None
             self.room -= len(data)
-            text = base64.b64encode(data).decode()
-            self.carried[digest] = Sprite(len(self.carried), tiles, text)
+            self.carried[digest] = Sprite(len(self.carried), tiles, base64.b64encode(data).decode())
         return self.carried[digest]
 
 

@@ -60,8 +60,7 @@ class StripMaker:
         own = {self.path(record, f"{key}--{part}"): pixels for part, pixels in shared.items()}
         missing = {path: own[path] for path in own if self.again or not path.is_file()}
         missing[self.path(record, record.name)] = own_strip(gallery)
-        strips = {path: webp(pixels) for path, pixels in missing.items()}
-        for path, data in strips.items():
+        for path, data in {path: webp(pixels) for path, pixels in missing.items()}.items():
             output.write(path, data, "The strip")
         return len(data)
 

@@ -51,11 +51,7 @@ def reference_workload(size: Size, ours: bool, precision: str) -> Workload:
 
 
 def workload(
-    size: Size,
-    channels: Channels,
-    width: int,
-    precision: str,
-    device: torch.device,
+    size: Size, channels: Channels, width: int, precision: str, device: torch.device
 ) -> Workload:
     """Networks of a size from one seed; ``width`` is of z and w, bf16 means mixed precision."""
     resolution, batch = size

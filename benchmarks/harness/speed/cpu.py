@@ -30,8 +30,7 @@ class SpeedComparison:
 
     def add(self, case: str, size: str, precisions: Sequence[str]) -> None:
         """Measure one case at one size in each precision, and the twin once."""
-        few = max(self.repeats // 2, 2)
-        twin = alone(self.threads, case, size, "fp32", False, few)
+        twin = alone(self.threads, case, size, "fp32", False, max(self.repeats // 2, 2))
         for precision in precisions:
             if precision != "fp32" and case in FULL_PRECISION_ONLY:
                 continue

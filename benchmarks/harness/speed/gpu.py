@@ -1,7 +1,6 @@
-"""The kernels on a GPU beside plain torch there: ``python -m benchmarks.speed --device cuda``.
-
-Each operator in GB/s (what it must read and write, over its time) beside a copy on the device, and
-a training step of config-f beside the same step in plain torch, all in one process. Times are those
+"""The kernels on a GPU beside plain torch there: ``python -m benchmarks.speed --device cuda``. Each
+operator in GB/s (what it must read and write, over its time) beside a copy on the device, and a
+training step of config-f beside the same step in plain torch, all in one process. Times are those
 of the device's own clock; nothing here asserts seconds.
 """
 

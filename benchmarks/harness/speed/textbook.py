@@ -1,8 +1,7 @@
-"""StyleGAN2 as it is usually written: the twin that is slow and plainly right.
-
-Every sample has a convolution of its own (grouped), upsampling inserts zeros, and filters run over
-them. The functions take our networks and compute the same outputs, so they are an oracle for tests
-and the other side of ``python -m benchmarks.speed``.
+"""StyleGAN2 as it is usually written: the twin that is slow and plainly right. Every sample has a
+convolution of its own (grouped), upsampling inserts zeros, and filters run over them. The functions
+take our networks and compute the same outputs, so they are an oracle for tests and the other side
+of ``python -m benchmarks.speed``.
 """
 
 import math

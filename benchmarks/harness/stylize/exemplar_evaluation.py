@@ -19,7 +19,7 @@ from benchmarks.harness.leaderboard import exemplars as tables
 from benchmarks.harness.records.provenance import environment
 from benchmarks.harness.records.run_id import WEIGHTS, RunId
 from benchmarks.harness.stylize import exemplars
-from core import atomic
+from core import output
 from core.errors import UserError
 from core.networks import perception
 
@@ -51,9 +51,9 @@ def evaluate(words: Sequence[str]) -> tuple[Numbers, Path, Path]:
     else:
         numbers |= of_one_style(run, adapter, photos, shots)
     path = Path(cfg.folder) / tables.FOLDER / run.published.name
-    found = {"numbers": numbers, "provenance": environment("cpu")}
-    record = {**run.head, "overrides": list(meant.words), **found}
-    atomic.write(path, (json.dumps(record, indent=1) + "\n").encode())
+    measured = {"numbers": numbers, "provenance": environment("cpu")}
+    record = {**run.head, "overrides": list(meant.words), **measured}
+    output.write(path, (json.dumps(record, indent=1) + "\n").encode())
     return numbers, run.folder, path
 
 
@@ -73,8 +73,7 @@ def of_styles(run: RunId, adapter: Any, domain: Any, photos: Tensor, shots: Tens
         for title, images in zip(BANDS, pictures, strict=False)  # the truth is not always known
     ]
     contact_sheet.save(run.folder / "destylised.png", contact_sheet.stack(bands, exemplars.TILE))
-    numbers = retrieval(results, photos, shots)
-    return {"strength": adapter.strength._asdict()} | numbers | distances
+    return {"strength": adapter.strength._asdict()} | retrieval(results, photos, shots) | distances
 
 
 def of_one_style(run: RunId, adapter: Any, photos: Tensor, shots: Tensor) -> Numbers:

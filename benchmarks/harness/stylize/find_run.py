@@ -24,10 +24,10 @@ class FinishedRun(NamedTuple):
 
 
 def find_run(text: str, results: Path, *, whole: bool) -> FinishedRun:
-    """The run that ``text`` names, if there is exactly one and its weights are there.
-    It is a folder, a ``.safetensors`` or ``.json`` file, or the name of a record, or its beginning,
-    in ``results`` with their folders ``out`` and ``runs``. Of a row with swapped layers ``whole``
-    means the run that it is of.
+    """The run that ``text`` names, if it is exactly one and has weights: a folder, a
+    ``.safetensors`` or ``.json`` file, the name of a record or its beginning, in ``results`` with
+    their folders ``out`` and ``runs``. Of a row with swapped layers ``whole`` means the run that it
+    is of.
     """
     path = Path(os.path.expanduser(text))  # leaves ~nobody as it is, where Path would raise
     if not path.exists():

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,13 +25,6 @@ from core.source import Invert, Source
 
 REFINEMENT = "source.invert.invert.refine.steps"
 PROJECTION_SEED = "source.invert.invert.otherwise.seed"
-
-
-class Stylised(NamedTuple):
-    """What came of photos: the source's pictures and those in the style, [N, 3, R, R] each."""
-
-    inversions: Tensor
-    results: Tensor
 
 
 class InvertOnce:
@@ -84,10 +77,10 @@ class StylisedGenerator:
         return self.source.resolution
 
     @torch.no_grad()
-    def __call__(self, photos: Tensor) -> Stylised:
-        ws = self.source.invert(photos)
-        inversions = self.source.g.synthesis(ws, noise_mode="const")
-        return Stylised(inversions.clamp(-1, 1), self.stylise(photos).clamp(-1, 1))
+    def __call__(self, photos: Tensor) -> tuple[Tensor, Tensor]:
+        """The source's pictures of photos and those in the style, [N, 3, R, R] each."""
+        inversions = self.source.g.synthesis(self.source.invert(photos), noise_mode="const")
+        return inversions.clamp(-1, 1), self.stylise(photos).clamp(-1, 1)
 
 
 def load_generator(

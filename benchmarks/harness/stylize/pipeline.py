@@ -46,10 +46,10 @@ class StylizePipeline:
     def run(self, photos: Named, places: Places) -> None:
         """All photos; what is wrong with one does not keep the others."""
         for batch, images in self.batches(photos):
-            stylised = self.generator(images)
+            inversions, results = self.generator(images)
             for index, (photo, name) in enumerate(batch):
                 one = slice(index, index + 1)
-                self.save(photo, places.of(name), stylised.inversions[one], stylised.results[one])
+                self.save(photo, places.of(name), inversions[one], results[one])
 
     def batches(self, photos: Named) -> Iterator[tuple[Any, Tensor]]:
         """Those that can be read and have a face, with the names of their results; as images."""

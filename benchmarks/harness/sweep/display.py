@@ -70,8 +70,7 @@ def sentence(job: Job, status: JobStatus) -> str:
 
 
 def picture(plan: Plan, runner: Runner, console: Console) -> Group:
-    parts = [counts(runner, console), *troubles(plan, runner)]
-    return Group(table(plan, runner, console), *parts)
+    return Group(table(plan, runner, console), counts(runner, console), *troubles(plan, runner))
 
 
 def duration(seconds: float) -> str:

@@ -37,8 +37,7 @@ def sweep(planned: Plan, *, slots: int, gpus: Sequence[str], again: bool, dry_ru
     if stopped:
         complain(f"Stopped by {signal.Signals(stopped).name}; the same command goes on.")
         return 128 + stopped
-    trouble = any(status.state in TROUBLE for status in runner.status.values())
-    return TROUBLED if trouble else 0
+    return TROUBLED if any(status.state in TROUBLE for status in runner.status.values()) else 0
 
 
 def loop(planned: Plan, runner: Runner, screen: Live | None) -> int:

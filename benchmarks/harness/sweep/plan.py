@@ -59,11 +59,10 @@ def plan(words: Sequence[str]) -> Plan:
     seeds = next((values for key, values in lists if key == "seed"), [])
     for combination in itertools.product(*(values for key, values in lists if key != "seed")):
         first = [*combination, *seeds[:1]]
-        keys = {word.split("=")[0] for word in first}
         try:
             job = grid(first)
             # Files are held by tests, and each run checks all of it.
-            if not keys <= {*validation.GROUPS, "seed", "folder"}:
+            if not {word.split("=")[0] for word in first} <= {*validation.GROUPS, "seed", "folder"}:
                 validation.check(job.cfg)
         except Exception as error:
             if not (reason := mendable(error)):
@@ -102,8 +101,7 @@ def add(planned: Plan, job: Composition, words: Sequence[str], seeds: Sequence[s
         point = {key: value for key, value in pairs if key in varied}
         place = seeded.place
         whole = seeded.without_swap().place if job.unresolved["swap"]["resolution"] else place
-        method = job.choices["method"]
-        one = Job(line, point, method, place.folder, place.published, whole.folder)
+        one = Job(line, point, job.choices["method"], place.folder, place.published, whole.folder)
         # A training goes before what is swapped from it, whatever the order of the values.
         at = len(planned.jobs)
         if not one.swapped:

@@ -1,6 +1,5 @@
-"""The loop of a sweep: start what can be started, look after what runs, until nothing is left.
-
-A run locks its folder for as long as it lives, whoever started it. That is all the claim there is:
+"""The loop of a sweep: start what can be started, look after what runs, until nothing is left. A
+run locks its folder for as long as it lives, whoever started it. That is all the claim there is:
 sweeps that share a folder divide the work because a run whose folder is locked ends at once with a
 status of its own, and a sweep that is killed leaves nothing to be cleared.
 """

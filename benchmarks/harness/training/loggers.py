@@ -14,7 +14,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from benchmarks.harness.io import contact_sheet
 from benchmarks.harness.records import nested
 from benchmarks.harness.records.record import Node, Record
-from core import atomic
+from core import output
 from core.errors import UserError
 from core.progress import console
 
@@ -44,10 +44,10 @@ class CurvesCsv(Logger):
         writer.writeheader()
         writer.writerows(self.rows)
         try:
-            atomic.write(self.path, text.getvalue().encode())
-        except OSError as error:
+            output.write(self.path, text.getvalue().encode())
+        except UserError as error:
             if not self.failed:
-                console.print(f"{self.path} cannot be written: {error.strerror}.", markup=False)
+                console.print(str(error), markup=False)
             self.failed = True
 
     @rank_zero_only

@@ -56,13 +56,7 @@ def prepare_process(*, seed: int, threads: int, implementation: str, determinist
 def prepare_data(domain: Any) -> None:
     """Render or read what the run needs, with a bar of its own."""
     with bar("preparing", 1, "pictures") as shown:
-
-        def progress(done: int, total: int) -> None:
-            shown.total = total
-            shown.progress.update(shown.task, total=total)
-            shown.update(done)
-
-        domain.progress = progress
+        domain.progress = shown.grow
         domain.prepare_data()
 
 

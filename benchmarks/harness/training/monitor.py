@@ -1,7 +1,6 @@
-"""Training seen from outside: the bar, the curves, and whether it still makes sense.
-
-Nothing here waits for the device at a step: numbers are copied to the host behind the device's back
-and looked at when they have arrived.
+"""Training seen from outside: the bar, the curves, and whether it still makes sense. Nothing here
+waits for the device at a step: numbers are copied to the host behind the device's back and looked
+at when they have arrived.
 """
 
 import math

@@ -1,7 +1,6 @@
-"""Processes that train one run together: how they begin, and that none outlives the others.
-
-They are started fresh, not forked from a process that has computed: threads, locks and GPU contexts
-do not survive a fork. Each watches the process that started it and ends with it; that one watches
+"""Processes that train one run together: how they begin, and that none outlives the others. They
+are started fresh, not forked from a process that has computed: threads, locks and GPU contexts do
+not survive a fork. Each watches the process that started it and ends with it; that one watches
 them, and when one ends too early, the others have a short while to end by themselves.
 """
 

@@ -231,7 +231,7 @@ def test_kid_says_which_subsets_it_could_use(weights: str) -> None:
 def test_a_measure_is_finite() -> None:
     with pytest.raises(ValueError, match="finite"):
         Measure(float("nan"), "lower", 1)
-    assert partial(Measure, 1.0, "lower")(3).as_dict()["n"] == 3
+    assert partial(Measure, 1.0, "lower")(3).n == 3
 
 
 def test_a_linear_and_a_quadratic_deformation_are_learnt_from_pairs() -> None:

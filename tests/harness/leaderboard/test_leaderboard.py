@@ -18,6 +18,7 @@ from benchmarks.harness.leaderboard import (
     ranking,
     readme,
 )
+from benchmarks.harness.leaderboard.selection import Content
 from core.errors import UserError
 from core.paths import ROOT
 from tests.helpers.records import build, printed, record, write, zoo
@@ -196,7 +197,7 @@ def test_a_wide_table_is_cut_between_data_sets_and_loses_nothing():
 
 
 def test_latex_sets_no_more_columns_beside_one_another_than_can_be_read():
-    text = markup.document("latex", [layout.arrange(wide(), (), "kid")], [], [])
+    text = markup.document("latex", Content([layout.arrange(wide(), (), "kid")], [], [], 0))
     widths = [len(found) for found in re.findall(r"begin\{tabular\}\{l(r+)\}", text)]
     assert widths == [12, 2 + 4]  # a rank and three costs stand in the last
 
@@ -284,7 +285,7 @@ def test_the_committed_page_is_what_the_records_give():
 def test_published_figures_are_sound_and_say_where_they_were_seen():
     figures = published_numbers.read(RESULTS / "published.csv")
     assert all(f.paper and f.table and (f.seen_in or f.seen == "unverified") for f in figures)
-    assert "**" not in markup.document("markdown", [], [], figures)
+    assert "**" not in markup.document("markdown", Content([], [], figures, 0))
     cdc = [f for f in figures if f.protocol.startswith("A") and f.method == "CDC"]
     assert [(f.target, f.value) for f in cdc] == [
         ("babies", "74.39"),

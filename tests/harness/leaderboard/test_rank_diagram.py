@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.harness.leaderboard import markup, rank_diagram
 from benchmarks.harness.leaderboard.comparison import compare
+from benchmarks.harness.leaderboard.selection import Content
 from tests.helpers.records import build, zoo
 
 RANKS = {"best": 1.0, "good": 2.0, "fair": 3.0, "worst": 4.0}
@@ -42,6 +43,6 @@ def test_one_method_is_drawn_too():
 )
 def test_a_bar_lies_where_the_diagram_says_in_every_form(form, pattern, down):
     comparison = compare(build(zoo())[0], "kid", "")
-    (x, y), *_ = re.findall(pattern, markup.document(form, [], [comparison], []))
+    (x, y), *_ = re.findall(pattern, markup.document(form, Content([], [comparison], [], 0)))
     bar = comparison.diagram.bars[0]
     assert (float(x), down * float(y)) == pytest.approx((bar.start, bar.y), abs=0.01)

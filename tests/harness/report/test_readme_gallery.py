@@ -60,7 +60,7 @@ def folder(tmp_path):
 
 
 def test_rows_are_photographs_methods_by_distance_and_truth(folder):
-    assert [row.label for row in readme_gallery.rows(folder)] == ["photo", "good", "weak", "truth"]
+    assert [*readme_gallery.rows(folder)] == ["photo", "good", "weak", "truth"]
 
 
 def test_every_tile_stands_where_its_row_and_column_say(folder):
@@ -69,12 +69,12 @@ def test_every_tile_stands_where_its_row_and_column_say(folder):
     down = [TILE // 2 + i * (TILE + GAP) for i in range(len(rows))]
     down = [y + GROUP_GAP * ((i > 0) + (i == len(rows) - 1)) for i, y in enumerate(down)]
     top = 2 * readme_gallery.MARGIN + readme_gallery.FONT_SIZE
-    for row, y in zip(rows, down, strict=True):
+    for label, y in zip(rows, down, strict=True):
         for column, style in enumerate(STYLES):
             for person in range(4):
                 x = LABEL + column * (4 * (TILE + GAP) + GROUP_GAP) + person * (TILE + GAP)
                 shown = sheet[top + y, x + TILE // 2]
-                assert tuple(shown) == colour(row.label, style, 8 + person)
+                assert tuple(shown) == colour(label, style, 8 + person)
 
 
 def test_a_missing_strip_is_named(folder):

@@ -43,8 +43,7 @@ __all__ = [*exported, "by_name"]
 
 def by_name(name: str, **options: Any) -> Any:
     """The extractor of a key of ``NAMES``, or of ``random-`` and timm's name, with options of its
-    class such as ``resize``, ``side`` or ``seed``; UserError where there is none or its file is
-    missing.
+    class like ``resize``, ``side`` or ``seed``; UserError where it or its file is missing.
     """
     if name.startswith(RANDOM):
         return __getattr__("Untrained")(architecture=name.removeprefix(RANDOM), **options)

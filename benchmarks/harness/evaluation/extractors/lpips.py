@@ -10,8 +10,7 @@ from core.networks.lpips import LPIPSNetwork, check_net
 
 class LPIPS(Published):
     """``maps``, whose squared distances are LPIPS, by ``vgg`` (intra-cluster LPIPS as papers print
-    it), ``alex`` or ``squeeze``. Pictures are brought to ``side`` first, bilinearly on bytes; 0
-    leaves them.
+    it), ``alex`` or ``squeeze``. Pictures are brought to ``side`` bilinearly on bytes (0: not).
     """
 
     network: LPIPSNetwork
@@ -21,9 +20,7 @@ class LPIPS(Published):
         super().__init__(weights=f"lpips-{net}")
         self.side = side
         self.name = f"lpips-{net}:{side or 'as it is'}"
-        self.network = self.shared(
-            f"lpips-{net}", lambda path: LPIPSNetwork(net, read(path), path.name)
-        )
+        self.network = self.shared(f"lpips-{net}", lambda p: LPIPSNetwork(net, read(p), p.name))
 
     def prepare(self, images: Tensor) -> Tensor:
         if self.side in (0, images.shape[-1]):

@@ -110,6 +110,5 @@ def align(images: Tensor, points: Tensor) -> Tensor:
     back = torch.linalg.inv(torch.cat([maps, bottom], 1))[:, :2]
     y, x = torch.meshgrid(torch.arange(HEIGHT) + 0.5, torch.arange(WIDTH) + 0.5, indexing="ij")
     at = torch.stack([x, y, torch.ones_like(x)], 2).double().view(-1, 3)
-    places = at @ back.mT * 2 / images.shape[-1] - 1
-    grid = places.view(len(images), HEIGHT, WIDTH, 2).to(images)
+    grid = (at @ back.mT * 2 / images.shape[-1] - 1).view(len(images), HEIGHT, WIDTH, 2).to(images)
     return F.grid_sample(images, grid, "bilinear", "border", align_corners=False)

@@ -42,8 +42,7 @@ class Published:
     def shared(self, architecture: str, make: Callable[[Path], N]) -> N:
         """The network that ``make`` reads from the file, once for all that look through it."""
         key = architecture, self.stamp
-        network = NETWORKS.get(key) or make(self.path)
-        return cast(N, NETWORKS.setdefault(key, network))
+        return cast(N, NETWORKS.setdefault(key, NETWORKS.get(key) or make(self.path)))
 
     def prepare(self, images: Tensor) -> Tensor:
         """What the network takes, of images [N, 3, R, R] in [-1, 1]; on the CPU."""

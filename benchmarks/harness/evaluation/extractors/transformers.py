@@ -16,8 +16,7 @@ from benchmarks.harness.evaluation.extractors import resize
 from benchmarks.harness.evaluation.extractors.published_files import Published, fill, read
 from core.errors import UserError
 
-# Mean and deviation of the channels that the networks were trained with: of torchvision's models
-# and of OpenAI's CLIP.
+# Means and deviations of the channels in training: of torchvision's models, and of OpenAI's CLIP.
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 OPENAI = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 DINOV2 = {"s": "small", "b": "base", "l": "large"}

@@ -79,16 +79,6 @@ def intra_cluster(
     return Clusters(assignment, torch.bincount(assignment, minlength=clusters), means)
 
 
-def of_maps(shots: Tensor, fakes: Tensor, cap: int, seed: int) -> Clusters:
-    """Clusters of fakes by maps [N, V] around shots by maps [K, V], of an order of ``seed``."""
-
-    def among(members: Tensor) -> Tensor:
-        maps = fakes[members].float()
-        return squared_distances(maps, maps)
-
-    return intra_cluster(to_shots(fakes, shots), among, cap, shuffled(len(fakes), seed))
-
-
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     """Squared Euclidean distances [N, M] of rows [N, F] and [M, F], by a product of them."""
     norms = x.square().sum(1, keepdim=True) + y.square().sum(1)

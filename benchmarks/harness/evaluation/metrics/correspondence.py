@@ -21,10 +21,9 @@ TOGETHER = 4  # pictures: at 224 px ViT-B/8 has 785 tokens, each compared with a
 
 class Landmarks(ThroughExtractor):
     """Mean distance in pixels (of 64) of landmarks of the adapted picture from their true place.
-    Their true place is the domain's geometric map of the landmarks of the source's picture. It is
-    fitted on exact pairs of other people; ``map_residual`` is its error there, the least that can
-    be reached. ``unmapped`` compares with the source's own landmarks, ``floor`` with the true place
-    of another latent.
+    That is the domain's geometric map of the source's landmarks, fitted on exact pairs of other
+    people; ``map_residual`` is its error there, the least that can be reached. ``unmapped``
+    compares with the source's own landmarks, ``floor`` with the true place of another latent.
     """
 
     needs = ("fakes", "sources", "others", "landmark_pairs")
@@ -53,12 +52,11 @@ class Landmarks(ThroughExtractor):
 
 
 class GeometricMap:
-    """Landmarks [N, K, 2] of photos to landmarks [N, K, 2] in the domain, fitted on exact pairs. A
-    domain deforms the head's parameters, so in the plane the map is not closed: it is a ridge
-    regression of the displacement on the landmarks, their products along the main directions of
-    variation included, which are pose and the proportions that move most. It is the identity,
-    exactly, for a domain that deforms nothing. ``residual`` is the mean distance on pairs that were
-    not used for the fit.
+    """Landmarks [N, K, 2] of photos to those in the domain, fitted on exact pairs. A domain deforms
+    the head's parameters, so in the plane the map is not closed: it is a ridge regression of the
+    displacement on the landmarks, their products along the main directions of variation included,
+    which are pose and the proportions that move most. It is the identity, exactly, for a domain
+    that deforms nothing. ``residual`` is the mean distance on pairs that were not used for the fit.
     """
 
     def __init__(self, photo: Tensor, target: Tensor, *, ridge: float) -> None:

@@ -53,13 +53,12 @@ class IntraCluster(PerceptualMetric):
         self.cap, self.seed = cap, seed
 
     def assigned(self, gallery: Gallery) -> clusters.Clusters:
-        metric, options = set_metrics.IntraClusterDistance, {"cap": self.cap, "seed": self.seed}
-        return set_metrics.of(metric, *self.maps(gallery, "fakes"), **options).clusters()
+        metric, maps = set_metrics.IntraClusterDistance, self.maps(gallery, "fakes")
+        return set_metrics.of(metric, *maps, cap=self.cap, seed=self.seed).clusters()
 
     def __call__(self, gallery: Gallery) -> Measure:
-        found = self.assigned(gallery)
-        n = len(found.assignment)
-        return Measure(found.dropped, self.better, n, found.details(self.cap))
+        own = self.assigned(gallery)
+        return Measure(own.dropped, self.better, len(own.assignment), own.details(self.cap))
 
 
 class IntraClusterMaps(IntraCluster):

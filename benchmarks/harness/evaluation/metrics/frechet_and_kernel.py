@@ -1,9 +1,8 @@
-"""Distances between two sets of features, in double precision: Fréchet (arXiv:1706.08500), KID's
-polynomial kernel (arXiv:1801.01401), CMMD's Gaussian kernel (arXiv:2401.09603). Departs from the
-papers in: the trace of ``(S1 S2)^.5`` is the nuclear norm of ``H1 H2^T`` where ``S = H^T H``, also
-of singular matrices (clean-fid's square root takes 4.4 times as long, 1,024 features on one core,
-and is off by 3e-8 there); KID's interval never pairs a picture with its own copy, which would look
-like a collapse.
+"""Distances of two sets of features, in float64: Fréchet (arXiv:1706.08500), KID's polynomial
+kernel (arXiv:1801.01401), CMMD's Gaussian kernel (arXiv:2401.09603). Departs from the papers in:
+the trace of ``(S1 S2)^.5`` is the nuclear norm of ``H1 H2^T`` where ``S = H^T H``, also of singular
+matrices (clean-fid's square root takes 4.4 times as long, 1,024 features on one core, and is off by
+3e-8 there); KID's interval never pairs a picture with its copy, which would look like a collapse.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.harness.evaluation.measure import TooFew
@@ -22,7 +20,6 @@ CHUNK = 4096  # rows of a kernel matrix held at once: 4096 x 50,000 doubles are 
 CACHED = 256  # rows that are read at once: what is made of them stays in the cache
 SYMMETRIC = 1e-4  # of the largest number: rounding of a covariance that was kept in float32
 REGULAR = 1e-10  # of the largest variance: a pivot from which on rounding does not matter
-CMMD_SCALE = 1000.0  # arXiv:2401.09603, section 4
 SHARE = 0.95  # of resampled distances that an interval holds
 MANY = 10_000
 """Rows on one side from which on features stay as they are kept: twice 50,000 rows of Inception in
@@ -185,21 +182,7 @@ def kernel_distance(x: Tensor, y: Tensor) -> float:
     return float(within(x) + within(y) - 2 * kernel_sum(x, y) / (n * m))
 
 
-def kernel_draws(real: Tensor, fake: Tensor, subsets: int, subset_size: int, seed: int) -> Tensor:
-    """:func:`kernel_distance` of each random subset [subsets], of at most ``subset_size`` rows."""
-    size = min(subset_size, len(real), len(fake))
-    generator = torch.Generator().manual_seed(seed)
-
-    def subset(rows: Tensor) -> Tensor:
-        return rows[torch.randperm(len(rows), generator=generator)[:size]]
-
-    draws = [kernel_distance(subset(real), subset(fake)) for _ in range(subsets)]
-    return torch.tensor(draws, dtype=torch.float64)
-
-
-def bootstrap(
-    x: Array, y: Array, resamples: int, generator: torch.Generator
-) -> tuple[float, float]:
+def bootstrap(x: Array, y: Array, resamples: int, rng: torch.Generator) -> tuple[float, float]:
     """The middle 95 % of :func:`polynomial_mmd` of [N, F], [M, F] over resampled pictures."""
     x, y = double(x), double(y)
 
@@ -208,7 +191,7 @@ def bootstrap(
 
     def counts(n: int) -> Tensor:
         """How often [resamples, n] each of n pictures is drawn when n are, with replacement."""
-        drawn = torch.randint(n, (resamples, n), generator=generator)
+        drawn = torch.randint(n, (resamples, n), generator=rng)
         ones = torch.ones(resamples, n, dtype=torch.float64)
         return torch.zeros_like(ones).scatter_add_(1, drawn, ones)
 
@@ -239,8 +222,3 @@ def gaussian_mmd(x: Array, y: Array, sigma: float) -> float:
         return total / (len(a) * len(b))
 
     return float(mean(x, x) + mean(y, y) - 2 * mean(x, y))
-
-
-def cmmd(real: Tensor, fake: Tensor, sigma: float) -> float:
-    """Gaussian kernel distance of embeddings brought to unit length, times 1000 as published."""
-    return CMMD_SCALE * gaussian_mmd(F.normalize(double(real)), F.normalize(double(fake)), sigma)

@@ -43,9 +43,8 @@ class Identity(IdentityMetric):
 
 class DetectedIdentity(IdentityMetric):
     """The same of networks that look for a face first; a fake without a face counts 0. ``rank1``
-    counts pairs with two faces only, ``found_fakes`` and ``found_sources`` say where a face was
-    detected at all, and ``where_found`` is the mean over pairs with both. A high mean with few
-    detections says nothing.
+    counts pairs with two faces only, ``found_fakes``, ``found_sources`` say where one was seen,
+    ``where_found`` is the mean over pairs with both. A high mean with few detections says nothing.
     """
 
     def __call__(self, gallery: Gallery) -> Measure:

@@ -1,9 +1,8 @@
 """Which fakes lie among the reals, and which reals among the fakes, by balls of nearest neighbours.
 Improved precision and recall (arXiv:1904.06991), density and coverage (arXiv:2002.09797) and
 authenticity (arXiv:2102.08921). The ball of a point reaches to its k-th nearest neighbour in its
-own set, rim included; a point is no neighbour of itself. Departs from the papers in: nothing; every
-count is that of all distances by differences in float64, most of which are never computed
-(`neighbours`).
+set, rim included; a point is no neighbour of itself. Departs from the papers in: nothing; every
+count is that of all distances in float64, most of which are never computed (`neighbours`).
 """
 
 from typing import NamedTuple

@@ -229,9 +229,8 @@ def closest(a: Cloud, i: slice, b: Cloud) -> tuple[Tensor, Tensor]:
 
 
 def searched(cloud: Cloud, rows: Tensor, most: int, last: Tensor) -> Tensor:
-    """What :func:`nearest` gives for some rows [n], none of which is farther than ``last`` [n]. All
-    pairs that low precision cannot exclude are measured or, where those are too many, all that a
-    product in float64 cannot.
+    """What :func:`nearest` gives for some rows [n], none of which is farther than ``last`` [n].
+    Pairs that low precision cannot exclude are measured; of too many, those that float64 cannot.
     """
     limits, queries = limit(last, cloud)[:, None], cloud.queries(rows)
     mask = torch.cat([nearness(queries, cloud, j) >= limits for j in cloud.blocks], 1)

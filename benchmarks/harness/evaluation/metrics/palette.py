@@ -67,8 +67,7 @@ class Palette:
         self.side, self.axes, self.quantiles = side, directions(axes), quantiles
 
     def colours(self, gallery: Gallery, stream: str) -> Tensor:
-        parts = [F.adaptive_avg_pool2d(x, self.side) for x in gallery.images(stream)]
-        return lab(torch.cat(parts))
+        return lab(torch.cat([F.adaptive_avg_pool2d(x, self.side) for x in gallery.images(stream)]))
 
     def __call__(self, gallery: Gallery) -> Measure:
         shots = self.colours(gallery, "shots")

@@ -44,9 +44,7 @@ class PerceptualPathLength(ThroughExtractor):
             at = torch.rand(n, 1, 1, generator=generator) * (self.place == "full")
             first, last = adapter.latents(z.to(device)).chunk(2)
             at = at.to(first)
-            a, b = (
-                reduced(adapter.render(torch.lerp(first, last, t))) for t in (at, at + self.epsilon)
-            )
+            a, b = (reduced(adapter.render(first.lerp(last, t))) for t in (at, at + self.epsilon))
             yield self.extractors[0].distance(a, b).cpu().double() / self.epsilon**2
 
     def __call__(self, gallery: Gallery) -> Measure:

@@ -1,20 +1,21 @@
 """Distances between sets of features as torchmetrics, for a gallery and for any Lightning module,
 by the pure functions beside this module: deterministic and exact, where torchmetrics' own FID and
 KID draw subsets from the global generator and take eigenvalues of a product that is not symmetric.
-``update(features, real=...)`` collects [N, F] batch by batch, ``compute()`` is of all, in all
-processes.
+``update(features, real=...)`` collects [N, F], ``compute()`` is of all, in all processes.
 """
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import Metric
 
 from benchmarks.harness.evaluation.metrics import clusters, frechet_and_kernel, manifold
 
 M = TypeVar("M", bound="FeatureSets")
+CMMD_SCALE = 1000.0  # arXiv:2401.09603, section 4
 SEARCHED = 1024  # rows compared with all others at once: 1024 x 50,000 doubles are 400 MB
 
 
@@ -89,8 +90,16 @@ class KernelDistance(FeatureSets):
 
     def draws(self) -> Tensor:
         """The distance of each subset [subsets], in float64."""
-        options = self.subsets, self.subset_size, self.seed
-        return frechet_and_kernel.kernel_draws(*self.sets(), *options)
+        real, fake = self.sets()
+        size = min(self.subset_size, len(real), len(fake))
+        generator = torch.Generator().manual_seed(self.seed)
+
+        def subset(rows: Tensor) -> Tensor:
+            return rows[torch.randperm(len(rows), generator=generator)[:size]]
+
+        distance = frechet_and_kernel.kernel_distance
+        draws = [distance(subset(real), subset(fake)) for _ in range(self.subsets)]
+        return torch.tensor(draws, dtype=torch.float64)
 
     def score(self) -> float:
         return float(self.draws().mean())
@@ -104,7 +113,8 @@ class GaussianKernelDistance(FeatureSets):
         self.sigma = sigma
 
     def score(self) -> float:
-        return frechet_and_kernel.cmmd(*self.sets(), self.sigma)
+        real, fake = (F.normalize(frechet_and_kernel.double(rows)) for rows in self.sets())
+        return CMMD_SCALE * frechet_and_kernel.gaussian_mmd(real, fake, self.sigma)
 
 
 class NeighbourShares(FeatureSets):
@@ -156,7 +166,13 @@ class IntraClusterDistance(FeatureSets):
     def clusters(self) -> clusters.Clusters:
         """Every fake at its nearest real, with the distances within each cluster."""
         shots, fakes = self.rows(real=True), self.rows(real=False)
-        return clusters.of_maps(shots, fakes, self.cap, self.seed)
+
+        def among(members: Tensor) -> Tensor:
+            maps = fakes[members].float()
+            return clusters.squared_distances(maps, maps)
+
+        to_shots, order = clusters.to_shots(fakes, shots), clusters.shuffled(len(fakes), self.seed)
+        return clusters.intra_cluster(to_shots, among, self.cap, order)
 
     def score(self) -> float:
         return self.clusters().dropped
