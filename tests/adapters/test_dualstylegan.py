@@ -9,9 +9,10 @@ from omegaconf import OmegaConf
 
 from adapters.adversarial import Batch
 from benchmarks.harness.config.build import build
-from benchmarks.harness.config.validation import flat
+from benchmarks.harness.config.files import resolved
 from benchmarks.harness.data.domains.base import LazyShots
 from benchmarks.harness.data.pictures import as_images
+from benchmarks.harness.records.nested import leaves
 from core.networks.exemplars import Exemplars
 from core.networks.generator import rows_mapped
 from core.networks.styles import NOISE, CodeSampler, StyleStrength, learn, mixed
@@ -27,7 +28,7 @@ def pictures(n=SHOTS, seed=7):
 def ready(composed, cache):
     """An adapter that is ready to train."""
     cfg = composed("method=dualstylegan", f"machine.cache={cache}")
-    for key, value in flat(cfg).items():
+    for key, value in leaves(resolved(cfg)).items():
         if key.startswith("method.") and key.endswith("_steps") and value:
             OmegaConf.update(cfg, key, 2)
     made = build(cfg.method, build(cfg.source))
@@ -182,7 +183,7 @@ def test_random_styles_are_those_of_the_sampler_that_was_read_with_the_codes(ada
 
 def test_the_result_of_a_run_is_read_back_without_making_anything(adapter, composed, tmp_path):
     cfg = composed("method=dualstylegan", f"machine.cache={tmp_path / 'elsewhere'}")
-    for key, value in flat(cfg).items():
+    for key, value in leaves(resolved(cfg)).items():
         if key.startswith("method.") and key.endswith("_steps") and value:
             OmegaConf.update(cfg, key, 2)
     other = build(cfg.method, build(cfg.source))
