@@ -63,8 +63,10 @@ def tests_of(root: Path, file: str) -> list[str]:
     """The test files that mirror a file's folder or import its module."""
     module = file.removesuffix(".py").replace("/", ".")
     parent, _, name = module.rpartition(".")
-    folder = root / "tests" / file.removeprefix("benchmarks/")
-    near = sorted(folder.parent.glob("test_*.py")) if folder.parent != root / "tests" else []
+    folder = (root / "tests" / file.removeprefix("benchmarks/")).parent
+    while not folder.is_dir():
+        folder = folder.parent
+    near = sorted(folder.glob("test_*.py"))
     found = [str(path.relative_to(root)) for path in near]
     for path in sorted((root / "tests").rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
