@@ -17,6 +17,7 @@ CLASSES = {
     if (target := yaml.safe_load((CONF / "method" / f"{name}.yaml").read_text()).get("_target_"))
 }
 """One yaml for every adapter's class; others give it other numbers."""
+EXHAUSTIVE = pytest.mark.exhaustive
 FITTED = {}
 OF_ONE_PROCESS = {"encoder", "encoder_zplus"}
 """Their trunk normalises over the pictures that one process holds."""
@@ -128,7 +129,10 @@ def test_stylised_photos_keep_shape_and_range(tmp_path, method):
     assert 0.05 < pictures.max() < 10
 
 
-@pytest.mark.parametrize("method", CLASSES.values())
+@pytest.mark.parametrize(
+    "method",
+    [pytest.param(m, marks=[] if m in CLASSES.values() else EXHAUSTIVE) for m in METHODS],
+)
 def test_one_shot_at_128_px(tmp_path, method):
     adapter, start, _ = fit(tmp_path, method, 1, 2 * SIDE)
     assert stylised(adapter).shape == (2, 3, 2 * SIDE, 2 * SIDE)

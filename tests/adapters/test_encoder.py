@@ -9,9 +9,9 @@ from benchmarks.harness.config.build import build
 
 @pytest.fixture
 def trained(composed):
-    def fit(method, images):
+    def fit(method, images, bf16=False):
         words = (f"method={method}", f"method.images={images}", "method.batch_size=4")
-        words += ("method.bf16=false",)  # without such arithmetic in the processor, 5 times slower
+        words += (f"method.bf16={bf16}",)  # 5 times slower without such arithmetic in the processor
         cfg = composed(*words, "method.steps.probes=32", "method.loss.code=1.0", "method.lr=0.005")
         adapter = build(cfg.method, build(cfg.source))
         before = left(adapter)
@@ -50,6 +50,13 @@ def test_the_export_holds_the_encoder_with_the_steps_of_its_source(trained):
     steps = exported["encoder"].steps
     assert not torch.equal(steps, torch.eye(16).expand_as(steps))
     torch.testing.assert_close(steps, steps.mT)
+
+
+@pytest.mark.exhaustive
+def test_mixed_precision_trains_too(trained):
+    adapter, before, after = trained("encoder", 80, bf16=True)
+    assert all(p.dtype == torch.float32 for p in adapter.encoder.parameters())
+    assert after < 0.95 * before
 
 
 def test_an_encoder_without_generated_pictures_is_refused(composed):

@@ -140,13 +140,13 @@ def pictures(double):
 
 
 @pytest.mark.slow
-def test_the_patch_logits_at_all_taps_and_the_image_logit():
-    """In float32: half a minute in float64, in which R1 below can show the same weights."""
-    (d, heads), images = in_precision(False), pictures(False)
-    with torch.no_grad():
-        for j, logits in enumerate(heads(d, images, range(4))):
-            check("E.patch", f"tap{j}", logits, False)
-        check("E.patch", "image_logit", d(images), False)
+@pytest.mark.parametrize("double", [False, pytest.param(True, marks=EXHAUSTIVE)])
+@torch.no_grad()
+def test_the_patch_logits_at_all_taps_and_the_image_logit(double):
+    (d, heads), images = in_precision(double), pictures(double)
+    for j, logits in enumerate(heads(d, images, range(4))):
+        check("E.patch", f"tap{j}", logits, double)
+    check("E.patch", "image_logit", d(images), double)
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from tests.golden.cases import (
     ids,
     network,
     norms,
+    statistics,
 )
 
 PRECISIONS = pytest.mark.parametrize("double", [False, True])
@@ -74,18 +75,29 @@ def test_rosinality_logits_and_losses(case):
 
 
 @EXHAUSTIVE  # NVIDIA's cases go through the same modules
-def test_rosinality_gradients_and_r1():
-    """In float64, where no rounding flips the sign of an activation, so every limit is tight."""
-    case, double = "B.rosd32.batch4", True
+@pytest.mark.parametrize(
+    ("case", "double"),
+    [
+        ("B.rosd32.batch4", True),  # no rounding flips the sign of an activation: tight limits
+        ("B.rosd32.batch8", False),
+        ("B.rosd64.batch4", False),
+        ("B.rosd64.batch8", False),
+    ],
+)
+def test_rosinality_gradients_and_r1(case, double):
     d, real, fake, watched = rosinality(case, double)
     # Half of gamma times the mean square, paid every step: with gamma 2 the mean square itself.
     r1 = R1(gamma=2, every=1)(d, real, lambda x: x)
-    check(case, "r1", r1, double)
-    check(case, "r1_grad_norms", norms(r1, watched), double)
+    check(case, "r1", r1, double, 1e-4)
+    if case != "B.rosd64.batch8":  # the same again, for a minute
+        check(case, "r1_grad_norms", norms(r1, watched), double, 1e-4)
     d_loss, g_loss = hold_logits_and_losses(case, d(real), d(fake.requires_grad_()), double)
     (gradient,) = torch.autograd.grad(g_loss, fake, retain_graph=True)
-    check(case, "g_image_grad", gradient, double)
-    check(case, "d_grad_norms", norms(d_loss, watched), double)
+    if double:  # in float32 a flipped sign changes the pixels around it
+        check(case, "g_image_grad", gradient, double)
+    else:
+        check(case, "g_image_grad.stats", statistics(gradient), double, 1e-4)
+    check(case, "d_grad_norms", norms(d_loss, watched), double, 1e-4)
 
 
 def rosinality(case, double):

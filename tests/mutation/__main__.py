@@ -31,6 +31,7 @@ from tests.mutation.mutants import Mutant, mutants
 ROOMS = ("core", "adapters", "benchmarks")
 LIBRARIES = ("torch", "lightning.pytorch", "timm", "torchvision", "scipy.signal", "hydra", "numba")
 CPU_SECONDS = 600  # the tests of no file take half of it
+FAULT = 99  # exit status where pytest itself could not run
 BY_METHOD = ("tests/test_adapters.py", "tests/trust/test_resume.py")  # once for every method
 
 
@@ -105,12 +106,16 @@ def verdict(root: Path, mutant: Mutant, costs: dict[str, float]) -> str:
         os.dup2(silent, 1)
         os.dup2(silent, 2)
         watch = Watch(costs, methods_of(root, mutant.file))
-        words = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:randomly"]
-        pytest.main([*words, *tests_of(root, mutant.file)], plugins=[watch])
+        # Exhaustive tests too, in this process, and nothing that pyproject.toml adds for many.
+        words = ["-x", "-q", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib"]
+        code = pytest.main([*words, *tests_of(root, mutant.file)], plugins=[watch])
         os.write(write, watch.killer.encode())
-        os._exit(0)
+        known = code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or watch.killer
+        os._exit(0 if known else FAULT)
     os.close(write)
     _, status = os.waitpid(pid, 0)
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == FAULT:
+        raise RuntimeError(f"pytest could not run {tests_of(root, mutant.file)}")
     with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)  # what it may have left running
     (root / mutant.file).write_text(source, encoding="utf-8")

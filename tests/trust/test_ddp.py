@@ -165,8 +165,10 @@ def running(pid):
 
 
 @pytest.mark.slow
-def test_a_signal_stops_all_of_them_with_a_checkpoint(styleshift, once_there, tmp_path):
-    number = signal.SIGTERM
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.exhaustive)]
+)
+def test_a_signal_stops_all_of_them_with_a_checkpoint(styleshift, once_there, tmp_path, number):
     once_there(lambda: os.kill(os.getpid(), number))
     status, said = styleshift(*LONG)
     assert status == 128 + number

@@ -41,16 +41,20 @@ def outcome(results):
 
 
 @pytest.mark.slow
-def test_a_kill_at_a_random_moment_changes_nothing(started, styleshift, tmp_path):
+@pytest.mark.parametrize("kills", [1, pytest.param(3, marks=pytest.mark.exhaustive)])
+def test_kills_at_random_moments_change_nothing(started, styleshift, tmp_path, kills):
     short = ("method=freezed", "method.images=96", "checkpoint.every_kimg=0.008")
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert styleshift(*short, f"folder={whole}")[0] == 0
-    process = started(*short, f"folder={killed}")
-    wait_for(process, killed, "out/*/checkpoint-*.pt")
-    time.sleep(random.random() * 0.2)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not list(killed.glob("runs/*.json")), "it ended before it was killed"
+    rng = random.Random(1)
+    for kill in range(kills):
+        process = started(*short, f"folder={killed}")
+        newest = sorted(p.name for p in killed.glob("out/*/checkpoint-*.pt"))[-1:] or ["none"]
+        wait_for(process, killed, f"out/*/checkpoint-*[!{newest[0][-4]}].pt")
+        time.sleep(rng.random() * 0.2)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not list(killed.glob("runs/*.json")), f"it ended before kill {kill}"
     status, said = styleshift(*short, f"folder={killed}")
     assert status == 0
     assert "Going on after" in said

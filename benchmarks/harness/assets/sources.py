@@ -41,7 +41,7 @@ Invert = Callable[[Tensor], Tensor]
 
 def make_encoder(words: Sequence[str]) -> list[str]:
     """Train, ship, invert the test people anew where the source keeps them, measure."""
-    meant = compose(preferring({"method": "encoder", "data": "parafaces_photo"}, words))
+    meant = compose(preferring({"method": "encoder", "data": "parafaces_photo"}, words)).checked()
     cfg, run = meant.cfg, meant.place.folder
     torch.set_num_threads(cfg.machine.threads)
     train([*meant.words, "existing=replace"])
@@ -57,12 +57,12 @@ def make_encoder(words: Sequence[str]) -> list[str]:
 
 def make_codes(words: Sequence[str]) -> list[str]:
     """Write the codes; where, and how near they are."""
-    return [write_codes(compose(words).cfg)]
+    return [write_codes(compose(words).checked().cfg)]
 
 
 def make_stage2(words: Sequence[str]) -> list[str]:
     """Make what is not there, then ship stage II if it is small enough."""
-    meant = compose(preferring({"method": "dualstylegan"}, words))
+    meant = compose(preferring({"method": "dualstylegan"}, words)).checked()
     cfg, name = meant.cfg, meant.choices["source"]
     torch.set_num_threads(cfg.machine.threads)
     lines = []

@@ -12,7 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.harness.config import targets
-from benchmarks.harness.config.validation import GROUPS
+from benchmarks.harness.config.validation import GROUPS, check
 from benchmarks.harness.records.run_id import Place, RunId
 from core.paths import CONF
 
@@ -32,6 +32,11 @@ class Composition:
     def cfg(self) -> DictConfig:
         """What is built from."""
         return OmegaConf.create(self.unresolved)
+
+    def checked(self) -> Self:
+        """The same, where nothing in it is what cannot be meant."""
+        check(self.cfg)
+        return self
 
     @property
     def overrides(self) -> list[str]:

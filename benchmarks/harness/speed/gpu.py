@@ -196,5 +196,5 @@ def table(title: str, what: str, *columns: str) -> Table:
 
 
 def paired(rows: list[Timing], keys: tuple[str, str]) -> list[tuple[Any, list[Timing]]]:
-    """Rows that differ only in their implementation, torch first."""
+    """Rows that differ only in their implementation, torch first; they follow one another."""
     return [(key, list(group)) for key, group in groupby(rows, key=itemgetter(*keys))]

@@ -32,7 +32,7 @@ Numbers = dict[str, Any]
 @torch.no_grad()
 def evaluate(words: Sequence[str]) -> tuple[Numbers, Path, Path]:
     """Evaluate the run of these words: numbers, the folder of its pictures, the file of numbers."""
-    meant = compose(preferring({"method": "dualstylegan"}, words))
+    meant = compose(preferring({"method": "dualstylegan"}, words)).checked()
     cfg, run = meant.cfg, meant.run_id
     torch.set_num_threads(cfg.machine.threads)
     if not (run.folder / WEIGHTS).is_file():

@@ -1,6 +1,7 @@
 """W&B without an account: what an agent would run, what is left on the disk, what never leaves."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -136,6 +137,28 @@ def test_an_agents_command_line_that_is_killed_and_repeated_is_one_whole_run_of_
     assert read["exit"] == 0
     assert list(left.glob("files/media/images/sheet*.png"))
     assert list(left.glob("files/media/table/pictures*.table.json"))
+
+
+@pytest.mark.exhaustive  # the same without an agent, whose sweep names the run
+def test_a_run_that_is_killed_and_resumed_is_one_run_of_wandb(tmp_path):
+    words = [*TINY, "data=parafaces_clay", "logger=wandb", f"folder={tmp_path}"]
+    words += ["method.images=3000", "checkpoint.every_kimg=0.02"]
+    line = [sys.executable, "-m", "benchmarks.run", *words]
+    how = {"env": environment(), "cwd": ROOT, "stdout": subprocess.DEVNULL}
+    for stop in (signal.SIGKILL, signal.SIGTERM):
+        there = set(tmp_path.glob("out/*/checkpoint-*.pt"))
+        process = subprocess.Popen(line, stderr=subprocess.PIPE, **how)
+        while not set(tmp_path.glob("out/*/checkpoint-*.pt")) - there:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+        process.send_signal(stop)
+        process.communicate()
+    folders = sorted(tmp_path.glob("out/*/wandb/offline-run-*"))
+    assert len(folders) == 2
+    first, second = (folder.name.rsplit("-", 1)[1] for folder in folders)
+    resumed = journal.read(only(folders[1], "*.wandb"))
+    assert first == second == resumed["run"].run_id
+    assert resumed["history"][0]["kimg"] > 0.02  # it goes on behind the first checkpoint
 
 
 def finished(tmp_path, data, state="finished"):
