@@ -22,9 +22,9 @@ from core.networks.layers import full_precision
 SHIFT = 0.125  # of fractional translation, and the largest by whole pixels; of the side
 SCALE_OCTAVES = 0.2  # of uniform and of anisotropic scaling
 BRIGHTNESS = 0.2  # of colours in [-1, 1]
-CONTRAST_OCTAVES = 0.5
-SATURATION_OCTAVES = 1.0
-FILTER_OCTAVES = 1.0
+CONTRAST_OCTAVES = 0.5  # of the factor on what differs from the mean grey
+SATURATION_OCTAVES = 1.0  # of the factor on what differs from grey
+FILTER_OCTAVES = 1.0  # of the gain of each of four frequency bands
 FILTER_ENERGY = (10 / 13, 1 / 13, 1 / 13, 1 / 13)  # of the bands: 1/f spectrum of natural images
 NOISE = 0.1  # of the deviation itself, which is half-normal
 CUTOUT = 0.5  # side of the square, of the picture's; not random

@@ -16,7 +16,7 @@ from core.convert.format import CheckpointError
 from core.convert.restricted_unpickler import LONGEST_KEY, Entries, Limits, StandIn
 
 DEEPEST = 16  # modules in modules; published networks have four
-MOST_AXES = 8
+MOST_AXES = 8  # a filter has four, a published buffer five
 MOST_NUMBERS = 2**40  # of a tensor, axes of length 0 counted as 1; beyond, products overflow
 NUMBERS = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1")
 

@@ -49,7 +49,7 @@ def _match(
     names, filters = foreign.names(plan.config), foreign.filters(plan.config)
     own = plan.state_dict()
     for name, total in filters.items():
-        usual = setup_filter(TAPS) * total
+        usual = setup_filter(TAPS) * total  # 1e-6: in float32, however its sum was taken
         value = entries.get(name, usual)
         if value.shape != usual.shape or not torch.allclose(value.float(), usual, atol=1e-6):
             raise CheckpointError(f"{format}: entry {name!r} is not the filter 1, 3, 3, 1.")

@@ -63,7 +63,7 @@ class Head(nn.Module):
         super().__init__()
         plain = Conv(channels, 1, kernel=3)
         self.weight, self.bias = plain.weight, plain.bias
-        self.weight_gain = 1 / math.sqrt(channels * 9)
+        self.weight_gain = 1 / math.sqrt(channels * 9)  # equalised: what enters a 3 x 3 kernel
 
     def forward(self, x: Tensor) -> Tensor:
         with full_precision(x):  # as the discriminator's own logits

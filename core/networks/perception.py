@@ -135,7 +135,7 @@ class Perception(nn.Module):
         # A coarser stage says who it is rather than how it looks.
         stages = self.stages(images)[self.fine : self.fine + 3]
         for stage in stages:
-            unit = F.normalize(stage.float(), dim=1, eps=1e-6)
+            unit = F.normalize(stage.float(), dim=1, eps=1e-6)  # 1e-6: of a map that is 0
             parts.append(unit.flatten(1) / (len(stages) * stage[0, 0].numel()) ** 0.5)  # means
         return torch.cat(parts, 1)
 

@@ -49,12 +49,12 @@ def aligned(find: Detector) -> Framing:
     """The face that a detector finds, the largest of several, in the framing of FFHQ."""
 
     def framed(image: Image.Image, name: str) -> Cut:
-        found = find(image, name)
-        if not found:
+        detected = find(image, name)
+        if not detected:
             raise UserError(f"{name}: no face found.")
-        middles = [points.mean(0) for points in found]
+        middles = [points.mean(0) for points in detected]
         inside = [bool((m >= 0).all() and (m <= image.size).all()) for m in middles]
-        faces = [points for points, usable in zip(found, inside, strict=True) if usable]
+        faces = [points for points, usable in zip(detected, inside, strict=True) if usable]
         if not faces:
             raise UserError(
                 f"{name}: the landmarks lie outside it ({image.width} x {image.height})."

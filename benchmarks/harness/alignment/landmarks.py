@@ -26,17 +26,17 @@ SCHEMES = {68: (EYES_68, MOUTH_68), **dict.fromkeys((468, 478), (EYES_MESH, MOUT
 LIMIT = 1 << 31  # bytes of a file; FFHQ's has 267 million
 
 
-def four_points(found: Any) -> np.ndarray:
+def four_points(raw: Any) -> np.ndarray:
     """The four points of a face; a `ValueError` says why there is none.
     Understood are arrays of 4 points, 5 (with the nose between eyes and mouth), 68 (iBUG), 468 or
     478 (MediaPipe), flat or not, and mappings of the names in `NAMED`.
     """
-    if isinstance(found, dict):
-        if not set(NAMED) <= found.keys():
+    if isinstance(raw, dict):
+        if not set(NAMED) <= raw.keys():
             raise ValueError(f"the points have no names {', '.join(NAMED)}")
-        found = [found[name] for name in NAMED]
+        raw = [raw[name] for name in NAMED]
     try:
-        points = np.asarray(found, dtype=np.float64)
+        points = np.asarray(raw, dtype=np.float64)
     except (TypeError, ValueError):
         raise ValueError("the landmarks are no numbers") from None
     if points.ndim == 1 and len(points) % 2 == 0:
@@ -60,10 +60,10 @@ def four_points(found: Any) -> np.ndarray:
     return points
 
 
-def faces(found: Iterable[Any]) -> list[np.ndarray]:
+def faces(detections: Iterable[Any]) -> list[np.ndarray]:
     """The four points of every face, less those that are none."""
     sound = []
-    for points in found:
+    for points in detections:
         with suppress(ValueError):
             sound.append(four_points(points))
     return sound
@@ -84,8 +84,8 @@ class LandmarksFile:
         self.faces: dict[str, list[np.ndarray]] = {}
         content, file = _content(place), "beginning"
         try:
-            for file, found in _listed(content):
-                self.faces.setdefault(file, []).append(four_points(found))
+            for file, raw in _listed(content):
+                self.faces.setdefault(file, []).append(four_points(raw))
         except ValueError as fault:
             raise UserError(f"{place}, {file}: {fault}.") from fault
         if not self.faces:

@@ -16,8 +16,8 @@ from core.networks.perception import resized
 STAGES = ((64, 3), (128, 4), (256, 14), (512, 3))  # channels and units; each stage halves the side
 REDUCTION = 16  # channels over those of the attention's hidden layer
 INPUT = 112  # side of the picture that identity is read from
-EMBEDDING = 512
-PICTURE = 256
+EMBEDDING = 512  # numbers of an identity (arXiv:1801.07698)
+PICTURE = 256  # side of the pictures that pSp crops the face from
 ROWS, COLUMNS = slice(35, 223), slice(32, 220)  # the face in FFHQ's framing: pSp's id_loss.py
 
 

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from core.networks.encoders.ir_se import stem, trunk
 from core.networks.layers import Linear
 
-WIDTH = 512
+WIDTH = 512  # of all maps and of a style row
 MIDDLE, FINE = 3, 7  # the first rows of these groups
 TAPS = (6, 20, 23)  # the units whose outputs are used: 64, 32 and 16 px of a 256 px picture
-SMALLEST, LARGEST = 32, 256
+SMALLEST, LARGEST = 32, 256  # sides of the pictures that the taps leave maps of
 
 
 class RowHead(nn.Module):

@@ -50,12 +50,12 @@ class About:
             f"{needed} {self.title} does not come with this project ({self.licence}). {self.obtain}"
         )
 
-    def notes(self, found: int) -> list[str]:
-        """What should be said of `found` pictures of it."""
+    def notes(self, count: int) -> list[str]:
+        """What should be said of `count` pictures of it."""
         if not self.title:
             return []
-        lacking = f"{found:,} pictures are here; the published set has {self.pictures:,}."
-        differs = self.pictures and found != self.pictures
+        lacking = f"{count:,} pictures are here; the published set has {self.pictures:,}."
+        differs = self.pictures and count != self.pictures
         return [f"{self.title}: {self.licence}.", *([lacking] if differs else ())]
 
 
@@ -98,12 +98,12 @@ class FolderDomain(Domain):
 
     def _read(self, shots: int, reference_root: str, photos_root: str) -> None:
         reader = self._reader(self.root)
-        found = reader.by_checksum(files(self.root))
+        available = reader.by_checksum(files(self.root))
         self._photos = self._read_photos(photos_root)
-        chosen = self._read_shots(reader, found, shots)
-        others = self._read_reference(reader, found, chosen, reference_root)
+        chosen = self._read_shots(reader, available, shots)
+        others = self._read_reference(reader, available, chosen, reference_root)
         self.facts |= {
-            "data_sha256": set_checksum(found),
+            "data_sha256": set_checksum(available),
             "reference_sha256": set_checksum(other.sha256 for other in others),
             "split": self.split.origin,
             "reals": str(len(others)),
@@ -111,16 +111,16 @@ class FolderDomain(Domain):
         }
         self.notes = [
             f"{self.name}: {counted(shots, 'shot')} ({self.split.origin}) of "
-            f"{counted(len(found), 'picture')}.",
+            f"{counted(len(available), 'picture')}.",
             *self.notes,
-            *self.about.notes(len(found)),
+            *self.about.notes(len(available)),
             *reader.notes(),
             *sentences([shown.picture for shown in (*chosen, *others)], self.resolution),
         ]
 
-    def candidates(self, found: dict[str, File]) -> list[str]:
+    def candidates(self, available: dict[str, File]) -> list[str]:
         """Checksums of the files that may become shots."""
-        return list(found)
+        return list(available)
 
     def training(self) -> np.ndarray:
         return self._shots
@@ -131,13 +131,15 @@ class FolderDomain(Domain):
     def photos(self) -> Pictures:
         return self._shown(self._photos)
 
-    def _read_shots(self, reader: Reader, found: dict[str, File], shots: int) -> list[ReadPicture]:
-        candidates = self.candidates(found)
+    def _read_shots(
+        self, reader: Reader, available: dict[str, File], shots: int
+    ) -> list[ReadPicture]:
+        candidates = self.candidates(available)
         self.split = find_list(self.splits, f"{shots}-{self.draw}", self.root, candidates)
         if not self.split.hashes:
             self.notes += [self.split.note] * bool(self.split.note)
             self.split = rule(candidates, self.draw)
-        chosen, self._shots = reader.select(found, self.split.hashes, shots)
+        chosen, self._shots = reader.select(available, self.split.hashes, shots)
         if len(chosen) < shots:
             raise UserError(
                 f"{self.root} holds {counted(len(chosen), 'picture')} that can be used, fewer than "
@@ -148,15 +150,15 @@ class FolderDomain(Domain):
         return chosen
 
     def _read_reference(
-        self, reader: Reader, found: dict[str, File], chosen: list[ReadPicture], root: str
+        self, reader: Reader, available: dict[str, File], chosen: list[ReadPicture], root: str
     ) -> list[ReadPicture]:
         shots = {shown.sha256 for shown in chosen}
         if root:
             reader = self._reader(local_path(root))
-            found = reader.by_checksum(files(local_path(root)))
-            reader.shots_met += len(shots & set(found))
-        free = order(set(found) - shots, HELD_OUT)
-        others, pixels = reader.select(found, free, self.limits["reference"], chosen)
+            available = reader.by_checksum(files(local_path(root)))
+            reader.shots_met += len(shots & set(available))
+        free = order(set(available) - shots, HELD_OUT)
+        others, pixels = reader.select(available, free, self.limits["reference"], chosen)
         held_out = f"{counted(len(others), 'picture')} beside the shots"
         if len(others) >= self.minimum:
             self.notes.append(f"{held_out} held out as the reference.")
@@ -175,9 +177,9 @@ class FolderDomain(Domain):
         if not root:
             return self._none().pixels
         reader = self._reads(sampling=WHOLE)
-        found = files(local_path(root))[: self.limits["photos"]]
-        pictures = [reader.picture(file) for file in found]
-        self.facts["photos_sha256"] = set_checksum(reader.by_checksum(found))
+        photo_files = files(local_path(root))[: self.limits["photos"]]
+        pictures = [reader.picture(file) for file in photo_files]
+        self.facts["photos_sha256"] = set_checksum(reader.by_checksum(photo_files))
         self.notes += reader.notes()
         return reader.stack(picture for picture in pictures if picture is not None)
 

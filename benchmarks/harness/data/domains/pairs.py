@@ -29,16 +29,16 @@ class PairsDomain(FolderDomain):
         self.photographs = subset_path(root, photographs) if str(root) else Path()
         super().__init__(root=str(subset_path(root, pictures)) if str(root) else "", **folder)
 
-    def candidates(self, found: dict[str, File]) -> list[str]:
+    def candidates(self, available: dict[str, File]) -> list[str]:
         photographs = {stem(file): file for file in files(self.photographs)}
-        alone = [file.name for file in found.values() if stem(file) not in photographs]
+        alone = [file.name for file in available.values() if stem(file) not in photographs]
         if alone:
             self.notes.append(f"{first_names(alone)}: there is no photograph of the same name.")
-        paired = [sha256 for sha256, file in found.items() if stem(file) in photographs]
+        paired = [sha256 for sha256, file in available.items() if stem(file) in photographs]
         people = held_out(self.splits, self.root, paired, self.limits["photos"])
         test = people[: self.limits["photos"]]
-        self._read_pairs([(found[h], photographs[stem(found[h])]) for h in test])
-        return [sha256 for sha256 in found if sha256 not in set(people)]
+        self._read_pairs([(available[h], photographs[stem(available[h])]) for h in test])
+        return [sha256 for sha256 in available if sha256 not in set(people)]
 
     def translations(self) -> Pictures:
         return self._shown(self._translations)

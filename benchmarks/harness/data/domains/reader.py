@@ -41,10 +41,10 @@ class Reader:
         self.broken: dict[File, None] = {}
         self.repeated = self.shots_met = 0
 
-    def by_checksum(self, found: Iterable[File]) -> dict[str, File]:
+    def by_checksum(self, available: Iterable[File]) -> dict[str, File]:
         """The files by checksum; of equal ones the first."""
         by_hash: dict[str, File] = {}
-        for file in found:
+        for file in available:
             try:
                 sha256 = file.sha256
             except Unreadable as fault:
@@ -56,7 +56,7 @@ class Reader:
 
     def select(
         self,
-        found: dict[str, File],
+        available: dict[str, File],
         order: Iterable[str],
         limit: int,
         without: Iterable[ReadPicture] = (),
@@ -70,7 +70,7 @@ class Reader:
         kept: dict[str, ReadPicture] = {}
         workers = min(WORKERS, os.cpu_count() or 1)
         with warnings.catch_warnings():  # its state is one for all threads, which change it
-            wanted = [found[sha256] for sha256 in candidates]
+            wanted = [available[sha256] for sha256 in candidates]
             # The loop alone holds the threads: they end with it, before the warnings are restored.
             for sha256, picture in zip(
                 candidates, prefetch(wanted, self._attempt, workers), strict=True
@@ -78,7 +78,7 @@ class Reader:
                 if len(kept) == limit:
                     break
                 if isinstance(picture, Unreadable):
-                    self._skip(found[sha256], picture)
+                    self._skip(available[sha256], picture)
                     continue
                 seen = pixel_checksum(picture)
                 self.shots_met += seen in refused
@@ -86,7 +86,7 @@ class Reader:
                 if seen not in refused and seen not in kept:
                     room[len(kept)] = picture.pixels
                     own = Picture(room[len(kept)], picture.changes)
-                    kept[seen] = ReadPicture(sha256, found[sha256], own)
+                    kept[seen] = ReadPicture(sha256, available[sha256], own)
         return list(kept.values()), room[: len(kept)]
 
     def stack(self, pictures: Iterable[Picture]) -> np.ndarray:

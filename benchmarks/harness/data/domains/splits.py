@@ -43,10 +43,10 @@ def draw_order(hashes: Iterable[str], draw: int) -> list[str]:
     return order(hashes, f"draw {draw}: ")
 
 
-def find_list(name: str, part: str, beside: Path, found: Container[str]) -> Split:
+def find_list(name: str, part: str, beside: Path, available: Container[str]) -> Split:
     """The list ``NAME-PART``, or one without files where there is none for this copy of the set.
     Without a name only a list beside the set is looked for. The part is ``test`` or, of shots and
-    draw, ``10-0``; `found` has the checksums of the set's files. It is a `UserError` where some
+    draw, ``10-0``; `available` has the checksums of the set's files. It is a `UserError` where some
     files of the list are there and others are not.
     """
     own = beside.with_name(f"{name or beside.stem}-{part}.txt")
@@ -55,7 +55,7 @@ def find_list(name: str, part: str, beside: Path, found: Container[str]) -> Spli
         if not os.path.isfile(place):  # False, not an error, for what cannot be a name
             continue
         checksums = read(place)
-        missing = [label for sha256, label in checksums.items() if sha256 not in found]
+        missing = [label for sha256, label in checksums.items() if sha256 not in available]
         if not missing:
             return Split(f"list {place.stem}", tuple(checksums), "")
         if len(missing) < len(checksums):
