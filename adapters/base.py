@@ -55,11 +55,11 @@ class Adapter(L.LightningModule):
 
     def latents(self, z: Tensor) -> Tensor:
         """Style rows [N, L, W] of latents [N, Z], as :meth:`render` takes them."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no latents.")
 
     def render(self, ws: Tensor) -> Tensor:
         """Images [N, 3, R, R] in [-1, 1] of styles [N, L, W], by the generator for evaluation."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no render.")
 
     def prepare(self, shots: Shots) -> None:
         """Look at all shots [K, 3, R, R] before the first step; not where a run is read back."""
