@@ -2,22 +2,11 @@
 
 import pytest
 import torch
-import yaml
 
-from benchmarks.harness.config.validation import choices_of
 from core import weights
-from core.paths import CONF
-from tests.helpers.contract import BATCH, SIDE, STEPS, Pair, fit, trained
+from tests.helpers.contract import BATCH, METHODS, SIDE, STEPS, Pair, fit, trained
 
 pytestmark = pytest.mark.xdist_group("contract")  # its trainings are shared within one process
-METHODS = choices_of("method")
-CLASSES = {
-    target: name
-    for name in reversed(METHODS)
-    if (target := yaml.safe_load((CONF / "method" / f"{name}.yaml").read_text()).get("_target_"))
-}
-"""One yaml for every adapter's class; others give it other numbers."""
-EXHAUSTIVE = pytest.mark.exhaustive
 FITTED = {}
 OF_ONE_PROCESS = {"encoder", "encoder_zplus"}
 """Their trunk normalises over the pictures that one process holds."""
@@ -129,10 +118,6 @@ def test_stylised_photos_keep_shape_and_range(tmp_path, method):
     assert 0.05 < pictures.max() < 10
 
 
-@pytest.mark.parametrize(
-    "method",
-    [pytest.param(m, marks=[] if m in CLASSES.values() else EXHAUSTIVE) for m in METHODS],
-)
 def test_one_shot_at_128_px(tmp_path, method):
     adapter, start, _ = fit(tmp_path, method, 1, 2 * SIDE)
     assert stylised(adapter).shape == (2, 3, 2 * SIDE, 2 * SIDE)

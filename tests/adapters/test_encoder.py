@@ -35,7 +35,9 @@ def left(adapter):
     return found
 
 
-@pytest.mark.parametrize("method", ["encoder", "encoder_zplus"])
+@pytest.mark.parametrize(
+    "method", ["encoder", pytest.param("encoder_zplus", marks=pytest.mark.exhaustive)]
+)
 def test_an_encoder_learns_the_styles_of_generated_pictures(trained, method):
     adapter, before, after = trained(method, 80)
     assert after < 0.9 * before

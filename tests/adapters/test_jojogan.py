@@ -137,7 +137,9 @@ def test_an_untrained_network_keeps_identity_and_draws_nothing_for_it(composed):
     assert torch.equal(plain.rng.get_state(), known.rng.get_state())
 
 
-@pytest.mark.parametrize("method", ["jojogan", "jojogan_released"])
+@pytest.mark.parametrize(
+    "method", [pytest.param("jojogan", marks=pytest.mark.exhaustive), "jojogan_released"]
+)
 def test_every_face_takes_the_colours_of_the_one_reference(composed, method):
     adapter = made(composed, f"method={method}", "method.lr=0.006", shots=1)
     colour = torch.tensor([0.8, -0.6, 0.1])[:, None, None]

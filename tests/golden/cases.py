@@ -18,6 +18,8 @@ from tests.golden.held import hold
 
 keep_freed_memory()
 EXHAUSTIVE = pytest.mark.exhaustive
+PRECISIONS = pytest.mark.parametrize("double", [False, pytest.param(True, marks=EXHAUSTIVE)])
+"""Of networks: float64 takes twice the time, so `make test` holds the limits of float32 alone."""
 FOLDER = Path(__file__).parent
 MANIFEST = json.loads((FOLDER / "networks.json").read_text())
 CARTOON, CDC, RSSA, JOJO = (

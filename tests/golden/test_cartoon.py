@@ -12,9 +12,7 @@ from core.editing import sefa
 from core.networks import layer_swap
 from core.networks.mixing_regularisation import crossed
 from tests.golden import formula
-from tests.golden.cases import CARTOON, CASES, GENERATOR_32, check, network, norms
-
-PRECISIONS = pytest.mark.parametrize("double", [False, True])
+from tests.golden.cases import CARTOON, CASES, GENERATOR_32, PRECISIONS, check, network, norms
 
 
 @functools.cache

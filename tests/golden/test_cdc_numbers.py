@@ -18,13 +18,12 @@ from tests.golden.cases import (
     CDC,
     EXHAUSTIVE,
     GENERATOR_32,
+    PRECISIONS,
     ROSINALITY_256,
     check,
     network,
     norms,
 )
-
-PRECISIONS = pytest.mark.parametrize("double", [False, True])
 
 
 def tensor(array, double):
@@ -92,7 +91,7 @@ def test_the_maps_of_the_generator(double):
     [
         ("E.consistency_g.0", False),
         ("E.consistency_g.1", False),
-        ("E.consistency_g.0", True),
+        pytest.param("E.consistency_g.0", True, marks=EXHAUSTIVE),
         pytest.param("E.consistency_g.1", True, marks=EXHAUSTIVE),
     ],
 )
@@ -140,7 +139,7 @@ def pictures(double):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("double", [False, pytest.param(True, marks=EXHAUSTIVE)])
+@PRECISIONS
 @torch.no_grad()
 def test_the_patch_logits_at_all_taps_and_the_image_logit(double):
     (d, heads), images = in_precision(double), pictures(double)
@@ -150,7 +149,7 @@ def test_the_patch_logits_at_all_taps_and_the_image_logit(double):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("double", [False, pytest.param(True, marks=EXHAUSTIVE)])
+@PRECISIONS
 def test_r1_of_the_averaged_patch_logits(double):
     d, heads = in_precision(double)
     r1 = R1(gamma=2, every=1)  # half of gamma is one

@@ -13,6 +13,7 @@ from tests.golden.cases import (
     EXHAUSTIVE,
     MANIFEST,
     NVIDIA_32,
+    PRECISIONS,
     ROSINALITY_32,
     check,
     ids,
@@ -21,7 +22,6 @@ from tests.golden.cases import (
     statistics,
 )
 
-PRECISIONS = pytest.mark.parametrize("double", [False, True])
 NVIDIA = {  # clamp, group of the minibatch deviation
     "plain": (None, 4),
     "clamp256": (256, 4),

@@ -11,13 +11,12 @@ import torch
 from core import convert
 from core.networks.encoders import IdentityLoss, face_crop
 from tests.golden import formula
-from tests.golden.cases import EXHAUSTIVE, cut, statistics
+from tests.golden.cases import EXHAUSTIVE, PRECISIONS, cut, statistics
 from tests.golden.held import hold
 
 FOLDER = Path(__file__).parent
 CASES = json.loads((FOLDER / "H_encoders.json").read_text())["cases"]
 ARRAYS = dict(np.load(FOLDER / "H_encoders.npz"))
-PRECISIONS = pytest.mark.parametrize("double", [False, True])
 
 
 def check(case, key, found, double):

@@ -15,18 +15,18 @@ from tests.golden.cases import (
     EXHAUSTIVE,
     MANIFEST,
     NVIDIA_32,
+    PRECISIONS,
     ROSINALITY_32,
     check,
     network,
     norms,
 )
 
-PRECISIONS = pytest.mark.parametrize("double", [False, True])
 NAMES = pytest.mark.parametrize(
     ("name", "double"),
     [
         ("B.ros32", False),
-        ("B.ros32", True),
+        pytest.param("B.ros32", True, marks=EXHAUSTIVE),
         ("B.ros64", False),
         pytest.param("B.ros64", True, marks=EXHAUSTIVE),
     ],
@@ -117,7 +117,7 @@ def test_rosinality_mixing_truncation_and_given_noise(name, double):
     [
         ("B.ros32", "pl0", False),
         pytest.param("B.ros32", "pl0", True, marks=EXHAUSTIVE),
-        ("B.ros32", "pl1", True),
+        pytest.param("B.ros32", "pl1", True, marks=EXHAUSTIVE),
         pytest.param("B.ros64", "pl1", False, marks=EXHAUSTIVE),
     ],
 )

@@ -18,9 +18,9 @@ from core.networks.generator import Mapping
 from tests.golden import formula
 from tests.golden.cases import (
     CASES,
-    EXHAUSTIVE,
     FOLDER,
     JOJO,
+    PRECISIONS,
     ROSINALITY_256,
     check,
     cut,
@@ -28,7 +28,6 @@ from tests.golden.cases import (
     statistics,
 )
 
-PRECISIONS = pytest.mark.parametrize("double", [False, True])
 STORED = dict(np.load(FOLDER / "F_jojo.npz"))
 MIXES = [case for case in JOJO["cases"] if ".rows" in case]
 
@@ -75,7 +74,7 @@ def test_codes_exchange_the_rows_of_the_public_code(case, double):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("double", [False, pytest.param(True, marks=EXHAUSTIVE)])
+@PRECISIONS
 def test_the_loss_of_discriminator_features_and_its_gradient(double):
     case, config = "F.feature_loss", {"img_resolution": 256, "channels": ROSINALITY_256}
     d = network("rosinality_d", "open/F.d", config, double).requires_grad_(False)

@@ -5,9 +5,8 @@ import torch
 
 from core.losses import structural_alignment
 from tests.golden import formula
-from tests.golden.cases import CASES, check
+from tests.golden.cases import CASES, PRECISIONS, check
 
-PRECISIONS = pytest.mark.parametrize("double", [False, True])
 SALT = "open/R"
 STRENGTHS = [0.0] * 3 + [0.05] * 4 + [0.45] * 2 + [0.65] * 2 + [0.85] * 3
 CODES = {"10": range(10), "5": (0, 2, 5, 6, 8)}

@@ -5,7 +5,9 @@ import multiprocessing
 import traceback
 
 import lightning as L
+import pytest
 import torch
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from lightning.pytorch.strategies import SingleDeviceStrategy
@@ -15,10 +17,21 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.files import resolved
+from benchmarks.harness.config.validation import choices_of
 from benchmarks.harness.records.nested import leaves
 from core import distributed
 from core.paths import CONF
 
+CLASSES = {
+    target: name
+    for name in reversed(choices_of("method"))
+    if (target := yaml.safe_load((CONF / "method" / f"{name}.yaml").read_text()).get("_target_"))
+}
+METHODS = [
+    pytest.param(name, marks=[] if name in CLASSES.values() else pytest.mark.exhaustive)
+    for name in choices_of("method")
+]
+"""Every yaml; `make test` takes one for each class, of which others only change numbers."""
 BATCH, STEPS = 4, 3
 SHOTS, SIDE = 10, 64
 WORLD = 2

@@ -40,14 +40,13 @@ def outcome(results):
     return record, files, load_file(only(results, "out/*/generator.safetensors"))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kills", [1, pytest.param(3, marks=pytest.mark.exhaustive)])
-def test_kills_at_random_moments_change_nothing(started, styleshift, tmp_path, kills):
+@pytest.mark.exhaustive  # test_resume kills every method within one process
+def test_kills_at_random_moments_change_nothing(started, styleshift, tmp_path):
     short = ("method=freezed", "method.images=96", "checkpoint.every_kimg=0.008")
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert styleshift(*short, f"folder={whole}")[0] == 0
     rng = random.Random(1)
-    for kill in range(kills):
+    for kill in range(3):
         process = started(*short, f"folder={killed}")
         newest = sorted(p.name for p in killed.glob("out/*/checkpoint-*.pt"))[-1:] or ["none"]
         wait_for(process, killed, f"out/*/checkpoint-*[!{newest[0][-4]}].pt")

@@ -9,7 +9,6 @@ from omegaconf import OmegaConf
 
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.files import resolved
-from benchmarks.harness.config.validation import choices_of
 from benchmarks.harness.data.domains.base import Domain
 from benchmarks.harness.io.signals import Signals
 from benchmarks.harness.records.nested import leaves
@@ -17,6 +16,7 @@ from benchmarks.harness.training import seeds
 from benchmarks.harness.training.checkpoint import Checkpoints
 from benchmarks.harness.training.loggers import Csv
 from benchmarks.harness.training.monitor import TrainingMonitor
+from tests.helpers.contract import METHODS
 
 STEPS, BATCH = 4, 4
 IMAGES = STEPS * BATCH
@@ -122,7 +122,7 @@ def assert_same(a, b, where="state"):
         assert a == b, where
 
 
-@pytest.mark.parametrize("method", choices_of("method"))
+@pytest.mark.parametrize("method", METHODS)
 def test_a_killed_and_resumed_run_ends_bit_identical(composed, tmp_path, method):
     cfg = shortened(composed, method)
     whole, process = trained(cfg, tmp_path / "whole", TrainingMonitor(images=IMAGES, every=BATCH))

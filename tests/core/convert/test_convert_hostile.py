@@ -164,6 +164,7 @@ for path in sys.argv[1:]:
 """
 
 
+@pytest.mark.exhaustive
 def test_the_system_gives_no_memory_for_what_is_claimed(tmp_path):
     """tracemalloc does not see torch's tensors; the largest of these files has one megabyte."""
     files = {**hostile.claims(), **hostile.efforts()}

@@ -199,7 +199,7 @@ def test_a_training_step_with_its_penalty_is_that_of_torch():
     near(ours, plain, 2e-5)
 
 
-@pytest.mark.parametrize("name", ["torch", "triton"])
+@pytest.mark.parametrize("name", [pytest.param("torch", marks=pytest.mark.exhaustive), "triton"])
 def test_networks_compile_without_a_graph_break(name):
     """``fullgraph`` raises at a break; gradients flow through what was traced ahead of time."""
     backend.choose(name)

@@ -14,6 +14,7 @@ pytest.importorskip("triton")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+@pytest.mark.exhaustive
 def test_every_operator_is_measured_beside_a_copy_and_shown():
     found = gpu.bandwidths(DEVICE, 1, (2, 8, 8, 8))
     copies = [row for row in found if row["operator"] == "copy"]
@@ -24,6 +25,7 @@ def test_every_operator_is_measured_beside_a_copy_and_shown():
     assert all(f"{name}, gradient" in kernels for name in ("filter", "bias_act", "epilogue"))
 
 
+@pytest.mark.exhaustive
 def test_a_training_step_is_measured_in_both_implementations_and_shown(monkeypatch):
     monkeypatch.setattr(gpu, "PRECISIONS", ("fp32", "bf16"))  # tf32 is fp32 without a GPU
     steps = gpu.training(DEVICE, 1, (8, 2), {4: 4, 8: 4})

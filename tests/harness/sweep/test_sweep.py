@@ -42,7 +42,11 @@ def test_a_cell_of_a_sweep_is_the_cell_of_the_run(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("group", "other"), [("method", "data=parafaces_clay"), ("data", "method=scratch")]
+    ("group", "other"),
+    [
+        ("method", "data=parafaces_clay"),
+        pytest.param("data", "method=scratch", marks=pytest.mark.exhaustive),
+    ],
 )
 def test_files_of_a_grid_are_merged_as_hydra_merges_them(group, other):
     grid = CompositionGrid()

@@ -98,7 +98,7 @@ def killed_at_a_checkpoint(line, folder, **how):
     process.communicate()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_an_agents_command_line_that_is_killed_and_repeated_is_one_whole_run_of_wandb(tmp_path):
     config = sweeps.load_sweep_config(str(ROOT / "conf" / "sweep" / "bayes.yaml"))
     chosen = {key: first(parameter) for key, parameter in config["parameters"].items()}
