@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from core import weights
-from tests.helpers.contract import BATCH, METHODS, SIDE, STEPS, Pair, fit, trained
+from tests.helpers.contract import BATCH, SIDE, STEPS, Pair, fit, methods, trained
 
 pytestmark = pytest.mark.xdist_group("contract")  # its trainings are shared within one process
 FITTED = {}
@@ -27,7 +27,7 @@ def pair(tmp_path_factory):
     made.end()
 
 
-@pytest.fixture(params=METHODS)
+@pytest.fixture(params=methods())
 def method(request):
     return request.param
 
@@ -87,6 +87,7 @@ def test_what_is_written_at_the_end_is_read_back_as_it_is(tmp_path, method):
             assert torch.equal(read[name].state_dict()[key], value), (name, key)
 
 
+@pytest.mark.parametrize("method", methods("dualstylegan"))  # 20 s
 def test_two_processes_have_the_weights_of_one_with_the_whole_batch(tmp_path, method, pair):
     if method in OF_ONE_PROCESS:
         pytest.skip("trains in one process")
@@ -118,6 +119,7 @@ def test_stylised_photos_keep_shape_and_range(tmp_path, method):
     assert 0.05 < pictures.max() < 10
 
 
+@pytest.mark.parametrize("method", methods("dualstylegan"))
 def test_one_shot_at_128_px(tmp_path, method):
     adapter, start, _ = fit(tmp_path, method, 1, 2 * SIDE)
     assert stylised(adapter).shape == (2, 3, 2 * SIDE, 2 * SIDE)

@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-import timm
 import torch
 import torch.nn.functional as F
 from safetensors import safe_open
@@ -37,6 +36,8 @@ class Reading(NamedTuple):
 
 def trunk(backbone: str, options: dict[str, Any], stem_pool: bool) -> Any:
     """A timm architecture without its classifier; ``stem_pool`` False costs time, not detail."""
+    import timm  # 2.5 s of CPU, which whoever reads other networks does not pay
+
     network = cast(Any, timm.create_model(backbone, pretrained=False, num_classes=0, **options))
     if not stem_pool:  # it would halve the resolution before the first stage
         network.maxpool = nn.Identity()

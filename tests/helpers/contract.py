@@ -27,16 +27,22 @@ CLASSES = {
     for name in reversed(choices_of("method"))
     if (target := yaml.safe_load((CONF / "method" / f"{name}.yaml").read_text()).get("_target_"))
 }
-METHODS = [
-    pytest.param(name, marks=[] if name in CLASSES.values() else pytest.mark.exhaustive)
-    for name in choices_of("method")
-]
-"""Every yaml; `make test` takes one for each class, of which others only change numbers."""
 BATCH, STEPS = 4, 3
 SHOTS, SIDE = 10, 64
 WORLD = 2
 SHORTENED = ("_from", "_images", "_steps", "_until")
 """Ends of the names of numbers that say how long something takes or when it begins."""
+
+
+def methods(*long):
+    """Every yaml. `make test` takes one for each class, of which others only change numbers, and
+    leaves out those that take long.
+    """
+    taken = set(CLASSES.values()) - set(long)
+    return [
+        pytest.param(name, marks=[] if name in taken else pytest.mark.exhaustive)
+        for name in choices_of("method")
+    ]
 
 
 class Shots(L.LightningDataModule):

@@ -186,7 +186,7 @@ def test_a_signal_stops_all_of_them_with_a_checkpoint(styleshift, once_there, tm
     assert "Traceback" not in said
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_processes_end_with_the_one_that_started_them(started, tmp_path):
     process = started(*LONG)
     deadline = time.monotonic() + SECONDS / 2

@@ -83,7 +83,7 @@ def test_a_signal_writes_a_checkpoint_and_says_how_to_go_on(
     assert f"after {int(newest.split('-')[1]):,} images" in last
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_second_ctrl_c_ends_at_once(started, tmp_path):
     process = started(*LONG)
     wait_for(process, tmp_path / "results", "out/*/checkpoint-*.pt")

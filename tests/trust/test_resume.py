@@ -16,7 +16,7 @@ from benchmarks.harness.training import seeds
 from benchmarks.harness.training.checkpoint import Checkpoints
 from benchmarks.harness.training.loggers import Csv
 from benchmarks.harness.training.monitor import TrainingMonitor
-from tests.helpers.contract import METHODS
+from tests.helpers.contract import methods
 
 STEPS, BATCH = 4, 4
 IMAGES = STEPS * BATCH
@@ -122,7 +122,7 @@ def assert_same(a, b, where="state"):
         assert a == b, where
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", methods())
 def test_a_killed_and_resumed_run_ends_bit_identical(composed, tmp_path, method):
     cfg = shortened(composed, method)
     whole, process = trained(cfg, tmp_path / "whole", TrainingMonitor(images=IMAGES, every=BATCH))

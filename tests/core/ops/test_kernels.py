@@ -186,6 +186,7 @@ def pair(side=16):
     return g.to(DEVICE), Discriminator(img_resolution=side, channels=channels).to(DEVICE)
 
 
+@pytest.mark.exhaustive  # in the interpreter 7 s; its operators are held one by one
 def test_a_training_step_with_its_penalty_is_that_of_torch():
     """The loss of G through D, and R1, with the gradients of all weights."""
 
