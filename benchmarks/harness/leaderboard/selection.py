@@ -33,7 +33,7 @@ class Selection:
 
 
 class Content(NamedTuple):
-    """What is printed; ``dirty`` records were left out because nobody knows their code."""
+    """What is printed; ``dirty`` records were left out, whose code no commit holds or nobody knows."""
 
     grids: list[Grid]
     comparisons: list[MethodComparison]

@@ -92,11 +92,16 @@ def of_blobs(blobs: Iterable[tuple[str, str]]) -> str:
 
 def method_code(method: Mapping[str, Any]) -> dict[str, str]:
     """Checksum of the files of adapters that a method's classes and their bases come from."""
+    targets = {str(value) for _, key, value in nested.entries(method) if key == "_target_"}
+    return {"method_sha256": of_modules(tuple(sorted(t.rpartition(".")[0] for t in targets)))}
+
+
+@cache
+def of_modules(modules: tuple[str, ...]) -> str:
     found: dict[str, Path] = {}
-    for _, key, target in nested.entries(method):
-        if key == "_target_":
-            gather(str(target).rpartition(".")[0], found)
-    return {"method_sha256": of_files(found.values())}
+    for module in modules:
+        gather(module, found)
+    return of_files(found.values())
 
 
 def gather(module: str, found: dict[str, Path]) -> None:

@@ -150,7 +150,7 @@ class Record(Part):
     source: str
     eval: str
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]  # numpy's, as that of a run
-    recipe: Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]  # of the configuration but for the seed
+    recipe: Annotated[str, Field(pattern=r"^[0-9a-z]{8}$")]  # of the configuration but for the seed
     paper: str  # where the method comes from
     overrides: list[str] = []
     state: Literal["finished", "failed"] = "finished"

@@ -77,11 +77,7 @@ def recorded(job: Job) -> tuple[State, str, float]:
         return State.FAILED, str(error), 0.0
     if record.failed:
         return State.FAILED, record.reason, 0.0
-    try:
-        other = changes(record.content, job.content(), SAME_RUN)
-    except UserError as error:
-        other = str(error)
-    if other:
+    if other := changes(record.content, job.content(), SAME_RUN):
         return State.OTHER, other, 0.0
     return State.FINISHED, "", 0.0 if job.swapped else record.cost.seconds
 
