@@ -60,6 +60,8 @@ def check(cfg: DictConfig) -> None:
             raise UserError(f"{key}={value} is not a finite number.")
         if isinstance(value, int | float) and value < 0:
             raise UserError(f"{key}={value} is negative.")
+        if key.endswith("seed") and isinstance(value, int) and value > LARGEST_SEED:
+            raise UserError(f"{key}={value} must be at most {LARGEST_SEED}.")
     check_resolutions(values)
 
 

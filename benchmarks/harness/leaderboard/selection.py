@@ -33,7 +33,7 @@ class Selection:
 
 
 class Content(NamedTuple):
-    """What is printed; ``dirty`` records were left out, whose code no commit holds or nobody knows."""
+    """What is printed; of ``dirty`` records, which were left out, nobody can find the code."""
 
     grids: list[Grid]
     comparisons: list[MethodComparison]
