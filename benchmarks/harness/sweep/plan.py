@@ -144,6 +144,8 @@ def of_pictures(data: str) -> dict[str, str]:
 
     try:
         domain = build(json.loads(data))
-    except UserError:  # what is not here contradicts no record
-        return {}
+    except Exception as error:
+        if not mendable(error):
+            raise
+        return {}  # what is not here contradicts no record
     return {"shots_sha256": domain.shots_sha256, **domain.facts}

@@ -9,8 +9,12 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from benchmarks import run, sweep
+from benchmarks.harness import experiment
+from benchmarks.harness.config.compose import compose
 from benchmarks.harness.config.recorded import configuration
 from benchmarks.harness.data.preparation import archive
+from benchmarks.harness.io.signals import Signals
+from benchmarks.harness.records.provenance import code
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.records.results import Ending
 from benchmarks.harness.sweep import plan
@@ -238,3 +242,11 @@ def test_a_source_is_called_by_its_own_name(root, tmp_path):
     assert (record.source, record.name) == ("mine", path.stem)
     assert record.overrides[0] == "source=tiny"
     assert not [word for word in record.task if word.startswith("source")]
+
+
+def test_a_checkpoint_names_all_that_its_training_goes_on_from(root, tmp_path):
+    job = compose(words(root, tmp_path / "r"))
+    inputs = experiment.inputs_of(job)
+    identity = experiment.training_of(job, inputs, Signals()).checkpoints.identity
+    sums = {"weights_sha256": "untrained-seed0", "shots_sha256": inputs.domain.shots_sha256}
+    assert identity == {"recipe": job.place.recipe, "code": code(), "ops": "torch", **sums}
