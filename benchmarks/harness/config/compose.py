@@ -75,8 +75,8 @@ class Composition:
         named = environment.named(self.unresolved)  # no record holds what a variable says
         resolved: Any = OmegaConf.to_container(OmegaConf.create(named.node), resolve=True)
         choices, words = self.choices | {"source": self.source}, self.overrides
-        if choices != self.choices:  # else nobody could tell what the other words begin with
-            words = [f"source={self.choices['source']}", *words]
+        if choices != self.choices:  # nobody could tell then of which yaml the other words are
+            words = [*(word for word in self.words if word.startswith("source=")), *words]
         return RunId.of(self.place, named.restored(resolved), choices, words)
 
     def with_value(self, key: str, value: Any) -> Self:

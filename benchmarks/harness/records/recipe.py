@@ -18,7 +18,8 @@ PLACES = ("root", "reference_root", "photos_root")
 SCHEDULE = ("images", "batch_size", "seed", "xflip")  # of the data: what belongs to the training
 IDLE = {
     *(("data", "cache"), ("eval", "batch_size"), ("eval", "keep"), ("eval", "tolerance")),
-    *(("source", ""), ("source", "name")),  # tables are of a source and call it so
+    # Tables are of a source by its name, and protocols of its checksum.
+    *(("source", name) for name in ("", "name", "weights", "sha256")),
 }
 """What changes no number."""
 ARITHMETIC = {"ops": "auto", "precision": "32-true", "max_epochs": 1}

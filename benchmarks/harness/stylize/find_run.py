@@ -75,8 +75,11 @@ def of_record(path: Path, results: Path, whole: bool) -> FinishedRun:
     weights = next((path for path in ([base] if whole else [own, base]) if path.is_file()), None)
     if weights is None:
         changes = [word for word in record.overrides if "=" in word]
-        based = any(word.startswith("source=") for word in changes)  # it is called otherwise
-        named = [group for group in GROUPS if group != "source" or not based]
+        # A source of its own name is one that the words begin with, or the usual one.
+        own = any(
+            word.lstrip("+").startswith(("source.name=", "source.weights=")) for word in changes
+        )
+        named = [group for group in GROUPS if group != "source" or not own]
         groups = [f"{group}={getattr(record, group)}" for group in named]
         words = dict.fromkeys([*groups, *changes, f"seed={record.seed}"])
         makes = " ".join(["python -m benchmarks.run", *map(shlex.quote, words)])

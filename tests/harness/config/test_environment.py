@@ -49,7 +49,7 @@ def test_a_source_of_other_weights_has_the_name_of_their_file_or_its_own():
     mine = named("source.weights=/x/a.pt", "source.name=mine")
     assert mine.place.folder.name.startswith("finetune--parafaces_webtoon--mine--")
     assert mine.run_id.head["source"] == "mine"
-    assert mine.run_id.head["overrides"][0] == "source=parafaces64"
+    assert mine.run_id.head["overrides"] == ["source.weights=/x/a.pt", "source.name=mine"]
     for word in ("source.name=a/b", "source.name=a--b", "source.weights=${oc.env:WORD}/..",
                  "source.name=.."):  # fmt: skip
         with pytest.raises(UserError, match="cannot be in the name of a file"):
