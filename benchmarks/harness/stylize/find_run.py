@@ -76,10 +76,10 @@ def of_record(path: Path, results: Path, whole: bool) -> FinishedRun:
     if weights is None:
         changes = [word for word in record.overrides if "=" in word]
         # A source of its own name is one that the words begin with, or the usual one.
-        own = any(
+        renamed = any(
             word.lstrip("+").startswith(("source.name=", "source.weights=")) for word in changes
         )
-        named = [group for group in GROUPS if group != "source" or not own]
+        named = [group for group in GROUPS if group != "source" or not renamed]
         groups = [f"{group}={getattr(record, group)}" for group in named]
         words = dict.fromkeys([*groups, *changes, f"seed={record.seed}"])
         makes = " ".join(["python -m benchmarks.run", *map(shlex.quote, words)])
