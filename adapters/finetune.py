@@ -148,7 +148,7 @@ class Scratch(FineTune):
     paper = "arXiv:1912.04958"
 
     def __init__(self, source: Source, *, grown_from: str, **finetune: Any) -> None:
-        self.smaller = weights.read(Path(grown_from))[0] if grown_from else {}
+        self.smaller = weights.read(Path(grown_from).expanduser())[0] if grown_from else {}
         super().__init__(source, **finetune)
         self.inherit(self.ema.model, "g_ema")
         del self.smaller

@@ -43,7 +43,8 @@ def main(words: list[str]) -> int:
         return 0
     content = gather(Selection(**asked))
     if content.dirty:
-        print(f"left out: {content.dirty} records of code that was not committed", file=sys.stderr)
+        why = "of code that was not committed, or that they do not name"
+        print(f"left out: {content.dirty} records {why}", file=sys.stderr)
     data = {"csv": csv_json.as_csv, "json": csv_json.as_json}
     text = data[form](content) if form in data else markup.document(form, content)
     if to:

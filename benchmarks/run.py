@@ -15,8 +15,6 @@ from benchmarks.harness.io.signals import Signals
 from core.errors import UserError
 from core.paths import CONF
 
-FAILED = 3  # exit status of a run that diverged
-
 
 @command()
 def main(words: list[str]) -> int:
@@ -50,8 +48,8 @@ def conduct(job: Composition, *, many: bool) -> int:
     from benchmarks.harness import experiment  # torch and Lightning, once the words are known
 
     with Signals() as signals:
-        finished = experiment.run(job, many=many, signals=signals)
-    return 0 if finished or many else FAILED  # a multirun goes on; the record says it
+        ending = experiment.run(job, many=many, signals=signals)
+    return 0 if many else ending.value  # a multirun goes on; the record says it
 
 
 def multirun(words: list[str]) -> int:

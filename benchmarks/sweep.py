@@ -19,7 +19,9 @@ def main(words: list[str]) -> int:
     parser.add_argument("words", nargs="+", help="as of benchmarks.run -m: method=glob(*) seed=0,1")
     parser.add_argument("--jobs", type=int, default=1, help="runs at once (default 1)")
     parser.add_argument("--gpus", default="", help="0,1,...: the slots take them in turn")
-    parser.add_argument("--again", action="store_true", help="repeat runs that failed")
+    parser.add_argument(
+        "--again", action="store_true", help="repeat runs that failed or were of other files"
+    )
     parser.add_argument("--dry-run", action="store_true", help="show the grid and run nothing")
     options = parser.parse_intermixed_args(words)
     if options.jobs < 1:

@@ -12,6 +12,11 @@ ASSETS = ROOT / "core" / "assets"  # weights that are shipped
 CONF = ROOT / "conf"  # every number of every experiment
 
 
+def placed(path: str) -> Path:
+    """Where a path of a yaml lies: in the project, unless it begins at the root or with ``~``."""
+    return ROOT / os.path.expanduser(path)  # leaves ~nobody as it is, where Path would raise
+
+
 def cache_folder(named: str = "") -> Path:
     """Folder of what can be downloaded or computed again: as a yaml or a command line names it,
     else ``$STYLESHIFT_CACHE``, else the system's place, on Linux ``~/.cache/styleshift``.

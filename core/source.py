@@ -10,7 +10,7 @@ from core import hashing
 from core.errors import UserError
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator
-from core.paths import ROOT
+from core.paths import placed
 from core.weights import read
 
 Invert = Callable[[Generator, Tensor], Tensor]
@@ -69,7 +69,7 @@ def load(
     licence: str = MIT,
 ) -> Source:
     """Read a source of a file; a wrong checksum (empty: any is right) or size is refused."""
-    path = ROOT / weights
+    path = placed(weights)
     if not path.is_file():
         raise UserError(f"The source's weights are not at {path}.")
     actual = hashing.of_file(path)

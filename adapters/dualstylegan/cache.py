@@ -14,7 +14,7 @@ from adapters.dualstylegan.destylisation import Codes, Destylise
 from adapters.dualstylegan.pretraining import StructureTransfer, StyleTuning
 from core import hashing, resumable
 from core.networks.dualstylegan import DualStyleGAN
-from core.paths import ROOT, cache_folder
+from core.paths import cache_folder, placed
 from core.progress import bar
 from core.source import Source
 from core.types import Shots
@@ -34,7 +34,7 @@ class PretrainingCache:
         destylise: Destylise,  # pictures to codes
         batch_size: int,  # pictures side by side
     ) -> None:
-        self.pretrained, self.folder = ROOT / pretrained, cache_folder(cache) / "dualstylegan"
+        self.pretrained, self.folder = placed(pretrained), cache_folder(cache) / "dualstylegan"
         self.save_every, self.transfer, self.tuning = save_every, transfer, tuning
         self.destylise, self.batch_size = destylise, batch_size
 

@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import Any
 
-from benchmarks.harness.config import validation
+from benchmarks.harness.config import files, validation
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.cli import printable
 from benchmarks.harness.config.compose import Composition
@@ -18,10 +18,11 @@ from benchmarks.harness.io.locks import Busy, alone, writable
 from benchmarks.harness.io.signals import Signals
 from benchmarks.harness.io.terminal import console
 from benchmarks.harness.records import protocol
-from benchmarks.harness.records.provenance import environment
+from benchmarks.harness.records.provenance import TRAINED_FROM, code, environment, method_code
+from benchmarks.harness.records.recipe import arithmetic, portable
 from benchmarks.harness.records.record import Record
-from benchmarks.harness.records.results import print_summary, write_results
-from benchmarks.harness.records.run_id import SHEET, RunId
+from benchmarks.harness.records.results import Ending, print_summary, to_repeat, write_results
+from benchmarks.harness.records.run_id import SHEET
 from benchmarks.harness.training import loop, seeds, workers
 from benchmarks.harness.training.checkpoint import Checkpoints
 from benchmarks.harness.training.memory import peak_bytes
@@ -31,36 +32,46 @@ from core import ops
 CURVE_POINTS = 200  # of a logger's curves, over the whole run
 
 
-def run(job: Composition, *, many: bool, signals: Signals) -> bool:
-    """One run to its record; whether it has not failed. With ``many`` what is there is skipped."""
+def run(job: Composition, *, many: bool, signals: Signals) -> Ending:
+    """One run to its record. With ``many`` what is there is skipped."""
     validation.check(job.cfg)  # before anything is built or written
+    code()  # that is imported now, whatever is edited while it runs
     run_id = job.run_id
     existing = job.cfg.existing if job.cfg.existing != "auto" else ("skip" if many else "compare")
-    if existing == "skip" and exists(run_id):
-        return True
+    if existing == "skip" and exists(job):
+        return Ending.FINISHED
     writable(run_id.published.parent)
     try:
         with alone(run_id.folder):
-            if existing == "skip" and exists(run_id):  # somebody ended it in between
-                return True
+            if existing == "skip" and exists(job):  # somebody ended it in between
+                return Ending.FINISHED
+            inputs = inputs_of(job)
             if not job.cfg.swap.resolution:
-                return train_and_evaluate(job, inputs_of(job), existing, signals)
+                return train_and_evaluate(job, inputs, existing, signals)
             whole = job.without_swap()
             with alone(whole.run_id.folder):
-                return evaluate_swapped(job, whole, existing, signals)
+                return evaluate_swapped(job, whole, inputs, existing, signals)
     except Busy as busy:
         if not many:
             raise
         console.print(str(busy))
-        return True
+        return Ending.FINISHED
 
 
-def exists(run_id: RunId) -> bool:
-    """Whether a run has its record, which is then said."""
-    if not run_id.published.is_file():
+def exists(job: Composition) -> bool:
+    """Whether a run has its record, which is then said; a UserError where it is of other files."""
+    path = job.run_id.published
+    if not path.is_file():
         return False
-    console.print(f"{run_id.published} is there already.")
+    to_repeat(job.run_id, content(job, loop.RunInputs(build(job.cfg.source), build(job.cfg.data))))
+    console.print(f"{path} is there already.")
     return True
+
+
+def content(job: Composition, inputs: loop.RunInputs) -> dict[str, Any]:
+    """Checksums of what a run is made of, as its record will hold them."""
+    own = {"arithmetic": arithmetic(files.resolved(job.cfg.machine))}
+    return inputs.hashes | method_code(files.resolved(job.cfg.method)) | own
 
 
 def inputs_of(job: Composition) -> loop.RunInputs:
@@ -79,12 +90,13 @@ def training_of(job: Composition, inputs: loop.RunInputs, signals: Signals) -> l
     """The training of a configuration, which has not begun."""
     cfg, run_id, images = job.cfg, job.run_id, job.cfg.method.images
     monitor = TrainingMonitor(images=images, every=max(images // CURVE_POINTS, 1))
-    made_of = {"source": inputs.source.sha256, "shots": inputs.domain.shots_sha256}
+    trainer = build(cfg.machine.trainer, logger=False)
+    goes_on = {"code": code(), "ops": ops.active(loop.device_of(trainer)).name, **inputs.hashes}
     checkpoints = Checkpoints(
         folder=run_id.folder,
         every_kimg=cfg.checkpoint.every_kimg,
         resume=cfg.resume,
-        identity={"recipe": run_id.head["recipe"], **made_of},
+        identity={"recipe": run_id.head["recipe"]} | {key: goes_on[key] for key in TRAINED_FROM},
         signals=signals,
         monitor=monitor,
     )
@@ -117,17 +129,18 @@ def evaluator_of(job: Composition) -> Evaluator:
 
 def train_and_evaluate(
     job: Composition, inputs: loop.RunInputs, existing: str, signals: Signals
-) -> bool:
+) -> Ending:
     """Train and evaluate one run in its folder, from its last checkpoint if there is one."""
     evaluator = evaluator_of(job)  # before the training: what is missing is said at once
+    made_of = content(job, inputs) | networks(evaluator.metrics)
+    repeated = None if existing == "replace" else to_repeat(job.run_id, made_of)
     training = training_of(job, inputs, signals)
     run_id, monitor, checkpoints = training.run_id, training.monitor, training.checkpoints
     device = training.device
     operators = ops.active(device)
     console.print(f"Operators: {operators.name} ({operators.reason}).")
     chance = seeds.left_to_chance(device, deterministic=job.cfg.machine.deterministic)
-    where = {**environment(str(device)), **inputs.hashes, "left_to_chance": chance}
-    where |= {"ops": operators.name} | networks(evaluator.metrics)
+    where = {**environment(str(device)), "left_to_chance": chance, "ops": operators.name, **made_of}
     where["started"] = checkpoints.memory.setdefault("started", where["started"])
     try:
         workers.train(training)
@@ -151,20 +164,24 @@ def train_and_evaluate(
         "provenance": where,
     }
     record = record_of(job, outcome, rest)
-    write_results(run_id, record, outcome.sheet, training.adapter.export(), existing)
+    ending = write_results(run_id, record, outcome.sheet, training.adapter.export(), repeated)
     checkpoints.clear()  # not before: a kill while measuring costs no training
-    training.logger.finish(record, run_id.folder / SHEET)
-    print_summary(run_id, record, time.monotonic() - inputs.begun)
-    return outcome.finished
+    training.logger.finish(record, None if repeated else run_id.folder / SHEET)
+    print_summary(run_id, record, time.monotonic() - inputs.begun, repeats=bool(repeated))
+    return ending
 
 
-def evaluate_swapped(job: Composition, whole: Composition, existing: str, signals: Signals) -> bool:
+def evaluate_swapped(
+    job: Composition, whole: Composition, inputs: loop.RunInputs, existing: str, signals: Signals
+) -> Ending:
     """Evaluate a run with swapped layers; the whole run is trained first where it is not there."""
     cfg, run_id, folder = job.cfg, job.run_id, whole.run_id.folder
-    inputs = inputs_of(job)
-    if not swaps.finished(folder, inputs.hashes):
-        if not train_and_evaluate(whole, inputs, "compare", signals):
-            return False
+    evaluator, made_of = evaluator_of(job), content(job, inputs)
+    repeated = None if existing == "replace" else to_repeat(run_id, made_of)
+    if not swaps.finished(folder, made_of):
+        ending = train_and_evaluate(whole, inputs, "compare", signals)
+        if ending is not Ending.FINISHED:
+            return ending
         seeds.everything(cfg.seed, deterministic=cfg.machine.deterministic)  # as without a training
     device = loop.device_of(build(cfg.machine.trainer, logger=False))
     logger = build(cfg.logger)
@@ -175,7 +192,7 @@ def evaluate_swapped(job: Composition, whole: Composition, existing: str, signal
     swapped = swaps.apply(build(cfg.swap), adapter)
     monitor = TrainingMonitor(images=adapter.images_seen, every=1)
     try:
-        outcome = evaluator_of(job)(adapter, inputs.domain, run_id.title)
+        outcome = evaluator(adapter, inputs.domain, run_id.title)
     except NotFinite as error:
         outcome = of_failed_swap(inputs.domain, run_id.title, str(error))
     for sentence in outcome.warnings:
@@ -185,18 +202,18 @@ def evaluate_swapped(job: Composition, whole: Composition, existing: str, signal
         "warnings": [*earlier.warnings, *monitor.warnings],
         "paper": adapter.paper,
         "cost": earlier.to_json()["cost"],
-        "provenance": environment(str(device)) | inputs.hashes,
+        "provenance": environment(str(device)) | made_of,
     }
     record = record_of(job, outcome, rest)
-    write_results(run_id, record, outcome.sheet, swapped, existing)
-    logger.finish(record, run_id.folder / SHEET)
-    print_summary(run_id, record, time.monotonic() - inputs.begun)
-    return outcome.finished
+    ending = write_results(run_id, record, outcome.sheet, swapped, repeated)
+    logger.finish(record, None if repeated else run_id.folder / SHEET)
+    print_summary(run_id, record, time.monotonic() - inputs.begun, repeats=bool(repeated))
+    return ending
 
 
 def record_of(job: Composition, outcome: Outcome, rest: dict[str, Any]) -> Record:
     """The record of a run, its parts in the order in which all records have them."""
-    config, tolerance = job.run_id.config, job.cfg.eval.tolerance
+    config, tolerance = portable(job.run_id.config), job.cfg.eval.tolerance
     head = {**job.run_id.head, **outcome.record(), "tolerance": tolerance, "config": config}
     end = {"protocol": protocol.summary(config, rest["provenance"])}
-    return Record.from_json(head | rest | end)
+    return Record.from_json(portable(head | rest | end))

@@ -16,7 +16,7 @@ from core.inversion.refinement import LatentRefinement
 from core.networks import exemplars
 from core.networks.encoders.compact import Compact, same_average
 from core.networks.generator import Generator
-from core.paths import ROOT
+from core.paths import placed
 from core.types import GuideNetwork
 
 Invert = Callable[[Generator, Tensor], Tensor]
@@ -113,7 +113,7 @@ class EncoderInversion:
     """A trained encoder and refinement, or ``otherwise`` where its file is not."""
 
     def __init__(self, *, encoder: str, refine: LatentRefinement, otherwise: Invert) -> None:
-        self.encoders = read_encoders(ROOT / encoder)
+        self.encoders = read_encoders(placed(encoder))
         self.refine, self.otherwise = refine, otherwise
 
     def __call__(self, g: Generator, photos: Tensor) -> Tensor:
@@ -138,7 +138,7 @@ class CachedInversion:
 
     def __init__(self, *, invert: Invert, codes: str) -> None:
         self.invert = invert
-        path = ROOT / codes
+        path = placed(codes)
         known = load_file(path) if path.is_file() else {}
         self.thumbnails = known.get("thumbnails", torch.zeros(0, 192)).float()
         self.ws = known.get("ws", torch.zeros(0, 1, 1)).float()
@@ -171,7 +171,7 @@ class ZPlus:
     """Pictures to codes of Z+: by a ``CompactZPlus``'s file, else by the nearest random sample."""
 
     def __init__(self, *, encoder: str, candidates: int, seed: int) -> None:
-        path = ROOT / encoder
+        path = placed(encoder)
         self.encoders = read_encoders(path)
         self.candidates, self.seed = candidates, seed
         sha256 = hashing.of_file(path) if path.is_file() else ""

@@ -36,7 +36,7 @@ def record(method, data, seed, kid, level=0, **changed):
         "left_out": {"identity@net": "the method has no trained source to compare with."},
         "cost": {"images": 2400, "seconds": 60.0 + 9e3 * kid, "trainable": 30, "peak_bytes": 4},
         "curves": {"kimg": kimg, "loss_d": rng.random(24).tolist(), "p": [0.0] * 24},
-        "provenance": dict.fromkeys(PROVENANCE, "x")
+        "provenance": dict.fromkeys((*PROVENANCE, "code"), "x")
         | {"started": "2026-01-01T00:00:00+00:00", "device": "cpu", "shots_sha256": data},
         "config": {
             "eval": {"samples": 9, "seed": 3},

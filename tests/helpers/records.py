@@ -27,7 +27,7 @@ def record(method, data, seed, kid, **changed):
         "left_out": {},
         "cost": {"images": 2400, "seconds": 90.0, "trainable": 30, "peak_bytes": 4},
         "provenance": dict.fromkeys(PROVENANCE, "x")
-        | {"started": "2026-01-01T00:00:00+00:00", "device": "cpu"},
+        | {"started": "2026-01-01T00:00:00+00:00", "device": "cpu", "code": "c"},
         "config": {"eval": {"samples": 9}, "data": {"style": data, "cache": f"/tmp/{seed}"}},
     }
     return base | changed

@@ -46,12 +46,13 @@ def only(folder, pattern):
     return found
 
 
-def kept(folder, shots="three", resume="auto"):
+def kept(folder, resume="auto", **others):
+    made_of = {"weights_sha256": "w", "shots_sha256": "three", "code": "c", "ops": "torch"}
     return Checkpoints(
         folder=folder,
         every_kimg=1,
         resume=resume,
-        identity={"recipe": "r", "source": "s", "shots": shots},
+        identity={"recipe": "r", **made_of, **others},
         signals=Signals(),
         monitor=TrainingMonitor(images=100, every=1),
     )
@@ -142,9 +143,14 @@ def test_a_clock_that_goes_backwards_changes_nothing(left):
     assert kept(left).seen == 80
 
 
-def test_a_checkpoint_of_other_shots_is_refused(left):
-    with pytest.raises(UserError, match=r"the shots were others.*resume=never"):
-        kept(left, shots="four")
+@pytest.mark.parametrize(
+    ("fact", "sentence"),
+    [("shots_sha256", "the shots were others"), ("weights_sha256", "the source was another"),
+     ("code", "the code was another"), ("ops", "the operators were others")],
+)  # fmt: skip
+def test_a_checkpoint_of_something_else_is_refused(left, fact, sentence):
+    with pytest.raises(UserError, match=rf"for {sentence}; resume=never"):
+        kept(left, **{fact: "other"})
 
 
 def test_a_new_run_in_an_old_folder_ends_with_its_own_checkpoints(left):

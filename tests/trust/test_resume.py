@@ -88,11 +88,12 @@ def trained(cfg, folder, monitor, resume="auto"):
     seeds.everything(ambient, deterministic=True)
     source, domain = build(cfg.source), Painted(cfg)
     adapter = build(cfg.method, source)
+    sums = {"weights_sha256": source.sha256, "shots_sha256": domain.shots_sha256}
     keep = Checkpoints(
         folder=folder,
         every_kimg=2 * BATCH / 1000,
         resume=resume,
-        identity={"recipe": "r", "source": source.sha256, "shots": domain.shots_sha256},
+        identity={"recipe": "r", "code": "c", "ops": "torch", **sums},
         signals=Signals(),
         monitor=monitor,
     )

@@ -69,7 +69,8 @@ def make_stage2(words: Sequence[str]) -> list[str]:
     encoder = ROOT / cfg.method.pretraining.destylise.encode.encoder
     if not encoder.is_file():
         train([*INTO_Z, f"source={name}", f"folder={cfg.folder}", f"seed={cfg.seed}"])
-        runs = (Path(cfg.folder) / "out").glob(f"encoder_zplus--*--{name}--*/{WEIGHTS}")
+        called = compose([f"source={name}"]).source
+        runs = (Path(cfg.folder) / "out").glob(f"encoder_zplus--*--{called}--*/{WEIGHTS}")
         lines = ship(max(runs, key=lambda path: path.stat().st_mtime), encoder)
     source = build(cfg.source)
     cache = build(cfg.method, source).pretraining

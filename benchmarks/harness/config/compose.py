@@ -1,9 +1,11 @@
 """Words of a command line to a configuration: Hydra's composition, and the choices behind it."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import PurePath
 from typing import Any, Self
 
 import hydra
@@ -11,11 +13,13 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarks.harness.config import targets
+from benchmarks.harness.config import environment, targets
 from benchmarks.harness.config.validation import GROUPS, check
 from benchmarks.harness.records.run_id import Place, RunId
+from core.errors import UserError
 from core.paths import CONF
 
+SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 OWN = ("method.", "data.", "source.", "eval.", "swap.", "swap=")
 """How the words begin that change an experiment beyond its choices."""
 
@@ -44,16 +48,36 @@ class Composition:
         return [word for word in self.words if word.lstrip("+~").startswith(OWN)]
 
     @property
+    def source(self) -> str:
+        """What the source is called: other weights than those of its yaml are another source."""
+        node, words = self.unresolved["source"], [word.lstrip("+") for word in self.words]
+        given = [word for word in words if word.startswith(("source.name=", "source.weights="))]
+        if not given:
+            return str(node.get("name", self.choices["source"]))
+        named = any(word.startswith("source.name=") for word in given)
+        name = str(node["name"] if named else PurePath(str(node["weights"])).stem)
+        if not SOURCE.fullmatch(name) or "--" in name:
+            raise UserError(
+                f"source.name={name} cannot be in the name of a file: source.name=NAME, of "
+                "letters, digits, dots and single dashes."
+            )
+        return name
+
+    @property
     def place(self) -> Place:
         folder = self.unresolved["folder"]
         if "${" in str(folder):  # else there is no need to resolve everything
             folder = self.cfg.folder
-        return Place.of(self.unresolved, self.choices, str(folder))
+        return Place.of(self.unresolved, self.choices, str(folder), self.source)
 
     @cached_property
     def run_id(self) -> RunId:
-        resolved: Any = OmegaConf.to_container(self.cfg, resolve=True)
-        return RunId.of(self.place, resolved, self.choices, self.overrides)
+        named = environment.named(self.unresolved)  # no record holds what a variable says
+        resolved: Any = OmegaConf.to_container(OmegaConf.create(named.node), resolve=True)
+        choices, words = self.choices | {"source": self.source}, self.overrides
+        if choices != self.choices:  # nobody could tell then of which yaml the other words are
+            words = [*(word for word in self.words if word.startswith("source=")), *words]
+        return RunId.of(self.place, named.restored(resolved), choices, words)
 
     def with_value(self, key: str, value: Any) -> Self:
         """The same but for one option that is there."""
@@ -92,7 +116,8 @@ def composition(cfg: DictConfig, job: Any) -> Composition:
     choices = {group: str(chosen[group]) for group in GROUPS if group in chosen}
     unresolved: Any = OmegaConf.to_container(cfg, resolve=False)
     unresolved.pop("hydra", None)
-    return Composition(unresolved, choices, tuple(job.overrides.task))
+    words: Any = OmegaConf.to_container(job.overrides.task, resolve=False)  # as they were typed
+    return Composition(environment.with_numbers(unresolved), choices, tuple(words))
 
 
 def preferring(usual: dict[str, str], words: Sequence[str]) -> list[str]:

@@ -12,7 +12,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from benchmarks.harness.config import targets
 from benchmarks.harness.config.complaints import cause
+from benchmarks.harness.config.environment import is_taken
 from benchmarks.harness.records import nested
+from benchmarks.harness.records.recipe import PLACES
 from core.errors import UserError
 
 UNBUILT = (InstantiationException, OmegaConfBaseException, TypeError, KeyError, RuntimeError)
@@ -22,12 +24,13 @@ def configuration(record: dict[str, Any]) -> Any:
     """What a run was configured by, as `OmegaConf` has it; ``record`` is its JSON object.
     A record may come from anywhere: its classes are those that a yaml of the project names, and its
     texts are texts, for an interpolation could make another class of them. All else is refused.
+    Places that a variable of the environment named are not known any more.
     """
-    config = with_infinity(record["config"])
+    config = without_variables(with_infinity(record["config"]))
     for _, key, value in nested.entries(config):
         if "${" in key or (isinstance(value, str) and "${" in value):
             raise UserError(
-                "The record's configuration holds ${...}, which no record of ours does."
+                "The record's configuration holds ${...}, which stands for nothing in a record."
             )
     return OmegaConf.create(targets.addressed(config))
 
@@ -42,6 +45,15 @@ def import_method(record: dict[str, Any]) -> None:
 def with_infinity(node: Any) -> Any:
     """The inverse of `benchmarks.harness.records.recipe.spell_infinity`."""
     return nested.changed(node, lambda _, value: math.inf if value == ".inf" else value)
+
+
+def without_variables(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration without the places that it took from the environment."""
+
+    def emptied(key: str, value: Any) -> Any:
+        return "" if key in (*PLACES, "folder", "cache") and is_taken(value) else value
+
+    return nested.changed(config, emptied)
 
 
 @contextmanager

@@ -19,7 +19,8 @@ def choices_of(group: str) -> list[str]:
     return sorted(p.stem for p in (CONF / group).glob("*.yaml") if not p.stem.startswith("_"))
 
 
-Seed = Annotated[int, Ge(0), Le(2**32 - 1)]  # numpy's
+LARGEST_SEED = 2**32 - 1  # numpy's
+Seed = Annotated[int, Ge(0), Le(LARGEST_SEED)]
 Count = Annotated[int, Gt(0)]  # that of `core.types` comes with torch, for which no help page waits
 NotNegative = Annotated[int, Ge(0)]
 
@@ -59,6 +60,8 @@ def check(cfg: DictConfig) -> None:
             raise UserError(f"{key}={value} is not a finite number.")
         if isinstance(value, int | float) and value < 0:
             raise UserError(f"{key}={value} is negative.")
+        if key.endswith("seed") and isinstance(value, int) and value > LARGEST_SEED:
+            raise UserError(f"{key}={value} must be at most {LARGEST_SEED}.")
     check_resolutions(values)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import nn
 
+from benchmarks.harness.records.provenance import SAME_RUN, changes
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.records.run_id import RECORD, WEIGHTS
 from core import weights
@@ -13,16 +14,15 @@ from core.networks.generator import Generator, Synthesis
 from core.networks.layer_swap import Swap, install
 
 
-def finished(folder: Path, hashes: dict[str, str]) -> bool:
-    """Whether a run lies there whole, of the source and the shots that ``hashes`` name."""
+def finished(folder: Path, content: dict[str, Any]) -> bool:
+    """Whether a run lies there whole, of the source, the shots and more that ``content`` names."""
     if not (folder / WEIGHTS).is_file() or not (folder / RECORD).is_file():
         return False
     try:
         record = Record.read(folder / RECORD)
     except UserError:
         return False
-    where = record.to_json()["provenance"]
-    return not record.failed and all(where.get(key) == value for key, value in hashes.items())
+    return not record.failed and not changes(record.content, content, SAME_RUN)
 
 
 def recall(adapter: Any, folder: Path) -> Record:

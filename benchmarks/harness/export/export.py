@@ -1,10 +1,8 @@
 """A finished run as a folder for a model hub: networks, configuration, card, pictures."""
 
-import copy
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
@@ -12,7 +10,6 @@ from benchmarks.harness.config.recorded import import_method
 from benchmarks.harness.export import model_card
 from benchmarks.harness.io import contact_sheet
 from benchmarks.harness.records import recipe
-from benchmarks.harness.records.record import Record
 from benchmarks.harness.records.run_id import SHEET
 from benchmarks.harness.stylize.find_run import FinishedRun
 from core import output, weights
@@ -30,7 +27,7 @@ def export(run: FinishedRun, to: Path, licence: str) -> None:
         raise UserError(f"{run.name} failed: {run.record.reason}; there is nothing to export.")
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise UserError(f"{to} is there already and not empty.")
-    record = public(run.record)
+    record = recipe.public(run.record.to_json())
     import_method(record)  # which may define networks of its own
     networks, notes = weights.read(run.weights)
     if notes.get("run", run.name) != run.name:
@@ -50,17 +47,6 @@ def export(run: FinishedRun, to: Path, licence: str) -> None:
     for name, node in {"config.json": config, "record.json": record}.items():
         output.write(to / name, json.dumps(node, indent=1, ensure_ascii=False).encode())
     output.write(to / "README.md", page.encode())  # the last: a folder with a card is whole
-
-
-def public(record: Record) -> dict[str, Any]:
-    """The JSON object of a record without where things lie on this machine."""
-    node = copy.deepcopy(record.to_json())
-    for part, places in {"data": (*recipe.PLACES, "cache"), "machine": ("cache",)}.items():
-        for place in places:
-            node["config"].get(part, {}).pop(place, None)
-    node["config"].pop("folder", None)
-    local = tuple(f"data.{place}=" for place in recipe.PLACES)
-    return {**node, "overrides": [word for word in record.overrides if not word.startswith(local)]}
 
 
 def save_samples(source: Path, to: Path) -> bool:

@@ -33,7 +33,7 @@ class Selection:
 
 
 class Content(NamedTuple):
-    """What is printed; ``dirty`` records were left out because their code was not committed."""
+    """What is printed; of ``dirty`` records, which were left out, nobody can find the code."""
 
     grids: list[Grid]
     comparisons: list[MethodComparison]
@@ -58,7 +58,7 @@ def read(folder: Path) -> list[Record]:
 
 
 def read_tables(selection: Selection) -> tuple[list[Table], int]:
-    """The tables of all records that are asked for, and how many were of uncommitted code."""
+    """The tables of all records that are asked for, and how many were of code that nobody knows."""
     chosen = [
         record
         for record in read(selection.folder)
@@ -68,7 +68,8 @@ def read_tables(selection: Selection) -> tuple[list[Table], int]:
     ]
     if not chosen:
         raise UserError("No record fits what was asked for with --data, --source and --since.")
-    committed = [record for record in chosen if not record.provenance.dirty]
+    # Committed, as far as git was asked, and with a checksum of what ran.
+    committed = [one for one in chosen if one.provenance.code and not one.provenance.dirty]
     return build(committed), len(chosen) - len(committed)
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.harness.records import nested
+from benchmarks.harness.records import nested, recipe
 from benchmarks.harness.records.record import Record
 from core import hashing
 
@@ -13,8 +13,13 @@ NEUTRAL = (
     *("images", "batch_size", "seed", "xflip", "about"),
 )
 """Of the data: names in the code, places on a machine, the schedule of the training, prose."""
-LISTS = ("data_sha256", "reference_sha256", "photos_sha256", "split", "prepared")
-"""Of the provenance: which pictures a folder's numbers rest on; drawn people have no such list."""
+LISTS = (
+    *("data_sha256", "reference_sha256", "photos_sha256", "split", "prepared"),
+    *("reference_pixels_sha256", "photos_pixels_sha256"),
+)
+"""Of the provenance: which pictures a folder's numbers rest on; drawn people have no such list.
+Pixels stand for a set that was prepared, whose files are called by the checksums of others.
+"""
 SELECTION = "the last weights; no checkpoint is chosen by a metric"
 
 Facts = dict[str, str]
@@ -29,6 +34,7 @@ def facts(record: Record) -> dict[str, Facts]:
         "shots": where.get("shots_sha256", ""),
         "lists": only(LISTS, where),
         "source": where["weights_sha256"],
+        "arithmetic": arithmetic(record.to_json()["config"], where),
     }
     by_metric = {}
     for name, metric in record.metrics.items():
@@ -63,8 +69,15 @@ def summary(config: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[st
         key: without(("_target_",), node) if isinstance(node, dict) else {}
         for key, node in nodes.items()
     }
+    hashed |= {"arithmetic": own} if (own := arithmetic(config, provenance)) else {}
     readable = without(("data", "metrics", "networks", "seed"), hashed)
     return {"id": identify(flat(hashed)), **readable, "extractors": extractors}
+
+
+def arithmetic(config: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the machine changes numbers, where it is not the usual: operators as they were."""
+    own = recipe.arithmetic(config.get("machine", {})) | {"ops": provenance.get("ops", "torch")}
+    return {key: value for key, value in own.items() if (key, value) != ("ops", "torch")}
 
 
 def only(keys: tuple[str, ...], node: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """What a run is called, and what the words of its command line changed: its method or its task."""
 
+import copy
 import json
+import os
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,8 +16,23 @@ NOT_RECIPE = ("seed", "machine", "logger", "folder", "existing", "checkpoint", "
 PLACES = ("root", "reference_root", "photos_root")
 """Of the data: where a published set lies on a machine; checksums say whether it is the same."""
 SCHEDULE = ("images", "batch_size", "seed", "xflip")  # of the data: what belongs to the training
-IDLE = {("data", "cache"), ("eval", "batch_size"), ("eval", "keep"), ("eval", "tolerance")}
+IDLE = {
+    *(("data", "cache"), ("eval", "batch_size"), ("eval", "keep"), ("eval", "tolerance")),
+    # Tables are of a source by its name, and protocols of its checksum.
+    *(("source", name) for name in ("", "name", "weights", "sha256")),
+}
 """What changes no number."""
+ARITHMETIC = {"ops": "auto", "precision": "32-true", "max_epochs": 1}
+"""Of the machine: what all records were made with until one says otherwise, so that ids stay."""
+PRECISIONS = {"16": "16-mixed", "bf16": "bf16-mixed", "32": "32-true", "64": "64-true"}
+WHERE = (
+    *("_target_", "_partial_", "cache", "threads", "deterministic", "accelerator", "devices"),
+    *("num_nodes", "strategy", "enable_progress_bar", "enable_checkpointing", "profiler"),
+    *("enable_model_summary", "num_sanity_val_steps", "use_distributed_sampler"),
+)
+"""Of the machine: where a run happens; repetitions elsewhere are compared by their numbers."""
+PLACE = re.compile(r"(?<![\w.~/\\:}<-])(?:~|[A-Za-z]:)?[/\\][^\s,;'\"\[\](){}]+")
+"""An absolute path, or one that begins at home, somewhere in a text."""
 
 
 def recipe(config: Mapping[str, Any], choices: Mapping[str, str]) -> str:
@@ -24,12 +42,62 @@ def recipe(config: Mapping[str, Any], choices: Mapping[str, str]) -> str:
         kept.pop("swap", None)
     idle = ("about", *(PLACES if config["data"].get("splits") else ()))
     kept["data"] = {key: value for key, value in config["data"].items() if key not in idle}
+    if own := arithmetic(config.get("machine", {})):
+        kept["machine"] = own
     return hashing.of_json([unaddressed(kept), {group: choices[group] for group in GROUPS}])[:8]
 
 
 def name(choices: Mapping[str, str], recipe: str, seed: int) -> str:
     """File name of a run without its ending."""
     return f"{choices['method']}--{choices['data']}--{choices['source']}--{recipe}--s{seed}"
+
+
+def arithmetic(machine: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a machine changes numbers by intent, where it is not what is usual."""
+    own = {**machine, **machine.get("trainer", {})}
+    if "precision" in own:
+        own["precision"] = PRECISIONS.get(str(own["precision"]), own["precision"])
+    return {key: value for key, value in own.items()
+            if key not in (*WHERE, "trainer") and value != ARITHMETIC.get(key)}  # fmt: skip
+
+
+def portable(node: Any) -> Any:
+    """A part of a record in which places at home begin with ``~``: found again, no user named."""
+    home = os.path.expanduser("~").rstrip("/\\")
+    at_home = re.compile(rf"(?<![\w.~/\\-]){re.escape(home)}(?=[/\\])")
+
+    def short(_: str, value: Any) -> Any:
+        return at_home.sub("~", value) if isinstance(value, str) and home else value
+
+    return nested.changed(node, short)
+
+
+def public(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record, or what it will hold, without where things lie on this machine."""
+    node = copy.deepcopy(dict(record))
+    for part, places in {"data": (*PLACES, "cache"), "machine": ("cache",)}.items():
+        for place in places:
+            node["config"].get(part, {}).pop(place, None)
+    node["config"].pop("folder", None)
+    local = {("data", place) for place in PLACES}
+    words = [word for word in node.get("overrides", []) if key_of(word) not in local]
+    return nested.changed(node | {"overrides": words}, lambda _, value: unplaced(value))
+
+
+def unplaced(value: Any) -> Any:
+    """A value in which paths of this machine are the names at their ends."""
+    if not isinstance(value, str):
+        return value
+    key, equals, path = value.partition("=")
+    if not equals:
+        key, path = "", value
+    if PLACE.match(path):  # which may hold spaces
+        return f"{key}{equals}{name_of(path)}"
+    return PLACE.sub(lambda found: name_of(found[0]), value)
+
+
+def name_of(path: str) -> str:
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
 
 
 def unaddressed(node: Any) -> Any:

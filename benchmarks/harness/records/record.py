@@ -27,6 +27,18 @@ SCHEMA = 2  # 1 held the addresses of classes, and its ids depended on them
 NEAR_ZERO = 0.02  # below it a relative difference would measure noise
 LARGEST = 1e100  # what can still be averaged and squared
 
+VALUES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("precision", "recall", "coverage", "recognition"), (0, 1)),
+    **dict.fromkeys(
+        ("density", "intra", "pairwise", "nearest_shot", "nearest_source"), (0, LARGEST)
+    ),
+    **dict.fromkeys(("palette", "ppl", "landmarks", "translation", "structure"), (0, LARGEST)),
+    **dict.fromkeys(("fd", "fid", "clean_fid"), (-1, LARGEST)),  # near 0 it is rounded below
+    **{"identity": (-1.001, 1.001), "authpct": (0, 100)},
+}
+"""The least and the largest number that a metric can give, of those that cannot give any."""
+
+Count = Annotated[int, Field(ge=0, lt=2**63)]
 Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 Amount = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
 Node = dict[str, Any]
@@ -38,10 +50,18 @@ def fault(sentence: str, **parts: str) -> PydanticCustomError:
     return PydanticCustomError("record", sentence, parts)
 
 
-def named_with_extractor(metrics: dict[str, Measurement]) -> dict[str, Measurement]:
-    for key in metrics:
+def possible(metrics: dict[str, Measurement]) -> dict[str, Measurement]:
+    """Metrics that name their extractors, with values that they can have."""
+    for key, metric in metrics.items():
         if "@" not in key:
             raise fault("{key} does not name its extractor", key=key)
+        low, high = VALUES.get(key.partition("@")[0], (-LARGEST, LARGEST))
+        for value in (metric.value, metric.details.source):
+            if value is not None and not low <= value <= high:
+                bounds = f"from {low:g}" + (f" to {high:g}" if high < LARGEST else "")
+                raise fault(
+                    "{key} is {bounds}, not {value}", key=key, bounds=bounds, value=f"{value:g}"
+                )
     return metrics
 
 
@@ -76,17 +96,17 @@ class Measurement(Part):
 
     value: Number
     better: Literal["lower", "higher"]
-    n: int  # how many pictures the value rests on
+    n: Count  # how many pictures the value rests on
     details: Details = Details()
 
 
 class Cost(Part):
     """What a training cost: images shown, seconds, numbers trained, most bytes at a time."""
 
-    images: Amount
+    images: Count
     seconds: Amount
-    trainable: Amount
-    peak_bytes: Amount
+    trainable: Count
+    peak_bytes: Count
 
 
 class Provenance(Part):
@@ -99,7 +119,8 @@ class Provenance(Part):
     device: str
     started: str
     weights_sha256: str
-    dirty: bool = False
+    dirty: bool = False  # whether the code that ran is not that of the commit
+    code: str = ""  # checksum of the code that ran; empty in records that do not say it
     shots_sha256: str = ""
 
 
@@ -128,15 +149,15 @@ class Record(Part):
     data: str
     source: str
     eval: str
-    seed: int
-    recipe: str  # id of the configuration but for the seed
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)]  # numpy's, as that of a run
+    recipe: Annotated[str, Field(pattern=r"^[0-9a-z]{8}$")]  # of the configuration but for the seed
     paper: str  # where the method comes from
     overrides: list[str] = []
     state: Literal["finished", "failed"] = "finished"
     reason: str = ""  # why the run failed
     of: str = ""  # the run whose layers are swapped here; empty for a run of its own
     warnings: list[str] = []
-    metrics: Annotated[dict[str, Measurement], AfterValidator(named_with_extractor)]
+    metrics: Annotated[dict[str, Measurement], AfterValidator(possible)]
     left_out: dict[str, str] = {}  # why a metric has no value, by its name
     tolerance: Amount = 0.0  # relative difference within which a repetition is the same
     cost: Cost
@@ -209,6 +230,12 @@ class Record(Part):
     def task(self) -> tuple[str, ...]:
         """What was changed in the task, less where data lie: other shots are another benchmark."""
         return ids.of_task(self.overrides, published=True)
+
+    @cached_property
+    def content(self) -> Node:
+        """What the run was made of: checksums, and how its machine computes."""
+        machine = self._node["config"].get("machine", {})
+        return {"arithmetic": ids.arithmetic(machine), **self._node["provenance"]}
 
     def disagreement(self, earlier: Record) -> dict[str, float]:
         """Relative difference of every metric that both hold; near 0 in units of 0.02."""

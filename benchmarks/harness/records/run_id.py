@@ -19,10 +19,10 @@ class Place(NamedTuple):
     published: Path  # its record among the results
 
     @classmethod
-    def of(cls, unresolved: Node, choices: dict[str, str], results: str) -> Self:
-        """That of a configuration whose interpolations are still in it."""
+    def of(cls, unresolved: Node, choices: dict[str, str], results: str, source: str) -> Self:
+        """That of a configuration whose interpolations are still in it, by its source's name."""
         recipe = ids.recipe(unresolved, choices)
-        name = ids.name(choices, recipe, unresolved["seed"])
+        name = ids.name(choices | {"source": source}, recipe, unresolved["seed"])
         root = Path(results)
         return cls(recipe, root / "out" / name, root / "runs" / f"{name}.json")
 
@@ -42,9 +42,10 @@ class RunId:
         if not resolved["swap"]["resolution"]:
             words = [word for word in words if not word.startswith("swap")]
         chosen = {group: choices[group] for group in ids.GROUPS}
-        own = {"seed": resolved["seed"], "recipe": place.recipe, "overrides": words}
+        own = {"seed": resolved["seed"], "recipe": place.recipe}
+        own["overrides"] = ids.portable(words)
         head = {"schema": SCHEMA, **chosen, **own}
-        config = ids.unaddressed(ids.spell_infinity(resolved))
+        config = ids.portable(ids.unaddressed(ids.spell_infinity(resolved)))
         return cls(config, head, place.folder, place.published)
 
     @property

@@ -1,16 +1,23 @@
 """What a sweep is made of: Hydra's sweep words to jobs, each with its name, place and order."""
 
 import itertools
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks.harness.config import validation
 from benchmarks.harness.config.cli import mendable
 from benchmarks.harness.config.compose import Composition
+from benchmarks.harness.config.files import resolved
 from benchmarks.harness.config.grid import CompositionGrid, SweepWord, parse, unfit
+from benchmarks.harness.records.provenance import method_code
+from benchmarks.harness.records.recipe import arithmetic
+from core import hashing
 from core.errors import UserError
+from core.paths import placed
 
 
 class Job(NamedTuple):
@@ -22,6 +29,7 @@ class Job(NamedTuple):
     folder: Path  # where its pictures and weights go
     published: Path  # its record
     training: Path  # folder of the training that it is of: its own, unless layers are swapped
+    content: Callable[[], dict[str, Any]] = dict  # checksums of what it is made of, if it is asked
 
     @property
     def name(self) -> str:
@@ -93,17 +101,51 @@ def add(planned: Plan, job: Composition, words: Sequence[str], seeds: Sequence[s
     varied = {key for key, _ in planned.axes}
     for seed in seeds or [f"seed={job.unresolved['seed']}"]:
         number = seed.split("=", 1)[1]
-        if not number.isdecimal():
-            raise UserError(f"{seed} must be a whole number of at least 0.")
+        if not number.isdecimal() or len(number) > 10 or int(number) > validation.LARGEST_SEED:
+            most = validation.LARGEST_SEED
+            raise UserError(f"{seed} must be a whole number of at least 0 and at most {most}.")
         seeded = job.with_value("seed", int(number))
         line = (*words, *([seed] if seeds else []))
         pairs = [word.split("=", 1) for word in line]
         point = {key: value for key, value in pairs if key in varied}
         place = seeded.place
         whole = seeded.without_swap().place if job.unresolved["swap"]["resolution"] else place
-        one = Job(line, point, job.choices["method"], place.folder, place.published, whole.folder)
+        method, made_of = job.choices["method"], partial(content, seeded)
+        one = Job(line, point, method, place.folder, place.published, whole.folder, made_of)
         # A training goes before what is swapped from it, whatever the order of the values.
         at = len(planned.jobs)
         if not one.swapped:
             at = next((i for i, other in enumerate(planned.jobs) if other.whole == one.whole), at)
         planned.jobs.insert(at, one)
+
+
+def content(job: Composition) -> dict[str, Any]:
+    """Checksums of what a run is made of, as far as they can be had without building it. Folders
+    of pictures are read; what ParaFaces are rendered of is code.
+    """
+    own: dict[str, Any] = {"arithmetic": arithmetic(job.unresolved["machine"])}
+    own |= method_code(job.unresolved["method"])
+    if weights := str(job.unresolved["source"].get("weights", "")):
+        own["weights_sha256"] = of_weights(job.cfg.source.weights if "${" in weights else weights)
+    if "root" in job.unresolved["data"]:
+        schedule = {"images": 0, "batch_size": 1, "seed": 0}
+        own |= of_pictures(json.dumps(resolved(job.cfg.data) | schedule))
+    return own
+
+
+@cache
+def of_weights(path: str) -> str:
+    return hashing.of_file(placed(path)) if placed(path).is_file() else ""
+
+
+@cache  # a set is read once for all methods and seeds
+def of_pictures(data: str) -> dict[str, str]:
+    from benchmarks.harness.config.build import build  # torch comes with a set of pictures
+
+    try:
+        domain = build(json.loads(data))
+    except Exception as error:
+        if not mendable(error):
+            raise
+        return {}  # what is not here contradicts no record
+    return {"shots_sha256": domain.shots_sha256, **domain.facts}

@@ -18,6 +18,7 @@ from statistics import mean
 from typing import NamedTuple
 
 from benchmarks.harness.io.locks import Busy, alone
+from benchmarks.harness.records.provenance import SAME_RUN, changes
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.sweep.plan import Job
 from core.errors import UserError
@@ -36,11 +37,14 @@ class State(Enum):
     ELSEWHERE = ("◦", "o", "being run by somebody else", "blue")
     FINISHED = ("✓", "+", "has its record", "green")
     FAILED = ("✗", "x", "failed, says its record (--again repeats it)", "red")
+    OTHER = ("≠", "#", "has a record of other files (--again replaces it)", "red")
     BROKEN = ("!", "!", "ended without a record", "red")
     BLOCKED = ("–", "-", "its training failed", "yellow")
 
 
-TROUBLE = (State.FAILED, State.BROKEN, State.BLOCKED)
+REPEATED = (State.FAILED, State.OTHER)
+"""What ``--again`` runs once more."""
+TROUBLE = (*REPEATED, State.BROKEN, State.BLOCKED)
 OVER = (State.FINISHED, *TROUBLE)
 
 
@@ -73,6 +77,8 @@ def recorded(job: Job) -> tuple[State, str, float]:
         return State.FAILED, str(error), 0.0
     if record.failed:
         return State.FAILED, record.reason, 0.0
+    if other := changes(record.content, job.content(), SAME_RUN):
+        return State.OTHER, other, 0.0
     return State.FINISHED, "", 0.0 if job.swapped else record.cost.seconds
 
 
@@ -131,7 +137,7 @@ class Runner:
         for job in self.jobs:
             state, reason, seconds = recorded(job)
             self.clock.record(job, seconds)
-            if state is State.FINISHED or (state is State.FAILED and not again):
+            if state is State.FINISHED or (state in REPEATED and not again):
                 status = self.status[job.name]
                 status.state, status.reason = state, reason
 
@@ -192,7 +198,7 @@ class Runner:
         """Whether a record has come meanwhile, or nothing is to be done about the one there."""
         state, reason, _ = recorded(job)
         new = stamp(job.published) != self.status[job.name].stamp
-        if state is State.WAITING or (state is State.FAILED and self.again and not new):
+        if state is State.WAITING or (state in REPEATED and self.again and not new):
             return False
         self.set(job, state, reason)
         return True

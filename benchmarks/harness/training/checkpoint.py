@@ -10,6 +10,7 @@ import lightning as L
 import torch
 
 from benchmarks.harness.io.signals import Signals
+from benchmarks.harness.records.provenance import TRAINED_FROM, changes
 from benchmarks.harness.training import seeds
 from benchmarks.harness.training.monitor import TrainingMonitor
 from core import atomic, distributed, hashing
@@ -18,7 +19,6 @@ from core.progress import console
 
 MAGIC = b"styleshift checkpoint 1 "  # 1 is the version of the format
 KEPT = 2  # the second one is for where the newest is damaged
-CHANGED = {"shots": "the shots were others", "source": "the source was another"}
 
 
 class Checkpoints(L.Callback):
@@ -35,7 +35,7 @@ class Checkpoints(L.Callback):
         folder: Path,  # of this run
         every_kimg: float,  # thousands of images between two files
         resume: str,  # auto: where there is a checkpoint; must: or refuse; never: begin anew
-        identity: dict[str, str],  # what must not have changed: hashes of recipe, shots and source
+        identity: dict[str, str],  # what must not have changed: the recipe, and `TRAINED_FROM`
         signals: Signals,  # of the process; a file is written as soon as one has come
         monitor: TrainingMonitor,  # raises when the state is not finite, and has a state of its own
     ) -> None:
@@ -66,13 +66,14 @@ class Checkpoints(L.Callback):
             except (OSError, ValueError) as error:
                 console.print(f"{path} is damaged and passed over: {error}.", markup=False)
                 continue
-            if state["identity"]["recipe"] != self.identity["recipe"]:
+            then = state["identity"]
+            if then["recipe"] != self.identity["recipe"]:
                 continue
-            for key, sentence in CHANGED.items():
-                if state["identity"][key] != self.identity[key]:
-                    raise UserError(
-                        f"{path} cannot be continued, for {sentence}; resume=never begins anew."
-                    )
+            unsaid = dict.fromkeys(TRAINED_FROM, "")  # by earlier versions
+            if other := changes(unsaid | then, self.identity, TRAINED_FROM):
+                raise UserError(
+                    f"{path} cannot be continued, for {other}; resume=never begins anew."
+                )
             self.kept = [path]
             return state
         return {}

@@ -13,6 +13,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from benchmarks.harness.io import contact_sheet
 from benchmarks.harness.records import nested
+from benchmarks.harness.records.recipe import public
 from benchmarks.harness.records.record import Node, Record
 from core import output
 from core.errors import UserError
@@ -67,8 +68,8 @@ class Csv:
     def leave(self) -> None:
         """The process ends before the run does; another one opens it again."""
 
-    def finish(self, record: Record, picture: Path) -> None:
-        """Nothing more to say: the record and the picture are files already."""
+    def finish(self, record: Record, picture: Path | None) -> None:
+        """Nothing more to say: the record and the picture, if it was kept, are files already."""
 
 
 class Wandb(Csv):
@@ -101,7 +102,7 @@ class Wandb(Csv):
             group=f"{method}--{data}",
             tags=[method, data, source],
             save_dir=folder,
-            config=nested.leaves(config, branches=(dict,)) | chosen,
+            config=nested.leaves(public({"config": config})["config"], branches=(dict,)) | chosen,
             id=known.get("wandb"),
             resume="allow",
         )
@@ -117,7 +118,7 @@ class Wandb(Csv):
         wandb.finish()
 
     @rank_zero_only
-    def finish(self, record: Record, picture: Path) -> None:
+    def finish(self, record: Record, picture: Path | None) -> None:
         import wandb
 
         run, cost = self.logger.experiment, record.to_json()["cost"]
@@ -126,7 +127,8 @@ class Wandb(Csv):
             run.summary[f"metrics/{key}"] = metric.value
         for key, value in cost.items():
             run.summary[f"cost/{key}"] = value
-        for name, shown in self.publishable_pictures(record, picture).items():
+        pictures = self.publishable_pictures(record, picture) if picture else {}
+        for name, shown in pictures.items():
             run.log({name: shown, "kimg": cost["images"] / 1000})
         wandb.finish(exit_code=int(record.failed))
 

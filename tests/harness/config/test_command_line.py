@@ -67,6 +67,8 @@ def test_a_misspelt_number_of_a_metric_is_named(styleshift, tmp_path):
     "word",
     [
         "method.lr=-0.1",
+        *(f"{key}=99999999999999999999" for key in ("seed", "method.seed", "data.seed")),
+        *("eval.seed=-1", "source.seed=18446744073709551616", "seed=1.5"),
         "method.lr=.nan",
         "method.lr=nan",
         "method.r1.gamma=-1",

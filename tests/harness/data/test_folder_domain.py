@@ -9,6 +9,7 @@ from benchmarks.harness.data.domains import About, FolderDomain
 from benchmarks.harness.data.domains.reader import Reader
 from benchmarks.harness.data.files import files
 from benchmarks.harness.data.pictures import WHOLE
+from benchmarks.harness.data.preparation import archive
 from core.errors import UserError
 
 RUN = {"resolution": 32, "images": 40, "batch_size": 8, "seed": 0, "xflip": True}
@@ -49,6 +50,35 @@ def rows(pixels):
 @pytest.fixture(scope="module")
 def sixty(tmp_path_factory):
     return fill(tmp_path_factory.mktemp("pictures") / "sixty", 60)
+
+
+def zipped(path, rows, numbers):
+    """A prepared zip that says of all its pictures the same, whatever they show."""
+    with archive.writing(path, {"resolution": 32}) as made:
+        for row, number in zip(rows, numbers, strict=True):
+            rng = np.random.default_rng(number)
+            picture = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+            made.add(picture, f"{row:064x}", f"{row}.png")
+    return path
+
+
+def test_a_prepared_zip_is_known_by_what_it_shows_and_not_by_what_it_says(tmp_path):
+    def facts(numbers, **more):
+        roots = {name: zipped(tmp_path / f"{name}.zip", range(60), [*numbers])
+                 for name in ("root", "photos_root")}  # fmt: skip
+        domain = folder(**roots, **more)
+        return {"shots_sha256": domain.shots_sha256, **domain.facts}
+
+    truth, said = facts(range(60)), ("data_sha256", "reference_sha256", "photos_sha256")
+    other = facts(range(100, 160))
+    assert [truth[key] for key in said] == [other[key] for key in said]
+    for key in ("shots_sha256", "reference_pixels_sha256", "photos_pixels_sha256"):
+        assert truth[key] != other[key]
+    assert facts(range(60)) == truth
+
+
+def test_a_plain_folder_is_known_by_its_files_alone(sixty):
+    assert not [key for key in folder(sixty, photos_root=str(sixty)).facts if "pixels" in key]
 
 
 def test_a_folder_gives_shots_and_holds_the_others_out(sixty):

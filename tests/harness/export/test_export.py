@@ -159,3 +159,33 @@ def test_a_run_is_found_by_its_record_too(folder, tmp_path):
     published = tmp_path / "results" / "runs" / f"{folder.name}.json"
     Record.from_json(RECORD).write(published)
     assert main([str(published), "--to", str(tmp_path / "hub")]) == 0
+
+
+PLACES = {
+    "config": ("source", "weights"),
+    "inverter": ("source", "invert", "codes"),
+    "logger": ("logger", "project"),
+    "method": ("method", "grown_from"),
+}
+
+
+@pytest.mark.parametrize("place", ["/home/alice/x/my.pt", "~/x/my.pt", "C:\\Users\\alice\\my.pt"])
+def test_no_path_of_the_machine_is_in_any_file_of_the_folder(folder, tmp_path, place):
+    record = copy.deepcopy(RECORD)
+    for *parts, last in PLACES.values():
+        node = record["config"]
+        for part in parts:
+            node = node.setdefault(part, {})
+        node[last] = place
+    words = [f"source.weights={place}", f"+data.root={place}", "method.a={b: [x, " + place + "]}"]
+    changed(folder, config=record["config"], overrides=words, warnings=[f"seen in {place}, once"])
+    to = tmp_path / "hub"
+    assert main([str(folder), "--to", str(to), "--licence", "mine"]) == 0
+    for path in to.iterdir():
+        data = path.read_bytes()
+        assert b"alice" not in data
+        assert b"~/x" not in data
+    exported = json.loads((to / "record.json").read_text())
+    assert exported["config"]["source"]["weights"] == "my.pt"
+    assert exported["overrides"] == ["source.weights=my.pt", "method.a={b: [x, my.pt]}"]
+    assert exported["warnings"] == ["seen in my.pt, once"]

@@ -123,9 +123,10 @@ def test_a_sources_own_training_leads_no_table():
     assert labels == ["fair", "good", "once", "torn", "weak", "scratch", "unadapted source"]
 
 
-def test_runs_of_uncommitted_code_are_left_out_and_counted(capsys, folder):
+@pytest.mark.parametrize("unknown", [{"dirty": True}, {"code": ""}])
+def test_runs_of_code_that_nobody_knows_are_left_out_and_counted(capsys, folder, unknown):
     soiled = record("good", "d1", 9, 0.0)
-    soiled["provenance"]["dirty"] = True
+    soiled["provenance"] |= unknown
     leaderboard.main.__wrapped__(["--folder", str(folder([*zoo(), soiled])), "--data", "d1"])
     said = capsys.readouterr()
     assert "**10.1 ± 0.1**" in said.out

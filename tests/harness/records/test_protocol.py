@@ -96,6 +96,21 @@ def test_a_reader_finds_every_part_in_the_record():
     assert len(shown["id"]) == 8
 
 
+PRECISION = ("config", "machine"), {"trainer": {"precision": "bf16-mixed"}}
+OPERATORS = ("provenance", "ops"), "triton"
+PIXELS = ("provenance", "reference_pixels_sha256"), "p"
+
+
+@pytest.mark.parametrize(("path", "to"), [PRECISION, OPERATORS, PIXELS])
+def test_how_a_machine_computes_and_what_a_prepared_set_shows_are_told_apart(path, to):
+    other = changed(*path, to=to)
+    assert summary(other)["id"] != summary(RECORD)["id"]
+    assert protocol.differences(facts(RECORD), facts(other))
+    usual = changed("config", "machine", to={"threads": 8, "trainer": {"precision": "32-true"}})
+    usual["provenance"]["ops"] = "torch"
+    assert (summary(usual), facts(usual)) == (summary(RECORD), facts(RECORD))
+
+
 def test_two_copies_of_a_set_cannot_share_a_column():
     other = changed("provenance", "data_sha256", to="e")
     a, b = facts(RECORD), facts(other)

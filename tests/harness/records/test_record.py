@@ -3,6 +3,7 @@ import json
 import math
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from omegaconf import OmegaConf
 from benchmarks.harness.records import recipe as recipes
 from benchmarks.harness.records.record import SCHEMA, Record
 from core.errors import UserError
-from core.paths import ROOT
+from core.paths import ROOT, placed
 from tests.helpers.records import PROVENANCE, faults
 
 RUNS = sorted((ROOT / "results" / "runs").glob("*.json"))
@@ -120,6 +121,30 @@ def test_each_fault_is_one_sentence_with_its_place(part, sentences):
     assert faults(SOUND | part) == " ".join(sentences)
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("seed",), -1), (("seed",), 2**63 + 1), (("seed",), 1.5), (("recipe",), "../../x"),
+        (("metrics", "kid@tiny", "n"), -10), (("metrics", "kid@tiny", "better"), "up"),
+        (("metrics", "precision@tiny", "value"), 1.2), (("metrics", "palette@lab", "n"), 2**63),
+        (("metrics", "precision@tiny", "details"), {"source": 7.0}),
+        (("metrics", "identity@tiny", "value"), 2.0), (("metrics", "palette@lab", "value"), -1.0),
+        (("cost", "images"), 10.5), (("cost", "trainable"), -1),
+    ],
+)  # fmt: skip
+def test_what_no_run_can_have_made_is_noticed(path, value):
+    edited = copy.deepcopy(SOUND)
+    other = {"value": 0.5, "better": "higher", "n": 10, "details": {}}
+    edited["metrics"] |= {"precision@tiny": other, "identity@tiny": dict(other)}
+    edited["metrics"]["palette@lab"] = other | {"better": "lower"}
+    assert faults(edited) == ""
+    node = edited
+    for key in path[:-1]:
+        node = node[key]
+    node[path[-1]] = value
+    assert faults(edited)
+
+
 @pytest.mark.parametrize("curves", [{"loss": [1]}, {"kimg": [1], "loss": [1, 2]}, {"kimg": ["a"]},
                                     {"kimg": [1], "loss": [math.nan]}, 5])  # fmt: skip
 def test_what_are_no_curves_over_images_is_noticed(curves):
@@ -158,6 +183,36 @@ def test_the_recipe_ignores_seed_and_folder_and_notices_numbers(composed):
 
     assert recipe("seed=3", "machine=gpu") == recipe()
     assert recipe("method.lr=0.1") != recipe()
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        (["machine.threads=3"], True), (["machine=gpu"], True), (["machine=ddp"], True),
+        (["machine.trainer.precision=32"], True), (["machine.trainer.precision=bf16-mixed"], False),
+        (["machine.trainer.precision=64-true"], False), (["machine.ops=triton"], False),
+        (["+machine.trainer.max_steps=3"], False),
+        (["+machine.trainer.limit_train_batches=0.5"], False),
+    ],
+)  # fmt: skip
+def test_the_recipe_knows_how_a_machine_computes_and_not_where(composed, words, same):
+    choices = {"method": "finetune", "data": "folder", "source": "tiny", "eval": "smoke"}
+
+    def recipe(*more):
+        cfg = composed("method=finetune", "data=folder", "data.root=x", *more)
+        return recipes.recipe(OmegaConf.to_container(cfg, resolve=False), choices)
+
+    assert (recipe(*words) == recipe()) is same
+    short, long = "machine.trainer.precision=bf16", "machine.trainer.precision=bf16-mixed"
+    assert recipe(short) == recipe(long)
+
+
+def test_places_at_home_name_no_user_and_are_found_again(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/alice")
+    node = {"a": "/home/alice/x y", "b": ["data.root=/home/alice/z"], "c": "/home/alicent/z"}
+    assert recipes.portable(node) == {"a": "~/x y", "b": ["data.root=~/z"], "c": "/home/alicent/z"}
+    assert placed(recipes.portable("/home/alice/w.pt")) == Path("/home/alice/w.pt")
+    assert recipes.portable({"a": [1, None, True]}) == {"a": [1, None, True]}
 
 
 def test_disagreement_is_relative():

@@ -425,3 +425,18 @@ def test_the_same_photos_are_inverted_once():
     assert len(asked) == 1
     assert torch.equal(once(None, photos + 1), photos + 2)
     assert len(asked) == 2
+
+
+def test_the_command_for_weights_that_are_not_here_begins_with_the_yaml_of_a_named_source(
+    cfg, tmp_path
+):
+    words = ["source=photo64", "source.weights=/x/a.pt", "source.name=mine", "data.shots=5"]
+    for own in (words, words[1:]):
+        path = tmp_path / "runs" / "a.json"
+        Record.from_json(recorded(cfg, source="mine", overrides=own)).write(path)
+        with pytest.raises(UserError, match="are not here") as refused:
+            find_run(str(path), tmp_path, whole=False)
+        said = str(refused.value)
+        assert all(f" {word}" in said for word in own)
+        assert "source=mine" not in said
+        assert said.count("source=") == own.count("source=photo64")

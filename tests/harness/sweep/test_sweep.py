@@ -80,7 +80,14 @@ def test_a_cell_that_is_refused_is_left_out_with_its_sentence():
 
 
 @pytest.mark.parametrize(
-    "words", [["existing=replace"], ["hydra/launcher=basic"], ["seed=-1"], ["seed=interval(0,1)"]]
+    "words",
+    [
+        ["existing=replace"],
+        ["hydra/launcher=basic"],
+        ["seed=-1"],
+        ["seed=4294967296"],
+        ["seed=interval(0,1)"],
+    ],
 )
 def test_what_is_no_sweep_is_refused(words):
     with pytest.raises(UserError):
@@ -156,6 +163,33 @@ def test_failed_cells_are_shown_and_repeated_only_when_asked(tmp_path):
     assert loop.loop(Plan([cell]), again, None) == 0
     assert states(again) == {"a": State.FINISHED}
     assert Record.read(cell.published).to_json().get("state") != "failed"
+
+
+@pytest.mark.usefixtures("_standin")
+def test_cells_whose_record_is_of_other_files_are_shown_and_repeated_only_when_asked(tmp_path):
+    cell, other = job(tmp_path, "a"), {"shots_sha256": "other"}
+    cell = cell._replace(content=lambda: {} if (cell.folder / "written").exists() else other)
+    Record.read(TEMPLATE).write(cell.published)
+    done = started([cell])
+    assert states(done) == {"a": State.OTHER}
+    assert done.over()
+    assert done.status["a"].reason == "the shots were others"
+    again = started([cell], again=True)
+    assert loop.loop(Plan([cell]), again, None) == 0
+    assert states(again) == {"a": State.FINISHED}
+    assert lines([cell], "written") == [1]
+
+
+def test_what_a_cell_is_made_of_is_what_its_record_says(tmp_path):
+    planned = plan(["method=freezesg,cdc", "data=parafaces_webtoon", "seed=0", "folder=results"])
+    for cell in planned.jobs:
+        then = Record.read(ROOT / cell.published).content
+        assert then["weights_sha256"] == cell.content()["weights_sha256"]
+        assert cell.content()["arithmetic"] == then["arithmetic"] == {}
+        assert cell.content()["method_sha256"]
+    tight = ["source=photo64", "eval=faces", "data=metfaces_tight", "method=cdc", "seed=0"]
+    (cell,) = plan([*tight, f"data.root={tmp_path}/nowhere"]).jobs
+    assert "shots_sha256" not in cell.content()  # what is not here contradicts no record
 
 
 @pytest.mark.usefixtures("_standin")

@@ -121,6 +121,7 @@ def test_an_agents_command_line_that_is_killed_and_repeated_is_one_whole_run_of_
     assert {"freezed", "parafaces_clay"} <= set(read["run"].tags)
     assert read["config"]["method"] == "freezed"
     assert read["config"]["method.lr"] == chosen["method.lr"]
+    assert str(tmp_path) not in str(read["config"])
     assert read["config"]["method.batch_size"] == 4
     assert read["history"][0]["kimg"] > 0.012  # it goes on behind the checkpoint
     curve = [row["kimg"] for row in read["history"] if "loss_g" in row]

@@ -153,6 +153,7 @@ class FolderDomain(Domain):
         self, reader: Reader, available: dict[str, File], chosen: list[ReadPicture], root: str
     ) -> list[ReadPicture]:
         shots = {shown.sha256 for shown in chosen}
+        reader_root = local_path(root) if root else self.root
         if root:
             reader = self._reader(local_path(root))
             available = reader.by_checksum(files(local_path(root)))
@@ -169,6 +170,7 @@ class FolderDomain(Domain):
                 "the metrics that compare with one are left out."
             )
         self._reference = pixels[: len(others)]
+        self._digest("reference", reader_root, self._reference)
         self.notes += reader.notes() if root else []
         self.notes += near_duplicate_note(self._shots, self._reference, others)
         return others
@@ -181,7 +183,15 @@ class FolderDomain(Domain):
         pictures = [reader.picture(file) for file in photo_files]
         self.facts["photos_sha256"] = set_checksum(reader.by_checksum(photo_files))
         self.notes += reader.notes()
-        return reader.stack(picture for picture in pictures if picture is not None)
+        photos = reader.stack(picture for picture in pictures if picture is not None)
+        self._digest("photos", local_path(root), photos)
+        return photos
+
+    def _digest(self, what: str, root: Path, *pixels: np.ndarray) -> None:
+        """Note what a prepared set shows: its files are called by the checksums of others."""
+        if notes(root):
+            parts = (np.ascontiguousarray(part).data.cast("B") for part in pixels if len(part))
+            self.facts[f"{what}_pixels_sha256"] = hashing.of_parts(parts)
 
     def _reader(self, root: Path) -> Reader:
         sampling = self._sampling

@@ -50,6 +50,7 @@ class PairsDomain(FolderDomain):
         self._translations = drawings.stack(drawing for drawing, _ in whole)
         self._photos = photographs.stack(photo for _, photo in whole)
         self.facts["photos_sha256"] = set_checksum(photo.sha256 for _, photo in pairs)
+        self._digest("photos", self.photographs, self._photos, self._translations)
         self.notes.append(f"{len(whole)} people held out, with a photograph of each.")
         self.notes += [*drawings.notes(), *photographs.notes()]
 
