@@ -1,6 +1,8 @@
 """What a run leaves in its folder and among the results, and what is said of it."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from rich.table import Table
@@ -42,21 +44,27 @@ def publish_record(record: Record, path: Path, existing: str) -> None:
     )
 
 
-def print_summary(run_id: RunId, record: Record, seconds: float) -> None:
-    """The small table at the end, and where things lie; or what a failed run failed of."""
+def print_metrics(metrics: Mapping[str, Any], sources: Mapping[str, float | None]) -> None:
+    """A row for each, beside what the ``sources`` without any training have."""
     table = Table()
     for heading in ("metric", "value", "source", "better", "n"):
         numeric = heading in ("value", "source", "n")
         table.add_column(heading, justify="right" if numeric else "left")
-    for key, metric in record.metrics.items():
-        before = metric.details.source
+    for key, metric in metrics.items():
+        before = sources[key]
         source = "" if before is None else f"{before:.4f}"
         table.add_row(key, f"{metric.value:.4f}", source, metric.better, str(metric.n))
+    console.print(table)
+
+
+def print_summary(run_id: RunId, record: Record, seconds: float) -> None:
+    """The small table at the end, and where things lie; or what a failed run failed of."""
     if record.failed:
         console.print(f"{run_id.name} failed: {record.reason}")
     else:
         console.print(f"{run_id.name}  ({seconds:.0f} s)", soft_wrap=True)
-        console.print(table)
+        sources = {key: metric.details.source for key, metric in record.metrics.items()}
+        print_metrics(record.metrics, sources)
     for key, why in record.left_out.items():
         console.print(f"left out: {key}: {why}")
     for what, path in (("picture", run_id.folder / SHEET), ("record", run_id.published)):
