@@ -32,6 +32,26 @@ def folder(tmp_path):
     return partial(write, tmp_path)
 
 
+@pytest.mark.parametrize("form", ["markdown", "latex", "html"])
+def test_what_a_method_also_looks_through_is_a_column(capsys, folder, form):
+    plain = zoo()
+    assert "looks through" not in printed(capsys, folder(plain), "--format", form)
+    config = {"method": {"loss": {"network": {"_target_": "Guide"}}}, "data": {"draw": 2}}
+    runs = [record("keen", "d1", s, 0.1, config={"eval": {"samples": 9}, **config}) for s in (0, 1)]
+    text = printed(capsys, folder([*plain, *runs]), "--format", form)
+    assert "also looks through" in text
+    assert text.count("guide") == 2  # the row of keen, and what it means
+    assert "2,400 people" in text
+
+
+def test_a_table_of_one_draw_says_so(capsys, folder):
+    said = "all of draw 0 of the shots"
+    assert said in " ".join(printed(capsys, folder(zoo())).split())
+    for run in (runs := zoo()):
+        run["config"]["data"]["draw"] = run["seed"]
+    assert said not in " ".join(printed(capsys, folder(runs)).split())
+
+
 def test_best_is_bold_and_second_underlined_among_sound_cells_only(capsys, folder):
     text = printed(capsys, folder(zoo()), "--metric", "kid", "--data", "d1")
     assert "| good | **10.1 ± 0.1** |" in text
