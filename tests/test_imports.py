@@ -34,6 +34,7 @@ WINGS = (
     "assets",
     "sweep",
     "experiment",
+    "scoring",
 )
 """Of the harness, from the lowest up: each imports itself and those before it."""
 

@@ -76,14 +76,25 @@ def content(job: Composition, inputs: loop.RunInputs) -> dict[str, Any]:
 
 def inputs_of(job: Composition) -> loop.RunInputs:
     """Source and data of a configuration; the process is prepared for them."""
-    begun, machine = time.monotonic(), job.cfg.machine
+    begun = time.monotonic()
+    prepare_process(job)
+    source = build(job.cfg.source)
+    return loop.RunInputs(source, domain_of(job), begun)
+
+
+def prepare_process(job: Composition) -> None:
+    machine = job.cfg.machine
     how = {"threads": machine.threads, "deterministic": machine.deterministic}
     loop.prepare_process(seed=job.cfg.seed, implementation=machine.ops, **how)
-    source, domain = build(job.cfg.source), build(job.cfg.data)
+
+
+def domain_of(job: Composition) -> Any:
+    """The data of a configuration, rendered or read, with what is to be said of them."""
+    domain = build(job.cfg.data)
     loop.prepare_data(domain)
     for note in domain.notes:
         console.print(printable(note))
-    return loop.RunInputs(source, domain, begun)
+    return domain
 
 
 def training_of(job: Composition, inputs: loop.RunInputs, signals: Signals) -> loop.Training:

@@ -53,13 +53,9 @@ class Evaluator:
 
     def __call__(self, adapter: Any, domain: Any, title: str) -> Outcome:
         """Numbers and picture of a finished adapter; NotFinite where they are not finite."""
-        adapter.eval()
-        with bar("measuring", 1, "pictures") as shown, torch.no_grad():
-            sizes: Any = {"samples": self.samples, "photos": self.photos, "seed": self.seed}
-            sizes |= {"batch_size": self.batch_size, "store": feature_store.of(self.keep)}
-            gallery = Gallery(adapter, domain, **sizes)
-            gallery.progress = lambda n, total, what: shown.grow(n, total, f"measuring {what}")
-            result = measure(gallery, self.metrics)
+        gallery = self.gallery(adapter.eval(), domain)
+        result = self.measure(gallery)
+        with torch.no_grad():
             z = gallery.z()[: COLUMNS * BANDS].to(adapter.device)
             fakes = adapter.sample(z)
             sources = adapter.source.g(z) if gallery.has("sources") else None
@@ -68,6 +64,18 @@ class Evaluator:
         warnings = [*gallery.notes, *identical_images(gallery.pictures("fakes")[:COMPARED])]
         sheet = contact_sheet.of_run(gallery.shots, sources, fakes, title, COLUMNS, BANDS)
         return Outcome(result, sheet, warnings)
+
+    def gallery(self, adapter: Any, domain: Any) -> Gallery:
+        sizes: Any = {"samples": self.samples, "photos": self.photos, "seed": self.seed}
+        sizes |= {"batch_size": self.batch_size, "store": feature_store.of(self.keep)}
+        return Gallery(adapter, domain, **sizes)
+
+    @torch.no_grad()
+    def measure(self, gallery: Gallery) -> Result:
+        """All metrics of a gallery, with a bar of its own."""
+        with bar("measuring", 1, "pictures") as shown:
+            gallery.progress = lambda n, total, what: shown.grow(n, total, f"measuring {what}")
+            return measure(gallery, self.metrics)
 
     def of_failed(self, adapter: Any, domain: Any, title: str, reason: str) -> Outcome:
         """No numbers, and the picture of the adapter as it was when it was last finite."""

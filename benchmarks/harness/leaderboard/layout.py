@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import NamedTuple
@@ -18,6 +18,10 @@ from core.errors import UserError
 LEADING = ("kid", "landmarks", "identity", "intra")
 """Shown unless others are asked for: likeness to the domain, faithfulness, diversity."""
 SIGNS = {"missing": "–", "failed": "✗", "left out": "·", "provisional": "°", "partly failed": "✗"}
+SEEN = (
+    "guide: a network that saw 4,800 pictures of 2,400 people in every ParaFaces style, other "
+    "methods the shots alone; through it the photographs of all are inverted"
+)
 LEGEND = {
     "provisional": "° provisional: fewer than three seeds",
     "missing": "– not run",
@@ -86,7 +90,7 @@ class Grid:
     @property
     def legend(self) -> tuple[str, ...]:
         ranks = self.ranking.clauses if self.ranked else ()
-        return (*self.marks, *ranks, *((spent(self.table.devices),) if self.costs else ()))
+        return (*self.marks, *ranks, *(behind(self.table) if self.costs else ()))
 
     def part(self, columns: Sequence[MetricColumn]) -> Grid:
         """The same rows with some of the columns, without ranks and costs."""
@@ -148,22 +152,25 @@ def arrange(table: Table, metrics: Sequence[str], rank: str) -> Grid:
     columns = select(table.columns, metrics)
     ranked = ranking(table, rank)
     places = ranked.ranks
+    seeing = any(row.sees for row in table.rows)
     rows = [
         PrintedRow(
             label=row.label,
             measured=True,
             entries=tuple(entry(table, row, column) for column in columns),
-            costs=tuple(cost(row, key) for key in COSTS),
-            spent=tuple(row.spread(key)[1] for key in COSTS),
+            costs=(*(cost(row, key) for key in COSTS), *([seen(row)] if seeing else ())),
+            spent=(*(row.spread(key)[1] for key in COSTS), float(len(row.sees))),
             rank=f"{places[row.label]:.1f}" if row.label in places else SIGNS["missing"],
         )
         for row in sorted(table.rows, key=lambda row: place(row, places))
     ]
     if any(column in table.untouched for column in columns):
         entries = tuple(untouched_entry(table, column) for column in columns)
-        rows.append(PrintedRow("unadapted source", False, entries, ("0",) * 3, (0.0,) * 3))
+        nothing = ("0",) * len(COSTS) + (SIGNS["missing"],) * seeing
+        rows.append(PrintedRow("unadapted source", False, entries, nothing, (0.0,) * 4))
     has_ranks = bool(len(table.data) > 1 and ranked.metric)
-    return Grid(table, columns, tuple(rows), ranked, has_ranks, marks(rows), tuple(COSTS.values()))
+    headings = (*COSTS.values(), *(["also looks through"] if seeing else ()))
+    return Grid(table, columns, tuple(rows), ranked, has_ranks, marks(table, rows), headings)
 
 
 def ranking(table: Table, metric: str) -> Ranking:
@@ -217,14 +224,27 @@ def cost(row: MethodRow, key: str) -> str:
     return "–".join(dict.fromkeys(texts))
 
 
-def marks(rows: Sequence[PrintedRow]) -> tuple[str, ...]:
+def seen(row: MethodRow) -> str:
+    return ", ".join(row.sees) or SIGNS["missing"]
+
+
+def marks(table: Table, rows: Sequence[PrintedRow]) -> tuple[str, ...]:
     counts = sorted({e.n for row in rows if row.measured for e in row.entries if e.n})
     ends = dict.fromkeys([counts[0], counts[-1]]) if counts else {}
     seeds = f"n = {' to '.join(map(str, ends))}"
     clauses = [f"Mean ± sample standard deviation over seeds ({seeds})"] if counts else []
+    if len(table.draws) == 1 and counts and counts[-1] > 1:
+        clauses += [f"all of draw {table.draws[0]} of the shots: ± and better hold for that one"]
     clauses += ["bold: best, underlined: second, of cells with three seeds or more"]
     occurring = {e.state for row in rows if not row.empty for e in row.entries}
     return (*clauses, *(text for state, text in LEGEND.items() if state in occurring))
+
+
+def behind(table: Table) -> Iterator[str]:
+    """What the last columns mean."""
+    yield spent(table.devices)
+    if any(row.sees for row in table.rows):
+        yield SEEN
 
 
 def spent(devices: Sequence[str]) -> str:

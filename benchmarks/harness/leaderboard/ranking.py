@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from benchmarks.harness.leaderboard import metric_formats, statistics
 from benchmarks.harness.leaderboard.tables import MethodRow, MetricColumn, Table
 
-WHOLE = ("sound", "provisional")  # states of cells that are ranked: no seed of them diverged
+SOUND, WHOLE = ("sound",), ("sound", "provisional")
+"""States of cells that are ranked: of three seeds; where no two rows have any, of fewer."""
 MOST = 2000  # choices of data sets that are looked at; real tables have a handful
 REASONS = {
     "missing": "not run on",
@@ -19,8 +20,8 @@ REASONS = {
 @dataclass(frozen=True)
 class Ranking:
     """Mean ranks in one metric over ``data``, on which every ranked row has a number; on ``unused``
-    ones too few have. Swapped layers are variants of a row and never ranked. Fewer than three seeds
-    anywhere make it ``provisional``.
+    ones too few have one of three seeds. Swapped layers are variants of a row and never ranked.
+    Where nothing has three seeds fewer are ranked, which makes it ``provisional``.
     """
 
     metric: str
@@ -42,7 +43,8 @@ class Ranking:
         rests = ", on provisional cells too" if self.provisional else ""
         clauses = [f"mean rank in {self.title} over {', '.join(self.data)}{rests}"]
         if self.unused:
-            clauses.append(f"not counted, for too few have numbers there: {', '.join(self.unused)}")
+            left = ", ".join(self.unused)
+            clauses.append(f"not counted, for too few have numbers of three seeds there: {left}")
         if self.left_out:
             reasons = (f"{label} ({why})" for label, why in self.left_out.items())
             clauses.append(f"without rank: {', '.join(reasons)}")
@@ -55,11 +57,14 @@ def rank(table: Table, metric: str) -> Ranking:
     """Rank methods over data sets that together make the largest table without a gap."""
     columns = [c for c in table.columns if c.metric == metric]
     rows = table.unswapped.rows
-    covered = {
-        row.label: frozenset(c.data for c in columns if table.cell(row, c).state in WHOLE)
-        for row in rows
-    }
-    chosen = largest(list(covered.values()), [column.data for column in columns])
+    for states in (SOUND, WHOLE):
+        covered = {
+            row.label: frozenset(c.data for c in columns if table.cell(row, c).state in states)
+            for row in rows
+        }
+        chosen = largest(list(covered.values()), [column.data for column in columns])
+        if sum(set(chosen) <= own for own in covered.values()) > 1 and chosen:
+            break
     used = [c for c in columns if c.data in chosen]
     compared = [row for row in rows if chosen and set(chosen) <= covered[row.label]]
     cells = {row.label: [table.cell(row, c) for c in used] for row in compared}

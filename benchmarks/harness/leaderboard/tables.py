@@ -10,11 +10,13 @@ from functools import cached_property
 
 from benchmarks.harness.config.purposes import purpose
 from benchmarks.harness.leaderboard import metric_formats
-from benchmarks.harness.records import recipe
+from benchmarks.harness.records import nested, recipe
 from benchmarks.harness.records.record import Record
 
 COSTS = {"images": "images", "seconds": "minutes", "trainable": "trainable"}
 """Keys of a record's cost, and what is printed over their columns."""
+TEACHERS = {"Guide": "guide"}
+"""Networks of a method's losses that saw pictures of the target styles, by their class."""
 ENOUGH = 3  # seeds from which on a mean is no longer provisional
 
 
@@ -96,6 +98,13 @@ class MethodRow:
     def makes_source(self) -> bool:
         """Whether it is the training of a source, which is no opponent of the adaptations."""
         return bool(purpose("method", self.records[0].method))
+
+    @property
+    def sees(self) -> tuple[str, ...]:
+        """Through which networks it learns that saw more of the target styles than its shots."""
+        methods = (record.config.method for record in self.records)
+        classes = {v for m in methods for _, k, v in nested.entries(m) if k == "_target_"}
+        return tuple(name for kind, name in TEACHERS.items() if kind in classes)
 
     def called(self, changes: Sequence[str]) -> str:
         words = [change.lstrip("+~").removeprefix("method.") for change in changes]
@@ -192,6 +201,11 @@ class Table:
     @property
     def records(self) -> Iterator[Record]:
         return (record for row in self.rows for record in row.records)
+
+    @property
+    def draws(self) -> tuple[int, ...]:
+        """Which draws of shots the runs had."""
+        return tuple(sorted({record.config.data.get("draw", 0) for record in self.records}))
 
     @property
     def devices(self) -> tuple[str, ...]:

@@ -88,23 +88,29 @@ def compare(path: Path, record: Record, earlier: Record) -> Ending:
     return Ending.FINISHED if inside else Ending.DIFFERS
 
 
-def print_summary(run_id: RunId, record: Record, seconds: float, *, repeats: bool) -> None:
-    """The small table at the end, and where things lie, unless it only ``repeats`` what lies there;
-    or what a failed run failed of.
-    """
+def print_metrics(metrics: Mapping[str, Any], sources: Mapping[str, float | None]) -> None:
+    """A row for each, beside what the ``sources`` without any training have."""
     table = Table()
     for heading in ("metric", "value", "source", "better", "n"):
         numeric = heading in ("value", "source", "n")
         table.add_column(heading, justify="right" if numeric else "left")
-    for key, metric in record.metrics.items():
-        before = metric.details.source
+    for key, metric in metrics.items():
+        before = sources[key]
         source = "" if before is None else f"{before:.4f}"
         table.add_row(key, f"{metric.value:.4f}", source, metric.better, str(metric.n))
+    console.print(table)
+
+
+def print_summary(run_id: RunId, record: Record, seconds: float, *, repeats: bool) -> None:
+    """The small table at the end, and where things lie, unless it only ``repeats`` what lies there;
+    or what a failed run failed of.
+    """
     if record.failed:
         console.print(f"{run_id.name} failed: {record.reason}")
     else:
         console.print(f"{run_id.name}  ({seconds:.0f} s)", soft_wrap=True)
-        console.print(table)
+        sources = {key: metric.details.source for key, metric in record.metrics.items()}
+        print_metrics(record.metrics, sources)
     for key, why in record.left_out.items():
         console.print(f"left out: {key}: {why}")
     places = {} if repeats else {"picture": run_id.folder / SHEET, "record": run_id.published}

@@ -54,8 +54,16 @@ class BareGenerator(nn.Module):
             )
         self.source, self.g = source, g
 
+    @property
+    def device(self) -> torch.device:
+        return self.g.mapping.w_avg.device
+
     def eval_generator(self) -> Generator:
         return self.g
+
+    def sample(self, z: Tensor) -> Tensor:
+        """Images [N, 3, R, R] of latents [N, Z]."""
+        return self.g.synthesis(self.g.mapping(z), noise_mode="const")
 
     def stylise(self, photos: Tensor) -> Tensor:
         """Photos [N, 3, R, R] as the generator shows the source's styles of them."""

@@ -32,6 +32,28 @@ def folder(tmp_path):
     return partial(write, tmp_path)
 
 
+@pytest.mark.parametrize("form", ["markdown", "latex", "html"])
+def test_what_a_method_also_looks_through_is_a_column(capsys, folder, form):
+    plain = zoo()
+    assert "looks through" not in printed(capsys, folder(plain), "--format", form)
+    runs = [record("keen", "d1", seed, 0.1) for seed in (0, 1)]
+    for run in runs:
+        run["config"]["method"] = {"loss": {"network": {"_target_": "Guide"}}}
+    text = printed(capsys, folder([*plain, *runs]), "--format", form)
+    assert "also looks through" in text
+    assert text.count("guide") == 2  # the row of keen, and what it means
+    assert "2,400 people" in text
+
+
+@pytest.mark.parametrize(("seeds", "said"), [(3, True), (1, False)])  # of one there is no ±
+def test_a_table_of_one_draw_says_so(capsys, folder, seeds, said):
+    runs = [run for run in zoo() if run["seed"] < seeds]
+    for run in runs:
+        run["config"]["data"]["draw"] = 4
+    text = " ".join(printed(capsys, folder(runs)).split())
+    assert ("all of draw 4 of the shots" in text) == said
+
+
 def test_best_is_bold_and_second_underlined_among_sound_cells_only(capsys, folder):
     text = printed(capsys, folder(zoo()), "--metric", "kid", "--data", "d1")
     assert "| good | **10.1 ± 0.1** |" in text

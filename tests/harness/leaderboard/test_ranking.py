@@ -7,7 +7,7 @@ import json
 from functools import partial
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks import leaderboard
@@ -84,6 +84,19 @@ def test_ranks_are_over_the_data_sets_that_all_compared_methods_have_and_say_who
     assert compare(table, "kid", "").critical == pytest.approx(2.34, abs=0.01)
 
 
+def test_data_with_fewer_seeds_are_ranked_only_where_there_are_no_others():
+    real = [record(m, "real", 0, kid) for m, kid in (("weak", 0.1), ("fair", 0.2), ("good", 0.3))]
+    (table,) = build([*zoo(), *real])
+    found = ranking.rank(table, "kid@net")
+    assert (found.data, found.unused, found.provisional) == (("d1", "d2"), ("real",), False)
+    assert found.ranks == {"good": 1.0, "fair": 2.0, "weak": 3.0}
+    (alone,) = build(real)
+    found = ranking.rank(alone, "kid@net")
+    assert found.ranks == {"weak": 1.0, "fair": 2.0, "good": 3.0}
+    assert found.provisional
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 @given(known=st.lists(st.frozensets(st.sampled_from("abcd")), max_size=6))
 def test_the_largest_table_without_a_gap_is_found(known):
     chosen = ranking.largest(known, "abcd")

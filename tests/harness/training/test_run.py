@@ -200,15 +200,6 @@ def test_the_same_words_are_not_the_same_run(tmp_path, capsys, sentence):
     assert sweep.main([*line, "seed=0", "--dry-run"]) == 0
 
 
-def test_a_finished_cell_of_a_sweep_is_skipped(root, tmp_path, capsys):
-    line = ["-m", *words(root, tmp_path / "r"), "seed=0,1"]
-    go(*line)
-    assert len(list((tmp_path / "r" / "runs").glob("*.json"))) == 2
-    capsys.readouterr()
-    go(*line)
-    assert capsys.readouterr().out.count("there already") == 2
-
-
 def test_other_precisions_are_other_runs(root, tmp_path):
     line = words(root, tmp_path / "r", "method.images=8", "eval.samples=8")
     go(*line)
