@@ -163,7 +163,7 @@ def _is_whole(image: Image.Image, data: bytes) -> bool:
     if image.format == "PNG" and not all(np.any(pixel) for pixel in last):
         again = Image.open(BytesIO(data), formats=FORMATS)
         again.im = Image.new(again.mode, again.size, 1).im
-    elif image.format == "JPEG" and np.all(np.isin(last, GREY)):
+    elif image.format == "JPEG" and np.all(np.isin(np.array(last), GREY)):
         end = data.rfind(END)
         again = Image.open(BytesIO(data[:end] + NOISE + data[end:]), formats=FORMATS)
     else:

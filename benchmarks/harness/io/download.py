@@ -95,7 +95,9 @@ def resume(place: str, part: Path, progress: Progress) -> None:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
             receive(answer, part, tag, done, progress)
     except urllib.error.HTTPError as error:
-        if error.code != 416 or not done:  # range not satisfiable: there is nothing after what is here
+        if (
+            error.code != 416 or not done
+        ):  # range not satisfiable: there is nothing after what is here
             raise
         length = error.headers.get("Content-Range", "").rpartition("/")[2]
         if length != str(done) or version_of(error) not in (version, ""):  # it is of another file

@@ -14,8 +14,10 @@ from core.paths import CONF, cache_folder
 LIST = CONF / "weights.yaml"
 HEAD = 8  # bytes that tell a kind of file
 ZIP, PICKLE = b"PK", b"\x80"
-BEGINNINGS = dict.fromkeys((".pt", ".pth", ".ckpt"), (ZIP, PICKLE))
-BEGINNINGS |= {".pkl": (PICKLE,), ".task": (ZIP,), ".bz2": (b"BZh",)}
+BEGINNINGS: dict[str, tuple[bytes, ...]] = {
+    **dict.fromkeys((".pt", ".pth", ".ckpt"), (ZIP, PICKLE)),
+    **{".pkl": (PICKLE,), ".task": (ZIP,), ".bz2": (b"BZh",)},
+}
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError)
 
 
