@@ -90,6 +90,7 @@ def opened(path: Path) -> Iterator[Any]:
                 foreign = start.read(len(FOREIGN[0])).startswith(FOREIGN)
             if foreign:
                 ours = path.with_suffix(".safetensors").name
+                ours = ours if ours != path.name else "converted.safetensors"
                 raise UserError(
                     f"{path} is no file of ours; `python -m benchmarks.convert {path} {ours}` "
                     "makes one of rosinality's, DualStyleGAN's and NVIDIA's."
