@@ -141,9 +141,9 @@ class JoJoGAN(Adapter):
 
     def prepare(self, shots: Shots) -> None:
         references = shots[:]
-        self.codes = self.source.invert(references).detach()
-        with torch.no_grad():
+        with torch.no_grad():  # first, for a source may have no discriminator
             known = discriminator_features(self.source.d, references, self.sides)
+        self.codes = self.source.invert(references).detach()
         for side, features in known.items():
             setattr(self, f"features{side}", features)
 

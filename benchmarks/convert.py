@@ -30,6 +30,8 @@ def main(words: list[str]) -> int:
     options = parser.parse_args(words)
     from core.convert import load, save
 
+    if not options.source.is_file():
+        raise UserError(f"There is no file {options.source}.")
     if options.target.exists() and options.target.samefile(options.source):
         raise UserError(f"{options.target} would overwrite the file that is read.")
     networks = load(options.source)

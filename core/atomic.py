@@ -1,12 +1,13 @@
 """Files that are whole or not there: the one way in which this project writes."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 PART = ".part"  # how the name of an unfinished file ends, here and in .gitignore
+ATTEMPTS = 100  # at a folder that other processes may take away, each at any moment
 
 
 def write(path: Path, data: bytes) -> None:
@@ -21,7 +22,7 @@ def writing(path: Path) -> Iterator[BinaryIO]:
     or a loss of power at any moment leaves the old file or the new one, never half of one. Raises
     `OSError` where it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     part = path.with_name(f"{path.name}.{os.getpid()}{PART}")  # two writers do not share one
     try:
         with part.open("wb") as file:
@@ -32,6 +33,18 @@ def writing(path: Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def make_folder(path: Path, enter: Callable[[], Any] = lambda: None) -> None:
+    """Make a folder and ``enter`` it, where other processes may take away empty ones meanwhile."""
+    for attempt in reversed(range(ATTEMPTS)):
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            enter()
+            return
+        except (FileNotFoundError, FileExistsError):
+            if not attempt:
+                raise
 
 
 def place(part: Path, path: Path) -> None:

@@ -16,6 +16,8 @@ from core.weights import read
 Invert = Callable[[Generator, Tensor], Tensor]
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 MIT = "mit"
+GS = ("g_ema", "g")  # the averaged one and the other, each of which serves as both
+COLOURS = 3
 
 
 class Source(nn.Module):
@@ -27,12 +29,11 @@ class Source(nn.Module):
 
     g: Generator
     raw: Generator
-    d: Discriminator
 
     def __init__(
         self,
         g: Generator,
-        d: Discriminator,
+        d: Discriminator | None,
         raw: Generator,
         *,
         name: str,
@@ -43,10 +44,21 @@ class Source(nn.Module):
         licence: str = MIT,
     ) -> None:
         super().__init__()
-        self.g, self.d, self.raw = g, d, raw
+        self.g, self.discriminator, self.raw = g, d, raw
         self.name, self.inverter, self.trained, self.sha256 = name, invert, trained, sha256
         self.box, self.licence = tuple(box), licence
         self.eval().requires_grad_(False)
+
+    @property
+    def d(self) -> Discriminator:
+        """The discriminator, which a method asks for where it needs one."""
+        if self.discriminator is None:
+            raise UserError(
+                f"The weights of the source {self.name} hold no discriminator (d), which this "
+                "method needs: a whole snapshot of a training, converted by `python -m "
+                "benchmarks.convert`, has one; method=encoder, stylize and export need none."
+            )
+        return self.discriminator
 
     @property
     def resolution(self) -> int:
@@ -76,9 +88,26 @@ def load(
     if sha256 not in ("", actual):
         raise UserError(f"{path} has sha256 {actual}, expected {sha256}.")
     networks, _ = read(path)
-    g, d, raw = networks["g_ema"], networks["d"], networks["g"]
-    if g.img_resolution != resolution:
-        raise UserError(f"{path.name} makes {g.img_resolution} px pictures, not {resolution} px.")
+    g, raw = (networks.get(one, networks.get(other)) for one, other in (GS, GS[::-1]))
+    d = networks.get("d")
+    if not isinstance(g, Generator) or not isinstance(raw, Generator):
+        held = ", ".join(f"{part} ({type(one).__name__})" for part, one in networks.items())
+        raise UserError(f"{path} holds no Generator as g_ema or g, but {held or 'nothing'}.")
+    if d is not None and not isinstance(d, Discriminator):
+        raise UserError(f"{path} holds a {type(d).__name__} as d.")
+    for part, one in {"g_ema": g, "g": raw, "d": d}.items():
+        if one and one.img_channels != COLOURS:
+            raise UserError(
+                f"{path}: {part} is of pictures with img_channels={one.img_channels}, a source has "
+                f"{COLOURS}."
+            )
+        if one and one.img_resolution != resolution:
+            raise UserError(
+                f"{path}: {part} is of {one.img_resolution} px pictures, not of {resolution} px "
+                "(source.resolution)."
+            )
+    if (raw.num_ws, raw.w_dim, raw.z_dim) != (g.num_ws, g.w_dim, g.z_dim):
+        raise UserError(f"{path}: g and g_ema have latents or styles of other widths.")
     facts = {"name": name, "sha256": actual, "box": box, "licence": licence}
     return Source(g, d, raw, invert=invert, trained=True, **facts)  # type: ignore[arg-type]
 

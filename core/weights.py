@@ -1,7 +1,8 @@
 """Networks in one safetensors file, each with the architecture that rebuilds it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from core.networks import discriminator, dualstylegan, encoders, exemplars, styl
 from core.networks.registry import NETWORKS
 
 FORMAT = "styleshift-1"
+FOREIGN = (b"PK\x03\x04", b"\x80")  # how torch's zips and all pickles begin
 LARGEST = 2**14  # number in a configuration: layers, channels, pixels; anything is smaller
 
 
@@ -44,14 +46,17 @@ def read(
     """The networks of a file by name, every tensor used and none missing, and its notes. It may
     name these ``classes``; give `registry.self_contained()` for a file of unknown origin.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            meta = file.metadata() or {}
-            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, TypeError, RuntimeError) as error:
-        raise UserError(f"{path} is not a readable safetensors file: {error}.") from error
+    with opened(path) as file:
+        meta = file.metadata() or {}
+        tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
     if meta.pop("format", "") != FORMAT:
         raise UserError(f"{path} is not a {FORMAT} file.")
+    for key, value in tensors.items():
+        if not value.isfinite().all():
+            raise UserError(
+                f"{path} holds numbers in {key!r} that are not finite: it was damaged, or "
+                "converted by a version that did not look for them."
+            )
     networks: dict[str, Any] = {}
     for name, (kind, config) in _plans(meta.pop("networks", ""), path, classes).items():
         keys = [key for key in tensors if key.startswith(f"{name}.")]
@@ -67,6 +72,30 @@ def read(
     if tensors:
         raise UserError(f"{path} holds {next(iter(tensors))!r}, which belongs to no network.")
     return networks, meta
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """A safetensors file; a UserError says what else it is, and what makes one of it."""
+    try:
+        if not path.is_file():  # a pipe would be waited for without end
+            raise FileNotFoundError("it is no regular file" if path.exists() else "it is not there")
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except (SafetensorError, OSError, ValueError, TypeError, RuntimeError) as error:
+        if isinstance(error, UserError):
+            raise
+        if isinstance(error, SafetensorError):
+            with path.open("rb") as start:
+                foreign = start.read(len(FOREIGN[0])).startswith(FOREIGN)
+            if foreign:
+                ours = path.with_suffix(".safetensors").name
+                ours = ours if ours != path.name else "converted.safetensors"
+                raise UserError(
+                    f"{path} is no file of ours; `python -m benchmarks.convert {path} {ours}` "
+                    "makes one of rosinality's, DualStyleGAN's and NVIDIA's."
+                ) from error
+        raise UserError(f"{path} is not a readable safetensors file: {error}.") from error
 
 
 def _plans(

@@ -1,7 +1,7 @@
 """Rosinality's and DualStyleGAN's ``.pt`` files: state dicts ``g_ema``, ``g``, ``d`` and the
-average style. Training snapshots have no average style, files from other hands often no noise maps:
-these are computed and drawn here from fixed seeds, and the notes say so. What belongs to training
-is passed over.
+average style; and the generators of files that lay them elsewhere (pSp, BasicSR). Training
+snapshots have no average style, files from other hands often no noise maps: these are computed and
+drawn here from fixed seeds, and the notes say so. What belongs to training is passed over.
 """
 
 from collections.abc import Mapping
@@ -20,6 +20,8 @@ from core.networks.generator import Generator, channel_table
 
 PARTS = ("g_ema", "g", "d")
 WRITTEN = {Generator: "rosinality_g", Discriminator: "rosinality_d", DualStyleGAN: "dualstylegan"}
+WRAPPERS = ("params_ema", "state_dict")  # of BasicSR, and of pSp and its relatives
+DECODER = "decoder."
 STYLES = 4096  # generate.py: what rosinality averages over when it truncates
 
 
@@ -27,12 +29,18 @@ def read(tree: Any, tensors: TensorReader) -> tuple[dict[str, Network], dict[str
     """Networks and notes of a file's tree; a bare state dict is told by its names."""
     if not isinstance(tree, dict):
         raise CheckpointError("it holds no state dicts")
-    parts = {part: tree[part] for part in PARTS if tree.get(part) is not None}
-    average = tree.get("latent_avg")
-    if not parts:
-        parts, average = {_part_of(tree): tree}, None
-    networks: dict[str, Network] = {}
     notes: dict[str, str] = {}
+    average = tree.get("latent_avg")
+    wrapped = (tree[name] for name in WRAPPERS if isinstance(tree.get(name), dict))
+    tree = tree if any(part in tree for part in PARTS) else next(wrapped, tree)
+    decoder = {name: value for name, value in tree.items() if str(name).startswith(DECODER)}
+    if decoder:  # pSp's: beside its generator lies an encoder
+        tree = {name.removeprefix(DECODER): value for name, value in decoder.items()}
+        notes["encoder"] = "all but the decoder of this file was passed over"
+    parts = {part: tree[part] for part in PARTS if tree.get(part) is not None}
+    if not parts:
+        parts = {_part_of(tree): tree}
+    networks: dict[str, Network] = {}
     for part, entries in parts.items():
         state = tensors.state_dict(entries, part)
         dual = any(name.startswith(PREFIX) for name in state)
@@ -43,7 +51,7 @@ def read(tree: Any, tensors: TensorReader) -> tuple[dict[str, Network], dict[str
             notes["noise"] = f"{len(noise)} noise maps are missing and were drawn with seed 0"
         networks[part] = from_state_dict({**state, **noise}, format=format)
     generators = [g for network in networks.values() for g in _generators(network)]
-    w_avg = None if average is None else tensors.tensor(average, "latent_avg")
+    w_avg = None if average is None or not generators else _average(tensors, average)
     if w_avg is None and generators:
         notes["w_avg"] = f"the average style was missing and is the mean of {STYLES}, seed 0"
     for g in generators:
@@ -51,6 +59,16 @@ def read(tree: Any, tensors: TensorReader) -> tuple[dict[str, Network], dict[str
             raise CheckpointError(f"entry 'latent_avg' has {w_avg.numel()} numbers, not {g.w_dim}")
         g.mapping.w_avg.copy_(_mean_style(g) if w_avg is None else w_avg.flatten())
     return networks, notes
+
+
+def _average(tensors: TensorReader, average: Any) -> Tensor:
+    """The average style [W], also where it is kept as often as there are rows [L, W] (pSp)."""
+    value = tensors.tensor(average, "latent_avg")
+    if value.ndim == 2 and len(value) and bool((value == value[0]).all()):
+        value = value[0]
+    if value.is_floating_point() and not value.isfinite().all():
+        raise CheckpointError("entry 'latent_avg' holds numbers that are not finite")
+    return value
 
 
 def tree_of(networks: Mapping[str, Network]) -> tuple[dict[str, Any], list[str]]:

@@ -66,6 +66,8 @@ def _match(
             raise CheckpointError(f"{format}: entry {name!r} has shape {actual}, not {shape}.")
         if value.is_floating_point() != own[ours].is_floating_point():
             raise CheckpointError(f"{format}: entry {name!r} has numbers of type {value.dtype}.")
+        if not value.isfinite().all():
+            raise CheckpointError(f"{format}: entry {name!r} holds numbers that are not finite.")
         values[ours] = value.reshape(own[ours].shape)
     return values
 

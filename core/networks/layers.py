@@ -152,6 +152,11 @@ class SynthesisLayer(nn.Module):
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         """Features [N, O, R, R] under styles w [N, W]; ``noise`` is [1 or N, 1, R, R]."""
         styles = self.affine(w)
+        if styles.dtype == torch.float16:  # a whole network in it, not autocast
+            # Demodulation undoes any scale of styles, and sums of large ones leave half precision.
+            styles = styles / styles.abs().amax(1, keepdim=True).clamp(
+                min=torch.finfo(styles.dtype).tiny
+            )
         x = x * styles.to(x.dtype)[:, :, None, None]
         if self.up:
             x = self.blur(F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2))
@@ -163,8 +168,9 @@ class SynthesisLayer(nn.Module):
     def demodulation(self, styles: Tensor) -> Tensor:
         """Reciprocal norms [N, O] of the modulated weights."""
         with full_precision(styles):  # a sum of up to 4,608 squares
-            energy = self.weight.square().sum((2, 3))  # [O, I]
-            return (styles.square() @ energy.t() + EPS).rsqrt()
+            wide = torch.promote_types(styles.dtype, torch.float32)
+            energy = self.weight.to(wide).square().sum((2, 3))  # [O, I]
+            return (styles.to(wide).square() @ energy.t() + EPS).rsqrt().to(styles.dtype)
 
 
 class ToRGB(nn.Module):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialised
 from torch import Tensor, nn
 
@@ -174,9 +174,13 @@ def read(path: Path) -> Perception:
             "`python -m benchmarks.assets perception` trains it."
         )
     # Nobody's random numbers may depend on when a network is first needed.
-    with safe_open(path, "pt") as file, torch.random.fork_rng(devices=[]):
-        network = Perception(**json.loads(file.metadata()["config"]))
-        network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    try:
+        with safe_open(path, "pt") as file, torch.random.fork_rng(devices=[]):
+            network = Perception(**json.loads(file.metadata()["config"]))
+            network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        first = " ".join(str(error).split())[:200]
+        raise UserError(f"{path} holds no perception network ({first}).") from error
     return network.eval().requires_grad_(False)
 
 

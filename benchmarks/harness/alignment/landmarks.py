@@ -106,8 +106,8 @@ class LandmarksFile:
 
 def _content(path: Path) -> Any:
     try:
-        if path.stat().st_size > LIMIT:
-            raise ValueError("it is too large for a list")
+        if path.stat().st_size > LIMIT or not path.is_file():
+            raise ValueError("it is no regular file, or too large for a list")
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as fault:
         raise UserError(f"{path} is no readable JSON of landmarks ({fault}).") from fault

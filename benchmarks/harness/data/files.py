@@ -13,6 +13,8 @@ import stat
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from io import BytesIO
@@ -27,10 +29,16 @@ from core.errors import UserError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".jfif")
 FOREIGN = (".avif", ".heic", ".heif", ".tif", ".tiff")  # not read: named with what is broken
+PICTURE = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|GIF8|RIFF....WEBP|BM....\0\0\0\0", re.DOTALL)
+"""How files of `SUFFIXES` begin: by this those are known whose names have no ending."""
 MAX_BYTES = 1 << 29  # of a picture, more than any camera writes; beyond it a file is a bomb
+MAX_RATIO = 200  # to which a large picture can be compressed in a zip; deflate's most is 1,032
+SMALL_INDEX = 1 << 16  # bytes of an index that may be larger than its zip
+SMALL = 1 << 24  # bytes of a picture that may be compressed to any size
 MAX_PICTURES = 10_000_000  # in an LMDB, whose length is only claimed; FFHQ has 70,000
 INDEX = "dataset.json"
 NOTES = "styleshift"  # where `benchmarks.prepare` keeps in the index what NVIDIA's layout lacks
+HEAD = 16  # bytes that tell a picture
 LMDB, RENDER = "data.mdb", "images.npy"
 SHA256 = re.compile(r"[0-9a-f]{64}")
 DAMAGE = (OSError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
@@ -64,21 +72,39 @@ class Container(ABC):
 
 
 class Folder(Container):
-    """A folder with all below it; hidden files are skipped."""
+    """A folder with all below it, also by links, each real folder once; hidden ones are skipped."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def pictures(self) -> list[str]:
+        members = [path.relative_to(self.path).as_posix() for path in self._walk()]
+        return _pictures(self.path, members, self._begins)
+
+    def _walk(self) -> Iterator[Path]:
         def refuse(fault: OSError) -> None:
             raise UserError(f"The folder {fault.filename} cannot be read ({fault.strerror}).")
 
-        members = [
-            Path(folder, name).relative_to(self.path).as_posix()
-            for folder, _, names in os.walk(self.path, onerror=refuse)
-            for name in names
-        ]
-        return _pictures(self.path, members)
+        entered = set()
+        waiting = [self.path]  # then links: of a folder that is reached twice its own name counts
+        while waiting:
+            for place, folders, names in os.walk(waiting.pop(0), onerror=refuse):
+                status = os.stat(place)
+                if (status.st_dev, status.st_ino) in entered:
+                    folders.clear()
+                    continue
+                entered.add((status.st_dev, status.st_ino))
+                folders[:] = sorted(name for name in folders if _visible(name))
+                waiting += [path for name in folders if (path := Path(place, name)).is_symlink()]
+                yield from (Path(place, name) for name in names)
+
+    def _begins(self, member: str) -> bytes:
+        path = self.path / member
+        with suppress(OSError):
+            if path.is_file():  # a pipe would be waited for without end
+                with path.open("rb") as file:
+                    return file.read(HEAD)
+        return b""
 
     def read(self, member: str) -> bytes:
         path = self.path / member
@@ -101,17 +127,28 @@ class Zip(Container):
 
     def pictures(self) -> list[str]:
         names = [info.filename for info in self.archive.infolist() if not info.is_dir()]
-        return _pictures(self.path, names)
+        return _pictures(self.path, names, self._begins)
+
+    def _begins(self, member: str) -> bytes:
+        with suppress(*DAMAGE), self.archive.open(member) as file:
+            return file.read(HEAD)
+        return b""
 
     def read(self, member: str) -> bytes:
-        _check_size(self.archive.getinfo(member).file_size)
+        info = self.archive.getinfo(member)
+        _check_size(info.file_size)
+        if info.file_size > max(SMALL, MAX_RATIO * info.compress_size):
+            raise OSError(f"it becomes {info.file_size} bytes, more than {info.compress_size} hold")
         return self.archive.read(member)
 
     @cached_property
     def notes(self) -> dict[str, Any]:
         if INDEX not in self.archive.namelist():
             return {}
+        most = self.path.stat().st_size + SMALL_INDEX  # a line is shorter than its picture
         try:
+            if self.archive.getinfo(INDEX).file_size > most:
+                raise ValueError("it is larger than its zip")
             index = json.loads(self.read(INDEX))
         except (ValueError, *DAMAGE) as fault:
             raise UserError(f"{self.path / INDEX} cannot be read ({fault}).") from fault
@@ -181,9 +218,14 @@ class Render(Container):
         return buffer.getvalue()
 
 
-def _pictures(place: Path, members: list[str]) -> list[str]:
+def _pictures(place: Path, members: list[str], begins: Callable[[str], bytes]) -> list[str]:
     visible = sorted(m for m in members if _visible(m))
-    kept = [member for member in visible if member.lower().endswith((*SUFFIXES, *FOREIGN))]
+    kept = [
+        member
+        for member in visible
+        if member.lower().endswith((*SUFFIXES, *FOREIGN))
+        or (not PurePosixPath(member).suffix.strip(".0123456789") and PICTURE.match(begins(member)))
+    ]
     if not kept:
         kinds = ", ".join(suffix[1:] for suffix in SUFFIXES)
         zips = [member for member in visible if member.lower().endswith(".zip")]
@@ -263,6 +305,8 @@ def container(path: Path) -> Container:
     content = next((path / name for name in (LMDB, RENDER) if (path / name).is_file()), path)
     if content.is_dir():
         return Folder(content)
+    if not content.is_file():  # a pipe would be waited for without end
+        raise UserError(f"{path} is neither a folder nor a regular file.")
     status = content.stat()
     return _opened(content, status.st_mtime_ns, status.st_size)
 

@@ -22,7 +22,16 @@ from core.errors import UserError
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF")  # by content; none runs a program
 KNOWN = "JPEG, PNG, WebP, BMP, GIF"
 ORIENTATION = 0x0112  # tag of EXIF 2.3; 1 is upright
+MAX_SIDE = 65_535  # pixels, the most that a JPEG or a GIF can say
+MAX_SCANS = (
+    100  # of a progressive JPEG: cameras and web sites write 10, and each costs as the whole
+)
 MAX_PIXELS = 1 << 27  # 134 million, more than any camera gives; beyond it a file is a bomb
+JPEGS = ("JPEG", "MPO")
+SCAN, END = b"\xff\xda", b"\xff\xd9"  # markers of JPEG, which its coded numbers never look like
+GREY = 128, 127  # what libjpeg makes of missing blocks, and of those of a CMYK file
+NOISE = bytes(range(1, 255))  # blocks of something else
+STRIP = 256  # rows that are compared at once
 # Pillow's; all of them look at every pixel when a picture is made smaller.
 FILTER_NAMES = ("lanczos", "bicubic", "bilinear", "hamming", "box")
 FILTERS = {name: Image.Resampling[name.upper()] for name in FILTER_NAMES}
@@ -117,26 +126,50 @@ def _normalised(data: bytes) -> tuple[Image.Image, list[str]]:
     changes: list[str] = []
     with Image.open(BytesIO(data), formats=FORMATS) as opened:
         width, height = opened.size
-        if width * height > MAX_PIXELS:  # the header says it, before anything is decoded
+        if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:  # before it is decoded
             raise Unreadable(f"has too many pixels ({width} x {height}) to be opened safely.")
+        if opened.format in JPEGS and (scans := data.count(SCAN)) > MAX_SCANS:
+            raise Unreadable(f"has too many scans ({scans}) to be opened safely.")
         if _is_16_bit(opened):  # asked before `load`, which forgets the tiles
             changes.append("16-bit")
         if getattr(opened, "n_frames", 1) > 1 and opened.format != "MPO":  # a photo and its preview
             changes.append("animated")
         opened.load()
+        if not _is_whole(opened, data):
+            raise Unreadable("is not whole: it ends before its last row.")
         if opened.getexif().get(ORIENTATION, 1) in range(2, 9):
             changes.append("EXIF")
-        image = ImageOps.exif_transpose(opened)
+        ImageOps.exif_transpose(opened, in_place=True)
+        image: Image.Image = opened
     if image.mode.startswith("I"):
-        wide = np.asarray(image).astype(np.float64) / 257  # 65535 / 255
-        image = Image.fromarray(np.clip(np.rint(wide), 0, 255).astype(np.uint8))
+        wide = np.asarray(image).clip(0, 65535).astype(np.uint32)
+        image = Image.fromarray(((wide + 128) // 257).astype(np.uint8))  # 257 = 65535 / 255
     if change := MODES.get(image.mode, "other colours"):
         changes.append(change)
     if image.has_transparency_data:
         changes.append("alpha")
-        rgba = image.convert("RGBA")
+        rgba = image if image.mode == "RGBA" else image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-    return image.convert("RGB"), changes
+    return image if image.mode == "RGB" else image.convert("RGB"), changes
+
+
+def _is_whole(image: Image.Image, data: bytes) -> bool:
+    """Whether a file that was decoded has all its rows. Of a PNG that ends well but too early
+    Pillow leaves them 0, of a JPEG libjpeg has them grey: such ones are decoded once more, with
+    something else there, which rows that are in the file do not show.
+    """
+    width, height = image.size
+    last = [image.getpixel((width - 1, y)) for y in (height - 1, max(height - 2, 0))]  # interlaced
+    if image.format == "PNG" and not all(np.any(pixel) for pixel in last):
+        again = Image.open(BytesIO(data), formats=FORMATS)
+        again.im = Image.new(again.mode, again.size, 1).im
+    elif image.format == "JPEG" and np.all(np.isin(np.array(last), GREY)):
+        end = data.rfind(END)
+        again = Image.open(BytesIO(data[:end] + NOISE + data[end:]), formats=FORMATS)
+    else:
+        return True
+    strips = ((0, top, width, min(top + STRIP, height)) for top in range(0, height, STRIP))
+    return all(again.crop(part).tobytes() == image.crop(part).tobytes() for part in strips)
 
 
 def _is_16_bit(image: Image.Image) -> bool:

@@ -14,6 +14,7 @@ from core.errors import UserError
 from core.progress import bar, console
 
 BLOCK = 1 << 20  # bytes, between two looks of the bar
+LARGEST = 1 << 33  # bytes, five times the largest of conf/weights.yaml
 TIMEOUT = 30  # seconds without a byte
 
 Progress = Callable[[int, int], None]  # called with the bytes that are here and the bytes in all
@@ -80,44 +81,71 @@ def part_of(entry: OptionalFile, place: str) -> Path:
 
 
 def resume(place: str, part: Path, progress: Progress) -> None:
-    """Append to ``part`` what is missing of the file at ``place``, or all where it cannot go on."""
+    """Append to ``part`` what is missing of the file at ``place``, or all where it cannot go on:
+    where the server does not name its version, or has another one now.
+    """
     part.parent.mkdir(parents=True, exist_ok=True)
-    done = part.stat().st_size if part.is_file() else 0
-    headers = {"User-Agent": "styleshift"} | ({"Range": f"bytes={done}-"} if done else {})
+    tag = tag_of(part)
+    version = tag.read_text(encoding="utf-8") if tag.is_file() and part.is_file() else ""
+    done = part.stat().st_size if version else 0
+    headers = {"User-Agent": "styleshift"}
+    headers |= {"Range": f"bytes={done}-", "If-Range": version} if done else {}
     request = urllib.request.Request(place, headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-            receive(answer, part, done, progress)
+            receive(answer, part, tag, done, progress)
     except urllib.error.HTTPError as error:
-        if error.code != 416:  # range not satisfiable: there is nothing after what is here
+        if (
+            error.code != 416 or not done
+        ):  # range not satisfiable: there is nothing after what is here
             raise
         length = error.headers.get("Content-Range", "").rpartition("/")[2]
-        if length != str(done):  # what lies here is of another file
+        if length != str(done) or version_of(error) not in (version, ""):  # it is of another file
             part.unlink()
             resume(place, part, progress)
 
 
-def receive(answer: HTTPResponse, part: Path, done: int, progress: Progress) -> None:
+def tag_of(part: Path) -> Path:
+    """Where it is kept of which version of a file the beginning is."""
+    return part.with_suffix(f".tag{part.suffix}")
+
+
+def receive(answer: HTTPResponse, part: Path, tag: Path, done: int, progress: Progress) -> None:
     """Write an answer behind the first ``done`` bytes of ``part``, or from its beginning."""
     if answer.headers.get_content_type() == "text/html":
         raise OSError("it answers with a web page")  # which wants a person
+    length = answer.headers.get("Content-Length", "0")
+    if not length.isdecimal():
+        raise OSError(f"it announces {length[:20]!r} as the length")
     continues = answer.headers.get("Content-Range", "").startswith(f"bytes {done}-")
     done = done if answer.status == 206 and continues else 0  # 206: partial content
-    total = done + int(answer.headers.get("Content-Length") or 0)
+    total = done + int(length)
+    if not done:
+        tag.write_text(version_of(answer), encoding="utf-8")
     with part.open("r+b" if done else "wb") as file:
         file.seek(done)
-        while block := answer.read(BLOCK):
+        while total <= LARGEST and done <= LARGEST and (block := answer.read(BLOCK)):
             file.write(block)
             done += len(block)
             progress(done, max(total, done))
+    if max(total, done) > LARGEST:
+        part.unlink()
+        raise OSError(f"it gives more than {LARGEST:,} bytes")
     if done < total:
         raise OSError(f"the connection ended after {done:,} of {total:,} bytes; run it again")
+
+
+def version_of(answer: HTTPResponse | urllib.error.HTTPError) -> str:
+    """What tells the file from a later one at the same place, strong enough to go on by."""
+    tag = answer.headers.get("ETag", "")
+    return tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified", "")
 
 
 def accept(entry: OptionalFile, part: Path) -> None:
     """Move a complete file to its place, or delete a wrong one; other beginnings of it go."""
     if wrong := entry.wrong(part):
-        part.unlink()
+        for left in (part, tag_of(part)):
+            left.unlink(missing_ok=True)
         raise UserError(f"What came is not {entry.name}: {wrong}; it was deleted.")
     atomic.place(part, entry.path)
     for other in entry.path.parent.glob(f"{entry.file}.*part"):

@@ -1,6 +1,8 @@
 """Files that nobody needs but somebody may have (``conf/weights.yaml``), and where they lie."""
 
 import functools
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +13,13 @@ from core.errors import UserError
 from core.paths import CONF, cache_folder
 
 LIST = CONF / "weights.yaml"
+HEAD = 8  # bytes that tell a kind of file
+ZIP, PICKLE = b"PK", b"\x80"
+BEGINNINGS: dict[str, tuple[bytes, ...]] = {
+    **dict.fromkeys((".pt", ".pth", ".ckpt"), (ZIP, PICKLE)),
+    **{".pkl": (PICKLE,), ".task": (ZIP,), ".bz2": (b"BZh",)},
+}
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError)
 
 
 class OptionalFile(NamedTuple):
@@ -55,7 +64,31 @@ class OptionalFile(NamedTuple):
         begins = self.sha256 or self.begins
         if begins and not (digest := hashing.of_file(path)).startswith(begins):
             return f"its sha256 is {digest}, which does not begin with {begins}"
-        return ""
+        return "" if self.sha256 else not_whole(path, Path(self.file).suffix)
+
+
+def not_whole(path: Path, ending: str) -> str:
+    """What is wrong with weights that nobody knows the checksum of, or nothing: whether they begin
+    as files of this ending do and, where such files tell it, are whole.
+    """
+    from safetensors import SafetensorError, safe_open  # numpy: not for who only looks at the list
+
+    with path.open("rb") as file:
+        start = file.read(HEAD)
+    beginnings = BEGINNINGS.get(ending, ())
+    if not start or (beginnings and not start.startswith(beginnings)):
+        return f"it begins with {start!r}" if start else "it is empty"
+    try:
+        if start.startswith(ZIP):
+            with zipfile.ZipFile(path) as archive:
+                damaged = archive.testzip()
+            return f"its member {damaged} is damaged" if damaged else ""
+        if ending == ".safetensors":
+            with safe_open(path, framework="numpy"):
+                return ""
+    except (OSError, ValueError, RuntimeError, *DAMAGE, SafetensorError) as fault:
+        return f"it is not whole ({fault})"
+    return ""
 
 
 def entry(name: str) -> OptionalFile:

@@ -1,5 +1,6 @@
 """Folders that one process at a time works in, and that are not left behind empty."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,20 +21,21 @@ class Busy(UserError):
 
 
 def writable(folder: Path) -> None:
-    """Raise a `UserError` early where results cannot be written; no folder is left that was new."""
-    new = absent(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise UserError(f"Results cannot be written to {folder}: {error.strerror}.") from error
-    finally:
-        remove_empty(new)
+    """Raise a `UserError` early where results cannot be written; no folder is made for it."""
+    for attempt in reversed(range(atomic.ATTEMPTS)):
+        there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+        try:
+            TemporaryFile(dir=there).close()
+            return
+        except OSError as error:
+            if attempt and isinstance(error, FileNotFoundError):  # it was another's, and empty
+                continue
+            raise UserError(f"Results cannot be written to {folder}: {error.strerror}.") from error
 
 
 def absent(folder: Path) -> list[Path]:
     """Which of a folder and those that it lies in are not there, the innermost first."""
-    return [path for path in (folder, *folder.parents) if not path.exists()]
+    return [path for path in (folder, *folder.parents) if not os.path.exists(path)]
 
 
 def remove_empty(folders: list[Path]) -> None:
@@ -43,22 +45,32 @@ def remove_empty(folders: list[Path]) -> None:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path, work: str = "run") -> Iterator[None]:
     """Work in a folder as the only process; the lock ends with the process, however it ends.
     A folder that was made for this, and in which nothing came to lie, is not left; nor are files
     that a killed process had only begun to write. Where another process is at it, it is `Busy`.
     """
     writable(folder)
     new = absent(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)
-    try:
+
+    def take() -> None:
         try:
             lock.acquire(blocking=False)
-        except (Timeout, FileNotFoundError) as error:  # or it took away the empty folder just now
-            raise Busy(f"{folder.name} is being run by another process already.") from error
-        except (OSError, NotImplementedError):
-            pass  # a file system without locks: as careful as it can be
+        except Timeout as error:
+            if not os.path.exists(lock.lock_file):  # who held it has just ended
+                raise FileNotFoundError from error
+            raise
+
+    try:
+        try:
+            atomic.make_folder(folder, take)
+        except (Timeout, FileNotFoundError) as error:
+            name = folder.name.lstrip(".")
+            raise Busy(f"{name} is being {work} by another process already.") from error
+        except (OSError, NotImplementedError) as error:  # a file system without locks
+            if not os.path.isdir(folder):
+                raise UserError(f"Results cannot be written to {folder}: {error}.") from error
         else:
             for part in folder.rglob(f"*{atomic.PART}"):
                 part.unlink(missing_ok=True)

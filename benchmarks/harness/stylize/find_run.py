@@ -5,11 +5,10 @@ import shlex
 from pathlib import Path
 from typing import NamedTuple
 
-from safetensors import SafetensorError, safe_open
-
 from benchmarks.harness.records.recipe import GROUPS
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.records.run_id import RECORD, WEIGHTS
+from core import weights
 from core.errors import UserError
 
 NAMED = 5  # runs in a sentence
@@ -89,11 +88,8 @@ def of_record(path: Path, results: Path, whole: bool) -> FinishedRun:
 
 def of_weights(path: Path, results: Path) -> FinishedRun:
     """A file of weights, with the record of the run that it says it is of, where there is one."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            name = (file.metadata() or {}).get("run", "")
-    except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(f"{path} is not a readable safetensors file: {error}.") from error
+    with weights.opened(path) as file:
+        name = (file.metadata() or {}).get("run", "")
     beside = path.with_name(RECORD)
     published = results / "runs" / f"{Path(name).name}.json"  # a name in a file is no path
     for record in (beside, published) if name else ():

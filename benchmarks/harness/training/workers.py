@@ -108,7 +108,8 @@ def train(training: Training) -> None:
     if count == 1:
         training.fit(training.open_loggers())
         return
-    group = training.adapter.source.d.config["mbstd_group"] or training.adapter.batch_size
+    judge = training.adapter.source.discriminator
+    group = (judge and judge.config["mbstd_group"]) or training.adapter.batch_size
     if training.adapter.batch_size % (count * group):
         raise UserError(
             f"method.batch_size={training.adapter.batch_size} must be a multiple of "

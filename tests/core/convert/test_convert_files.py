@@ -7,6 +7,7 @@ import torch
 
 from core import weights
 from core.convert import CheckpointError, load, save, to_state_dict
+from core.errors import UserError
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.exemplars import Exemplars
 from tests.golden import cases, formula
@@ -270,3 +271,49 @@ def test_what_a_run_of_dualstylegan_keeps_beside_it_is_said_to_be_lost(tmp_path)
     lost = save(tmp_path / "run.pt", load(tmp_path / "run.safetensors"))
     assert "exemplars: rosinality's files have no place for it" in lost
     equal(load(tmp_path / "run.pt")["g_ema"], dual)
+
+
+def test_generators_of_files_that_lay_them_elsewhere_are_read(tmp_path):
+    g, d = checkpoints.pair()
+    tree = checkpoints.rosinality_tree(g, d)
+    rows = tree["latent_avg"].repeat(g.num_ws, 1)
+    decoder = {f"decoder.{name}": value for name, value in tree["g"].items()}
+    psp = {"state_dict": {**decoder, "encoder.input_layer.0.weight": torch.zeros(2)}, "opts": {}}
+    trees = {
+        "pSp": psp | {"latent_avg": rows},
+        "BasicSR": {"params": tree["d"], "params_ema": tree["g"], "latent_avg": tree["latent_avg"]},
+        "rows": {"g_ema": tree["g"], "latent_avg": rows},
+        "state_dict": {"state_dict": tree["g"], "latent_avg": rows},
+    }
+    for name, one in trees.items():
+        found = load(checkpoints.rosinality(tmp_path / f"{name}.pt", one))
+        assert set(found) == {"g_ema"}
+        equal(found["g_ema"], g)
+        assert ("encoder" in found.notes) == (name == "pSp")
+    rows = rows.clone()
+    rows[-1] += 1
+    with pytest.raises(CheckpointError, match="'latent_avg' has 36 numbers, not 6"):
+        load(checkpoints.rosinality(tmp_path / "a.pt", {"g_ema": tree["g"], "latent_avg": rows}))
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_numbers_that_are_not_finite_are_refused_by_name(tmp_path, bad):
+    g, d = checkpoints.pair()
+    tree = checkpoints.rosinality_tree(g, d, without=("g", "d"))
+    average = tree["latent_avg"].clone()
+    tree["latent_avg"][2] = bad
+    with pytest.raises(CheckpointError, match="'latent_avg' holds numbers that are not finite"):
+        load(checkpoints.rosinality(tmp_path / "a.pt", tree))
+    tree["latent_avg"] = average
+    tree["g_ema"]["convs.1.conv.weight"].view(-1)[3] = bad
+    with pytest.raises(
+        CheckpointError, match=r"'convs\.1\.conv\.weight' holds numbers that are not"
+    ):
+        load(checkpoints.rosinality(tmp_path / "a.pt", tree))
+    g.synthesis.b8.conv0.bias.data[0] = bad
+    with pytest.raises(CheckpointError, match=r"'synthesis\.b8\.conv0\.bias' holds numbers"):
+        load(checkpoints.nvidia(tmp_path / "a.pkl", g, d))
+    weights.write(tmp_path / "a.safetensors", {"g_ema": g}, {})
+    for read in (load, weights.read):
+        with pytest.raises(UserError, match=r"'g_ema.synthesis.b8.conv0.bias' .*not finite.*vers"):
+            read(tmp_path / "a.safetensors")

@@ -101,6 +101,18 @@ def test_an_index_that_is_none_is_refused_in_a_sentence(tmp_path, index):
         _ = file.sha256
 
 
+@pytest.mark.parametrize(
+    ("member", "size", "said"),
+    [("dataset.json", 1 << 20, "larger than its zip"), ("b.bmp", 1 << 25, "it becomes 33554434")],
+)
+def test_what_grows_without_measure_when_it_is_unpacked_is_refused(tmp_path, member, size, said):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.png", b"x")
+        archive.writestr(member, b"[" + b" " * size + b"]")
+    with pytest.raises(UserError, match=said):
+        _ = [file.sha256 for file in files(tmp_path / "a.zip")]
+
+
 def test_a_foreign_index_is_no_note_of_ours(tmp_path):
     for index in ("[]", "3", '{"labels": null}', '{"styleshift": 4}'):
         with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:

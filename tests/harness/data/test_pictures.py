@@ -219,15 +219,74 @@ def test_what_is_no_whole_picture_is_refused_by_name(what, data):
         opened(data)
 
 
-def test_a_decompression_bomb_is_refused_before_it_is_unpacked():
-    for side in (12_000, 20_000, 60_000):
-        data = png16(np.zeros((1, 1)), 0).replace(
-            struct.pack(">II", 1, 1), struct.pack(">II", side, side), 1
-        )
-        head = data[12:29]
-        data = data[:29] + struct.pack(">I", zlib.crc32(head)) + data[33:]
-        with pytest.raises(Unreadable, match="too many pixels"):
-            opened(data)
+def claiming(png, *size):
+    """A PNG whose head says another width and height."""
+    head = png[12:16] + struct.pack(">II", *size) + png[24:29]
+    return png[:12] + head + struct.pack(">I", zlib.crc32(head)) + png[33:]
+
+
+def too_short():
+    """Files that hold fewer rows than they say, and are sound otherwise."""
+    rows = GRADIENT[:10] | 1
+    for mode in ("1", "L", "LA", "P", "RGB", "RGBA"):
+        yield f"PNG {mode}", claiming(saved(Image.fromarray(rows).convert(mode)), 16, 16)
+    for colour_type, channels in ((0, 1), (2, 3), (4, 2), (6, 4)):
+        wide = np.full((10, 16, channels), 9999)
+        yield f"PNG of 16 bits {channels}", claiming(png16(wide, colour_type), 16, 16)
+    passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
+              (0, 1, 1, 2))  # fmt: skip
+    interlaced = [GRADIENT[y::dy, x::dx] | 1 for x, y, dx, dy in passes]
+    lines = [b"\0" + row.tobytes() for part in interlaced for row in part]
+    for high in (16, 15):
+        head = struct.pack(">IIBBBBB", 16, high, 8, 2, 0, 0, 1)
+        body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"".join(lines[:-2])))
+        yield f"PNG in passes {high}", b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b"")
+    for options in ({}, {"progressive": True}):
+        jpeg = bytearray(saved(Image.fromarray(GRADIENT.repeat(4, 0)), "JPEG", **options))
+        frame_at = jpeg.index(b"\xff\xc2" if options else b"\xff\xc0")
+        jpeg[frame_at + 5 : frame_at + 7] = struct.pack(">H", 128)
+        yield f"JPEG {options}", bytes(jpeg)
+    noise = saved(Image.effect_noise((64, 64), 80), "JPEG")
+    yield "half a JPEG with an end", noise[: len(noise) // 2] + b"\xff\xd9"
+
+
+@pytest.mark.parametrize("data", [pytest.param(data, id=what) for what, data in too_short()])
+def test_a_picture_that_lacks_its_last_rows_is_refused(data):
+    with pytest.raises(Unreadable, match="not whole"):
+        opened(data)
+
+
+@pytest.mark.parametrize("colour", [0, 127, 128])
+@pytest.mark.parametrize(
+    ("format", "mode"),
+    [*(("PNG", mode) for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")),
+     *(("JPEG", mode) for mode in ("L", "RGB", "CMYK"))],
+)  # fmt: skip
+def test_a_whole_picture_that_ends_in_black_or_grey_is_taken(format, mode, colour):
+    image = Image.fromarray(np.full((40, 24, 3), colour, np.uint8)).convert(
+        "L" if mode == "I;16" else mode
+    )
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(image).astype(np.uint16))
+    assert opened(saved(image, format)).pixels.shape == (16, 16, 3)
+
+
+@pytest.mark.parametrize("size", [(12_000,) * 2, (60_000,) * 2, (1, 2**27 - 1), (70_000, 1)])
+def test_a_decompression_bomb_is_refused_before_it_is_unpacked(size):
+    with pytest.raises(Unreadable, match="too many pixels"):
+        opened(claiming(png16(np.zeros((1, 1)), 0), *size))
+
+
+def test_scans_without_end_are_refused_before_they_are_decoded():
+    data = saved(Image.effect_noise((64, 64), 80).convert("RGB"), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    for count, refused in ((2, False), (300, True)):
+        many = data[:last] + data[last:-2] * count + data[-2:]
+        if refused:
+            with pytest.raises(Unreadable, match=r"too many scans \(309\)"):
+                opened(many)
+        else:
+            opened(many)
 
 
 def test_files_are_found_sorted_in_folders_below_and_hidden_ones_are_not(tmp_path):
@@ -310,6 +369,10 @@ def test_a_folder_that_is_missing_empty_or_no_folder_is_one_clear_sentence(tmp_p
         files(tmp_path)
     with pytest.raises(UserError, match=r"a\.txt is neither a folder nor a zip"):
         files(tmp_path / "a.txt")
+    for name in ("pipe", "pipe.zip", "pipe.png", "pipe.npy"):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(UserError, match="neither a folder nor a regular file"):
+            files(tmp_path / name)
     (tmp_path / "half.zip").write_bytes(b"PK\x03\x04" + bytes(100))
     with pytest.raises(UserError, match=r"half\.zip is neither a folder nor a zip"):
         files(tmp_path / "half.zip")
@@ -341,10 +404,41 @@ def test_files_that_cannot_be_opened_are_refused_by_name(tmp_path):
     assert "is empty (0 bytes)" in messages[0]
 
 
-def test_linked_folders_do_not_lead_round_in_circles(tmp_path):
-    (tmp_path / "a.png").write_bytes(saved(Image.fromarray(GRADIENT)))
-    (tmp_path / "round").symlink_to(tmp_path)
-    assert [f.member for f in files(tmp_path)] == ["a.png"]
+def test_linked_folders_are_entered_once_and_do_not_lead_round_in_circles(tmp_path):
+    for name in ("set/own/a.png", "more/b.png", "more/deep/c.png", ".hidden/d.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(saved(Image.fromarray(GRADIENT)))
+    root = tmp_path / "set"
+    links = {"0": "set/own", "more": "more", "again": "more/deep", "round": "set", "own/up": "set"}
+    for name, to in {**links, ".git": ".hidden"}.items():
+        (root / name).symlink_to(tmp_path / to)
+    assert [f.member for f in files(root)] == ["again/c.png", "more/b.png", "own/a.png"]
+    (tmp_path / "only").mkdir()
+    (tmp_path / "only" / "inner").symlink_to(tmp_path / "more")
+    assert [f.member for f in files(tmp_path / "only")] == ["inner/b.png", "inner/deep/c.png"]
+
+
+def test_a_picture_without_an_ending_is_known_by_its_content(tmp_path):
+    formats = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
+    names = [*formats, "deep/2024.01.02"]
+    others = {
+        "README": b"BMW and GIF",
+        "LICENSE": b"",
+        "sound": b"RIFF1234WAVE",
+        "a.txt": b"\x89PNG",
+    }
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for name in names:
+            data = saved(Image.fromarray(GRADIENT), name if name in formats else "PNG")
+            others[name] = data
+        for name, data in others.items():
+            archive.writestr(name, data)
+            (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "set" / name).write_bytes(data)
+    os.mkfifo(tmp_path / "set" / "pipe")
+    for root in (tmp_path / "set", tmp_path / "set.zip"):
+        assert [file.member for file in files(root)] == sorted(names)
+        assert [read(file, 16, "crop").pixels.shape for file in files(root)] == [(16, 16, 3)] * 6
 
 
 def test_what_was_done_is_said_in_sentences():

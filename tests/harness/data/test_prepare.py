@@ -15,6 +15,7 @@ from benchmarks import prepare
 from benchmarks.harness.data.domains import About, FolderDomain, PairsDomain
 from benchmarks.harness.data.files import files
 from benchmarks.harness.data.preparation.survey import Survey
+from benchmarks.harness.io.locks import alone
 from tests.helpers.scenes import fill, recompressed, scene
 
 
@@ -171,7 +172,18 @@ def test_a_stop_leaves_nothing_half_made_and_is_one_sentence(
     left, said, _ = prepared(f"source={good}")
     assert left == status
     assert said.splitlines()[-1] == "styleshift: stopped; of what was being made nothing is left."
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_processes_do_not_make_the_same_files(good, prepared, tmp_path):
+    """Else the zip is one's, and the report and the lists of shots are the other's."""
+    with alone(tmp_path / "out" / ".mine64"):
+        status, said, report = prepared(f"source={good}")
+        assert (status, report) == (75, "")
+        assert "mine64 is being prepared by another process already." in said
+        assert prepared(f"source={fill(tmp_path / 'other', range(14))}")[0] == 0
+    assert prepared(f"source={good}")[0] == 0
+    assert not list((tmp_path / "out").glob(".*"))
 
 
 @pytest.mark.parametrize("name", ["mine64.zip", "mine64.md", "mine64-5-0.txt"])

@@ -17,7 +17,7 @@ from benchmarks.harness.evaluation.gallery import Gallery, measure
 from benchmarks.harness.evaluation.measure import Measure
 from benchmarks.harness.evaluation.metrics.correspondence import GeometricMap
 from core.errors import UserError
-from core.networks.perception import Perception, save
+from core.networks.perception import Perception, load, save
 from core.source import Source, random_source
 from tests.core.networks.test_perception import SMALL
 
@@ -339,3 +339,57 @@ def test_few_pairs_of_landmarks_leave_one_metric_out(weights: str) -> None:
 
     result = measure(gallery(Tinted(trained=True, tint=0.2), Few()), every_metric(weights))
     assert result.left_out == {"landmarks": "a geometric map needs at least 10 pairs, not 5."}
+
+
+class SmallWorld(World):
+    """The same with few pictures of everything."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count = count
+
+    def batches(self, seed: int, n: int) -> Iterator[Tensor]:
+        return super().batches(seed, self.count)
+
+    def translation_landmarks(self) -> np.ndarray:
+        return super().translation_landmarks()[: self.count]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("fakes", [1, 2, 3])
+@pytest.mark.parametrize("reals", [1, 2, 3])
+def test_of_few_pictures_there_is_a_true_number_or_a_reason(weights: str, fakes, reals) -> None:
+    reader, maps = ParaFaces(weights=weights), ParaFacesMaps(weights=weights)
+    kid = {"subsets": 1, "subset_size": 10, "seed": 0}
+    wanted = every_metric(weights) | {
+        "interval": metrics.KIDInterval(reader, resamples=1000, **kid),
+        "infinity": metrics.FDInfinity(reader, points=5, least=0.2, seed=0),
+        "pairwise": metrics.Pairwise(maps, samples=10, pairs=1, seed=0),
+        "nearest_source": metrics.NearestSource(maps, samples=10),
+        "authpct": metrics.AuthPct(reader),
+    }
+    shown = gallery(Tinted(trained=True, tint=0.2), SmallWorld(reals), samples=fakes)
+    found = measure(shown, wanted)
+    assert {*found.measures, *found.left_out} == set(wanted)
+    if fakes == 1:
+        assert "no shot has two pictures" in found.left_out["intra"]
+        for one in found.measures.values():
+            about_others = {"std", "floor", "rank1", "std_over_clusters"}
+            assert one.n > 1 or not about_others & set(one.details)
+    if min(fakes, reals) < 2:
+        assert "at least 2" in found.left_out["kid"]
+    else:
+        assert "low" not in found.measures["interval"].details
+        assert "std" not in found.measures["interval"].details  # of one subset
+        assert any("no interval" in note for note in shown.notes)
+    if "intra" in found.measures and fakes < 4:  # one shot at most has two of three
+        assert "std_over_clusters" not in found.measures["intra"].details
+
+
+def test_a_copy_of_the_guide_may_not_measure_either(tmp_path: Path) -> None:
+    save(load("guide"), tmp_path / "mine.safetensors", {"note": "another file"})
+    with pytest.raises(UserError, match="never measures"):
+        ParaFaces(weights=str(tmp_path / "mine.safetensors"))
+    (tmp_path / "none.safetensors").write_bytes(b"{}")
+    with pytest.raises(UserError, match="holds no perception network"):
+        ParaFaces(weights=str(tmp_path / "none.safetensors"))

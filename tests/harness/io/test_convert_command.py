@@ -65,6 +65,15 @@ def test_a_bad_file_is_one_sentence_and_leaves_nothing_behind(command, tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.pt", "good.pt"]
 
 
+def test_a_mistyped_name_is_said_where_the_target_is_there_too(command, tmp_path):
+    target = tmp_path / "there.safetensors"
+    target.write_bytes(b"old")
+    for source in (tmp_path / "nope.pt", tmp_path):
+        status, _, err = command(source, target)
+        assert (status, err) == (2, f"styleshift: There is no file {source}.\n")
+    assert target.read_bytes() == b"old"
+
+
 def test_the_file_that_is_read_is_not_overwritten(command, tmp_path):
     path = checkpoints.rosinality(
         tmp_path / "a.pt", checkpoints.rosinality_tree(*checkpoints.pair())

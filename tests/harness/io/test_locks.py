@@ -1,5 +1,7 @@
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 
 import pytest
 
@@ -62,3 +64,36 @@ def test_where_nothing_can_be_written_it_is_said(tmp_path):
         locks.alone(tmp_path / "file"),
     ):
         pass
+
+
+@pytest.fixture
+def taken_away(tmp_path):
+    """A folder that somebody takes away, and all that it lies in, whenever it is empty."""
+    folder, done = tmp_path / "results" / "out" / "run", threading.Event()
+
+    def take():
+        while not done.wait(1e-4):
+            for path in (folder, folder.parent, folder.parent.parent):
+                with suppress(OSError):
+                    path.rmdir()
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    yield folder
+    done.set()
+    thread.join()
+
+
+def test_a_folder_that_another_process_takes_away_meanwhile_is_no_refusal(taken_away):
+    for _ in range(300):
+        locks.writable(taken_away)
+        with locks.alone(taken_away):
+            assert (taken_away / locks.LOCK).exists()
+        atomic.make_folder(taken_away)
+
+
+def test_a_name_that_no_folder_can_have_is_said_before_the_work(tmp_path):
+    begun = []
+    with pytest.raises(UserError, match="cannot be written"), locks.alone(tmp_path / ("x" * 300)):
+        begun.append(True)
+    assert not begun

@@ -408,9 +408,12 @@ def test_a_record_whose_text_decodes_to_a_class_is_refused(tmp_path, results, cf
 
 def test_weights_that_are_none_are_one_sentence(tmp_path, results, refusal):
     picture(tmp_path / "a.png")
-    (tmp_path / "w.safetensors").write_bytes(b"\x80\x04.")
-    sentence = refusal(results, tmp_path / "a.png", run=str(tmp_path / "w.safetensors"))
-    assert "not a readable safetensors" in sentence
+    for raw, said in (
+        (b"{}", "not a readable safetensors"),
+        (b"\x80\x04.", " converted.safetensors"),
+    ):
+        (tmp_path / "w.safetensors").write_bytes(raw)
+        assert said in refusal(results, tmp_path / "a.png", run=str(tmp_path / "w.safetensors"))
 
 
 def test_the_same_photos_are_inverted_once():

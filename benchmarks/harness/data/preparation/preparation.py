@@ -15,6 +15,7 @@ from benchmarks.harness.data.preparation import archive as archives
 from benchmarks.harness.data.preparation import report as findings
 from benchmarks.harness.data.preparation import shot_lists
 from benchmarks.harness.data.preparation.survey import Survey
+from benchmarks.harness.io.locks import alone
 from core import hashing, output
 from core.errors import UserError
 from core.progress import bar
@@ -48,6 +49,11 @@ class Preparation:
         self.lines = findings.heading(self.about, self.name)
 
     def run(self) -> list[str]:
+        """What `look_and_convert` says, unless another process makes the same files: `Busy`."""
+        with alone(self.out / f".{self.stem}", "prepared"):
+            return self.look_and_convert()
+
+    def look_and_convert(self) -> list[str]:
         """Look, convert, write the report; the lines of it that are worth a terminal.
         It ends in a `UserError` where there are files that cannot be read, so that nothing was
         converted, lists of shots that fit only in part, or too few pictures to hold out.

@@ -16,12 +16,18 @@ from core.networks import perception
 
 
 def network(weights: str) -> perception.Perception:
-    """The shipped ``measure`` or a safetensors file; not ``guide``, through which losses look."""
-    if weights == "guide":
+    """The shipped ``measure`` or a safetensors file; not the guide, through which losses look."""
+    if weights == "measure":
+        return perception.load(weights)
+    guide = perception.load("guide")
+    measuring = guide if weights == "guide" else perception.read(Path(weights))
+    own, its = guide.state_dict(), measuring.state_dict()
+    if own.keys() == its.keys() and all(torch.equal(own[key], its[key]) for key in own):
         raise UserError(
-            "The perception network 'guide' serves losses and never measures; use 'measure'."
+            f"The network {weights} is the guide, which serves losses and never measures; use "
+            "'measure'."
         )
-    return perception.load(weights) if weights == "measure" else perception.read(Path(weights))
+    return measuring
 
 
 class ParaFaces:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from benchmarks.harness.evaluation.measure import TooFew
+
 ROWS = 256  # maps whose distances to all shots are taken at once: maps are long
 
 
@@ -25,8 +27,10 @@ class Clusters(NamedTuple):
 
     @property
     def dropped(self) -> float:
-        """Mean over the clusters that have a pair, as the released code has it; 0 without any."""
-        return float(self.means[self.scored].mean()) if bool(self.scored.any()) else 0.0
+        """Mean over the clusters that have a pair, as the released code has it."""
+        if not self.scored.any():
+            raise TooFew(f"no shot has two pictures of {len(self.assignment)}")
+        return float(self.means[self.scored].mean())
 
     @property
     def zeroed(self) -> float:
@@ -48,9 +52,10 @@ class Clusters(NamedTuple):
 
     def details(self, cap: int) -> dict[str, float]:
         """What a record says beside the value; ``members_K`` of the shots that have any."""
+        several = {"std_over_clusters": self.spread} if int(self.scored.sum()) > 1 else {}
         return {
             "empty_counts_zero": self.zeroed,
-            "std_over_clusters": self.spread,
+            **several,
             "entropy": self.entropy,
             "empty": int((self.counts == 0).sum()),
             "singletons": int((self.counts == 1).sum()),

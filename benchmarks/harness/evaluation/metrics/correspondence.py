@@ -43,7 +43,11 @@ class Landmarks(ThroughExtractor):
         details = {
             "median": float(errors.mean(1).median()),
             "unmapped": float(landmark_errors(fakes, sources).mean()),
-            "floor": float(landmark_errors(fakes, geometry(others)).mean()),
+            **(
+                {"floor": float(landmark_errors(fakes, geometry(others)).mean())}
+                if len(fakes) > 1
+                else {}
+            ),
             "map_residual": geometry.residual,
             "map_moves": float(landmark_errors(photo, target).mean()),
             "pairs": len(photo),
@@ -157,7 +161,8 @@ class StructureDistance(ThroughExtractor):
                 own.append((fake - source).square().mean((1, 2)).double().cpu())
                 other.append((fake - another).square().mean((1, 2)).double().cpu())
         mine, theirs = torch.cat(own), torch.cat(other)
-        details = {"std": float(mine.std()), "floor": float(theirs.mean())}
+        several = len(mine) > 1  # a single picture has no other one beside it
+        details = {"std": float(mine.std()), "floor": float(theirs.mean())} if several else {}
         return Measure(float(mine.mean()), self.better, len(mine), details)
 
     def self_similarity(self, gallery: Gallery, images: Tensor) -> Tensor:

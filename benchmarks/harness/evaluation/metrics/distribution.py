@@ -1,5 +1,6 @@
 """How close the set of fakes is to the set of held-out reference pictures."""
 
+import math
 from typing import Any
 
 import torch
@@ -46,6 +47,8 @@ class CleanFID(Distribution):
     def score(self, real: Tensor, fake: Tensor) -> float:
         from cleanfid.fid import fid_from_feats
 
+        if min(len(real), len(fake)) < 2:
+            raise TooFew(f"a covariance needs 2 pictures, not {len(fake)} and {len(real)}")
         return float(fid_from_feats(fake.numpy(), real.numpy()))
 
 
@@ -118,7 +121,7 @@ class KID(Distribution):
         options = {"subsets": self.subsets, "subset_size": self.subset_size, "seed": self.seed}
         draws = set_metrics.of(set_metrics.KernelDistance, real, fake, **options).draws()
         details = {
-            "std": float(draws.std()) if self.subsets > 1 else 0.0,
+            **({"std": float(draws.std())} if self.subsets > 1 else {}),
             "subsets": self.subsets,
             "subset_size": min(self.subset_size, len(real), len(fake)),
             "reference": len(real),
@@ -149,7 +152,11 @@ class KIDInterval(KID):
             for rows in self.features(gallery)
         )
         low, high = frechet_and_kernel.bootstrap(real, fake, self.resamples, generator)
-        details = {"low": low, "high": high, "interval_n": min(len(real), len(fake))}
+        n = min(len(real), len(fake))
+        if not math.isfinite(low + high):  # there is a draw of one picture only
+            gallery.notes.append(f"a kernel distance of {n} pictures has no interval: too few.")
+            return measure
+        details = {"low": low, "high": high, "interval_n": n}
         return Measure(measure.value, self.better, measure.n, {**measure.details, **details})
 
 

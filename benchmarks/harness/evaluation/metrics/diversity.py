@@ -126,7 +126,9 @@ class Pairwise(PerceptualMetric):
         if n < 2:
             raise TooFew("a pair needs at least 2 fakes, not 1")
         distances = self.within(gallery, "fakes", n)
-        details = {"std": float(distances.std()), "pairs": self.pairs}
+        details: dict[str, float] = {"pairs": self.pairs}
+        if self.pairs > 1:
+            details["std"] = float(distances.std())
         if gallery.has("reference") and (m := len(gallery.pictures("reference"))) > 1:
             details["reference"] = float(self.within(gallery, "reference", m).mean())
         return Measure(float(distances.mean()), self.better, n, details)
@@ -145,9 +147,11 @@ class NearestSource(PerceptualMetric):
         n = min(self.samples, len(gallery.pictures("fakes")))
         i = torch.arange(n)
         own = self.between(gallery, "fakes", i, "sources", i)
-        other = self.between(gallery, "fakes", i, "sources", i.roll(1))
-        details = {"std": float(own.std()), "floor": float(other.mean())}
-        details["copies"] = float((own < UNMOVED * other.mean()).double().mean())
+        details = {}
+        if n > 1:  # a single picture has no other one beside it
+            other = self.between(gallery, "fakes", i, "sources", i.roll(1))
+            details = {"std": float(own.std()), "floor": float(other.mean())}
+            details["copies"] = float((own < UNMOVED * other.mean()).double().mean())
         return Measure(float(own.mean()), self.better, n, details)
 
 

@@ -5,7 +5,7 @@ Networks of real faces may find no face in a picture; its vector is zero then.
 from torch import Tensor
 
 from benchmarks.harness.evaluation.gallery import Gallery, ThroughExtractor
-from benchmarks.harness.evaluation.measure import Measure
+from benchmarks.harness.evaluation.measure import Measure, TooFew
 from benchmarks.harness.evaluation.metrics.set_metrics import IdentitySimilarity, of
 
 
@@ -23,6 +23,8 @@ class IdentityMetric(ThroughExtractor):
         """Cosines [N] of fake and source, which fakes [N] find their source, and their details."""
         fakes, sources, others = self.read(gallery, "identity", "fakes", "sources", "others")
         own, right = pairs(sources, fakes).cosines(), pairs(sources, fakes).recognised()
+        if len(own) < 2:  # a single picture has no other one beside it
+            return own, right, {}
         details = {"std": float(own.std()), "floor": float(pairs(others, fakes).compute())}
         return own, right, details | {"rank1": float(right.double().mean())}
 
@@ -51,12 +53,14 @@ class DetectedIdentity(IdentityMetric):
         own, right, details = self.compared(gallery)
         fakes, sources = (found > 0 for found in self.read(gallery, "found", "fakes", "sources"))
         both = fakes & sources
+        if "rank1" in details:
+            details["rank1"] = float((right & both).double().mean())
         details |= {
-            "rank1": float((right & both).double().mean()),
             "found_fakes": float(fakes.double().mean()),
             "found_sources": float(sources.double().mean()),
-            "where_found": float(own[both].mean()) if bool(both.any()) else 0.0,
         }
+        if both.any():
+            details["where_found"] = float(own[both].mean())
         return Measure(float(own.mean()), self.better, len(own), details)
 
 
@@ -71,6 +75,8 @@ class Recognition(IdentityMetric):
 
     def __call__(self, gallery: Gallery) -> Measure:
         stylised, truth, photos = self.read(gallery, "identity", *self.needs)
+        if len(stylised) < 2:
+            raise TooFew("recognition needs at least 2 held-out people, not 1")
         drawn, true, shown = (found > 0 for found in self.read(gallery, "found", *self.needs))
         hits = (pairs(truth, stylised).recognised() & true & drawn).double()
         details = {

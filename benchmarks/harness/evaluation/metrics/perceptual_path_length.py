@@ -53,7 +53,9 @@ class PerceptualPathLength(ThroughExtractor):
         low = speeds.quantile(DISCARDED, interpolation="lower")
         high = speeds.quantile(1 - DISCARDED, interpolation="higher")
         kept = speeds[(speeds >= low) & (speeds <= high)]
-        details = {"std": float(kept.std()), "median": float(speeds.median())}
+        details = {"median": float(speeds.median())}
+        if len(kept) > 1:
+            details["std"] = float(kept.std())
         return Measure(float(kept.mean()), self.better, len(speeds), details)
 
 
