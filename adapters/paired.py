@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from adapters.adversarial import Batch
 from adapters.base import G, Terms
 from adapters.finetune import Scratch
+from core.bounds import Count, Natural, Positive, Weight
 from core.freeze import trainable
 from core.networks.generator import Generator, scale_w
 from core.source import Source
@@ -40,12 +41,12 @@ class Paired(Scratch):
         source: Source,
         *,
         perceptual_distance: Callable[[Tensor, Tensor], Tensor],  # [N], of [N, 3, R, R] both
-        perceptual: float,  # weight of that distance
-        pixel: float,  # weight of the mean absolute difference, at each of levels sizes
-        levels: int,  # sizes at which pixels are compared, each half of the one before
-        adversarial_from: int,  # pictures that regression alone is shown first
-        mapping_lr: float,  # factor on the learning rate of the mapping network
-        w_scale: float,  # how much farther from their average the styles of the result lie
+        perceptual: Weight,  # weight of that distance
+        pixel: Weight,  # weight of the mean absolute difference, at each of levels sizes
+        levels: Count,  # sizes at which pixels are compared, each half of the one before
+        adversarial_from: Natural,  # pictures that regression alone is shown first
+        mapping_lr: Weight,  # factor on the learning rate of the mapping network
+        w_scale: Positive,  # how much farther from their average the styles of the result lie
         **scratch: Any,
     ) -> None:
         self.mapping_lr = mapping_lr

@@ -14,6 +14,7 @@ from benchmarks.harness.config.cli import command, printable
 from benchmarks.harness.config.compose import compose
 from benchmarks.harness.config.files import resolved
 from benchmarks.harness.io.signals import Signals
+from core.bounds import Count, Natural
 from core.errors import UserError
 
 PLACES = ("source", "out", "md5", "data.root", "data.reference_root")
@@ -23,8 +24,7 @@ def composed(words: list[str]) -> DictConfig:
     """The configuration of a command line; what says a place is taken as it stands. UserError where
     a word is none, its value is of another kind than usual, or nothing is to be prepared.
     """
-    from benchmarks.harness.data.domains.base import NonNegative  # and torch, as what follows
-    from benchmarks.harness.data.preparation.preparation import UNKNOWN
+    from benchmarks.harness.data.preparation.preparation import UNKNOWN  # and torch
 
     own = {}
     others = []
@@ -44,8 +44,8 @@ def composed(words: list[str]) -> DictConfig:
     counting = (key for key in cfg.data if key == "_target_" or key not in UNKNOWN)
     data = OmegaConf.create({key: cfg.data[key] for key in counting})
     signatures.check(resolved(data), "data")
-    signatures.check_value(cfg.resolution, int, "resolution")
-    signatures.check_value(cfg.held_out, NonNegative, "held_out")
+    signatures.check_value(cfg.resolution, Count, "resolution")
+    signatures.check_value(cfg.held_out, Natural, "held_out")
     for key, value in own.items():
         OmegaConf.update(cfg, key, value)
     return cfg

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from core import hashing
+from core.bounds import Box, Count, Natural, Seed
 from core.errors import UserError
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator
@@ -63,9 +64,9 @@ def load(
     name: str,
     weights: str,
     sha256: str,
-    resolution: int,
+    resolution: Count,
     invert: Invert,
-    box: Sequence[float] = WHOLE,
+    box: Box = WHOLE,
     licence: str = MIT,
 ) -> Source:
     """Read a source of a file; a wrong checksum (empty: any is right) or size is refused."""
@@ -86,14 +87,14 @@ def load(
 def random_source(
     *,
     name: str,
-    resolution: int,
-    seed: int,
+    resolution: Count,
+    seed: Seed,
     invert: Invert,
-    z_dim: int,
-    w_dim: int,
-    mapping_layers: int,
-    channels: dict[int, int],
-    mbstd_group: int,
+    z_dim: Count,
+    w_dim: Count,
+    mapping_layers: Natural,
+    channels: dict[int, Count],
+    mbstd_group: Count,
 ) -> Source:
     """An untrained pair: the architecture that ``scratch`` starts from, and the source of tests."""
     with torch.random.fork_rng():

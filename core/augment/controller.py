@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from core.augment.draws import Chance
 from core.augment.pipeline import Names, Pipeline
-from core.errors import UserError
+from core.bounds import Count, Positive, Seed, Share, Weight
 from core.host_copy import HostCopy
 
 
@@ -34,10 +34,8 @@ class Off(nn.Module):
 class Fixed(Off):
     """Augments with a constant probability p, from a random stream in its ``state_dict``."""
 
-    def __init__(self, *, pipeline: Names, p: float, seed: int) -> None:
+    def __init__(self, *, pipeline: Names, p: Weight, seed: Seed) -> None:
         super().__init__()
-        if not p >= 0:
-            raise UserError(f"The augmentation probability must not be negative, got {p}.")
         self.pipeline = Pipeline(pipeline)
         self.generator = torch.Generator().manual_seed(seed)
         self.p.fill_(p)
@@ -65,11 +63,16 @@ class ADA(Fixed):
     steps: Tensor
 
     def __init__(
-        self, *, pipeline: Names, target: float, kimg: float, every: int, p_max: float, seed: int
+        self,
+        *,
+        pipeline: Names,
+        target: Share,
+        kimg: Positive,
+        every: Count,
+        p_max: Weight,
+        seed: Seed,
     ) -> None:
         super().__init__(pipeline=pipeline, p=0, seed=seed)
-        if not kimg > 0 or every < 1:
-            raise UserError(f"ADA needs kimg > 0 and every >= 1, got {kimg} and {every}.")
         self.target, self.kimg, self.every, self.p_max = target, kimg, every, p_max
         self.register_buffer("steps", torch.zeros([], dtype=torch.int64))
         self._steps = HostCopy()

@@ -10,7 +10,7 @@ count equally.
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import timm
 import torch
@@ -22,6 +22,8 @@ from torch import Tensor, nn
 from core import atomic
 from core.errors import UserError
 from core.paths import ASSETS
+
+OPTIONS = ("channels", "depths", "dims", "stem_type", "stem_width")  # none names a file or a hub
 
 
 class Reading(NamedTuple):
@@ -36,8 +38,15 @@ class Reading(NamedTuple):
 
 
 def trunk(backbone: str, options: dict[str, Any], stem_pool: bool) -> Any:
-    """A timm architecture without its classifier; ``stem_pool`` False costs time, not detail."""
-    network = cast(Any, timm.create_model(backbone, pretrained=False, num_classes=0, **options))
+    """A timm architecture without its classifier; ``stem_pool`` False costs time, not detail. A
+    file of weights names both: only architectures by their own names, only `OPTIONS` of them.
+    """
+    if not timm.is_model(str(backbone)) or not set(options) <= set(OPTIONS):
+        raise UserError(f"{backbone} with {', '.join(options)} is no architecture of timm's.")
+    try:
+        network: Any = timm.create_model(backbone, pretrained=False, num_classes=0, **options)
+    except Exception as error:  # whatever comes of numbers that fit no network
+        raise UserError(f"{backbone} cannot be built with {options}: {error}.") from error
     if not stem_pool:  # it would halve the resolution before the first stage
         network.maxpool = nn.Identity()
     return network

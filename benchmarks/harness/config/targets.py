@@ -4,17 +4,34 @@ A yaml or a command line that somebody sends must not be able to call whatever P
 
 import re
 from functools import cache
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from annotated_types import Len
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.harness.records import nested
+from core.bounds import Betas, Count, Natural, Weight
 from core.errors import UserError
 from core.paths import CONF
 
 PACKAGES = ("core", "adapters", "benchmarks")
-FOREIGN = ("lightning.Trainer", "torch.optim.Adam", "torch.optim.AdamW")  # what conf/ is made of
+ADAM = {"lr": Weight, "betas": Betas, "eps": Weight, "weight_decay": Weight, "amsgrad": bool}
+FOREIGN: dict[str, dict[str, Any]] = {
+    "lightning.Trainer": {
+        "accelerator": Literal["auto", "cpu", "gpu", "cuda", "mps"],
+        "devices": Count | Annotated[list[Natural], Len(1)],
+        "strategy": Literal["auto"],  # or one of ours
+        "precision": Literal["32-true", "bf16-mixed"],  # what the networks are written for
+        "max_epochs": Literal[1],
+        "num_sanity_val_steps": Literal[0],
+        **dict.fromkeys(("deterministic", "use_distributed_sampler", "enable_progress_bar"), bool),
+        **dict.fromkeys(("enable_checkpointing", "enable_model_summary", "benchmark"), bool),
+    },
+    "torch.optim.Adam": ADAM,
+    "torch.optim.AdamW": ADAM,
+}
+"""What conf/ is made of beside our own, and all that it may be given there."""
 PLUGINS = (
     "hydra._internal.core_plugins.basic_launcher.BasicLauncher",
     "hydra._internal.core_plugins.basic_sweeper.BasicSweeper",

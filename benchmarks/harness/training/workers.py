@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn
 
+from annotated_types import Gt, Le
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
@@ -53,7 +54,7 @@ class MultiOptimizerDDP(DDPStrategy):
     ``gloo`` on the CPU, ``nccl`` on GPUs. A process waits ``timeout_minutes`` for the others.
     """
 
-    def __init__(self, *, backend: str, timeout_minutes: float) -> None:
+    def __init__(self, *, backend: str, timeout_minutes: Annotated[float, Gt(0), Le(1e6)]) -> None:
         self.patience, self.meeting = timedelta(minutes=timeout_minutes), Path()
         # Not what a batch system's variables say: the processes are our own.
         own, patience = LightningEnvironment(), self.patience

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from core.bounds import Count
 from core.errors import UserError
 from core.networks.generator import Generator, rows_mapped
 from core.networks.perception import resized, trunk
@@ -34,11 +35,11 @@ class Compact(nn.Module):
         backbone: str,
         options: dict[str, Any],
         stem_pool: bool,
-        laterals: Sequence[int],
-        hidden: int,
-        resolution: int,
-        rows: int,
-        w_dim: int,
+        laterals: Sequence[Count],
+        hidden: Count,
+        resolution: Count,
+        rows: Count,
+        w_dim: Count,
     ) -> None:
         super().__init__()
         reads = {"backbone": backbone, "options": options, "stem_pool": stem_pool}
