@@ -7,6 +7,9 @@ the others has not seen into a zip of their own. Other words are those of ``conf
 of the set: ``data.framing=fit``, ``data.filter=box``, ``data.skip_broken=true``.
 """
 
+import re
+from pathlib import Path
+
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.harness.config import signatures
@@ -35,7 +38,7 @@ def composed(words: list[str]) -> DictConfig:
         if key in (f"data.{option}" for option in UNKNOWN):
             raise UserError(f"{key} counts in a run only; here the zip's side is resolution=N.")
         if key in PLACES:
-            own[key] = value
+            own[key] = unquoted(value)
         else:
             others.append(word)
     cfg = compose(others, "prepare").cfg
@@ -49,6 +52,14 @@ def composed(words: list[str]) -> DictConfig:
     for key, value in own.items():
         OmegaConf.update(cfg, key, value)
     return cfg
+
+
+def unquoted(place: str) -> str:
+    """A place as it stands, or as benchmarks.run wants it, in quotes."""
+    inner = re.fullmatch(r"""(['"])(.*)\1""", place, re.DOTALL)
+    if inner is None or Path(place).exists():
+        return place
+    return re.sub(rf"\\({inner[1]})", r"\1", inner[2])
 
 
 @command(about=__doc__, interrupted="stopped; of what was being made nothing is left.")

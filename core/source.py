@@ -1,13 +1,14 @@
 """A pretrained pair of networks and the way it inverts photos."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from annotated_types import Ge, Le
 from torch import Tensor, nn
 
 from core import hashing
-from core.bounds import Box, Count, Natural, Seed
+from core.bounds import Box, Count, Seed
 from core.errors import UserError
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator
@@ -92,7 +93,7 @@ def random_source(
     invert: Invert,
     z_dim: Count,
     w_dim: Count,
-    mapping_layers: Natural,
+    mapping_layers: Annotated[int, Ge(0), Le(100)],
     channels: dict[int, Count],
     mbstd_group: Count,
 ) -> Source:

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from benchmarks.harness.config import targets
-from benchmarks.harness.config.complaints import cause
+from benchmarks.harness.config.cli import cause
 from benchmarks.harness.records import nested
 from core.errors import UserError
 

@@ -166,6 +166,8 @@ def check_value(value: Any, hint: Any, key: str) -> None:
     """Refuse a value that an annotation does not take; only a whole number stands for any."""
     if isinstance(value, int) and not isinstance(value, bool) and key.split(".")[-1] in PATHS:
         value = str(value)
+    if not isinstance(value, str) and key.split(".")[-1] in PATHS:
+        raise UserError(f"{key}={value} must be a text; write \"{key}='...'\".")
     try:
         adapter = adapter_of(hint)
         if adapter is None:  # a class of ours that no plain value is
@@ -190,7 +192,12 @@ def adapter_of(hint: Any) -> TypeAdapter[Any] | None:
 def sentence(key: str, value: Any, error: ValidationError) -> str:
     reasons: dict[str, str] = {}
     for fault in error.errors():
-        place = ".".join([key, *(str(i) for i in fault["loc"] if isinstance(i, int))])
+        place, inner = key, value
+        for step in fault["loc"]:  # some are names of pydantic's
+            if (isinstance(inner, list) and isinstance(step, int)) or (
+                isinstance(inner, dict) and step in inner
+            ):
+                place, inner = f"{place}.{step}", inner[step]  # type: ignore[index]
         words = WORDS.get(fault["type"], OBJECT).format(key=key, **fault.get("ctx", {}))
         words = words.replace("'", "")  # choices are typed without them
         reasons.setdefault(words, f"{place}={fault['input']}")

@@ -4,10 +4,10 @@ A yaml or a command line that somebody sends must not be able to call whatever P
 
 import re
 from functools import cache
+from pkgutil import resolve_name
 from typing import Annotated, Any, Literal
 
 from annotated_types import Len
-from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.harness.records import nested
@@ -74,7 +74,7 @@ def allowed(key: str, target: Any) -> Any:
             names = f"{', '.join(PACKAGES)}, or one of {', '.join(FOREIGN)}"
             raise UserError(f"{key}={target} is refused: it must be in {names}.")
     try:
-        called = get_object(str(target))
+        called = resolve_name(str(target))
     except Exception as error:  # whatever importing a module of that name may raise
         raise UserError(f"{key}={target} does not exist.") from error
     if not callable(called) or str(getattr(called, "__module__", "")).split(".")[0] != words[0]:
