@@ -8,6 +8,7 @@ count equally.
 """
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,7 +38,7 @@ class Reading(NamedTuple):
     quality: Tensor  # blur and noise [N, 2]: keeps ``features`` aware of picture quality
 
 
-def trunk(backbone: str, options: dict[str, Any], stem_pool: bool) -> Any:
+def trunk(backbone: str, options: Mapping[str, Any], stem_pool: bool) -> Any:
     """A timm architecture without its classifier; ``stem_pool`` False costs time, not detail. A
     file of weights names both: only architectures by their own names, only `OPTIONS` of them.
     """
