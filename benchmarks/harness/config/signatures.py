@@ -190,18 +190,29 @@ def adapter_of(hint: Any) -> TypeAdapter[Any] | None:
 
 
 def sentence(key: str, value: Any, error: ValidationError) -> str:
+    """What is wrong with the innermost part that a fault is of, be it its kind or its size."""
+    faults = [(walked(value, fault["loc"]), fault) for fault in error.errors()]
+    deepest = max(len(place) for place, _ in faults)
+    faults = [(place, fault) for place, fault in faults if len(place) == deepest]
+    sized = [(place, fault) for place, fault in faults if not fault["type"].endswith("_type")]
     reasons: dict[str, str] = {}
-    for fault in error.errors():
-        place, inner = key, value
-        for step in fault["loc"]:  # some are names of pydantic's
-            if (isinstance(inner, list) and isinstance(step, int)) or (
-                isinstance(inner, dict) and step in inner
-            ):
-                place, inner = f"{place}.{step}", inner[step]  # type: ignore[index]
+    for place, fault in sized or faults:
         words = WORDS.get(fault["type"], OBJECT).format(key=key, **fault.get("ctx", {}))
         words = words.replace("'", "")  # choices are typed without them
-        reasons.setdefault(words, f"{place}={fault['input']}")
+        reasons.setdefault(words, ".".join([key, *place]) + f"={fault['input']}")
     known = {words: at for words, at in reasons.items() if words != OBJECT.format(key=key)}
     chosen = known or reasons
     at = next(iter(chosen.values())) if len(chosen) == 1 else f"{key}={value}"
     return f"{at} {', or '.join(chosen)}."
+
+
+def walked(value: Any, steps: Iterable[int | str]) -> list[str]:
+    """The steps into a value, without names of pydantic's own."""
+    path = []
+    for step in steps:
+        if (isinstance(value, dict) and step in value) or (
+            isinstance(value, list) and isinstance(step, int)
+        ):
+            value = value[step]  # type: ignore[index]
+            path.append(str(step))
+    return path
