@@ -46,6 +46,9 @@ def trunk(backbone: str, options: Mapping[str, Any], stem_pool: bool) -> Any:
         raise UserError(f"{backbone} with {', '.join(options)} is no architecture of timm's.")
     try:
         network: Any = timm.create_model(backbone, pretrained=False, num_classes=0, **options)
+        with torch.no_grad():  # numbers that can be built are not always those of a network
+            network.eval().forward_intermediates(torch.zeros(1, 3, 64, 64), intermediates_only=True)
+        network.train()
     except Exception as error:  # whatever comes of numbers that fit no network
         raise UserError(f"{backbone} cannot be built with {options}: {error}.") from error
     if not stem_pool:  # it would halve the resolution before the first stage

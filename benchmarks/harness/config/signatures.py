@@ -166,7 +166,7 @@ def check_value(value: Any, hint: Any, key: str) -> None:
     """Refuse a value that an annotation does not take; only a whole number stands for any."""
     if isinstance(value, int) and not isinstance(value, bool) and key.split(".")[-1] in PATHS:
         value = str(value)
-    if not isinstance(value, str) and key.split(".")[-1] in PATHS:
+    if hint is str and not isinstance(value, str) and key.split(".")[-1] in PATHS:
         raise UserError(f"{key}={value} must be a text; write \"{key}='...'\".")
     try:
         adapter = adapter_of(hint)

@@ -7,7 +7,7 @@ from functools import cache
 from pkgutil import resolve_name
 from typing import Annotated, Any, Literal
 
-from annotated_types import Len
+from annotated_types import Ge, Le, Len
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.harness.records import nested
@@ -23,8 +23,8 @@ FOREIGN: dict[str, dict[str, Any]] = {
         "devices": Count | Annotated[list[Natural], Len(1)],
         "strategy": Literal["auto"],  # or one of ours
         "precision": Literal["32-true", "bf16-mixed"],  # what the networks are written for
-        "max_epochs": Literal[1],
-        "num_sanity_val_steps": Literal[0],
+        "max_epochs": Annotated[int, Ge(1), Le(1)],  # which an order of so many pictures fills
+        "num_sanity_val_steps": Annotated[int, Ge(0), Le(0)],
         **dict.fromkeys(("deterministic", "use_distributed_sampler", "enable_progress_bar"), bool),
         **dict.fromkeys(("enable_checkpointing", "enable_model_summary", "benchmark"), bool),
     },
@@ -42,6 +42,7 @@ PLUGINS = (
 """How a multirun runs: what Hydra's own node may name, and nothing else."""
 FACTORIES = ("class", "()", "factory")  # keys of a logging configuration that name what is called
 TARGET = re.compile(r"_target_: *([\w.]+)")
+TOP = re.compile(rf"^{TARGET.pattern}", re.MULTILINE)
 
 
 def check(node: Any) -> None:
@@ -93,6 +94,13 @@ def table() -> dict[str, str]:
                 # A record could mean either.
                 raise ValueError(f"{addresses[name]} and {target} have the same name.")
     return addresses
+
+
+@cache
+def of_group(group: str) -> frozenset[str]:
+    """What the choices of a group are objects of."""
+    files = [path.read_text(encoding="utf-8") for path in (CONF / group).glob("*.yaml")]
+    return frozenset(target for text in files for target in TOP.findall(text))
 
 
 def addressed(node: Any) -> Any:

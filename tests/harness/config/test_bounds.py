@@ -74,7 +74,7 @@ def test_what_no_number_of_conf_can_be_is_refused():
     known = numbers()
     assert len(known) > 100
     for (target, name), usual in known.items():
-        never = [-1, math.nan, -math.inf, "word", None, [1], {"a": 1}, True]
+        never = [-1, math.nan, -math.inf, "word", None, [[1]], {"a": 1}, True]
         if isinstance(usual, int) and not refused(target, name, 1):
             whole = refused(target, name, 1.0)  # else it is a number that happens to be whole
             never += [1.5, 1e30, 10**20] if whole else []
