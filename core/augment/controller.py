@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from core.augment.draws import Chance
 from core.augment.pipeline import Names, Pipeline
 from core.bounds import Count, Positive, Seed, Share, Weight
+from core.errors import UserError
 from core.host_copy import HostCopy
 
 
@@ -36,6 +37,8 @@ class Fixed(Off):
 
     def __init__(self, *, pipeline: Names, p: Weight, seed: Seed) -> None:
         super().__init__()
+        if not p >= 0:
+            raise UserError(f"The augmentation probability must not be negative, got {p}.")
         self.pipeline = Pipeline(pipeline)
         self.generator = torch.Generator().manual_seed(seed)
         self.p.fill_(p)
@@ -73,6 +76,8 @@ class ADA(Fixed):
         seed: Seed,
     ) -> None:
         super().__init__(pipeline=pipeline, p=0, seed=seed)
+        if not kimg > 0 or every < 1:
+            raise UserError(f"ADA needs kimg > 0 and every >= 1, got {kimg} and {every}.")
         self.target, self.kimg, self.every, self.p_max = target, kimg, every, p_max
         self.register_buffer("steps", torch.zeros([], dtype=torch.int64))
         self._steps = HostCopy()

@@ -7,7 +7,7 @@ from functools import wraps
 
 from benchmarks.harness.io.signals import Stopped
 from core import streams
-from core.errors import UserError
+from core.errors import UserError, cause
 from core.streams import printable
 
 REFUSED = 2  # exit status where words or files cannot be meant, as argparse has it
@@ -84,13 +84,6 @@ def mendable(error: BaseException) -> str:
     from benchmarks.harness.config import complaints  # by now Hydra is imported
 
     return complaints.sentence(error)
-
-
-def cause(error: BaseException) -> BaseException:
-    """What went wrong first, up to the sentence that a user is meant to read."""
-    while error.__cause__ is not None and not isinstance(error, UserError):
-        error = error.__cause__
-    return error
 
 
 def complain(sentence: str) -> None:

@@ -8,10 +8,9 @@ from typing import Any
 from hydra.errors import InstantiationException, OverrideParseException
 from omegaconf import OmegaConf
 
-from benchmarks.harness.config.cli import cause
 from benchmarks.harness.config.validation import choices_of
 from benchmarks.harness.records import nested
-from core.errors import UserError
+from core.errors import UserError, cause
 
 METRIC = re.compile(r"""eval\.metrics\.["']?([^\s"'.=]+@[^\s"'.=]+)["']?\.(\w+)=(\S*)""")
 """A number of one metric, as a user would write it first."""

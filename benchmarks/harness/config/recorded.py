@@ -11,9 +11,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from benchmarks.harness.config import signatures, targets
-from benchmarks.harness.config.cli import cause
 from benchmarks.harness.records import nested
-from core.errors import UserError
+from core.errors import UserError, cause
 
 TARGET = "_target_"
 BUILT = {"source", "method", "swap", "data"}  # of a record, to use its weights again

@@ -7,7 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.harness.config import targets
 from benchmarks.harness.records import nested
-from core.bounds import Count, Natural, Positive, Seed, Weight
+from core.bounds import Count, Natural, Pair, Positive, Seed, Weight
 from core.errors import UserError
 from core.paths import CONF
 
@@ -30,7 +30,7 @@ PLAIN: dict[str, dict[str, Any]] = {
     "machine": {"threads": Count, "devices": Count, "deterministic": bool}
     | {"ops": str, "cache": str},
     "eval": {
-        **{"samples": Count, "photos": Natural, "seed": Seed, "batch_size": Count},
+        **{"samples": Pair, "photos": Natural, "seed": Seed, "batch_size": Count},
         **{"tolerance": Weight, "keep": Literal["memory", "disk"], "metrics": dict[str, Any]},
     },
 }
