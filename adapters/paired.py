@@ -20,6 +20,7 @@ from adapters.adversarial import Batch
 from adapters.base import G, Terms
 from adapters.finetune import Scratch
 from core.bounds import Count, Natural, Positive, Weight
+from core.errors import UserError
 from core.freeze import trainable
 from core.networks.generator import Generator, scale_w
 from core.source import Source
@@ -49,6 +50,8 @@ class Paired(Scratch):
         w_scale: Positive,  # how much farther from their average the styles of the result lie
         **scratch: Any,
     ) -> None:
+        if not source.resolution >> (levels - 1):
+            raise UserError(f"method.levels={levels} leaves nothing of {source.resolution} px.")
         self.mapping_lr = mapping_lr
         super().__init__(source, **scratch)
         self.perceptual_distance, self.perceptual = perceptual_distance, perceptual

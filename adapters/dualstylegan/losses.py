@@ -10,12 +10,14 @@ from fnmatch import fnmatchcase
 from typing import Annotated
 
 import torch
-from annotated_types import Len
+from annotated_types import Ge, Le, Len
 from torch import Tensor, nn
 
-from core.bounds import Natural, Positive, Weight
+from core.bounds import Positive, Weight
 from core.losses.contextual import contextual, matching
 from core.types import GuideNetwork
+
+Stage = Annotated[int, Ge(0), Le(3)]  # a guide has four
 
 
 @dataclass(kw_only=True)
@@ -25,8 +27,8 @@ class StyleLoss:
     guide: GuideNetwork  # what is looked through
     weights: Mapping[str, Weight]  # of perceptual (for pairs), contextual, matching and identity
     bandwidth: Positive  # of the contextual loss
-    contextual_stage: Natural  # the depth that it compares
-    matching_stages: Annotated[Sequence[Natural], Len(1)]  # the depths whose averages are compared
+    contextual_stage: Stage  # the depth that it compares
+    matching_stages: Annotated[Sequence[Stage], Len(1)]  # the depths whose averages are compared
 
     def __call__(
         self, results: Tensor, exemplars: Tensor, faces: Tensor, *, paired: bool

@@ -6,7 +6,7 @@ import lightning as L
 import torch
 
 from benchmarks.harness.evaluation.gallery import Gallery, Metric, measure
-from core.bounds import Count, Seed
+from core.bounds import Count, Pair, Seed
 
 
 class EarlyMetric(L.Callback):
@@ -19,7 +19,7 @@ class EarlyMetric(L.Callback):
         *,
         name: str,
         points: Count,
-        samples: Count,
+        samples: Pair,
         batch_size: Count,
         seed: Seed,
         metric: Metric,
