@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from core import distributed
+from core.bounds import Count, Seed
 from core.freeze import trainable
 from core.source import Source
-from core.types import Count, Shots
+from core.types import Shots
 
 G, D = 0, 1  # the networks, in the order in which configure_optimizers returns their optimisers
 M = TypeVar("M", bound=nn.Module)
@@ -30,7 +31,7 @@ class Adapter(L.LightningModule):
     paper: str = ""
     source: Source
 
-    def __init__(self, source: Source, *, seed: int, images: Count, batch_size: Count) -> None:
+    def __init__(self, source: Source, *, seed: Seed, images: Count, batch_size: Count) -> None:
         super().__init__()
         self.automatic_optimization = False  # a step has several optimisers and penalties
         self.source = source

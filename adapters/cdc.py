@@ -20,6 +20,7 @@ from adapters.adversarial import Batch
 from adapters.base import Terms
 from adapters.finetune import FineTune
 from core import distributed
+from core.bounds import Count, Pair, Weight
 from core.freeze import trainable
 from core.losses.adversarial import logistic_d, logistic_g
 from core.losses.cross_domain import Consistency, ConsistencyReleased
@@ -41,7 +42,7 @@ class RelaxedRealism(FineTune):
         self,
         source: Source,
         *,
-        anchor_sigma: float,  # of samples around their anchors, in standard deviations of z
+        anchor_sigma: Weight,  # of samples around their anchors, in standard deviations of z
         heads: Callable[..., PatchHeads],  # makes the patch heads from a discriminator
         **finetune: Any,
     ) -> None:
@@ -138,7 +139,7 @@ class CDCReleased(CDC):
     """
 
     def __init__(
-        self, source: Source, *, image_every: int, distance_samples: int, **cdc: Any
+        self, source: Source, *, image_every: Count, distance_samples: Pair, **cdc: Any
     ) -> None:
         super().__init__(source, **cdc)
         self.image_every, self.distance_samples = image_every, distance_samples

@@ -9,15 +9,17 @@ their standard deviation.
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from annotated_types import Ge, Lt
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from adapters.base import Adapter, G
+from core.bounds import Count, Pair, Share, Weight
 from core.errors import UserError
-from core.inversion.refinement import equal_steps
+from core.inversion.refinement import EqualSteps, equal_steps
 from core.networks.encoders import Compact
 from core.networks.encoders.compact import w_std
 from core.networks.mixing_regularisation import mixed_ws
@@ -42,15 +44,15 @@ class Encoder(Adapter):
         *,
         encoder: Callable[..., Compact],  # makes the network from rows, w_dim and resolution
         optimizer: Callable[..., Optimizer],
-        lr: float,  # the highest: it ramps up over warmup and falls as a cosine
-        warmup: float,  # share of the run
+        lr: Weight,  # the highest: it ramps up over warmup and falls as a cosine
+        warmup: Annotated[float, Ge(0), Lt(1)],  # share of the run
         guide: GuideNetwork,  # what losses look through
-        loss: dict[str, float],  # weights by name
-        generated: int,  # generated pictures beside every batch of photos
-        mixing_prob: float,  # share of generated batches that show two latents
+        loss: dict[str, Weight],  # weights by name
+        generated: Count,  # generated pictures beside every batch of photos
+        mixing_prob: Share,  # share of generated batches that show two latents
         bf16: bool,  # mixed precision; twice as fast where the processor has it
-        samples: int,  # latents from which the deviation of the styles is taken
-        steps: dict[str, Any],  # how the steps of refinement are found: probes, damping, pixel
+        samples: Pair,  # latents from which the deviation of the styles is taken
+        steps: EqualSteps,  # how the steps of refinement are found: probes, damping, pixel
         **run: int,
     ) -> None:
         super().__init__(source, **run)

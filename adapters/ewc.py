@@ -17,6 +17,7 @@ from torch.func import functional_call, grad, vmap
 from adapters.adversarial import Batch
 from adapters.base import Terms
 from adapters.finetune import FineTune
+from core.bounds import Count, Weight
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator
 from core.source import Source
@@ -61,9 +62,9 @@ class EWC(FineTune):
         self,
         source: Source,
         *,
-        ewc_weight: float,  # of the sum of squared distances, each times its information
-        fisher_images: int,  # latents that the information is averaged over
-        fisher_batch: int,  # so many at a time; a multiple of the discriminator's group
+        ewc_weight: Weight,  # of the sum of squared distances, each times its information
+        fisher_images: Count,  # latents that the information is averaged over
+        fisher_batch: Count,  # so many at a time; a multiple of the discriminator's group
         **finetune: Any,
     ) -> None:
         super().__init__(source, **finetune)

@@ -10,9 +10,10 @@ import copy
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import torch
+from annotated_types import Ge, Le
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -20,9 +21,10 @@ from adapters.adversarial import AdversarialStep, Batch
 from adapters.base import Adapter, M
 from core import weights
 from core.augment import Fixed, Off
+from core.bounds import Share, Weight
 from core.ema import EMA
 from core.freeze import all_but_highest, freeze, trainable
-from core.losses.penalties import R1, PathLength
+from core.losses.penalties import R1, NoPathLength, PathLength
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator
 from core.networks.mixing_regularisation import mixed_ws
@@ -42,14 +44,14 @@ class FineTune(Adapter, AdversarialStep):
         self,
         source: Source,
         *,
-        lr: float,
+        lr: Weight,
         g_optimizer: Optimise,
         d_optimizer: Optimise,
         ema: Callable[[nn.Module], EMA],
         augment: Off | Fixed,
         r1: R1,
-        path_length: PathLength,
-        mixing_prob: float,
+        path_length: PathLength | NoPathLength,
+        mixing_prob: Share,
         frozen_g: Sequence[str],
         frozen_d: Sequence[str],
         **run: int,
@@ -133,7 +135,12 @@ class FreezeGReleased(FineTune):
     paper = "arXiv:2106.12445"
 
     def __init__(
-        self, source: Source, *, trained_blocks: int, frozen_g: Sequence[str], **finetune: Any
+        self,
+        source: Source,
+        *,
+        trained_blocks: Annotated[int, Ge(0), Le(16)],
+        frozen_g: Sequence[str],
+        **finetune: Any,
     ) -> None:
         counted = all_but_highest(resolution=source.resolution, blocks=trained_blocks)
         super().__init__(source, frozen_g=[*frozen_g, *counted], **finetune)

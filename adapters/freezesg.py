@@ -6,12 +6,14 @@ the other rows are mixed (here they are, as in StyleGAN2).
 """
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import torch
+from annotated_types import Ge, Le
 from torch import Tensor
 
 from adapters.finetune import FineTune
+from core.bounds import Natural
 from core.freeze import all_but_highest
 from core.networks.generator import Generator
 from core.networks.mixing_regularisation import crossed, mixed_ws
@@ -23,7 +25,7 @@ class FreezeSG(FineTune):
 
     paper = "arXiv:2106.12445"
 
-    def __init__(self, source: Source, *, frozen_ws: int, **finetune: Any) -> None:
+    def __init__(self, source: Source, *, frozen_ws: Natural, **finetune: Any) -> None:
         super().__init__(source, **finetune)
         self.frozen_ws = frozen_ws
 
@@ -38,7 +40,12 @@ class FreezeSGReleased(FreezeSG):
     """What the public code does: an untrained style source, used in mixing steps only."""
 
     def __init__(
-        self, source: Source, *, trained_blocks: int, frozen_g: Sequence[str], **freezesg: Any
+        self,
+        source: Source,
+        *,
+        trained_blocks: Annotated[int, Ge(0), Le(16)],
+        frozen_g: Sequence[str],
+        **freezesg: Any,
     ) -> None:
         counted = all_but_highest(resolution=source.resolution, blocks=trained_blocks)
         super().__init__(source, frozen_g=[*frozen_g, *counted], **freezesg)

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from adapters.base import Adapter, G, Terms
+from core.bounds import Natural, Share, Weight
 from core.errors import UserError
 from core.freeze import freeze, trainable
 from core.networks.discriminator import Discriminator
@@ -31,7 +32,7 @@ class StyleRows:
     exchanges rows 7 and on.
     """
 
-    row: int
+    row: Natural
 
     def of(self, count: int) -> list[int]:
         return list(range(self.row, count))
@@ -92,7 +93,7 @@ class NoIdentityTerm:
 class IdentityTerm:
     """One minus the cosine of a face's identity before and after."""
 
-    weight: float
+    weight: Weight
     network: GuideNetwork
 
     def __call__(self, pictures: Tensor, faces: Callable[[], Tensor]) -> Tensor:
@@ -113,11 +114,11 @@ class JoJoGAN(Adapter):
         self,
         source: Source,
         *,
-        lr: float,
+        lr: Weight,
         optimizer: Callable[..., Optimizer],
-        alpha: float,  # strength of the style, 0 to 1, see `mix_codes`
+        alpha: Share,  # strength of the style, see `mix_codes`
         rows: StyleRows,  # which rows are exchanged
-        halvings: Sequence[int],  # features are compared at a picture's side after so many
+        halvings: Sequence[Natural],  # features are compared at a picture's side after so many
         identity: IdentityTerm | NoIdentityTerm,  # what is lost of who is shown
         **run: int,
     ) -> None:

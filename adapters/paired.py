@@ -19,6 +19,8 @@ from torch.optim import Optimizer
 from adapters.adversarial import Batch
 from adapters.base import G, Terms
 from adapters.finetune import Scratch
+from core.bounds import Count, Natural, Positive, Weight
+from core.errors import UserError
 from core.freeze import trainable
 from core.networks.generator import Generator, scale_w
 from core.source import Source
@@ -40,14 +42,16 @@ class Paired(Scratch):
         source: Source,
         *,
         perceptual_distance: Callable[[Tensor, Tensor], Tensor],  # [N], of [N, 3, R, R] both
-        perceptual: float,  # weight of that distance
-        pixel: float,  # weight of the mean absolute difference, at each of levels sizes
-        levels: int,  # sizes at which pixels are compared, each half of the one before
-        adversarial_from: int,  # pictures that regression alone is shown first
-        mapping_lr: float,  # factor on the learning rate of the mapping network
-        w_scale: float,  # how much farther from their average the styles of the result lie
+        perceptual: Weight,  # weight of that distance
+        pixel: Weight,  # weight of the mean absolute difference, at each of levels sizes
+        levels: Count,  # sizes at which pixels are compared, each half of the one before
+        adversarial_from: Natural,  # pictures that regression alone is shown first
+        mapping_lr: Weight,  # factor on the learning rate of the mapping network
+        w_scale: Positive,  # how much farther from their average the styles of the result lie
         **scratch: Any,
     ) -> None:
+        if not source.resolution >> (levels - 1):
+            raise UserError(f"method.levels={levels} leaves nothing of {source.resolution} px.")
         self.mapping_lr = mapping_lr
         super().__init__(source, **scratch)
         self.perceptual_distance, self.perceptual = perceptual_distance, perceptual

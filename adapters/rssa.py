@@ -11,21 +11,19 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import torch
-from annotated_types import Ge, Le, Len
+from annotated_types import Len
 from torch import Tensor, nn
 
 from adapters.base import Terms
 from adapters.cdc import RelaxedRealism
 from core import distributed
+from core.bounds import Count, Natural, Pair, Share, Weight
 from core.errors import UserError
 from core.losses import structural_alignment
 from core.networks.generator import Generator
 from core.networks.registry import network
 from core.source import Source
-from core.types import Count, Shots
-
-Weight = Annotated[float, Ge(0)]
-Share = Annotated[float, Ge(0), Le(1)]
+from core.types import Shots
 
 
 @network
@@ -83,9 +81,9 @@ class DisturbanceCorrelation:
 
     weight: Weight  # of the mean over pairs of neighbours
     every: Count  # steps from one such loss to the next
-    latents: Annotated[int, Ge(2)]  # neighbours that are compared
+    latents: Pair  # neighbours that are compared
     disturbance: Share  # share of a neighbour that is its own; at 1 they have nothing in common
-    left_out: Annotated[int, Ge(0)]  # so many of the highest maps are not compared
+    left_out: Natural  # so many of the highest maps are not compared
 
     def __call__(self, ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
         low = slice(len(ours) - self.left_out)

@@ -6,15 +6,17 @@ loss, which needs no pictures above the compared resolutions; the expectation is
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Le, Len
 from torch import Tensor
 
 from adapters.adversarial import Batch
 from adapters.base import Terms
 from adapters.finetune import FineTune
+from core.bounds import Count, Weight
 from core.errors import UserError
 from core.networks.generator import Generator
 from core.networks.mixing_regularisation import mixed_ws
@@ -50,8 +52,8 @@ class Structure(StructureLoss):
         self,
         source: Source,
         *,
-        structure_weight: float,
-        structure_resolutions: Sequence[int],
+        structure_weight: Weight,
+        structure_resolutions: Annotated[Sequence[Count], Len(1)],
         **finetune: Any,
     ) -> None:
         super().__init__(source, **finetune)
@@ -86,7 +88,9 @@ class StructureReleased(StructureLoss):
 
     paper = "arXiv:2106.12445"
 
-    def __init__(self, source: Source, *, structure_levels: int, **finetune: Any) -> None:
+    def __init__(
+        self, source: Source, *, structure_levels: Annotated[Count, Le(8)], **finetune: Any
+    ) -> None:
         super().__init__(source, **finetune)
         self.levels = [8 << k for k in range(structure_levels)]  # px; the released code begins at 8
         if not self.levels or self.levels[-1] > source.resolution:

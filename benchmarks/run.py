@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.harness.config import help_page
 from benchmarks.harness.config.cli import command, status_of
-from benchmarks.harness.config.compose import Composition, compose, composition
+from benchmarks.harness.config.compose import Composition, compose, composition, replacing
 from benchmarks.harness.io.signals import Signals
 from core.errors import UserError
 from core.paths import CONF
@@ -56,7 +56,7 @@ def multirun(words: list[str]) -> int:
     """All combinations of the words, by whatever launcher of Hydra's they name."""
     compose([word for word in words if word.lstrip("+~").startswith("hydra")])  # checks its node
     os.environ["HYDRA_FULL_ERROR"] = "1"  # what is wrong is for our frame to say
-    sys.argv[1:] = ["--multirun", *words]
+    sys.argv[1:] = ["--multirun", *replacing(words)]
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
     except SystemExit as leaving:  # of a task in this process, which has said why

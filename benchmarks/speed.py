@@ -32,9 +32,9 @@ def main(words: list[str]) -> int:
     options = parser.parse_args(words)
     if options.repeats < 1 or (options.threads is not None and options.threads < 1):
         raise UserError("--repeats and --threads must be at least 1.")
-    from rich.console import Console
+    from core.progress import ShownConsole
 
-    console = Console(width=None if sys.stdout.isatty() else 100)
+    console = ShownConsole(width=None if sys.stdout.isatty() else 100)
     record = on_gpu(options, console) if options.device == "cuda" else on_cpu(options, console)
     if options.json:
         atomic.write(options.json, (json.dumps(record, indent=2) + "\n").encode())

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from core import distributed
+from core.bounds import Weight
 from core.host_copy import HostCopy
 
 
@@ -19,7 +20,7 @@ class EMA(nn.Module):
     seen: Tensor
 
     def __init__(
-        self, model: nn.Module, *, half_life_kimg: float, ramp: float | None = None
+        self, model: nn.Module, *, half_life_kimg: Weight, ramp: Weight | None = None
     ) -> None:
         super().__init__()
         self.half_life, self.ramp = half_life_kimg * 1000, ramp

@@ -1,22 +1,22 @@
 """Adam (arXiv:1412.6980) for losses regularised lazily, and for rows that come by turns."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
-from annotated_types import Ge, Len, Lt
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from core.bounds import Betas, Period, Weight
+
 Params = Iterable[nn.Parameter]
-Betas = Annotated[Sequence[Annotated[float, Ge(0), Lt(1)]], Len(2, 2)]
 
 
 class LazyAdam(Adam):
     """Adam corrected for one extra step in every ``every`` ones (arXiv:1912.04958, appendix B)."""
 
     def __init__(
-        self, params: Params, lr: float, betas: Betas, every: float, eps: float = 1e-8
+        self, params: Params, lr: Weight, betas: Betas, every: Period, eps: Weight = 1e-8
     ) -> None:
         rho = 1 - 1 / (every + 1)  # 1 where every is infinity: there is no penalty
         super().__init__(params, lr=lr * rho, betas=(betas[0] ** rho, betas[1] ** rho), eps=eps)
@@ -28,7 +28,7 @@ class RowAdam(Optimizer):
     """
 
     def __init__(
-        self, params: Any, lr: float, betas: Betas = (0.9, 0.999), eps: float = 1e-8
+        self, params: Any, lr: Weight, betas: Betas = (0.9, 0.999), eps: Weight = 1e-8
     ) -> None:
         super().__init__(params, {"lr": lr, "betas": tuple(betas), "eps": eps})
 

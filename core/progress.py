@@ -3,12 +3,41 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
+from rich.segment import Segment
+
+from core.streams import shown
 
 SECONDS_BETWEEN_LINES = 20.0  # in a log, which nobody watches
-console = Console(stderr=True)
+
+
+class ShownConsole(Console):
+    """A console that sends a terminal its own control characters, and shows those of texts."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            text = segment.text if segment.control else shown(segment.text)
+            yield Segment(text, segment.style, segment.control)
+
+    @property
+    def file(self) -> IO[str]:
+        """The stream itself, below what else may look at what is printed."""
+        file = super().file
+        while hasattr(file, "rich_proxied_file"):
+            file = file.rich_proxied_file
+        return file
+
+    @file.setter
+    def file(self, new: IO[str]) -> None:
+        self._file = new
+
+
+console = ShownConsole(stderr=True)
 
 
 class Bar:

@@ -1,12 +1,14 @@
 """A pretrained pair of networks and the way it inverts photos."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from annotated_types import Ge, Le
 from torch import Tensor, nn
 
 from core import hashing
+from core.bounds import Box, Count, Seed
 from core.errors import UserError
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator
@@ -75,9 +77,9 @@ def load(
     name: str,
     weights: str,
     sha256: str,
-    resolution: int,
+    resolution: Count,
     invert: Invert,
-    box: Sequence[float] = WHOLE,
+    box: Box = WHOLE,
     licence: str = MIT,
 ) -> Source:
     """Read a source of a file; a wrong checksum (empty: any is right) or size is refused."""
@@ -115,14 +117,14 @@ def load(
 def random_source(
     *,
     name: str,
-    resolution: int,
-    seed: int,
+    resolution: Count,
+    seed: Seed,
     invert: Invert,
-    z_dim: int,
-    w_dim: int,
-    mapping_layers: int,
-    channels: dict[int, int],
-    mbstd_group: int,
+    z_dim: Count,
+    w_dim: Count,
+    mapping_layers: Annotated[int, Ge(0), Le(100)],
+    channels: dict[int, Count],
+    mbstd_group: Count,
 ) -> Source:
     """An untrained pair: the architecture that ``scratch`` starts from, and the source of tests."""
     with torch.random.fork_rng():

@@ -1,12 +1,9 @@
 """What methods are given, by what it can do: shots, and a network that losses look through."""
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
-from annotated_types import Gt
 from torch import Tensor
-
-Count = Annotated[int, Gt(0)]  # of constructors, against which a configuration is checked
 
 
 class Shots(Protocol):

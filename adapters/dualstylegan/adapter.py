@@ -24,6 +24,7 @@ from adapters.dualstylegan.destylisation import embed_new_exemplar
 from adapters.dualstylegan.losses import NormPenalty, StyleLoss
 from adapters.finetune import FineTune
 from core import distributed
+from core.bounds import Count, Natural, Weight
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.exemplars import Exemplars, thumbnails
 from core.networks.generator import rows_mapped
@@ -46,16 +47,16 @@ class ExemplarTransfer(FineTune):
         self,
         source: Source,
         *,
-        res_index: int,  # last structure row, see `core.networks.dualstylegan`
+        res_index: Natural,  # last structure row, see `core.networks.dualstylegan`
         pretraining: PretrainingCache,  # finds or makes stage II and the codes of the shots
-        paired_every: int,  # every so-manieth step is paired
-        recoloured_from: int,  # first row of a pair's face that is drawn anew
-        jitter: float,  # standard deviation of noise on extrinsic styles, in units of theirs
+        paired_every: Count,  # every so-manieth step is paired
+        recoloured_from: Natural,  # first row of a pair's face that is drawn anew
+        jitter: Weight,  # standard deviation of noise on extrinsic styles, in units of theirs
         style: StyleLoss,  # the generator's objective beside the adversarial one
         penalty: NormPenalty,  # on the lengths of the path's tensors
-        chunk: int,  # pictures at a time; gradients of a batch are summed over chunks
-        refine_from: int,  # images after which stage IV begins
-        refine_lr: dict[str, float],  # of structure and colour rows
+        chunk: Count,  # pictures at a time; gradients of a batch are summed over chunks
+        refine_from: Natural,  # images after which stage IV begins
+        refine_lr: dict[str, Weight],  # of structure and colour rows
         styles: StyleSampling,  # random styles
         strength: StyleStrength,  # of a style that is named or drawn
         unnamed_strength: StyleStrength,  # of the shots' mean, where no style is named

@@ -13,6 +13,7 @@ from torch import Tensor
 from adapters.dualstylegan.destylisation import Codes, Destylise
 from adapters.dualstylegan.pretraining import StructureTransfer, StyleTuning
 from core import hashing, resumable
+from core.bounds import Count
 from core.networks.dualstylegan import DualStyleGAN
 from core.paths import cache_folder, placed
 from core.progress import bar
@@ -28,11 +29,11 @@ class PretrainingCache:
         *,
         pretrained: str,  # a shipped stage II, used if it is of this source and numbers
         cache: str,  # folder of what was made
-        save_every: int,  # steps between two states of an unfinished stage
+        save_every: Count,  # steps between two states of an unfinished stage
         transfer: Callable[..., StructureTransfer],  # makes stage II
         tuning: Callable[..., StyleTuning],  # makes what tunes G for destylisation
         destylise: Destylise,  # pictures to codes
-        batch_size: int,  # pictures side by side
+        batch_size: Count,  # pictures side by side
     ) -> None:
         self.pretrained, self.folder = placed(pretrained), cache_folder(cache) / "dualstylegan"
         self.save_every, self.transfer, self.tuning = save_every, transfer, tuning

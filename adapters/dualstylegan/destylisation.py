@@ -9,11 +9,12 @@ Departs from the paper in: see the yaml of the method.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
+from core.bounds import Natural, Weight
 from core.inversion.inverter import ZPlus
 from core.inversion.noise_maps import ConstantNoise
 from core.networks.dualstylegan import DualStyleGAN
@@ -51,8 +52,8 @@ class KeepCode:
 class ReEncode(KeepCode):
     """Embeds a face by the encoder, if there is one, after truncation: as published."""
 
-    psi: float  # share of the distance of its styles that is left
-    towards: str  # from the average style or from zero
+    psi: Weight  # share of the distance of its styles that is left
+    towards: Literal["average", "zero"]  # what its distance is measured from
 
     def __call__(self, encode: ZPlus, g: Generator, codes: Tensor, maps: Maps) -> Tensor:
         if not encode.encoders:
@@ -68,16 +69,16 @@ class Destylise:
     """The three steps for a batch of pictures; no picture's result depends on the others."""
 
     encode: ZPlus  # pictures to Z+ codes
-    refine_steps: int  # of Adam, by which the source's generator improves on the encoder; or 0
+    refine_steps: Natural  # of Adam, by which the source's generator improves on the encoder; or 0
     embed: KeepCode  # the face to its code
     guide: GuideNetwork  # what the losses look through
     noise: ConstantNoise  # maps that are optimised beside the codes
-    code_steps: int  # of Adam
-    lr: float  # its highest
-    perceptual: float  # weight of the perceptual distance
-    identity: float  # weight of one minus the cosine of the identities
-    deviation: float  # weight of the standard deviation over a code's rows, which keeps them alike
-    colour_from: int  # first row that stays the extrinsic code's
+    code_steps: Natural  # of Adam
+    lr: Weight  # its highest
+    perceptual: Weight  # weight of the perceptual distance
+    identity: Weight  # weight of one minus the cosine of the identities
+    deviation: Weight  # weight of the standard deviation over a code's rows, which keeps them alike
+    colour_from: Natural  # first row that stays the extrinsic code's
 
     def __call__(self, g: Generator, tuned: Generator, pictures: Tensor) -> Codes:
         """Codes of pictures [N, 3, R, R]; ``tuned`` is g after a little training on the style."""

@@ -7,12 +7,17 @@ Departs from the paper in: see the yaml of the method.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Annotated
 
 import torch
+from annotated_types import Ge, Le, Len
 from torch import Tensor, nn
 
+from core.bounds import Positive, Weight
 from core.losses.contextual import contextual, matching
 from core.types import GuideNetwork
+
+Stage = Annotated[int, Ge(0), Le(3)]  # a guide has four
 
 
 @dataclass(kw_only=True)
@@ -20,10 +25,10 @@ class StyleLoss:
     """Weighted terms between a result, its exemplar and its face, images [N, 3, R, R] each."""
 
     guide: GuideNetwork  # what is looked through
-    weights: Mapping[str, float]  # of perceptual (for pairs), contextual, matching and identity
-    bandwidth: float  # of the contextual loss
-    contextual_stage: int  # the depth that it compares
-    matching_stages: Sequence[int]  # the depths whose averages are compared
+    weights: Mapping[str, Weight]  # of perceptual (for pairs), contextual, matching and identity
+    bandwidth: Positive  # of the contextual loss
+    contextual_stage: Stage  # the depth that it compares
+    matching_stages: Annotated[Sequence[Stage], Len(1)]  # the depths whose averages are compared
 
     def __call__(
         self, results: Tensor, exemplars: Tensor, faces: Tensor, *, paired: bool
@@ -67,7 +72,7 @@ class StyleLoss:
 class NormPenalty:
     """``weight`` times the summed lengths of parameters: what keeps residual blocks small."""
 
-    weight: float
+    weight: Weight
     patterns: Iterable[str]  # of the parameters' names
 
     def __call__(self, network: nn.Module) -> Tensor:

@@ -9,15 +9,17 @@ Departs from the paper in: see the yaml of the method.
 import copy
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import torch
+from annotated_types import Le, Len
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from adapters.adversarial import AdversarialStep, Batch
 from adapters.base import Terms
 from core.augment import Off
+from core.bounds import Count, Few, Natural, Seed, Share, Weight
 from core.ema import EMA
 from core.inversion.inverter import ZPlus
 from core.losses.penalties import R1, NoPathLength
@@ -40,9 +42,9 @@ class Pretraining(AdversarialStep):
         trained: Sequence[nn.Parameter],
         d: Discriminator,
         *,
-        seed: int,
-        batch_size: int,
-        lr: float,
+        seed: Seed,
+        batch_size: Count,
+        lr: Weight,
         g_optimizer: Callable[..., Optimizer],
         d_optimizer: Callable[..., Optimizer],
         r1: R1,
@@ -125,8 +127,8 @@ class StyleTuning(Pretraining):
         source: Source,
         shots: Shots,
         *,
-        tuning_steps: int,
-        mixing_prob: float,
+        tuning_steps: Count,
+        mixing_prob: Share,
         **training: Any,
     ) -> None:
         g = copy.deepcopy(source.g)
@@ -160,13 +162,14 @@ class StructureTransfer(Pretraining):
         encode: ZPlus,  # pictures to Z+ codes
         guide: GuideNetwork,  # what the perceptual distance looks through
         *,
-        layers: Sequence[int],  # for each phase the first row that the style gives to the target
-        phase_steps: int,  # of each but the last
-        last_steps: int,
-        encoded_every: int,  # every so-manieth style is what the encoder reads off its picture
-        adversarial: float,  # weights: of the adversarial losses,
-        perceptual: float,  # of the perceptual distance from the target,
-        pixel: float,  # and of the mean absolute difference
+        # For each phase the first row that the style gives to the target.
+        layers: Annotated[Sequence[Natural], Len(1)],
+        phase_steps: Annotated[Natural, Le(1_000_000)],  # of each but the last
+        last_steps: Few,
+        encoded_every: Count,  # every so-manieth style is what the encoder reads off its picture
+        adversarial: Weight,  # weights: of the adversarial losses,
+        perceptual: Weight,  # of the perceptual distance from the target,
+        pixel: Weight,  # and of the mean absolute difference
         **training: Any,
     ) -> None:
         super().__init__(dual, dual.extrinsic(), copy.deepcopy(source.d), **training)

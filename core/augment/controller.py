@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from core.augment.draws import Chance
 from core.augment.pipeline import Names, Pipeline
+from core.bounds import Count, Positive, Seed, Share, Weight
 from core.errors import UserError
 from core.host_copy import HostCopy
 
@@ -34,7 +35,7 @@ class Off(nn.Module):
 class Fixed(Off):
     """Augments with a constant probability p, from a random stream in its ``state_dict``."""
 
-    def __init__(self, *, pipeline: Names, p: float, seed: int) -> None:
+    def __init__(self, *, pipeline: Names, p: Weight, seed: Seed) -> None:
         super().__init__()
         if not p >= 0:
             raise UserError(f"The augmentation probability must not be negative, got {p}.")
@@ -65,7 +66,14 @@ class ADA(Fixed):
     steps: Tensor
 
     def __init__(
-        self, *, pipeline: Names, target: float, kimg: float, every: int, p_max: float, seed: int
+        self,
+        *,
+        pipeline: Names,
+        target: Share,
+        kimg: Positive,
+        every: Count,
+        p_max: Weight,
+        seed: Seed,
     ) -> None:
         super().__init__(pipeline=pipeline, p=0, seed=seed)
         if not kimg > 0 or every < 1:

@@ -14,6 +14,7 @@ from torch import Tensor
 from core.augment import matrices as m
 from core.augment import resampling as r
 from core.augment.draws import DOUBLE, Draws
+from core.bounds import Weight
 from core.errors import UserError
 from core.networks.layers import full_precision
 
@@ -38,7 +39,7 @@ COLOURS: dict[str, tuple[Callable[[Draws], Tensor], Callable[[Tensor], Tensor]]]
 }
 CHROMATIC = ("hue", "saturation")  # do nothing to grey pictures, and draw nothing
 
-Names = str | Sequence[str] | Mapping[str, float]
+Names = str | Sequence[str] | Mapping[str, Weight]
 BLIT = ("xflip", "rotate90", "xint")
 GEOMETRY = ("scale", "rotate", "aniso", "xfrac")
 COLOUR = tuple(COLOURS)

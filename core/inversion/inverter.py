@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
+from annotated_types import Le
 from safetensors.torch import load_file, save
 from torch import Tensor
 
 from core import atomic, hashing, weights
+from core.bounds import Count, Few, Natural, Pair, Seed, Weight
 from core.errors import UserError
 from core.inversion.noise_maps import ConstantNoise
 from core.inversion.refinement import LatentRefinement
@@ -58,13 +60,13 @@ class Projector:
     perceptual: GuideNetwork
     space: W | WPlus
     noise: ConstantNoise
-    steps: int
-    lr: float
-    pixel: float
-    prior_weight: float
-    candidates: int
-    batch_size: int
-    seed: int
+    steps: Natural
+    lr: Weight
+    pixel: Weight
+    prior_weight: Weight
+    candidates: Annotated[Pair, Le(1_000_000)]
+    batch_size: Count
+    seed: Seed
 
     def __call__(self, g: Generator, photos: Tensor) -> Tensor:
         """Style rows [N, L, W] of photos [N, 3, R, R]."""
@@ -170,7 +172,7 @@ class CachedInversion:
 class ZPlus:
     """Pictures to codes of Z+: by a ``CompactZPlus``'s file, else by the nearest random sample."""
 
-    def __init__(self, *, encoder: str, candidates: int, seed: int) -> None:
+    def __init__(self, *, encoder: str, candidates: Few, seed: Seed) -> None:
         path = placed(encoder)
         self.encoders = read_encoders(path)
         self.candidates, self.seed = candidates, seed

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from core.bounds import Seed, Weight
 from core.networks.generator import Synthesis
 
 SMALLEST = 8  # px; coarser maps are not averaged further, as in the paper
@@ -57,8 +58,8 @@ class ConstantNoise:
 class RegularisedNoise(ConstantNoise):
     """Maps drawn from a seed, optimised beside the styles."""
 
-    weight: float
-    seed: int
+    weight: Weight
+    seed: Seed
 
     def maps(self, synthesis: Synthesis, n: int) -> dict[str, Tensor]:
         rng = torch.Generator().manual_seed(self.seed)

@@ -9,10 +9,14 @@ an end of its own.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from annotated_types import Le
 from torch import Tensor
+from typing_extensions import TypedDict  # pydantic takes typing's from Python 3.12 on
 
+from core.bounds import Count, Natural, Positive, Weight
 from core.networks.generator import Generator
 from core.types import GuideNetwork
 
@@ -21,6 +25,14 @@ Losses = Callable[[Tensor], Tensor]  # values [N] of points [N, D], row by row o
 ENOUGH = 1e-4  # share of the promised descent that a step must keep (Armijo), as is usual
 SHORTER = 0.4  # times as long is the next try after a step that does not
 FLAT = 1e-20  # curvature below which a step has taught nothing
+
+
+class EqualSteps(TypedDict):
+    """The numbers of :func:`equal_steps`."""
+
+    probes: Count
+    damping: Positive
+    pixel: Weight
 
 
 def equal_steps(
@@ -57,12 +69,12 @@ class LatentRefinement:
     """
 
     perceptual: GuideNetwork
-    steps: int
-    pixel: float
-    prior_weight: float
-    history: int
-    first_step: float
-    batch_size: int
+    steps: Natural
+    pixel: Weight
+    prior_weight: Weight
+    history: Annotated[Count, Le(1000)]
+    first_step: Positive
+    batch_size: Count
 
     def __call__(self, g: Generator, photos: Tensor, ws: Tensor, along: Tensor) -> Tensor:
         """Better rows [N, L, W] for photos [N, 3, R, R], along :func:`equal_steps` [L, W, W]."""

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core import distributed
+from core.bounds import Weight
 from core.networks.layers import full_precision
 
 
@@ -37,7 +38,7 @@ def divergence(p: Tensor, q: Tensor) -> Tensor:
 class Consistency:
     """The paper's: KL(target || source), summed over samples and over all maps but the first."""
 
-    weight: float
+    weight: Weight
 
     def __call__(
         self, ours: Sequence[Tensor], theirs: Sequence[Tensor], rng: torch.Generator
@@ -54,7 +55,7 @@ class Consistency:
 class ConsistencyReleased:
     """The public code's: KL(source || target), in one map for each sample, mean of terms."""
 
-    weight: float
+    weight: Weight
 
     def __call__(
         self, ours: Sequence[Tensor], theirs: Sequence[Tensor], rng: torch.Generator

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from core import distributed
+from core.bounds import Count, Period, Share, Weight
 
 Images = Callable[[Tensor], Tensor]
 
@@ -20,8 +21,8 @@ Images = Callable[[Tensor], Tensor]
 class R1:
     """gamma / 2 times the mean squared norm of D's gradient at the reals, times ``every``."""
 
-    gamma: float
-    every: int
+    gamma: Weight
+    every: Count
 
     def due(self, step: int) -> bool:
         return step % self.every == 0
@@ -42,7 +43,7 @@ class PathLength(nn.Module):
 
     mean: Tensor
 
-    def __init__(self, *, weight: float, every: int, decay: float, shrink: int) -> None:
+    def __init__(self, *, weight: Weight, every: Count, decay: Share, shrink: Count) -> None:
         super().__init__()
         self.weight, self.every, self.decay, self.shrink = weight, every, decay, shrink
         self.register_buffer("mean", torch.zeros([]))
@@ -88,7 +89,7 @@ def dtype_of(x: Tensor) -> torch.dtype:
 class NoPathLength:
     """No path length regularisation; never due."""
 
-    every: float
+    every: Period
 
     def due(self, step: int) -> bool:
         return False

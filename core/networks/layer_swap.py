@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
+from core.bounds import Natural
 from core.errors import UserError
 from core.networks.generator import Generator, Synthesis, Trace
 
 Swap = Callable[[Generator, Generator], Generator]
 
 
-def by_weights(low: Generator, high: Generator, *, resolution: int) -> Generator:
+def by_weights(low: Generator, high: Generator, *, resolution: Natural) -> Generator:
     """A copy of ``high`` whose blocks up to ``resolution`` px (0: none) and mapping network are
     ``low``'s. Raises `UserError` where the generators are of different architecture, or have no
     such resolution.
@@ -32,7 +33,7 @@ def by_weights(low: Generator, high: Generator, *, resolution: int) -> Generator
     return out
 
 
-def by_features(low: Generator, high: Generator, *, resolution: int) -> Generator:
+def by_features(low: Generator, high: Generator, *, resolution: Natural) -> Generator:
     """The same of features at ``resolution`` px alone; the colours below are ``high``'s own."""
     out = _with_mapping(low, high, resolution)
     if resolution:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.bounds import Count
 from core.errors import UserError
 from core.networks.activations import record_activations
 from core.networks.discriminator import Discriminator
@@ -83,7 +84,7 @@ class PatchHeads(nn.Module):
 
     head: type[Head] = Head
 
-    def __init__(self, d: Discriminator, *, sides: Sequence[int], count: int) -> None:
+    def __init__(self, d: Discriminator, *, sides: Sequence[Count], count: Count) -> None:
         super().__init__()
         self.taps = taps(d, sides)[:count]
         if not self.taps:

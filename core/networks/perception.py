@@ -8,9 +8,10 @@ count equally.
 """
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +22,8 @@ from torch import Tensor, nn
 from core import atomic
 from core.errors import UserError
 from core.paths import ASSETS
+
+OPTIONS = ("channels", "depths", "dims", "stem_type", "stem_width")  # none names a file or a hub
 
 
 class Reading(NamedTuple):
@@ -34,11 +37,21 @@ class Reading(NamedTuple):
     quality: Tensor  # blur and noise [N, 2]: keeps ``features`` aware of picture quality
 
 
-def trunk(backbone: str, options: dict[str, Any], stem_pool: bool) -> Any:
-    """A timm architecture without its classifier; ``stem_pool`` False costs time, not detail."""
+def trunk(backbone: str, options: Mapping[str, Any], stem_pool: bool) -> Any:
+    """A timm architecture without its classifier; ``stem_pool`` False costs time, not detail. A
+    file of weights names both: only architectures by their own names, only `OPTIONS` of them.
+    """
     import timm  # 2.5 s of CPU, which whoever reads other networks does not pay
 
-    network = cast(Any, timm.create_model(backbone, pretrained=False, num_classes=0, **options))
+    if not timm.is_model(str(backbone)) or not set(options) <= set(OPTIONS):
+        raise UserError(f"{backbone} with {', '.join(options)} is no architecture of timm's.")
+    try:
+        network: Any = timm.create_model(backbone, pretrained=False, num_classes=0, **options)
+        with torch.no_grad():  # numbers that can be built are not always those of a network
+            network.eval().forward_intermediates(torch.zeros(1, 3, 64, 64), intermediates_only=True)
+        network.train()
+    except Exception as error:  # whatever comes of numbers that fit no network
+        raise UserError(f"{backbone} cannot be built with {options}: {error}.") from error
     if not stem_pool:  # it would halve the resolution before the first stage
         network.maxpool = nn.Identity()
     return network

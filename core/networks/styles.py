@@ -9,14 +9,16 @@ lives through all rounds.
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Le
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from core import hashing
+from core.bounds import Count, Few, Natural, Pair, Seed, Share, Weight
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.encoders.compact import w_std
 from core.networks.exemplars import Exemplars
@@ -110,13 +112,13 @@ class StyleSampling:
     def __init__(
         self,
         *,
-        sampler_steps: int,
-        copies: int,
-        jitter: float,
-        lr: float,
-        halve: int,
-        seed: int,
-        samples: int,
+        sampler_steps: Natural,
+        copies: Few,
+        jitter: Weight,
+        lr: Weight,
+        halve: Count,
+        seed: Seed,
+        samples: Annotated[Pair, Le(1_000_000)],
         optimizer: Callable[..., Optimizer],
     ) -> None:
         rates: dict[str, Any] = {"lr": lr, "halve": halve, "rounds": sampler_steps}
@@ -162,10 +164,10 @@ class StyleStrength(NamedTuple):
     average style; 1 leaves it.
     """
 
-    structure: float
-    colour: float
-    preserve: float
-    psi: float
+    structure: Share
+    colour: Share
+    preserve: Share
+    psi: Weight
 
     def __call__(self, g: DualStyleGAN, ws: Tensor, ex_ws: Tensor) -> Tensor:
         """Images [N, 3, R, R] of faces ws and styles ex_ws, [N, L, W] both."""

@@ -1,7 +1,10 @@
 """Nothing that comes from strangers runs: no pickles, no text as code, no foreign targets."""
 
 import ast
+import sys
 import zipfile
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from benchmarks.harness.config import targets
 from benchmarks.harness.config.grid import CompositionGrid
 from benchmarks.harness.config.validation import GROUPS, choices_of
 from core.errors import UserError
+from core.networks import perception
 from core.paths import ROOT
 
 FILES = sorted(
@@ -123,6 +127,58 @@ def test_a_foreign_target_is_refused_wherever_it_stands(target):
             targets.check(place)
 
 
+NINE = (
+    "torch.fx.graph_module.reduce_graph_module",  # runs any text
+    "lightning.LightningModule.load_from_checkpoint",
+    "lightning.pytorch.core.saving.load_from_checkpoint",
+    "timm.models.load_state_dict",  # with weights_only: false
+    "timm.models.load_checkpoint",
+    "torch.save",  # write files
+    "torch.from_file",
+    "timm.create_model",  # hf-hub:...
+    "torch.hub.load_state_dict_from_url",
+)
+
+
+def reachable():
+    """Every callable of every module of the libraries that is imported, by its address."""
+    for library in ("torch", "lightning", "timm", "hydra.utils"):
+        import_module(library)
+    for name, module in sorted(sys.modules.items()):
+        if module is not None and name.split(".")[0] in ("torch", "lightning", "timm", "hydra"):
+            own = vars(module).items()
+            yield from (f"{name}.{key}" for key, value in own if callable(value))
+
+
+def test_every_callable_of_the_libraries_that_is_not_listed_is_refused():
+    foreign = {*NINE, *reachable()}
+    assert len(foreign) > 20_000
+    assert foreign & set(targets.FOREIGN)
+    taken = set()
+    for target in foreign:
+        with suppress(UserError):
+            targets.check({"_target_": target})
+            taken.add(target)
+    assert taken == set(targets.FOREIGN)
+
+
+def test_all_that_is_ours_and_conf_does_not_name_is_a_class_or_function_of_ours():
+    for target in ("core.atomic.os.remove", "benchmarks.harness.config.build.instantiate"):
+        with pytest.raises(UserError, match="is refused"):
+            targets.check({"_target_": target})
+
+
+def test_an_architecture_is_named_by_its_own_name_and_never_by_an_address():
+    for name in ("hf-hub:somebody/model", "local-dir:/tmp", "hf_hub:a/b", "nosuch", "", 5):
+        with pytest.raises(UserError, match="is no architecture"):
+            perception.trunk(name, {}, True)
+    for option in ("checkpoint_path", "pretrained", "pretrained_cfg", "cache_dir"):
+        with pytest.raises(UserError, match="is no architecture"):
+            perception.trunk("resnet10t", {option: "x"}, True)
+    with pytest.raises(UserError, match="cannot be built"):
+        perception.trunk("resnet10t", {"channels": "wide"}, True)
+
+
 @pytest.mark.parametrize("target", [*targets.FOREIGN, "core.source.load"])
 def test_targets_of_the_project_and_its_libraries_are_taken(target):
     targets.check({"_target_": target})
@@ -146,6 +202,10 @@ def test_a_foreign_target_is_not_called_from_the_command_line(styleshift, tmp_pa
         "hydra.sweeper._target_=os.makedirs",
         "+hydra.job_logging.handlers.x={{class:os.makedirs,name:{called}}}",
         "hydra.searchpath=['file://{called}']",
+        "+hydra.help.x={{_target_:os.makedirs,name:{called}}}",
+        "+hydra.runtime.x={{a:[{{_target_:os.makedirs,name:{called}}}]}}",
+        "+hydra.hydra_logging.handlers.x={{class:os.makedirs,name:{called}}}",
+        "+hydra.job_logging.formatters.x={{factory:os.makedirs,name:{called}}}",
     ],
 )
 def test_nothing_of_hydras_own_node_is_called(styleshift, tmp_path, word, many):

@@ -6,13 +6,16 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 
 from benchmarks.harness.io.signals import Stopped
-from core.errors import UserError
+from core import streams
+from core.errors import UserError, cause
+from core.streams import printable
 
 REFUSED = 2  # exit status where words or files cannot be meant, as argparse has it
 INTERRUPTED = 130  # after Ctrl-C: 128 and the number of the signal, as shells have it
 UNREAD = 1  # where whoever read the output has gone, as ``head`` does
 HALFWAY = "stopped; what was made so far is whole."
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # C0, DEL and C1: terminals act on them
+
+MEMORY = re.compile(r"MemoryError|allocate memory|out of memory|Storage size", re.IGNORECASE)
 
 Run = Callable[[list[str]], int]
 Main = Callable[..., int]
@@ -28,6 +31,7 @@ def command(*, about: str | None = None, interrupted: str = "") -> Callable[[Run
         @wraps(run)
         def main(words: Sequence[str] | None = None) -> int:
             if words is None:
+                streams.show()  # to the end of the process, for a traceback as well
                 sys.exit(main(sys.argv[1:]))
             if about and {"-h", "--help"} & set(words):
                 print(about)
@@ -41,6 +45,11 @@ def command(*, about: str | None = None, interrupted: str = "") -> Callable[[Run
 
 def status_of(run: Callable[[], int], interrupted: str = "") -> int:
     """The exit status of ``run``; what a user can mend is one sentence, all else a traceback."""
+    with streams.only_shown():
+        return mended(run, interrupted)
+
+
+def mended(run: Callable[[], int], interrupted: str) -> int:
     try:
         return run()
     except KeyboardInterrupt:
@@ -64,6 +73,11 @@ def mendable(error: BaseException) -> str:
     """What a user can do about an error, in one sentence; empty where she can do nothing."""
     if isinstance(error, UserError):
         return str(error)
+    first = cause(error)
+    if isinstance(first, MemoryError | RuntimeError) and MEMORY.search(repr(first)):
+        return f"There is not enough memory: {str(first).splitlines()[-1] or 'for this'}."
+    if type(first).__name__ == "MisconfigurationException":  # Lightning's, of devices
+        return " ".join(str(first).split())
     libraries = {cls.__module__.split(".")[0] for cls in type(error).__mro__}
     if not libraries & {"hydra", "omegaconf"}:
         return ""
@@ -75,8 +89,3 @@ def mendable(error: BaseException) -> str:
 def complain(sentence: str) -> None:
     """Say on the standard error what the user can mend."""
     print(f"styleshift: {printable(sentence)}", file=sys.stderr)
-
-
-def printable(text: str) -> str:
-    """One line that a terminal only shows, whatever a file is named."""
-    return CONTROL.sub(lambda sign: f"\\x{ord(sign[0]):02x}", text.replace("\n", " "))

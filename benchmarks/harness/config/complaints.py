@@ -2,17 +2,19 @@
 
 import difflib
 import re
+import shlex
+from typing import Any
 
-from hydra.errors import InstantiationException
+from hydra.errors import InstantiationException, OverrideParseException
+from omegaconf import OmegaConf
 
-from benchmarks.harness.config.files import plain
-from benchmarks.harness.config.validation import GROUPS, choices_of
+from benchmarks.harness.config.validation import choices_of
 from benchmarks.harness.records import nested
-from core.errors import UserError
-from core.paths import CONF
+from core.errors import UserError, cause
 
 METRIC = re.compile(r"""eval\.metrics\.["']?([^\s"'.=]+@[^\s"'.=]+)["']?\.(\w+)=(\S*)""")
 """A number of one metric, as a user would write it first."""
+KEY = re.compile(r"(\+\+?|~)?[\w./@-]+", re.ASCII)
 LONGEST = 300  # characters of a message of theirs that is passed on as it is
 
 
@@ -24,42 +26,52 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, InstantiationException):
         return str(first) if isinstance(first, TypeError) else ""
     text = str(error)
+    if match := METRIC.search(text):
+        name, key, value = match.groups()
+        return f"Write 'eval.metrics={{{name}: {{{key}: {value}}}}}': Hydra keeps @ for itself."
+    if isinstance(error, OverrideParseException):
+        return unreadable(error.override)
+    if match := re.match(r"Ambiguous value for argument '(.*)'\n", text):
+        key, _, value = match[1].partition("=")
+        what = f"{key}=[{value}] for a list, or -m before it to run with one after the other"
+        return f"Write {quoted(key, value)} for a text, {what}."
     if match := re.search(r"Could not (?:find|load) 'hydra/launcher/((ray|submitit)\w*)'", text):
         name, extra = match[1], {"ray": "ray", "submitit": "slurm"}[match[2]]
         return f"hydra/launcher={name} needs a package more: pip install -e '.[{extra}]'."
     if match := re.search(r"Could not find '(\w+)/([^']*)'", text):
         group, name = match.groups()
         return f"There is no {group} {name!r}; the choices are {', '.join(choices_of(group))}."
-    if match := METRIC.search(text):
-        name, key, value = match.groups()
-        return f"Write 'eval.metrics={{{name}: {{{key}: {value}}}}}': Hydra keeps @ for itself."
     if match := re.search(r"Could not override '([^']+)'", text):
-        inner = re.search(r"full_key: (\S+)", str(error.__cause__))  # of a group in braces
-        return unknown_option((inner or match)[1].removesuffix("."))
+        reason: Any = error.__cause__
+        inner = re.search(r"full_key: (\S+)", str(reason))  # of a group in braces
+        return unknown_option((inner or match)[1].removesuffix("."), reason.parent_node)
     return " ".join(text.split())[:LONGEST]
 
 
-def cause(error: BaseException) -> BaseException:
-    """What went wrong first, up to the sentence that a user is meant to read."""
-    while error.__cause__ is not None and not isinstance(error, UserError):
-        error = error.__cause__
-    return error
+def unreadable(word: str) -> str:
+    """What to type in place of a word that Hydra's grammar does not hold."""
+    key, equals, value = word.partition("=")
+    if not equals or not KEY.fullmatch(key):
+        return f"{word!r} is no word like key=value."
+    return f"{key} holds signs that Hydra keeps for itself; write {quoted(key, value)}."
 
 
-def unknown_option(key: str) -> str:
+def quoted(key: str, value: str) -> str:
+    """A word that gives an option this text, as it is typed to a shell."""
+    text = value[1:-1] if len(value) > 1 and value[0] == value[-1] in "'\"" else value
+    text = re.sub(r"(\\*)('|$)", lambda m: 2 * m[1] + ("\\'" if m[2] else ""), text)
+    text = text.replace("${", r"\${")  # which is OmegaConf's
+    word = f"{key}='{text}'"
+    steering = set('"$`!') & set(word) or "\\\\" in word  # which a shell reads in double quotes
+    return shlex.quote(word) if steering else f'"{word}"'
+
+
+def unknown_option(key: str, node: Any) -> str:
+    """What is said of an option that a configuration, of which ``node`` is a part, has not."""
     group, dot, _ = key.partition(".")
-    near = difflib.get_close_matches(key, all_options(), n=1)
+    config: Any = OmegaConf.to_container(node._get_root(), resolve=False)
+    known = [option for option in nested.leaves(config, branches=(dict,)) if "._" not in option]
+    near = difflib.get_close_matches(key, known, n=1)
     others = f"; see --cfg job for those of {group}." if dot else "; see --cfg job for all."
     hint = f"; did you mean {near[0]}?" if near else others
     return f"There is no option {key!r}{hint}"
-
-
-def all_options() -> list[str]:
-    """Every option of the default configuration and of all methods and data sets, dotted."""
-    files = [("", CONF / "config.yaml")]
-    files += [(g, CONF / g / f"{name}.yaml") for g in GROUPS for name in choices_of(g)]
-    return sorted({
-        dotted
-        for group, path in files
-        for dotted, _, _ in nested.entries(plain(path), group, branches=(dict,))
-    })  # fmt: skip

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import PurePath
@@ -11,15 +11,19 @@ from typing import Any, Self
 import hydra
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.harness.config import environment, targets
 from benchmarks.harness.config.validation import GROUPS, check
+from benchmarks.harness.records import nested
 from benchmarks.harness.records.run_id import Place, RunId
 from core.errors import UserError
 from core.paths import CONF
 
 SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+TARGET = "_target_"
 OWN = ("method.", "data.", "source.", "eval.", "swap.", "swap=")
 """How the words begin that change an experiment beyond its choices."""
 
@@ -105,7 +109,7 @@ def our_hydra() -> Iterator[ConfigLoader]:
 def compose(words: Sequence[str] = (), name: str = "config") -> Composition:
     """What the words of a command line mean; nothing is built. For its errors see `complaints`."""
     with our_hydra():
-        cfg = hydra.compose(name, list(words), return_hydra_config=True)
+        cfg = hydra.compose(name, replacing(words), return_hydra_config=True)
     return composition(cfg, cfg.hydra)
 
 
@@ -116,8 +120,49 @@ def composition(cfg: DictConfig, job: Any) -> Composition:
     choices = {group: str(chosen[group]) for group in GROUPS if group in chosen}
     unresolved: Any = OmegaConf.to_container(cfg, resolve=False)
     unresolved.pop("hydra", None)
-    words: Any = OmegaConf.to_container(job.overrides.task, resolve=False)  # as they were typed
+    task: Any = job.overrides.task
+    for key, typed in replaced(task).items():
+        leave_out_foreign(unresolved, key, typed)
+    words: Any = OmegaConf.to_container(task, resolve=False)  # as they were typed
     return Composition(environment.with_numbers(unresolved), choices, tuple(words))
+
+
+def replacing(words: Sequence[str]) -> list[str]:
+    """The words as Hydra takes those that make another object of an option, with options of it."""
+    objects = tuple(f"{key}{end}" for key in replaced(words) for end in (".", "={"))
+    return [f"++{word}" if word.startswith(objects) else word for word in words]
+
+
+def replaced(words: Sequence[str]) -> dict[str, set[str]]:
+    """The objects to which words give a target, and of each the names of options that they give."""
+    if not any(TARGET in word for word in words):
+        return {}
+    given: dict[str, Any] = {}
+    for word in words:
+        with suppress(OverrideParseException):  # which Hydra will say
+            override = OverridesParser.create().parse_override(word)
+            given |= nested.leaves({override.key_or_group: override.value()}, branches=(dict,))
+    objects = [key.removesuffix(f".{TARGET}") for key in given if key.endswith(f".{TARGET}")]
+    return {
+        key: {other[len(key) + 1 :].split(".")[0] for other in given if other.startswith(f"{key}.")}
+        for key in objects
+    }
+
+
+def leave_out_foreign(config: dict[str, Any], key: str, typed: set[str]) -> None:
+    """Keep of what an object was made of before what the new one takes too, and what was typed."""
+    node: Any = config
+    for name in key.split("."):
+        node = node.get(name) if isinstance(node, dict) else None
+    if not isinstance(node, dict):
+        return
+    from benchmarks.harness.config import signatures  # pydantic, which few words need
+
+    with suppress(UserError):  # of a target that is none, which is for the check to say
+        taken = signatures.parameters(str(node.get(TARGET)))
+        foreign = {name for name in node if not name.startswith("_")} - taken.keys() - typed
+        for name in foreign if signatures.ANYTHING not in taken else ():
+            del node[name]
 
 
 def preferring(usual: dict[str, str], words: Sequence[str]) -> list[str]:

@@ -10,13 +10,14 @@ from hydra.errors import InstantiationException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from benchmarks.harness.config import targets
-from benchmarks.harness.config.complaints import cause
+from benchmarks.harness.config import signatures, targets
 from benchmarks.harness.config.environment import is_taken
 from benchmarks.harness.records import nested
 from benchmarks.harness.records.recipe import PLACES
-from core.errors import UserError
+from core.errors import UserError, cause
 
+TARGET = "_target_"
+BUILT = {"source", "method", "swap", "data"}  # of a record, to use its weights again
 UNBUILT = (InstantiationException, OmegaConfBaseException, TypeError, KeyError, RuntimeError)
 
 
@@ -32,7 +33,13 @@ def configuration(record: dict[str, Any]) -> Any:
             raise UserError(
                 "The record's configuration holds ${...}, which stands for nothing in a record."
             )
-    return OmegaConf.create(targets.addressed(config))
+    config = targets.addressed(config)
+    for group in BUILT & config.keys():
+        named = {key: value for key, value in nested.leaves(config[group]).items() if TARGET in key}
+        if named and named.get(TARGET) not in targets.of_group(group):
+            raise UserError(f"The record's {group} is none: {named.get(TARGET)}.")
+        signatures.check({group: config[group]})
+    return OmegaConf.create(config)
 
 
 def import_method(record: dict[str, Any]) -> None:

@@ -4,17 +4,34 @@ A yaml or a command line that somebody sends must not be able to call whatever P
 
 import re
 from functools import cache
-from typing import Any
+from pkgutil import resolve_name
+from typing import Annotated, Any, Literal
 
-from hydra.utils import get_object
+from annotated_types import Ge, Le, Len
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.harness.records import nested
+from core.bounds import Betas, Count, Natural, Weight
 from core.errors import UserError
 from core.paths import CONF
 
 PACKAGES = ("core", "adapters", "benchmarks")
-FOREIGN = ("lightning.Trainer", "torch.optim.Adam", "torch.optim.AdamW")  # what conf/ is made of
+ADAM = {"lr": Weight, "betas": Betas, "eps": Weight, "weight_decay": Weight, "amsgrad": bool}
+FOREIGN: dict[str, dict[str, Any]] = {
+    "lightning.Trainer": {
+        "accelerator": Literal["auto", "cpu", "gpu", "cuda", "mps"],
+        "devices": Count | Annotated[list[Natural], Len(1)],
+        "strategy": Literal["auto"],  # or one of ours
+        "precision": Literal["32-true", "bf16-mixed"],  # what the networks are written for
+        "max_epochs": Annotated[int, Ge(1), Le(1)],  # which an order of so many pictures fills
+        "num_sanity_val_steps": Annotated[int, Ge(0), Le(0)],
+        **dict.fromkeys(("deterministic", "use_distributed_sampler", "enable_progress_bar"), bool),
+        **dict.fromkeys(("enable_checkpointing", "enable_model_summary", "benchmark"), bool),
+    },
+    "torch.optim.Adam": ADAM,
+    "torch.optim.AdamW": ADAM,
+}
+"""What conf/ is made of beside our own, and all that it may be given there."""
 PLUGINS = (
     "hydra._internal.core_plugins.basic_launcher.BasicLauncher",
     "hydra._internal.core_plugins.basic_sweeper.BasicSweeper",
@@ -25,6 +42,7 @@ PLUGINS = (
 """How a multirun runs: what Hydra's own node may name, and nothing else."""
 FACTORIES = ("class", "()", "factory")  # keys of a logging configuration that name what is called
 TARGET = re.compile(r"_target_: *([\w.]+)")
+TOP = re.compile(rf"^{TARGET.pattern}", re.MULTILINE)
 
 
 def check(node: Any) -> None:
@@ -57,7 +75,7 @@ def allowed(key: str, target: Any) -> Any:
             names = f"{', '.join(PACKAGES)}, or one of {', '.join(FOREIGN)}"
             raise UserError(f"{key}={target} is refused: it must be in {names}.")
     try:
-        called = get_object(str(target))
+        called = resolve_name(str(target))
     except Exception as error:  # whatever importing a module of that name may raise
         raise UserError(f"{key}={target} does not exist.") from error
     if not callable(called) or str(getattr(called, "__module__", "")).split(".")[0] != words[0]:
@@ -76,6 +94,13 @@ def table() -> dict[str, str]:
                 # A record could mean either.
                 raise ValueError(f"{addresses[name]} and {target} have the same name.")
     return addresses
+
+
+@cache
+def of_group(group: str) -> frozenset[str]:
+    """What the choices of a group are objects of."""
+    files = [path.read_text(encoding="utf-8") for path in (CONF / group).glob("*.yaml")]
+    return frozenset(target for text in files for target in TOP.findall(text))
 
 
 def addressed(node: Any) -> Any:

@@ -1,13 +1,13 @@
 """What the user typed, checked before anything is built or written."""
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from annotated_types import Ge, Gt, Le
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.harness.config import targets
 from benchmarks.harness.records import nested
+from core.bounds import Count, Natural, Pair, Positive, Seed, Weight
 from core.errors import UserError
 from core.paths import CONF
 
@@ -19,11 +19,6 @@ def choices_of(group: str) -> list[str]:
     return sorted(p.stem for p in (CONF / group).glob("*.yaml") if not p.stem.startswith("_"))
 
 
-LARGEST_SEED = 2**32 - 1  # numpy's
-Seed = Annotated[int, Ge(0), Le(LARGEST_SEED)]
-Count = Annotated[int, Gt(0)]  # that of `core.types` comes with torch, for which no help page waits
-NotNegative = Annotated[int, Ge(0)]
-
 PLAIN: dict[str, dict[str, Any]] = {
     "": {
         "seed": Seed,
@@ -31,12 +26,12 @@ PLAIN: dict[str, dict[str, Any]] = {
         "existing": Literal["auto", "compare", "skip", "replace"],
         "resume": Literal["auto", "must", "never"],
     },
-    "checkpoint": {"every_kimg": Annotated[float, Gt(0)]},
+    "checkpoint": {"every_kimg": Positive},
     "machine": {"threads": Count, "devices": Count, "deterministic": bool}
     | {"ops": str, "cache": str},
     "eval": {
-        **{"samples": Count, "photos": NotNegative, "seed": Seed, "batch_size": Count},
-        **{"tolerance": Annotated[float, Ge(0)], "keep": str, "metrics": dict[str, Any]},
+        **{"samples": Pair, "photos": Natural, "seed": Seed, "batch_size": Count},
+        **{"tolerance": Weight, "keep": Literal["memory", "disk"], "metrics": dict[str, Any]},
     },
 }
 """What no constructor takes: annotations of the words without a group, and of some groups."""
@@ -46,6 +41,7 @@ def check(cfg: DictConfig) -> None:
     """Refuse values that cannot be meant, by a :class:`UserError` that names the option."""
     targets.check(cfg)
     plain: Any = OmegaConf.to_container(cfg, resolve=True)
+    typed = OmegaConf.to_container(cfg, resolve=False)
     values = nested.leaves(plain)
     for key, value in values.items():
         if value == "???":
@@ -53,15 +49,14 @@ def check(cfg: DictConfig) -> None:
     from benchmarks.harness.config import signatures  # pydantic, which no page of help needs
 
     signatures.check_plain(plain, PLAIN)
-    signatures.check(plain)
+    referring = {key for key, _, value in nested.entries(typed) if "${" in str(value)}
+    signatures.check(plain, referring=referring)
     for key, value in values.items():  # what no option of any method means, whatever its annotation
         endless = value == math.inf and key.endswith(".every")  # a penalty that is never due
         if isinstance(value, float) and not (math.isfinite(value) or endless):
             raise UserError(f"{key}={value} is not a finite number.")
         if isinstance(value, int | float) and value < 0:
             raise UserError(f"{key}={value} is negative.")
-        if key.endswith("seed") and isinstance(value, int) and value > LARGEST_SEED:
-            raise UserError(f"{key}={value} must be at most {LARGEST_SEED}.")
     check_resolutions(values)
 
 

@@ -6,6 +6,7 @@ import lightning as L
 import torch
 
 from benchmarks.harness.evaluation.gallery import Gallery, Metric, measure
+from core.bounds import Count, Pair, Seed
 
 
 class EarlyMetric(L.Callback):
@@ -14,7 +15,14 @@ class EarlyMetric(L.Callback):
     """
 
     def __init__(
-        self, *, name: str, points: int, samples: int, batch_size: int, seed: int, metric: Metric
+        self,
+        *,
+        name: str,
+        points: Count,
+        samples: Pair,
+        batch_size: Count,
+        seed: Seed,
+        metric: Metric,
     ) -> None:
         self.name, self.points, self.metric = name, points, metric
         self.latents: dict[str, Any] = {"samples": samples, "seed": seed, "batch_size": batch_size}

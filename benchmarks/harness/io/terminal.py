@@ -1,5 +1,5 @@
 """What a run says of its result, on the standard output; progress and warnings go to the error."""
 
-from rich.console import Console
+from core.progress import ShownConsole
 
-console = Console(markup=False, highlight=False)  # file names may look like markup
+console = ShownConsole(markup=False, highlight=False)  # file names may look like markup

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from rich.console import Console
 from torch import Tensor
 
 from benchmarks.harness.alignment.framing import SHOWN, Framing, Photo
@@ -20,12 +19,13 @@ from benchmarks.harness.io.contact_sheet import save, stack, to_uint8
 from benchmarks.harness.stylize import exemplars
 from benchmarks.harness.stylize.generator import StylisedGenerator
 from core.errors import UserError
+from core.progress import ShownConsole
 
 BATCH = 16  # photos inverted side by side
 Named = list[tuple[File, str]]  # photos and the names of their results
 MATRIX, STRENGTHS = "matrix.png", "strengths.png"
 
-console = Console(markup=False)  # file names may look like markup
+console = ShownConsole(markup=False)  # file names may look like markup
 
 
 class StylizePipeline:

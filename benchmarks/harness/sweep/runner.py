@@ -11,6 +11,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -233,7 +234,8 @@ class Runner:
     def stop(self, number: int) -> None:
         """Send a signal to all jobs under way; a run writes its state at the first one."""
         for running in self.processes:
-            running.process.send_signal(number)
+            with suppress(ValueError):  # Windows sends a Ctrl-C to them itself, and no SIGINT
+                running.process.send_signal(number)
 
     def stopped(self) -> bool:
         """Whether none of them is left; those that ended by the signal are to be run again."""

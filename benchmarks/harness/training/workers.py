@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn
 
+from annotated_types import Gt, Le
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
@@ -36,7 +37,8 @@ from core import distributed, progress
 from core.distributed import ShardedRandom
 from core.errors import UserError
 
-START = "forkserver"  # one process imports everything once, and is never used itself
+FORKED = "forkserver" in multiprocessing.get_all_start_methods()  # not on Windows
+START = "forkserver" if FORKED else "spawn"  # its server imports everything once, for all
 GRACE_SECONDS = 20.0  # for the others to notice that one is gone
 TICK_SECONDS = 0.2  # between two looks at signals; an end of a process is heard at once
 TRACE = 8000  # characters of a traceback that are passed on
@@ -53,7 +55,7 @@ class MultiOptimizerDDP(DDPStrategy):
     ``gloo`` on the CPU, ``nccl`` on GPUs. A process waits ``timeout_minutes`` for the others.
     """
 
-    def __init__(self, *, backend: str, timeout_minutes: float) -> None:
+    def __init__(self, *, backend: str, timeout_minutes: Annotated[float, Gt(0), Le(1e6)]) -> None:
         self.patience, self.meeting = timedelta(minutes=timeout_minutes), Path()
         # Not what a batch system's variables say: the processes are our own.
         own, patience = LightningEnvironment(), self.patience
@@ -157,7 +159,8 @@ class WorkerGroup:
     def start(self, make: MakeTraining, memory: dict[str, Any]) -> None:
         """Let them begin; their checkpoints keep the memory for whoever goes on."""
         context: Any = multiprocessing.get_context(START)
-        context.set_forkserver_preload([__name__])
+        if FORKED:
+            context.set_forkserver_preload([__name__])
         for rank in range(self.count):
             listening, reporting = context.Pipe(duplex=False)
             inputs = (make, rank, self.folder / "meeting", memory, reporting)

@@ -4,12 +4,13 @@ Departs from the paper in: all depths of the trunk are joined before the rows ar
 because a head for every row would be larger than the trunk.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from core.bounds import Count
 from core.errors import UserError
 from core.networks.generator import Generator, rows_mapped
 from core.networks.perception import resized, trunk
@@ -32,16 +33,16 @@ class Compact(nn.Module):
         self,
         *,
         backbone: str,
-        options: dict[str, Any],
+        options: Mapping[str, str | Count | Sequence[Count]],
         stem_pool: bool,
-        laterals: Sequence[int],
-        hidden: int,
-        resolution: int,
-        rows: int,
-        w_dim: int,
+        laterals: Sequence[Count],
+        hidden: Count,
+        resolution: Count,
+        rows: Count,
+        w_dim: Count,
     ) -> None:
         super().__init__()
-        reads = {"backbone": backbone, "options": options, "stem_pool": stem_pool}
+        reads = {"backbone": backbone, "options": dict(options), "stem_pool": stem_pool}
         joins = {"laterals": list(laterals), "hidden": hidden, "resolution": resolution}
         self.config: dict[str, Any] = {**reads, **joins, "rows": rows, "w_dim": w_dim}
         self.resolution, self.rows, self.w_dim = resolution, rows, w_dim

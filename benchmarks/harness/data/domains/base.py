@@ -12,10 +12,9 @@ from torch import Tensor
 
 from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.data.sampler import Batches, Order
+from core.bounds import Count, Natural, Seed
 from core.errors import UserError
-from core.types import Count
 
-NonNegative = Annotated[int, Ge(0)]
 Landmarks = np.ndarray | tuple[()]
 Pairs = tuple[np.ndarray, np.ndarray] | tuple[()]
 
@@ -82,9 +81,9 @@ class Domain(L.LightningDataModule):
         self,
         *,
         resolution: Annotated[int, Ge(8), Le(1024)],
-        images: NonNegative,
+        images: Natural,
         batch_size: Count,
-        seed: NonNegative,
+        seed: Seed,
         xflip: bool,
     ) -> None:
         super().__init__()

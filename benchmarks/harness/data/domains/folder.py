@@ -6,24 +6,23 @@ file, nor another one with the same pixels; those that are nearly the same are t
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
-from annotated_types import Ge, Le, Len
 
 from benchmarks.harness.data import near_duplicates
-from benchmarks.harness.data.domains.base import Domain, NonNegative, Pictures
+from benchmarks.harness.data.domains.base import Domain, Pictures
 from benchmarks.harness.data.domains.reader import Reader, ReadPicture, first_names
 from benchmarks.harness.data.domains.splits import find_list, order, rule, set_checksum
 from benchmarks.harness.data.files import File, files, notes
 from benchmarks.harness.data.pictures import WHOLE, Sampling, sentences
 from core import hashing
+from core.bounds import Box, Count, Natural
 from core.errors import UserError
-from core.types import Count
 
 HELD_OUT = "reference: "  # salt of the order in which pictures are held out, whatever the draw
 
@@ -37,8 +36,8 @@ class About:
     redistributable: bool  # whether anybody may pass it on
     place: str  # where it is published
     obtain: str  # how a person gets it, a sentence
-    pictures: int  # how many there are, or 0 where nobody knows
-    side: int  # of its pictures in pixels, or 0 where they differ
+    pictures: Natural  # how many there are, or 0 where nobody knows
+    side: Natural  # of its pictures in pixels, or 0 where they differ
     md5: str  # name of the published list of checksums, or empty
 
     def how_to_obtain(self) -> str:
@@ -73,12 +72,12 @@ class FolderDomain(Domain):
         photos_root: str,  # held-out pictures of the source's domain, or empty
         splits: str,  # name of the committed lists of shots, or empty
         shots: Count,
-        draw: NonNegative,  # which of the pictures become shots
-        reference: NonNegative,  # at most so many are held out to compare with
+        draw: Natural,  # which of the pictures become shots
+        reference: Natural,  # at most so many are held out to compare with
         reference_minimum: Count,  # with fewer of them there is no reference
-        photos: NonNegative,  # at most so many of photos_root
+        photos: Natural,  # at most so many of photos_root
         framing: Literal["crop", "fit"],  # to the central square, or into a square
-        box: Annotated[Sequence[Annotated[float, Ge(0), Le(1)]], Len(4, 4)],  # see `Sampling`
+        box: Box,  # see `Sampling`
         filter: Literal["lanczos", "bicubic", "bilinear", "hamming", "box"],
         skip_broken: bool,  # go on without files that cannot be read
         about: About,

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 from benchmarks import parafaces
-from benchmarks.harness.data.domains.base import Domain, Landmarks, NonNegative, Pairs, Pictures
+from benchmarks.harness.data.domains.base import Domain, Landmarks, Pairs, Pictures
 from benchmarks.harness.data.domains.folder import counted
 from benchmarks.harness.data.domains.splits import SPLITS
 from benchmarks.parafaces.picture import RESOLUTIONS
 from core import hashing
+from core.bounds import Count, Natural
 from core.errors import UserError
 from core.paths import cache_folder
-from core.types import Count
 
 TRAINING, REFERENCE, TEST = (parafaces.PEOPLE[k].start for k in ("train", "reference", "test"))
 PAIRS = REFERENCE + len(parafaces.PEOPLE["reference"]) // 2
@@ -33,10 +33,10 @@ class ParaFacesDomain(Domain):
         *,
         style: str,  # one of `parafaces.DOMAINS`
         shots: Count,  # a list must exist for this number
-        draw: NonNegative,  # which of the lists
-        reference: NonNegative,  # held-out people rendered in the style, to compare with
-        photos: NonNegative,  # held-out test people rendered as photo and in the style
-        pairs: NonNegative,  # people whose landmarks are known in both, for the geometric map
+        draw: Natural,  # which of the lists
+        reference: Natural,  # held-out people rendered in the style, to compare with
+        photos: Natural,  # held-out test people rendered as photo and in the style
+        pairs: Natural,  # people whose landmarks are known in both, for the geometric map
         cache: str,  # folder in which rendered pictures are kept
         **run: Any,
     ) -> None:

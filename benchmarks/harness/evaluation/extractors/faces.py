@@ -14,6 +14,7 @@ from benchmarks.harness.evaluation.extractors import mobilefacenet
 from benchmarks.harness.evaluation.extractors.published_files import Published, fill, read
 from benchmarks.harness.io.contact_sheet import to_uint8
 from core import convert
+from core.bounds import Share
 from core.errors import UserError
 from core.networks.encoders import face_crop
 
@@ -24,7 +25,7 @@ Finder = Callable[[Tensor], tuple[Tensor, Tensor]]
 class FramedFaces:
     """Faces whose ``eyes``, left and right in units of the side, are where the set frames them."""
 
-    def __init__(self, *, eyes: Sequence[Sequence[float]]) -> None:
+    def __init__(self, *, eyes: Sequence[Sequence[Share]]) -> None:
         points = torch.tensor(eyes, dtype=torch.float64)
         if points.shape != (2, 2) or bool((points <= 0).any() or (points >= 1).any()):
             raise UserError(f"eyes={eyes} must be two points within the picture, [[x, y], [x, y]].")

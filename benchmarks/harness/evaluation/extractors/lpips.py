@@ -5,7 +5,10 @@ from torch import Tensor
 
 from benchmarks.harness.evaluation.extractors import resize
 from benchmarks.harness.evaluation.extractors.published_files import Published, read
+from core.errors import UserError
 from core.networks.lpips import LPIPSNetwork, check_net
+
+LEAST, LARGEST = 32, 1024  # px: what the deepest of its layers can see, and the largest sources
 
 
 class LPIPS(Published):
@@ -17,6 +20,8 @@ class LPIPS(Published):
 
     def __init__(self, *, net: str, side: int) -> None:
         check_net(net)
+        if side not in (0, *range(LEAST, LARGEST + 1)):
+            raise UserError(f"side={side} must be 0 or a whole number from {LEAST} to {LARGEST}.")
         super().__init__(weights=f"lpips-{net}")
         self.side = side
         self.name = f"lpips-{net}:{side or 'as it is'}"

@@ -3,14 +3,16 @@ Landmarks and translation need a truth that only paired data have: where landmar
 person whom nobody has seen before would look in the domain. Structure needs none.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from annotated_types import Ge, Le
 from torch import Tensor
 
 from benchmarks.harness.evaluation.gallery import Extractor, Gallery, ThroughExtractor
 from benchmarks.harness.evaluation.measure import Measure, TooFew
+from core.bounds import Pair
 
 SIDE = 64  # landmark errors are in pixels of a picture of this side, whatever was rendered
 DIRECTIONS = 8  # main directions whose products enter; more of them lowered no residual
@@ -28,7 +30,7 @@ class Landmarks(ThroughExtractor):
 
     needs = ("fakes", "sources", "others", "landmark_pairs")
 
-    def __init__(self, extractor: Extractor, *, ridge: float) -> None:
+    def __init__(self, extractor: Extractor, *, ridge: Annotated[float, Ge(1e-6), Le(1e6)]) -> None:
         super().__init__(extractor)
         self.ridge = ridge
 
@@ -148,7 +150,7 @@ class StructureDistance(ThroughExtractor):
     picture of another latent. The extractor has ``prepare`` and ``self_similarity``.
     """
 
-    def __init__(self, extractor: Any, *, samples: int) -> None:
+    def __init__(self, extractor: Any, *, samples: Pair) -> None:
         super().__init__(extractor)
         self.samples = samples
 

@@ -1,15 +1,17 @@
 """How close the set of fakes is to the set of held-out reference pictures."""
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from annotated_types import Ge, Le
 from torch import Tensor
 
 from benchmarks.harness.evaluation.gallery import Extractor, Gallery, ThroughExtractor
 from benchmarks.harness.evaluation.measure import Measure, TooFew
 from benchmarks.harness.evaluation.metrics import frechet_and_kernel, set_metrics
 from benchmarks.harness.evaluation.metrics.frechet_and_kernel import Normal, double, in_float64
+from core.bounds import Count, Natural, Seed, Share
 
 AT_MOST = 2000  # pictures on either side that an interval is made from: its cost is their square
 
@@ -55,7 +57,7 @@ class CleanFID(Distribution):
 class CMMD(Distribution):
     """Kernel distance of unit CLIP embeddings (2401.09603: sigma 10); biased upwards."""
 
-    def __init__(self, extractor: Extractor, *, sigma: float) -> None:
+    def __init__(self, extractor: Extractor, *, sigma: Annotated[float, Ge(1e-3), Le(1e3)]) -> None:
         super().__init__(extractor)
         self.sigma = sigma
 
@@ -72,7 +74,14 @@ class FDInfinity(Distribution):
     the paper in: fakes are drawn by ``seed`` from the gallery's, not from a Sobol sequence.
     """
 
-    def __init__(self, extractor: Extractor, *, points: int, least: float, seed: int) -> None:
+    def __init__(
+        self,
+        extractor: Extractor,
+        *,
+        points: Annotated[int, Ge(2), Le(1000)],
+        least: Share,
+        seed: Seed,
+    ) -> None:
         super().__init__(extractor)
         self.points, self.least, self.seed = points, least, seed
 
@@ -112,7 +121,9 @@ class KID(Distribution):
     what was used is among the details, and ``source``: the same distance of the unadapted source.
     """
 
-    def __init__(self, extractor: Extractor, *, subsets: int, subset_size: int, seed: int) -> None:
+    def __init__(
+        self, extractor: Extractor, *, subsets: Count, subset_size: Natural, seed: Seed
+    ) -> None:
         super().__init__(extractor)
         self.subsets, self.subset_size, self.seed = subsets, subset_size, seed
 
@@ -140,7 +151,7 @@ class KIDInterval(KID):
     holds the pictures' chance, not that of the training: seeds do that.
     """
 
-    def __init__(self, extractor: Extractor, *, resamples: int, **kid: Any) -> None:
+    def __init__(self, extractor: Extractor, *, resamples: Count, **kid: Any) -> None:
         super().__init__(extractor, **kid)
         self.resamples = resamples
 
@@ -167,7 +178,7 @@ class Manifold(Distribution):
     share: str
     shares: type[set_metrics.NeighbourShares]
 
-    def __init__(self, extractor: Extractor, *, k: int) -> None:
+    def __init__(self, extractor: Extractor, *, k: Count) -> None:
         super().__init__(extractor)
         self.k = k
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from benchmarks.harness.evaluation.gallery import Extractor, Gallery, ThroughExtractor
 from benchmarks.harness.evaluation.measure import Measure, TooFew
 from benchmarks.harness.evaluation.metrics import clusters, set_metrics
+from core.bounds import Pair, Seed
 
 COPIES = 0.01  # share of held-out pictures that are nearer to a shot than what counts as a copy
 UNMOVED = 0.1  # share of the floor within which a fake is taken for the source's own picture
@@ -23,7 +24,7 @@ class PerceptualMetric(ThroughExtractor):
     better = "higher"
     needs: tuple[str, ...] = ("fakes", "shots")
 
-    def __init__(self, extractor: Any, *, samples: int) -> None:
+    def __init__(self, extractor: Any, *, samples: Pair) -> None:
         super().__init__(extractor)
         self.samples = samples
 
@@ -48,7 +49,7 @@ class IntraCluster(PerceptualMetric):
     under either rule. At most ``cap`` fakes of a shot are paired, in an order of ``seed``.
     """
 
-    def __init__(self, extractor: Extractor, *, samples: int, cap: int, seed: int) -> None:
+    def __init__(self, extractor: Extractor, *, samples: Pair, cap: Pair, seed: Seed) -> None:
         super().__init__(extractor, samples=samples)
         self.cap, self.seed = cap, seed
 
@@ -107,7 +108,7 @@ class Pairwise(PerceptualMetric):
 
     needs = ("fakes",)
 
-    def __init__(self, extractor: Any, *, samples: int, pairs: int, seed: int) -> None:
+    def __init__(self, extractor: Any, *, samples: Pair, pairs: Pair, seed: Seed) -> None:
         super().__init__(extractor, samples=samples)
         self.pairs, self.seed = pairs, seed
 

@@ -1,13 +1,16 @@
 """Whether the adapted generator paints with the colours of its shots."""
 
 import math
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Le
 from torch import Tensor
 
 from benchmarks.harness.evaluation.gallery import Gallery
 from benchmarks.harness.evaluation.measure import Measure
+from core.bounds import Count, Few
 
 TO_XYZ = ((0.4124564, 0.3575761, 0.1804375),  # from linear sRGB, IEC 61966-2-1
           (0.2126729, 0.7151522, 0.0721750),
@@ -63,7 +66,7 @@ class Palette:
     better = "lower"
     needs = ("fakes", "shots")
 
-    def __init__(self, *, side: int, axes: int, quantiles: int) -> None:
+    def __init__(self, *, side: Annotated[Count, Le(1024)], axes: Few, quantiles: Few) -> None:
         self.side, self.axes, self.quantiles = side, directions(axes), quantiles
 
     def colours(self, gallery: Gallery, stream: str) -> Tensor:

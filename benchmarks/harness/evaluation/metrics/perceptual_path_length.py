@@ -4,14 +4,16 @@ from the papers in: the network is any that measures LPIPS; its name is in the m
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge, Le
 from torch import Tensor
 
 from benchmarks.harness.evaluation.gallery import Gallery, ThroughExtractor
 from benchmarks.harness.evaluation.measure import Measure
+from core.bounds import Pair, Seed
 
 LARGEST = 256  # side at which larger pictures are compared, as in the released code: VGG knows 224
 DISCARDED = 0.01  # share of the shortest and of the longest steps
@@ -26,7 +28,13 @@ class PerceptualPathLength(ThroughExtractor):
     needs = ("fakes",)
 
     def __init__(
-        self, extractor: Any, *, samples: int, epsilon: float, place: str, seed: int
+        self,
+        extractor: Any,
+        *,
+        samples: Pair,
+        epsilon: Annotated[float, Ge(1e-6), Le(1)],
+        place: Literal["end", "full"],
+        seed: Seed,
     ) -> None:
         if place not in ("end", "full"):
             raise ValueError(f"place={place} must be end or full")
