@@ -6,13 +6,14 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Le, Len, Lt
 
 MOST = 2**31 - 1  # some kernels of torch count in 32 bits
+LARGEST_SEED = 2**32 - 1  # numpy's
 LARGEST = 1e30  # times what it is usually multiplied by, float32 still holds it
 
 Natural = Annotated[int, Ge(0), Le(MOST)]
 Count = Annotated[int, Gt(0), Le(MOST)]
 Pair = Annotated[int, Ge(2), Le(MOST)]  # so many that they differ: a deviation, a comparison
 Few = Annotated[int, Gt(0), Le(1_000_000)]  # so many numbers lie in memory at once
-Seed = Annotated[int, Ge(0), Le(2**32 - 1)]  # numpy's
+Seed = Annotated[int, Ge(0), Le(LARGEST_SEED)]
 Weight = Annotated[float, Ge(0), Le(LARGEST)]
 Positive = Annotated[float, Gt(0), Le(LARGEST)]
 Share = Annotated[float, Ge(0), Le(1)]

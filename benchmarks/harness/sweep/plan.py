@@ -16,6 +16,7 @@ from benchmarks.harness.config.grid import CompositionGrid, SweepWord, parse, un
 from benchmarks.harness.records.provenance import method_code
 from benchmarks.harness.records.recipe import arithmetic
 from core import hashing
+from core.bounds import LARGEST_SEED
 from core.errors import UserError
 from core.paths import placed
 
@@ -101,8 +102,8 @@ def add(planned: Plan, job: Composition, words: Sequence[str], seeds: Sequence[s
     varied = {key for key, _ in planned.axes}
     for seed in seeds or [f"seed={job.unresolved['seed']}"]:
         number = seed.split("=", 1)[1]
-        if not number.isdecimal() or len(number) > 10 or int(number) > validation.LARGEST_SEED:
-            most = validation.LARGEST_SEED
+        if not number.isdecimal() or len(number) > 10 or int(number) > LARGEST_SEED:
+            most = LARGEST_SEED
             raise UserError(f"{seed} must be a whole number of at least 0 and at most {most}.")
         seeded = job.with_value("seed", int(number))
         line = (*words, *([seed] if seeds else []))
