@@ -91,7 +91,7 @@ def test_the_identity_loss(double):
 @pytest.mark.parametrize(
     ("kind", "rows", "precisions"),
     [
-        ("psp", 10, (False,)),
+        pytest.param("psp", 10, (False,), marks=EXHAUSTIVE),
         ("e4e", 10, (False,)),
         pytest.param("psp", 10, (True,), marks=EXHAUSTIVE),
         pytest.param("e4e", 10, (True,), marks=EXHAUSTIVE),

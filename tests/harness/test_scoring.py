@@ -57,6 +57,7 @@ def test_a_run_gets_the_numbers_of_its_record_to_the_last_digit(place, scores):
     assert {"kid@parafaces", "identity@parafaces"} <= set(record["metrics"])
 
 
+@pytest.mark.exhaustive
 def test_a_run_is_judged_by_another_evaluation_and_in_other_data(place, scores):
     name = name_of(place).stem
     fewer = scores(name, "eval.samples=12")

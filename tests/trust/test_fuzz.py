@@ -93,6 +93,7 @@ def first_step(root: Path, folder: Path, words: list[str]) -> str:
 
 @pytest.mark.slow
 # Without shrinking: that would take minutes, and two words are short enough.
+@pytest.mark.exhaustive
 @settings(QUIET, max_examples=12, phases=[Phase.explicit, Phase.generate])
 @given(words=overrides())
 def test_any_override_takes_its_first_step_or_is_refused_in_a_sentence(root, tmp_path, words):

@@ -4,6 +4,7 @@ import importlib
 import subprocess
 import sys
 
+import pytest
 import torch
 
 from benchmarks.harness.training import memory
@@ -33,6 +34,7 @@ print("all of them")
 """
 
 
+@pytest.mark.exhaustive  # every command in a process of its own
 def test_all_commands_start_where_unix_is_missing():
     commands = sorted(path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py"))
     assert len(commands) > 12

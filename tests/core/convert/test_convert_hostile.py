@@ -177,6 +177,7 @@ def test_the_system_gives_no_memory_for_what_is_claimed(tmp_path):
     assert growth[-1] < 150 * 2**10
 
 
+@pytest.mark.exhaustive
 def test_the_steps_of_a_file_bound_its_memory(attempt):
     tracemalloc.start()
     refused(attempt, b"\x80\x02" + b"}" * (READS + 1), "more steps")

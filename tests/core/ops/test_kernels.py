@@ -200,7 +200,8 @@ def test_a_training_step_with_its_penalty_is_that_of_torch():
     near(ours, plain, 2e-5)
 
 
-@pytest.mark.parametrize("name", [pytest.param("torch", marks=pytest.mark.exhaustive), "triton"])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", ["torch", "triton"])
 def test_networks_compile_without_a_graph_break(name):
     """``fullgraph`` raises at a break; gradients flow through what was traced ahead of time."""
     backend.choose(name)
@@ -218,6 +219,7 @@ def test_networks_compile_without_a_graph_break(name):
             assert a is b is None or torch.allclose(a, b, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.exhaustive
 def test_random_noise_and_autocast_compile_too():
     g, _ = pair(8)
 
@@ -298,6 +300,7 @@ print("built")
 """
 
 
+@pytest.mark.exhaustive
 def test_every_kernel_compiles_for_gpus_that_are_not_here(tmp_path):
     """Triton's compiler needs no device: Ampere and Hopper machine code from any machine."""
     env = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}

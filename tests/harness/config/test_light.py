@@ -63,6 +63,7 @@ def hydra_seconds():
     return min(user_seconds("-c", "import hydra") for _ in range(3))
 
 
+@pytest.mark.exhaustive  # times alone; what is imported is looked at below
 @pytest.mark.parametrize("line", LIGHT)
 def test_it_costs_little_more_than_hydra(line, hydra_seconds):
     name, *words = line.split()

@@ -114,6 +114,7 @@ class Program(nn.Module):
         return self.layers(x)
 
 
+@pytest.mark.exhaustive
 def test_a_torchscript_inception_is_read_too_and_a_state_dict_is_preferred(cache):
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -308,6 +309,7 @@ def test_every_transformer_takes_its_published_layout_strictly(architecture, opt
             loaded(create(architecture, **options), state, "made")
 
 
+@pytest.mark.exhaustive
 def test_clip_takes_openai_s_names_too(cache):
     network = create("vit_base_patch32_clip_quickgelu_224", num_classes=512)
     state = weights.made(network.state_dict(), 5)

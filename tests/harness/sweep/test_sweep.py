@@ -243,6 +243,7 @@ def lines(jobs, name):
     return [len((j.folder / name).read_text().split()) for j in jobs if (j.folder / name).exists()]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("_standin")
 def test_every_cell_ends_with_one_record_however_often_the_sweep_is_killed(tmp_path):
     cells, kills = 100, 16
