@@ -126,6 +126,7 @@ def test_a_foreign_target_is_refused_wherever_it_stands(target):
 @pytest.mark.parametrize("target", [*targets.FOREIGN, "core.source.load"])
 def test_targets_of_the_project_and_its_libraries_are_taken(target):
     targets.check({"_target_": target})
+    assert targets.allowed("_target_", target).__name__ == target.rpartition(".")[2]
 
 
 def test_a_foreign_target_is_not_called_from_the_command_line(styleshift, tmp_path):
