@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from adapters.ewc import fisher_diagonal, image_gradients
+from adapters.ewc import fisher_diagonal, flat, image_gradients
 from benchmarks.harness.config.build import build
 
 
@@ -50,6 +50,17 @@ def test_a_gradient_ignores_the_other_pictures_of_the_group(adapter):
         leaf = images.clone().requires_grad_(True)
         (gradient,) = torch.autograd.grad(F.logsigmoid(d(leaf))[i, 0], leaf)
         torch.testing.assert_close(found[i], gradient[i])
+
+
+def test_the_information_is_a_mean_over_pictures_whatever_the_batches(composed):
+    cfg = composed("method=ewc", "method.fisher_images=12", "method.fisher_batch=4")
+    adapter, twin = (build(cfg.method, build(cfg.source)) for _ in range(2))
+    adapter.prepare(torch.zeros(0))
+    g, d = twin.source.g.requires_grad_(True), twin.source.d
+    weights = {name: p for name, p in g.named_parameters() if name in twin.trained_weights()}
+    batches = [one_by_one(g, d, weights, twin.noise(4)) for _ in range(3)]
+    expected = sum(flat(batch) for batch in batches) / 12
+    torch.testing.assert_close(adapter.fisher, expected, rtol=1e-3, atol=1e-5 * expected.max())
 
 
 def test_the_springs_are_at_rest_at_the_source_and_quadratic_around_it(adapter):

@@ -17,6 +17,18 @@ def test_a_file_takes_its_place_and_nothing_lies_beside_it(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_the_old_file_is_replaced_and_never_written_into(tmp_path):
+    """Whoever has the old one open, or linked, keeps it whole: bytes never change in place."""
+    path, linked = tmp_path / "record.json", tmp_path / "linked.json"
+    atomic.write(path, b"first")
+    linked.hardlink_to(path)
+    with path.open("rb") as reading:
+        atomic.write(path, b"second")
+        assert reading.read() == b"first"
+    assert linked.read_bytes() == b"first"
+    assert path.read_bytes() == b"second"
+
+
 def test_a_block_that_fails_leaves_what_was_there(tmp_path):
     path = tmp_path / "record.json"
     atomic.write(path, b"old")

@@ -182,6 +182,7 @@ def test_an_architecture_is_named_by_its_own_name_and_never_by_an_address():
 @pytest.mark.parametrize("target", [*targets.FOREIGN, "core.source.load"])
 def test_targets_of_the_project_and_its_libraries_are_taken(target):
     targets.check({"_target_": target})
+    assert targets.allowed("_target_", target).__name__ == target.rpartition(".")[2]
 
 
 def test_a_foreign_target_is_not_called_from_the_command_line(styleshift, tmp_path):

@@ -78,6 +78,8 @@ def node(**options):
 )
 def test_values_that_a_constructor_means_pass(options):
     signatures.check(node(**options))
+    with pytest.raises(UserError, match=r"no option 'method\.other_than_these'"):
+        signatures.check(node(**options, other_than_these=1))
 
 
 @pytest.mark.parametrize(

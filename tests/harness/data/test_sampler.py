@@ -39,6 +39,13 @@ def test_epochs_and_seeds_have_different_orders():
     assert not np.array_equal(a.permutation(0), b.permutation(0))
 
 
+def test_seeds_toss_coins_of_their_own():
+    tosses = [Order(size=10, seed=seed, xflip=True).at(np.arange(10_000))[1] for seed in range(4)]
+    for i, one in enumerate(tosses):
+        for other in tosses[:i]:
+            assert abs((one == other).mean() - 0.5) < 0.02  # 4 standard deviations
+
+
 def test_the_order_is_the_published_one():
     """A hash, so no release of numpy or torch may change it; records depend on it."""
     ids, mirrored = Order(size=10, seed=0, xflip=True).at(np.arange(12))

@@ -145,7 +145,7 @@ def test_two_processes_measure_what_one_does(tmp_path):
     # Everything is imported once for both.
     mp.get_context("forkserver").set_forkserver_preload([__name__])
     where = (str(tmp_path / "rendezvous"),)
-    mp.start_processes(gathered, where, nprocs=2, start_method="forkserver")
+    mp.start_processes(gathered, where, nprocs=2, start_method="forkserver")  # raises what they do
 
 
 class Logs(L.LightningModule):

@@ -48,6 +48,17 @@ def test_the_exact_bootstrap_of_two_values_lies_between_them():
     assert statistics.bootstrap(np.array([0.0, 1.0])) == (0.0, 1.0)
 
 
+def test_the_bootstrap_of_many_values_is_as_exact_as_is_said():
+    """Of values that lie as a normal's do, the mean's interval is 1.96 standard errors wide."""
+    errors = []
+    for n in range(60, 80):
+        values = stats.norm.ppf((np.arange(n) + 0.5) / n)
+        half = 1.96 * values.std() / math.sqrt(n)
+        low, high = statistics.bootstrap(values)
+        errors += [(low + half) / (2 * half), (high - half) / (2 * half)]
+    assert np.sqrt(np.mean(np.square(errors))) < 0.01  # 0.006; 0.3 with ten resamples
+
+
 def test_the_interval_holds_both_the_bootstraps_and_students():
     values = np.array([0.5, 1.0, 2.5, 0.1])
     found = statistics.paired(dict(enumerate(values)), dict.fromkeys(range(4), 0.0), "lower")

@@ -119,10 +119,35 @@ def test_two_copies_of_a_set_cannot_share_a_column():
     assert moved == a
 
 
-def test_two_files_of_one_network_cannot_share_a_column():
-    other = changed("provenance", "networks", "kid@a", "file", to="e")
-    a, b = facts(RECORD), facts(other)
-    assert protocol.differences(a, b) == ["networks.file (f and e)"]
+@pytest.mark.parametrize(
+    ("path", "fact"),
+    [
+        (("provenance", "shots_sha256"), "shots"),
+        (("provenance", "weights_sha256"), "source"),
+        (("provenance", "data_sha256"), "lists.data_sha256"),
+        (("provenance", "reference_sha256"), "lists.reference_sha256"),
+        (("provenance", "split"), "lists.split"),
+        (("provenance", "networks", "kid@a", "file"), "networks.file"),
+        (("config", "data", "box"), "data.box"),
+        (("config", "data", "filter"), "data.filter"),
+        (("config", "data", "draw"), "data.draw"),
+        (("config", "eval", "samples"), "eval.samples"),
+        (("config", "eval", "photos"), "eval.photos"),
+        (("config", "eval", "seed"), "eval.seed"),
+        (("config", "eval", "metrics", "kid@a", "subsets"), "metric.subsets"),
+        (("config", "eval", "metrics", "kid@a", "extractor", "weights"),
+         "metric.extractor.weights"),
+        (("metrics", "kid@a", "n"), "pictures.fakes"),
+        (("metrics", "kid@a", "details", "reference"), "pictures.reals"),
+    ],
+)  # fmt: skip
+def test_records_that_differ_in_a_fact_cannot_share_a_column(path, fact):
+    node = RECORD
+    for key in path:
+        node = node[key]
+    other = changed(*path, to=node + 1 if isinstance(node, int) else "e")
+    found = protocol.differences(facts(RECORD), facts(other))
+    assert [words.partition(" (")[0] for words in found] == [fact]
 
 
 def test_what_another_metric_looks_through_is_nothing_to_this_one():

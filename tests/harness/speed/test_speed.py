@@ -3,6 +3,7 @@ import json
 import pytest
 import torch
 from rich.console import Console
+from torch.nn.utils import parameters_to_vector
 
 from benchmarks.harness.speed import CASES
 from benchmarks.harness.speed.cases import STEPS, Workload, clocked
@@ -35,9 +36,29 @@ def test_the_names_of_the_help_are_those_of_the_cases():
     assert tuple(STEPS) == CASES
 
 
+WORK = {  # passes of G and of D, whose weights move, whose gradients are left
+    "G forward": (1, 0, "", ""),
+    "D forward": (0, 1, "", ""),
+    "training step": (2, 3, "gd", "gd"),
+    "step with ADA": (2, 3, "gd", "gd"),
+    "R1": (0, 1, "", "d"),
+    "path length": (1, 0, "", "g"),
+}
+
+
 @pytest.mark.parametrize("case", STEPS)
-def test_every_case_runs(tiny, case):
+def test_every_case_is_the_work_that_it_is_called(tiny, case):
+    networks, seen = {"g": tiny.g, "d": tiny.d}, {"g": [], "d": []}
+    before = {name: parameters_to_vector(m.parameters()) for name, m in networks.items()}
+    for name, network in (("g", tiny.g.synthesis), ("d", tiny.d)):
+        network.register_forward_pre_hook(lambda _, args, name=name: seen[name].append(args[0]))
     STEPS[case](tiny._replace(autocast=lambda: torch.autocast("cpu", torch.bfloat16)))()
+    weights = {name: list(m.parameters()) for name, m in networks.items()}
+    moved = [n for n, p in weights.items() if not torch.equal(parameters_to_vector(p), before[n])]
+    left = [n for n, p in weights.items() if any(weight.grad is not None for weight in p)]
+    assert (len(seen["g"]), len(seen["d"]), "".join(moved), "".join(left)) == WORK[case]
+    plain = any(torch.equal(images, tiny.reals) for images in seen["d"])
+    assert plain == (case in ("D forward", "training step", "R1"))
 
 
 def test_the_table_shows_the_ratio_and_the_record_is_strict_json():
