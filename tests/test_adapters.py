@@ -6,7 +6,6 @@ import torch
 from core import weights
 from tests.helpers.contract import BATCH, SIDE, STEPS, Pair, fit, methods, trained
 
-pytestmark = pytest.mark.xdist_group("contract")  # its trainings are shared within one process
 FITTED = {}
 OF_ONE_PROCESS = {"encoder", "encoder_zplus"}
 """Their trunk normalises over the pictures that one process holds."""

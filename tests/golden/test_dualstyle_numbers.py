@@ -29,6 +29,10 @@ PICTURES = [
     if not case.endswith((".codes", ".features"))
 ]
 
+SIZES = pytest.mark.parametrize(
+    "name", ["G.64", *(pytest.param(name, marks=EXHAUSTIVE) for name in ("G.64r4", "G.128"))]
+)
+
 
 def given(case):
     return CASES[case]["recipe"]
@@ -116,7 +120,7 @@ def test_the_pictures_of_dualstylegan(case, double):
 
 
 @pytest.mark.parametrize("double", [False])
-@pytest.mark.parametrize("name", NETWORKS)
+@SIZES
 def test_the_features_after_the_last_structure_block(name, double):
     case = f"{name}.features"
     g = built(name, double)
@@ -128,7 +132,7 @@ def test_the_features_after_the_last_structure_block(name, double):
 
 
 @pytest.mark.parametrize("double", [False])
-@pytest.mark.parametrize("name", NETWORKS)
+@SIZES
 def test_the_codes_of_dualstylegan(name, double):
     case = f"{name}.codes"
     rows = extrinsic(case, double)

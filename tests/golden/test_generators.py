@@ -27,7 +27,7 @@ NAMES = pytest.mark.parametrize(
     [
         ("B.ros32", False),
         pytest.param("B.ros32", True, marks=EXHAUSTIVE),
-        ("B.ros64", False),
+        pytest.param("B.ros64", False, marks=EXHAUSTIVE),
         pytest.param("B.ros64", True, marks=EXHAUSTIVE),
     ],
 )

@@ -150,6 +150,7 @@ def test_the_epilogue_and_its_derivatives_are_those_of_torch(noises, clamp, dtyp
     near(ours, plain, 10 * LOOSE[dtype])
 
 
+@pytest.mark.exhaustive
 def test_more_than_a_block_of_elements_and_channels_is_covered():
     """Sizes that are no multiple of any block, in both orders."""
     for order in ORDERS:

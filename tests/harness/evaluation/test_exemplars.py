@@ -91,6 +91,7 @@ def test_a_method_without_styles_finds_exemplars_by_chance_and_with_exchanged_ro
     assert (folder / "matrix.png").is_file()
 
 
+@pytest.mark.exhaustive
 def test_an_exemplary_method_is_told_of_by_the_same_names(line, tmp_path):
     steps = ("transfer.phase_steps", "transfer.last_steps", "tuning.tuning_steps")
     steps += ("destylise.refine_steps", "destylise.code_steps")

@@ -37,6 +37,7 @@ def styleshift(capsys, tmp_path):
     return call
 
 
+@pytest.mark.exhaustive
 def test_a_sweep_trains_once_and_leaves_a_row_for_each_level(styleshift, tmp_path):
     status, _, rows = styleshift("-m", "swap.resolution=8,64", "swap=weights,features")
     assert status == 0

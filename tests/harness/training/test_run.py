@@ -87,6 +87,7 @@ def test_the_same_command_twice_gives_the_same_numbers_and_in_a_sweep_is_skipped
     assert len(list((tmp_path / "r" / "runs").glob("*.json"))) == 2
 
 
+@pytest.mark.exhaustive
 def test_a_repetition_beyond_the_tolerance_has_a_status_of_its_own_and_leaves_all_as_it_is(
     root, tmp_path, capsys
 ):
