@@ -63,6 +63,7 @@ def test_what_is_made_once_is_not_made_again(alone, tmp_path):
     assert torch.equal(alone.exemplars.extrinsic, codes)
 
 
+@pytest.mark.exhaustive
 def test_shots_are_streamed_and_never_held_together(alone, tmp_path):
     asked = []
 
@@ -84,6 +85,7 @@ def test_shots_are_streamed_and_never_held_together(alone, tmp_path):
     assert torch.equal(alone.exemplars.extrinsic, codes)
 
 
+@pytest.mark.exhaustive
 def test_one_more_shot_shares_stage_two_but_no_codes(alone, tmp_path):
     before = set((tmp_path / "dualstylegan").iterdir())
     alone.prepare(pictures(SHOTS + 1))

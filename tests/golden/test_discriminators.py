@@ -66,7 +66,11 @@ def test_nvidia_logits_and_r1(case, double):
 
 @pytest.mark.parametrize(
     "case",
-    ["B.rosd32.batch8", "B.rosd64.batch4", pytest.param("B.rosd64.batch8", marks=EXHAUSTIVE)],
+    [
+        "B.rosd32.batch8",
+        pytest.param("B.rosd64.batch4", marks=EXHAUSTIVE),
+        pytest.param("B.rosd64.batch8", marks=EXHAUSTIVE),
+    ],
 )
 def test_rosinality_logits_and_losses(case):
     d, real, fake, _ = rosinality(case, False)

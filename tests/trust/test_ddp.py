@@ -105,10 +105,8 @@ def assert_alike(one, two):
     assert made[0]["curves"].keys() == made[1]["curves"].keys()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "method", ["freezed", pytest.param("dualstylegan", marks=pytest.mark.exhaustive)]
-)
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("method", LINES)
 def test_two_processes_have_the_numbers_of_one_with_the_whole_batch(styleshift, tmp_path, method):
     line = (f"method={method}", "method.images=40", *BIG, *LINES[method])
     for name, machine in (("one", ()), ("two", ("machine=ddp",))):

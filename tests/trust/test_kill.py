@@ -95,6 +95,7 @@ def test_a_second_ctrl_c_ends_at_once(started, tmp_path):
     assert process.returncode == 130
 
 
+@pytest.mark.exhaustive
 def test_a_cell_that_runs_already_is_refused_and_a_sweep_goes_past_it(styleshift, tmp_path):
     line = ("method.images=4", "eval.samples=8")
     assert styleshift(*line)[0] == 0

@@ -233,6 +233,7 @@ def test_random_noise_and_autocast_compile_too():
     assert y.shape == (2, 3, 8, 8)
 
 
+@pytest.mark.exhaustive
 def test_registered_operators_keep_the_rules_of_torch():
     """torch's own check: schema, fake shapes, autograd and ahead-of-time tracing."""
     from core.ops import registered

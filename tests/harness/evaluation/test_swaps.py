@@ -55,6 +55,7 @@ def test_a_sweep_trains_once_and_leaves_a_row_for_each_level(styleshift, tmp_pat
     assert len(values) == len(levels)
 
 
+@pytest.mark.exhaustive
 def test_a_finished_run_is_not_trained_again(styleshift, tmp_path):
     _, _, rows = styleshift()
     weights = tmp_path / "r" / "out" / rows["weights", 0]["name"] / "generator.safetensors"

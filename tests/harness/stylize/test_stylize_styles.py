@@ -121,6 +121,7 @@ def test_several_styles_are_mixed(shown, adapter, faces, tmp_path):
     assert near(found, drawn(adapter, ws, mixed([one, two, two])))
 
 
+@pytest.mark.exhaustive
 def test_without_a_named_style_the_mean_of_the_shots_is_weighed(shown, adapter, tmp_path):
     photo = as_images(picture(tmp_path / "in" / "a.png")[None])
     plain, structure = shown(), adapter.unnamed_strength.structure
