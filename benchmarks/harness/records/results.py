@@ -102,7 +102,7 @@ def print_metrics(metrics: Mapping[str, Any], sources: Mapping[str, float | None
 
 
 def print_summary(run_id: RunId, record: Record, seconds: float, *, repeats: bool) -> None:
-    """The small table at the end, and where things lie, unless it only ``repeats`` what lies there;
+    """The small table at the end, and where things lie, but for a record that it only ``repeats``;
     or what a failed run failed of.
     """
     if record.failed:
@@ -113,6 +113,8 @@ def print_summary(run_id: RunId, record: Record, seconds: float, *, repeats: boo
         print_metrics(record.metrics, sources)
     for key, why in record.left_out.items():
         console.print(f"left out: {key}: {why}")
-    places = {} if repeats else {"picture": run_id.folder / SHEET, "record": run_id.published}
+    sheet = run_id.folder / SHEET
+    places = {"picture": sheet} if sheet.is_file() else {}
+    places |= {} if repeats else {"record": run_id.published}
     for what, path in places.items():
         console.print(f"{what}: {path}", soft_wrap=True)

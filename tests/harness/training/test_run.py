@@ -82,6 +82,7 @@ def test_the_same_command_twice_gives_the_same_numbers_and_in_a_sweep_is_skipped
     said = " ".join(capsys.readouterr().out.split())
     assert "within its tolerance of 25% (largest difference 0.0%" in said
     assert "record: " not in said
+    assert "picture: " in said
     go("-m", *line, "seed=0")
     assert capsys.readouterr().out.count("there already") == 1
 
