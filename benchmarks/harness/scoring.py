@@ -23,6 +23,7 @@ from benchmarks.harness.data.domains.reader import WORKERS
 from benchmarks.harness.data.files import File, files
 from benchmarks.harness.data.pictures import as_images, frame, upright
 from benchmarks.harness.evaluation import swaps
+from benchmarks.harness.evaluation.evaluate import Evaluator
 from benchmarks.harness.evaluation.gallery import Gallery, Result, networks
 from benchmarks.harness.experiment import domain_of, evaluator_of, prepare_process
 from benchmarks.harness.io.prefetch import prefetch
@@ -144,16 +145,18 @@ def of_run(run: FinishedRun, record: Record, reference: str, words: list[str]) -
     known: Any = resolved(recorded.configuration(record.to_json()))
     kept = {key: known[key] for key in ("seed", "source", "method", "swap", "data", "eval")}
     job = replace(job, unresolved=job.unresolved | {k: kept[k] for k in kept.keys() - anew})
+    evaluator = prepared(job)
     with recorded.rebuilding(run.name):
-        prepare_process(job.checked())
         source = build(job.cfg.source)
         adapter = build(job.cfg.method, source)
     load_weights(adapter, run.weights)
     if record.of and run.weights.parent.name == record.of:  # which are not swapped yet
         swaps.apply(build(job.cfg.swap), adapter)
     domain = compared(job, reference, source.resolution)
-    gallery = evaluator_of(job).gallery(adapter.to(device_of(job)).eval(), domain)
-    return judged_by(job, run.name, gallery, {"weights_sha256": hashing.of_file(run.weights)})
+    gallery = evaluator.gallery(adapter.to(device_of(job)).eval(), domain)
+    return judged_by(
+        job, evaluator, run.name, gallery, {"weights_sha256": hashing.of_file(run.weights)}
+    )
 
 
 def of_checkpoint(path: Path, reference: str, words: list[str]) -> Scores:
@@ -165,37 +168,38 @@ def of_checkpoint(path: Path, reference: str, words: list[str]) -> Scores:
     named = {group_of(word) for word in words}
     needs_reference(path, reference, named)
     alone = "source" not in named
-    job = compose([*words, *([f"data.resolution={g.img_resolution}"] if alone else [])]).checked()
-    prepare_process(job)
+    job = compose([*words, *([f"data.resolution={g.img_resolution}"] if alone else [])])
+    evaluator = prepared(job)
     source: Any = SimpleNamespace(trained=False, g=g, name="") if alone else build(job.cfg.source)
     adapter = BareGenerator(source, g.requires_grad_(False), path.name).to(device_of(job)).eval()
-    gallery = evaluator_of(job).gallery(adapter, compared(job, reference, g.img_resolution))
-    return judged_by(job, str(path), gallery, {"weights_sha256": hashing.of_file(path)})
+    gallery = evaluator.gallery(adapter, compared(job, reference, g.img_resolution))
+    return judged_by(job, evaluator, str(path), gallery, {"weights_sha256": hashing.of_file(path)})
 
 
 def of_pictures(path: Path, reference: str, words: list[str], resolution: int | None) -> Scores:
     """Pictures as if a generator had made them."""
     needs_reference(path, reference, {group_of(word) for word in words})
     side = resolution or side_of(path)
-    job = compose([*words, *([] if reference else [f"data.resolution={side}"])]).checked()
-    prepare_process(job)
-    exact = resolution is None
+    job = compose([*words, *([] if reference else [f"data.resolution={side}"])])
+    evaluator, exact = prepared(job), resolution is None
     pixels = pixels_of(path, side, exact=exact)
     domain = compared(job, reference, side, exact=exact)
-    evaluator, adapter = evaluator_of(job), ShownPictures(pixels, device_of(job))
-    sizes: Any = {
-        "samples": len(pixels),
-        "photos": 0,
-        "seed": 0,
-        "batch_size": evaluator.batch_size,
-    }
-    gallery = PictureGallery(adapter, domain, **sizes)
-    return judged_by(job, str(path), gallery, {"pictures_sha256": hashing.of_bytes(pixels.data)})
+    sizes: Any = {"samples": len(pixels), "photos": 0, "batch_size": evaluator.batch_size}
+    gallery = PictureGallery(ShownPictures(pixels, device_of(job)), domain, seed=0, **sizes)
+    hashes = {"pictures_sha256": hashing.of_bytes(pixels.data)}
+    return judged_by(job, evaluator, str(path), gallery, hashes)
 
 
-def judged_by(job: Composition, judged: str, gallery: Gallery, hashes: dict[str, str]) -> Scores:
-    """All metrics of the composition's evaluation."""
-    evaluator = evaluator_of(job)
+def prepared(job: Composition) -> Evaluator:
+    """The composition's evaluation, once the process is prepared; what it lacks is said here."""
+    prepare_process(job.checked())
+    return evaluator_of(job)
+
+
+def judged_by(
+    job: Composition, evaluator: Evaluator, judged: str, gallery: Gallery, hashes: dict[str, str]
+) -> Scores:
+    """All metrics of the evaluation."""
     result = evaluator.measure(gallery)
     where = environment(str(device_of(job))) | hashes | gallery.domain.facts
     about = {"choices": job.choices, "words": list(job.words)}
