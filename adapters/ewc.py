@@ -17,6 +17,7 @@ from torch.func import functional_call, grad, vmap
 from adapters.adversarial import Batch
 from adapters.base import Terms
 from adapters.finetune import FineTune
+from core import memory
 from core.bounds import Count, Weight
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator
@@ -41,15 +42,21 @@ def fisher_diagonal(
     g: Generator, d: Discriminator, weights: Mapping[str, Tensor], z: Tensor
 ) -> dict[str, Tensor]:
     """Squares of each picture's own gradient by g's ``weights``, summed over latents z [N, Z]."""
+    n = memory.at_once(g.img_resolution, z.device, most=len(z))
     with torch.no_grad():
-        pictures = g(z)  # with constant noise; N is a multiple of the group of d
-    upstream = image_gradients(d, pictures)
+        pictures = torch.cat([g(part) for part in z.split(n)])  # with constant noise
+    upstream = image_gradients(d, pictures)  # all at once: N is a multiple of the group of d
 
     def backpropagated(weights: Mapping[str, Tensor], z: Tensor, gradient: Tensor) -> Tensor:
         return (functional_call(g, dict(weights), (z[None],))[0] * gradient).sum()
 
-    each = vmap(grad(backpropagated), in_dims=(None, 0, 0))(weights, z, upstream)
-    return {name: gradient.square().sum(0) for name, gradient in each.items()}
+    total: dict[str, Tensor] = {}
+    for part, gradients in zip(z.split(n), upstream.split(n), strict=True):
+        each = vmap(grad(backpropagated), in_dims=(None, 0, 0))(weights, part, gradients)
+        for name, gradient in each.items():
+            squares = gradient.square().sum(0)
+            total[name] = total[name] + squares if name in total else squares
+    return total
 
 
 class EWC(FineTune):

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from adapters.base import Adapter, G, Terms
+from core import memory
 from core.bounds import Natural, Share, Weight
 from core.errors import UserError
 from core.freeze import freeze, trainable
@@ -142,22 +143,27 @@ class JoJoGAN(Adapter):
 
     def prepare(self, shots: Shots) -> None:
         references = shots[:]
+        n = memory.at_once(self.source.resolution, references.device, most=len(references))
         with torch.no_grad():  # first, for a source may have no discriminator
-            known = discriminator_features(self.source.d, references, self.sides)
+            known = [
+                discriminator_features(self.source.d, part, self.sides)
+                for part in references.split(n)
+            ]
         self.codes = self.source.invert(references).detach()
-        for side, features in known.items():
-            setattr(self, f"features{side}", features)
+        for side in self.sides:
+            setattr(self, f"features{side}", torch.cat([part[side] for part in known]))
 
     def configure_optimizers(self) -> list[Optimizer]:
         return [self.optimizer(trainable(self.g), lr=self.lr)]
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         _, ids = batch
-        self.terms = self.minimise(G, (self.losses(each) for each in [ids]))
+        parts = ids.split(memory.at_once(self.source.resolution, ids.device, most=len(ids)))
+        self.terms = self.minimise(G, (self.losses(part, len(part) / len(ids)) for part in parts))
         self.images_seen += len(ids)
 
-    def losses(self, ids: Tensor) -> Terms:
-        """Style and identity of faces in the styles of references ids [N]."""
+    def losses(self, ids: Tensor, share: float) -> Terms:
+        """Style and identity of faces in the styles of references ids [N], a share of a step's."""
         with torch.no_grad():
             w = self.source.g.mapping.style(self.noise(len(ids)))
         ws = mix_codes(self.codes[ids], w, self.rows, self.alpha)
@@ -173,7 +179,7 @@ class JoJoGAN(Adapter):
 
         identity = self.identity(pictures, faces)
         self.rng.set_state(after)
-        return {"style": style, "identity": identity}
+        return {"style": style * share, "identity": identity * share}
 
     def synthesise(self, g: Generator, ws: Tensor) -> Tensor:
         """Pictures [N, 3, R, R] of styles [N, L, W] with random noise maps."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from adapters.dualstylegan.destylisation import Codes, Destylise
 from adapters.dualstylegan.pretraining import StructureTransfer, StyleTuning
-from core import hashing, resumable
+from core import hashing, memory, resumable
 from core.bounds import Count
 from core.networks.dualstylegan import DualStyleGAN
 from core.paths import cache_folder, placed
@@ -66,9 +66,10 @@ class PretrainingCache:
             stage, title = self.tuning(source, shots, seed=seed), "tuning a generator"
             g = copy.deepcopy(source.g)
             g.load_state_dict(self.run_or_load(stage, tuned, f"{title} for destylisation"))
+            together = memory.at_once(source.resolution, device, most=self.batch_size)
             with bar("destylising the shots", len(missing), "shots") as shown:
-                for at in range(0, len(missing), self.batch_size):
-                    ids = missing[at : at + self.batch_size]
+                for at in range(0, len(missing), together):
+                    ids = missing[at : at + together]
                     codes = self.destylise(source.g, g, shots[ids].to(device))
                     for i, *own in zip(ids, *codes, strict=True):
                         tensors = dict(zip(Codes._fields, own, strict=True))

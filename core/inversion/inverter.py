@@ -10,7 +10,7 @@ from annotated_types import Le
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from core import atomic, hashing, weights
+from core import atomic, hashing, memory, weights
 from core.bounds import Count, Few, Natural, Pair, Seed, Weight
 from core.errors import UserError
 from core.inversion.noise_maps import ConstantNoise
@@ -71,7 +71,8 @@ class Projector:
     def __call__(self, g: Generator, photos: Tensor) -> Tensor:
         """Style rows [N, L, W] of photos [N, 3, R, R]."""
         w, spread = self.start(g, photos)
-        batches = zip(photos.split(self.batch_size), w.split(self.batch_size), strict=True)
+        n = memory.at_once(photos.shape[-1], photos.device, most=self.batch_size)
+        batches = zip(photos.split(n), w.split(n), strict=True)
         return torch.cat([self.project(g, photo, start, spread).ws for photo, start in batches])
 
     @torch.no_grad()
@@ -79,7 +80,8 @@ class Projector:
         """The nearest random sample's w [N, W], and the spread [W] of w."""
         z = latents(g, self.candidates, self.seed, photos.device)
         ws = g.mapping(z, truncation_psi=TYPICAL)
-        small = torch.cat([thumbnails(g.synthesis(part)) for part in ws.split(RENDERED)])
+        parts = ws.split(memory.at_once(g.img_resolution, ws.device, most=RENDERED))
+        small = torch.cat([thumbnails(g.synthesis(part)) for part in parts])
         nearest = torch.cdist(thumbnails(photos), small).argmin(dim=1)
         return ws[nearest, 0], ws[:, 0].std(dim=0)
 
@@ -128,8 +130,8 @@ class EncoderInversion:
     def encode(self, encoder: Compact, g: Generator, photos: Tensor) -> Tensor:
         """What the encoder says alone, [N, L, W]; an encoder of another generator is refused."""
         encoder.to(photos.device).check(g)
-        batches = photos.split(self.refine.batch_size)
-        return torch.cat([encoder.styles(g, batch) for batch in batches])
+        n = memory.at_once(photos.shape[-1], photos.device, most=self.refine.batch_size)
+        return torch.cat([encoder.styles(g, batch) for batch in photos.split(n)])
 
 
 class CachedInversion:
@@ -186,7 +188,7 @@ class ZPlus:
             encoder.to(pictures.device).check(g)
             return encoder(pictures)
         z = latents(g, self.candidates, self.seed, pictures.device)
-        parts = z.split(RENDERED)
+        parts = z.split(memory.at_once(g.img_resolution, z.device, most=RENDERED))
         small = torch.cat([thumbnails(g.synthesis(g.mapping(part, TYPICAL))) for part in parts])
         nearest = torch.cdist(thumbnails(pictures), small).argmin(dim=1)
         return z[nearest][:, None].repeat(1, g.num_ws, 1)

@@ -16,6 +16,7 @@ from annotated_types import Le
 from torch import Tensor
 from typing_extensions import TypedDict  # pydantic takes typing's from Python 3.12 on
 
+from core import memory
 from core.bounds import Count, Natural, Positive, Weight
 from core.networks.generator import Generator
 from core.types import GuideNetwork
@@ -78,7 +79,8 @@ class LatentRefinement:
 
     def __call__(self, g: Generator, photos: Tensor, ws: Tensor, along: Tensor) -> Tensor:
         """Better rows [N, L, W] for photos [N, 3, R, R], along :func:`equal_steps` [L, W, W]."""
-        parts = zip(photos.split(self.batch_size), ws.split(self.batch_size), strict=True)
+        n = memory.at_once(photos.shape[-1], photos.device, most=self.batch_size)
+        parts = zip(photos.split(n), ws.split(n), strict=True)
         return torch.cat([self._batch(g, photo, rows, along) for photo, rows in parts])
 
     def _batch(self, g: Generator, photos: Tensor, ws: Tensor, along: Tensor) -> Tensor:

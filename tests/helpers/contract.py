@@ -8,14 +8,13 @@ import lightning as L
 import pytest
 import torch
 import yaml
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from lightning.pytorch.strategies import SingleDeviceStrategy
 from omegaconf import OmegaConf
 from torch import distributed as dist
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.harness.config.build import build
+from benchmarks.harness.config.compose import compose
 from benchmarks.harness.config.files import resolved
 from benchmarks.harness.config.validation import choices_of
 from benchmarks.harness.records.nested import leaves
@@ -80,9 +79,7 @@ def configuration(folder, method, side=SIDE):
     if side > SIDE:
         words += [f"source.resolution={side}", f"+source.channels.{side}=8"]
     words += ["source=tiny", "eval=smoke", f"folder={folder}", f"machine.cache={folder}/cache"]
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("config", words)
+    cfg = compose(words).cfg
     for key, value in leaves(resolved(cfg)).items():
         if key.startswith("method.") and key.endswith(SHORTENED) and value:
             OmegaConf.update(cfg, key, STEPS * BATCH // 2)

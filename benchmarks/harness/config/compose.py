@@ -15,7 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarks.harness.config import environment, targets
+from benchmarks.harness.config import environment, sizes, targets
 from benchmarks.harness.config.validation import GROUPS, check
 from benchmarks.harness.records import nested
 from benchmarks.harness.records.run_id import Place, RunId
@@ -24,7 +24,7 @@ from core.paths import CONF
 
 SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 TARGET = "_target_"
-OWN = ("method.", "data.", "source.", "eval.", "swap.", "swap=")
+OWN = ("method.", "data.", "source.", "eval.", "swap.", "swap=", "length=")
 """How the words begin that change an experiment beyond its choices."""
 
 
@@ -121,10 +121,13 @@ def composition(cfg: DictConfig, job: Any) -> Composition:
     unresolved: Any = OmegaConf.to_container(cfg, resolve=False)
     unresolved.pop("hydra", None)
     task: Any = job.overrides.task
-    for key, typed in replaced(task).items():
-        leave_out_foreign(unresolved, key, typed)
+    for key, given in replaced(task).items():
+        leave_out_foreign(unresolved, key, given)
     words: Any = OmegaConf.to_container(task, resolve=False)  # as they were typed
-    return Composition(environment.with_numbers(unresolved), choices, tuple(words))
+    if "method" in unresolved:  # of which a preparation has none
+        sizes.lengthen(unresolved, choices["method"], words)
+    numbers = sizes.with_numbers(environment.with_numbers(unresolved))
+    return Composition(numbers, choices, tuple(words))
 
 
 def replacing(words: Sequence[str]) -> list[str]:

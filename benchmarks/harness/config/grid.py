@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
 
+from benchmarks.harness.config import sizes
 from benchmarks.harness.config.compose import Composition, compose, our_hydra
 from benchmarks.harness.config.files import plain
 from benchmarks.harness.config.purposes import purpose
@@ -19,7 +20,7 @@ from core.errors import UserError
 from core.paths import CONF
 
 EXCHANGED = ("method", "data")
-REACHING = (*EXCHANGED, "tuned")
+REACHING = (*EXCHANGED, "tuned", "length")
 """How words begin that change what a file of those groups says."""
 SELF = "_self_"
 FOREIGN = {
@@ -88,7 +89,8 @@ def exchanged(job: Composition, chosen: dict[str, str], rest: Sequence[str]) -> 
     nodes = {group: node_of(group, name) for group, name in choices.items()}
     if tuned or reaching or None in nodes.values():
         return None
-    return Composition(job.unresolved | {group: nodes[group] for group in chosen}, choices)
+    unresolved = job.unresolved | {group: nodes[group] for group in chosen}
+    return Composition(sizes.with_numbers(unresolved), choices)
 
 
 def unfit(group: str, choice: str, words: Sequence[str]) -> str:
@@ -108,6 +110,7 @@ def node_of(group: str, name: str) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     own = plain(path)
+    own.pop("lengths", None)  # of which none but the usual is asked for here
     bases = own.pop("defaults", [SELF])
     if bases[-1] != SELF or not all(isinstance(base, str) for base in bases):
         return None

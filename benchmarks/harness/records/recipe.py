@@ -126,7 +126,7 @@ def of_task(words: Iterable[str], *, published: bool) -> tuple[str, ...]:
 
 def is_of_method(word: str) -> bool:
     group, name = key_of(word)
-    return group in ("method", "swap") or (group == "data" and name in SCHEDULE)
+    return group in ("method", "length", "swap") or (group == "data" and name in SCHEDULE)
 
 
 def is_swap(word: str) -> bool:

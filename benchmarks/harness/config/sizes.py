@@ -1,0 +1,81 @@
+"""Numbers that know the size of the pictures, and lengths of a training by name. A yaml says a rule
+where a number depends on resolution or batch; composition puts the number in its place, so that
+recipes and records hold numbers only.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from benchmarks.harness.records import nested
+from core.errors import UserError
+
+USUAL = "default"  # the length that a method's yaml gives as its own
+
+
+def gamma(value: float, resolution: int, batch_size: int, *, _root_: Any) -> float:
+    """R1's gamma in proportion to pixels over batch (arXiv:2006.06676, appendix C, ``auto``),
+    ``value`` at a resolution and batch size.
+    """
+    area = (positive(_root_.source.resolution) / resolution) ** 2
+    return float(value * area * batch_size / positive(_root_.method.batch_size))
+
+
+def row(side: int, more: int = 0, *, _root_: Any) -> int:
+    """The first row of styles that enters ``side`` px, or half the picture's side where that is
+    less: what is decided at half the side is the finest that rows have to share; ``more`` rows on.
+    """
+    entered = min(side, max(4, positive(_root_.source.resolution) // 2))
+    return 2 * int(math.log2(entered)) - 5 + more  # b4 has row 0, b8 rows 1 and 2, b16 3 and 4
+
+
+def times(*factors: Any) -> float:
+    return math.prod(positive(factor) for factor in factors)
+
+
+def positive(value: Any) -> int:
+    """A positive whole number; of what is none, which the check will name, one."""
+    return max(1, value) if isinstance(value, int) else 1
+
+
+RULES: dict[str, Callable[..., Any]] = {"gamma": gamma, "row": row, "times": times}
+for name, rule in RULES.items():
+    OmegaConf.register_new_resolver(name, rule, replace=True)
+
+
+def is_rule(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(tuple(f"${{{name}:" for name in RULES))
+
+
+def with_numbers(unresolved: dict[str, Any]) -> dict[str, Any]:
+    """A configuration with numbers in place of the rules."""
+    keys = [key for key, _, value in nested.entries(unresolved) if is_rule(value)]
+    if not keys:
+        return unresolved
+    says, made = OmegaConf.create(unresolved), copy.deepcopy(unresolved)
+    for key in keys:
+        *path, last = (int(word) if word.isdigit() else word for word in key.split("."))
+        node: Any = made
+        for name in path:
+            node = node[name]
+        node[last] = OmegaConf.select(says, key)
+    return made
+
+
+def lengthen(unresolved: dict[str, Any], method: str, words: Sequence[str]) -> None:
+    """Give a method the numbers of the length that is asked for, but where ``words`` name one."""
+    lengths, asked = unresolved["method"].pop("lengths", {}), unresolved.pop("length")
+    known = {USUAL: {}} | {name: own for name, own in lengths.items() if own is not None}
+    if asked not in known:
+        raise UserError(f"method={method} has no length={asked}; it has {', '.join(known)}.")
+    typed = {word.lstrip("+").partition("=")[0] for word in words}
+    for key, value in nested.leaves(known[asked], branches=(dict,)).items():
+        *path, last = key.split(".")
+        node = unresolved["method"]
+        for name in path:
+            node = node[name]
+        if f"method.{key}" not in typed:
+            node[last] = value
