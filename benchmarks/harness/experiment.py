@@ -6,6 +6,8 @@ import time
 from functools import partial
 from typing import Any
 
+import torch
+
 from benchmarks.harness.config import files, validation
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.cli import printable
@@ -14,6 +16,7 @@ from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.evaluation.evaluate import Evaluator, Outcome, of_failed_swap
 from benchmarks.harness.evaluation.gallery import networks
 from benchmarks.harness.evaluation.measure import NotFinite
+from benchmarks.harness.io import machine
 from benchmarks.harness.io.locks import Busy, alone, writable
 from benchmarks.harness.io.signals import Signals
 from benchmarks.harness.io.terminal import console
@@ -83,9 +86,9 @@ def inputs_of(job: Composition) -> loop.RunInputs:
 
 
 def prepare_process(job: Composition) -> None:
-    machine = job.cfg.machine
-    how = {"threads": machine.threads, "deterministic": machine.deterministic}
-    loop.prepare_process(seed=job.cfg.seed, implementation=machine.ops, **how)
+    own = job.cfg.machine
+    how = {"threads": own.threads, "deterministic": own.deterministic}
+    loop.prepare_process(seed=job.cfg.seed, implementation=own.ops, **how)
 
 
 def domain_of(job: Composition) -> Any:
@@ -138,6 +141,17 @@ def evaluator_of(job: Composition) -> Evaluator:
     return Evaluator(metrics=build(cfg.metrics), keep=cfg.get("keep", "memory"), **plain)
 
 
+def placed(job: Composition, device: torch.device) -> str:
+    """Device, precision and operators of a run, and why these."""
+    choice, operators = job.choices["machine"], ops.active(device)
+    why = f"machine={choice}" + (f": {machine.best().reason}" if choice in ("auto", "ddp") else "")
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return (
+        f"Device: {name} ({why}). Precision: {job.cfg.machine.trainer.precision}. "
+        f"Operators: {operators.name} ({operators.reason})."
+    )
+
+
 def train_and_evaluate(
     job: Composition, inputs: loop.RunInputs, existing: str, signals: Signals
 ) -> Ending:
@@ -149,7 +163,7 @@ def train_and_evaluate(
     run_id, monitor, checkpoints = training.run_id, training.monitor, training.checkpoints
     device = training.device
     operators = ops.active(device)
-    console.print(f"Operators: {operators.name} ({operators.reason}).")
+    console.print(placed(job, device))
     chance = seeds.left_to_chance(device, deterministic=job.cfg.machine.deterministic)
     where = {**environment(str(device)), "left_to_chance": chance, "ops": operators.name, **made_of}
     where["started"] = checkpoints.memory.setdefault("started", where["started"])

@@ -6,7 +6,7 @@ python -m tests.helpers.sizes      writes them anew
 import re
 from itertools import groupby
 
-from benchmarks.harness.config import sizes
+from benchmarks.harness.config import rules
 from benchmarks.harness.config.compose import compose
 from benchmarks.harness.config.grid import node_of
 from benchmarks.harness.config.validation import choices_of
@@ -29,7 +29,7 @@ def value(node, key):
 def derived(method):
     """Keys of the numbers of a method that follow a rule, with what they are at each size."""
     keys = [
-        key for key, _, rule in nested.entries(node_of("method", method)) if sizes.is_rule(rule)
+        key for key, _, rule in nested.entries(node_of("method", method)) if rules.is_rule(rule)
     ]
     words = [f"method={method}", *WORDS]
     made = [compose([*words, f"source.resolution={side}"]).unresolved for side in RESOLUTIONS]

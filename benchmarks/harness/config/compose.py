@@ -15,7 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarks.harness.config import environment, sizes, targets
+from benchmarks.harness.config import environment, rules, targets
 from benchmarks.harness.config.validation import GROUPS, check
 from benchmarks.harness.records import nested
 from benchmarks.harness.records.run_id import Place, RunId
@@ -125,8 +125,8 @@ def composition(cfg: DictConfig, job: Any) -> Composition:
         leave_out_foreign(unresolved, key, given)
     words: Any = OmegaConf.to_container(task, resolve=False)  # as they were typed
     if "method" in unresolved:  # of which a preparation has none
-        sizes.lengthen(unresolved, choices["method"], words)
-    numbers = sizes.with_numbers(environment.with_numbers(unresolved))
+        rules.lengthen(unresolved, choices["method"], words)
+    numbers = rules.applied(environment.with_numbers(unresolved))
     return Composition(numbers, choices, tuple(words))
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
 
-from benchmarks.harness.config import sizes
+from benchmarks.harness.config import rules
 from benchmarks.harness.config.compose import Composition, compose, our_hydra
 from benchmarks.harness.config.files import plain
 from benchmarks.harness.config.purposes import purpose
@@ -90,7 +90,7 @@ def exchanged(job: Composition, chosen: dict[str, str], rest: Sequence[str]) -> 
     if tuned or reaching or None in nodes.values():
         return None
     unresolved = job.unresolved | {group: nodes[group] for group in chosen}
-    return Composition(sizes.with_numbers(unresolved), choices)
+    return Composition(rules.applied(unresolved), choices)
 
 
 def unfit(group: str, choice: str, words: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
-"""Numbers that know the size of the pictures, and lengths of a training by name. A yaml says a rule
-where a number depends on resolution or batch; composition puts the number in its place, so that
-recipes and records hold numbers only.
+"""Values that depend on others: numbers on the size of the pictures, a machine's on what there is,
+and lengths of a training by name. A yaml says a rule; composition puts the value in its place, so
+that recipes and records hold values only.
 """
 
 import copy
@@ -10,6 +10,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from benchmarks.harness.io import machine
 from benchmarks.harness.records import nested
 from core.errors import UserError
 
@@ -41,7 +42,25 @@ def positive(value: Any) -> int:
     return max(1, value) if isinstance(value, int) else 1
 
 
-RULES: dict[str, Callable[..., Any]] = {"gamma": gamma, "row": row, "times": times}
+def by_device(cpu: Any, gpu: Any, mps: Any, *, _root_: Any) -> Any:
+    """What goes with the device of a run, of which there must be as many as are asked for."""
+    found = machine.best()
+    enough = found.devices >= positive(_root_.machine.trainer.devices)
+    return {"cpu": cpu, "gpu": gpu, "mps": mps}[found.kind if enough else "cpu"]
+
+
+def precision(asked: Any, accelerator: str) -> Any:
+    """What is asked for; for ``auto``, bfloat16 where the device is quicker at it."""
+    if asked != "auto":
+        return asked
+    found = machine.of_cpu("") if accelerator == "cpu" else machine.best()
+    return "bf16-mixed" if found.bf16 else "32-true"
+
+
+RULES: dict[str, Callable[..., Any]] = {
+    **{"gamma": gamma, "row": row, "times": times},
+    **{"by_device": by_device, "precision": precision},
+}
 for name, rule in RULES.items():
     OmegaConf.register_new_resolver(name, rule, replace=True)
 
@@ -50,8 +69,8 @@ def is_rule(value: Any) -> bool:
     return isinstance(value, str) and value.startswith(tuple(f"${{{name}:" for name in RULES))
 
 
-def with_numbers(unresolved: dict[str, Any]) -> dict[str, Any]:
-    """A configuration with numbers in place of the rules."""
+def applied(unresolved: dict[str, Any]) -> dict[str, Any]:
+    """A configuration with values in place of the rules."""
     keys = [key for key, _, value in nested.entries(unresolved) if is_rule(value)]
     if not keys:
         return unresolved
