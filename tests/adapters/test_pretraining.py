@@ -7,6 +7,7 @@ import torch
 from omegaconf import OmegaConf
 
 from adapters.dualstylegan import pretraining
+from adapters.dualstylegan.destylisation import ReEncode
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.files import resolved
 from benchmarks.harness.records.nested import leaves
@@ -91,3 +92,25 @@ def test_a_training_goes_on_from_its_state_as_if_it_had_not_ended(begun, name):
         resumed.step(number)
     for key, value in whole.outcome().items():
         assert torch.equal(resumed.outcome()[key], value), key
+
+
+@pytest.mark.parametrize("towards", ["average", "zero"])
+def test_a_face_is_embedded_again_after_truncation_as_published(begun, towards):
+    g = begun("transfer").source.g
+    g.mapping.w_avg.copy_(torch.linspace(-1, 1, g.w_dim))
+    codes = torch.randn(2, g.num_ws, g.z_dim, generator=torch.Generator().manual_seed(0))
+    seen = []
+
+    def encode(network, pictures):
+        seen.append(pictures)
+        return codes + 1
+
+    encode.encoders = []
+    embed = ReEncode(psi=0.7, towards=towards)
+    assert embed(encode, g, codes, {}) is codes  # nothing to encode with
+    encode.encoders = ["one"]
+    assert torch.equal(embed(encode, g, codes, {}), codes + 1)
+    ws = torch.stack([g.mapping.style(row) for row in codes.unbind(1)], 1)
+    away = g.mapping.w_avg if towards == "average" else torch.zeros(g.w_dim)
+    expected = g.synthesis(0.7 * ws + 0.3 * away)
+    torch.testing.assert_close(seen[0], expected, atol=1e-5, rtol=0)

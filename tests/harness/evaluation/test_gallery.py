@@ -243,6 +243,10 @@ def test_a_linear_and_a_quadratic_deformation_are_learnt_from_pairs() -> None:
     found = GeometricMap(photo, target, ridge=1e-6)
     assert found.residual < 1e-3
     assert GeometricMap(photo, photo, ridge=1.0).residual < 1e-12
+    target[::5] += torch.tensor([3.0, 4.0])  # every fifth pair is held out, and five pixels off
+    spoilt = GeometricMap(photo, target, ridge=1e-6)
+    assert abs(spoilt.residual - 5) < 1e-3
+    torch.testing.assert_close(spoilt.weights, found.weights)
 
 
 def test_the_shipped_weights_are_read_from_the_package(tmp_path: Path) -> None:

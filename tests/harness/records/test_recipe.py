@@ -2,13 +2,15 @@
 
 import hashlib
 import json
+import math
 
 import pytest
 from omegaconf import OmegaConf
 
 from benchmarks.harness.config import targets
 from benchmarks.harness.records import protocol, recipe
-from benchmarks.harness.records.record import Record
+from benchmarks.harness.records.record import SCHEMA, Record
+from benchmarks.harness.records.run_id import Place, RunId
 from core.errors import UserError
 from core.paths import ROOT
 
@@ -86,3 +88,22 @@ def test_no_number_changed_when_ids_were_issued_anew():
     shared = known.keys() & found.keys()
     assert shared
     assert {key: found[key] for key in shared} == {key: known[key] for key in shared}
+
+
+def test_a_run_is_named_by_what_it_is_and_remembers_its_words(tmp_path):
+    place = Place("0123abcd", tmp_path / "out" / "name", tmp_path / "runs" / "name.json")
+    choices = dict(zip(recipe.GROUPS, ("cdc", "folder", "tiny", "smoke"), strict=True))
+    resolved = {
+        "seed": 7,
+        "swap": {"resolution": 0},
+        "method": {"_target_": "a.b.C", "every": math.inf},
+    }
+    run = RunId.of(place, resolved, choices | {"swap": "weights"}, ["method.lr=1", "swap=features"])
+    own = {"seed": 7, "recipe": "0123abcd", "overrides": ["method.lr=1"]}
+    assert run.head == {"schema": SCHEMA, **choices, **own}
+    assert run.config["method"] == {"_target_": "C", "every": ".inf"}
+    assert (run.name, run.published, run.title) == ("name", place.published, "cdc / folder")
+    resolved["swap"]["resolution"] = 16
+    swapped = RunId.of(place, resolved, choices, ["swap=features"])
+    assert swapped.head["overrides"] == ["swap=features"]
+    assert swapped.title == "cdc / folder / up to 16 px the source's layers"
