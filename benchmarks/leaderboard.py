@@ -19,6 +19,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
     several: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME"}
     parser.add_argument("--data", help="data set or pattern; may be repeated", **several)
     parser.add_argument("--source", help="source or pattern; may be repeated", **several)
+    parser.add_argument("--eval", help="evaluation or pattern; may be repeated", **several)
     metrics = "kid or kid@parafaces or a pattern; may be repeated"
     parser.add_argument("--metric", dest="metrics", help=metrics, **several)
     ranks = "order rows by mean rank in it, and compare them over the same seeds"

@@ -335,6 +335,42 @@ def test_a_name_that_is_not_there_is_refused_with_those_that_are(folder):
             leaderboard.main.__wrapped__(["--folder", str(where), *words])
 
 
+def own_protocol():
+    """Beside the usual runs, two of ``mine`` by the smoke evaluation, and one with other shots."""
+    short = [record("mine", d, 0, 0.1, eval="smoke", overrides=["method.images=40"])
+             for d in ("d1", "d2")]  # fmt: skip
+    return [*zoo(), *short, record("weak", "d1", 0, 0.3, eval="smoke"),
+            record("alone", "d1", 0, 0.1, overrides=["data.shots=1"])]  # fmt: skip
+
+
+def test_a_row_is_compared_with_in_the_tables_that_have_it(capsys, folder):
+    where = folder(own_protocol())
+    asked = ("--rank=kid", "--against")
+    text = printed(capsys, where, *asked, "mine (images=40)")
+    assert text.count("against mine \\(images=40\\)") == 1
+    assert "| good |" in text  # which stays, in a table of its own
+    assert text.count("against weak") == 0
+    assert printed(capsys, where, *asked, "weak").count("against weak") == 2
+    for words, said in (
+        ((*asked, "mine"), r"No row with kid is called mine; there are .*mine \(images=40\)"),
+        ((*asked, "alone"), "alone stands alone in source src, evaluation fewshot, data.shots=1"),
+        (("--against", "good"), "--against good needs --rank METRIC"),
+    ):
+        with pytest.raises(UserError, match=said):
+            printed(capsys, where, *words)
+
+
+def test_records_are_chosen_by_their_evaluation(capsys, folder):
+    where = folder(own_protocol())
+    assert "smoke" in printed(capsys, where)
+    for words in (("--eval=fewshot",), ("--eval=few*", "--eval=large")):
+        text = printed(capsys, where, *words)
+        assert "smoke" not in text
+        assert "| good |" in text
+    with pytest.raises(UserError, match="--eval"):
+        printed(capsys, where, "--eval=paper")
+
+
 def test_a_run_with_two_records_is_refused(folder):
     run = record("good", "d", 0, 0.1)
     with pytest.raises(UserError, match="the same run"):
