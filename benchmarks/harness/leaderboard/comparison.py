@@ -22,6 +22,7 @@ class MethodComparison:
     data: tuple[str, ...]
     opponents: Mapping[str, tuple[Difference, ...]]
     ranking: Ranking
+    title: str  # of the table
 
     @property
     def ranks(self) -> Mapping[str, float]:
@@ -97,7 +98,7 @@ def compare(table: Table, metric: str, against: str) -> MethodComparison:
         if name != first
     }
     data = tuple(column.data for column in columns)
-    return MethodComparison(ranking.metric, first, data, opponents, ranking)
+    return MethodComparison(ranking.metric, first, data, opponents, ranking, table.title)
 
 
 def leading(table: Table) -> MethodComparison | None:
