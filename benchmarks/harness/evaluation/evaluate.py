@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from itertools import zip_longest
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -74,8 +74,8 @@ class Evaluator:
         """
         blank, seen = torch.zeros(1, 3, side, side), dict[str, frozenset[str]]()
         for name, metric in self.metrics.items():
-            extractors, heads = getattr(metric, "extractors", ()), getattr(metric, "heads", ())
-            for extractor, needed in zip_longest(extractors, heads, fillvalue=()):
+            heads = chain(getattr(metric, "heads", ()), repeat(()))
+            for extractor, needed in zip(getattr(metric, "extractors", ()), heads, strict=False):
                 if extractor.name not in seen:
                     try:
                         seen[extractor.name] = frozenset(extractor(blank))

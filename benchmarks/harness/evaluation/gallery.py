@@ -76,7 +76,7 @@ class ThroughExtractor:
     abilities: tuple[str, ...] = ()
 
     def __init__(self, extractor: Any) -> None:
-        self.extractors = (extractor,)
+        self.extractors: tuple[Any, ...] = (extractor,)
 
     def also(self, gallery: Gallery) -> tuple[str, ...]:
         """Streams that it reads beside those it needs."""
