@@ -57,7 +57,7 @@ def latents(n: int, width: int, seed: int) -> Tensor:
     return torch.randn(n, width, generator=torch.Generator().manual_seed(seed))
 
 
-class Reading(NamedTuple):
+class FeatureRequest(NamedTuple):
     """Features that a metric asks for: of a stream, by an extractor, of the first (0: all)."""
 
     stream: str
@@ -82,10 +82,10 @@ class ThroughExtractor:
         """Streams that it reads beside those it needs."""
         return ()
 
-    def readings(self, gallery: Gallery) -> Iterable[Reading]:
+    def requests(self, gallery: Gallery) -> Iterable[FeatureRequest]:
         """All that it will ask the gallery for, so that a bar knows how much that is."""
         streams = (*self.needs, *self.also(gallery))
-        return [Reading(name, self.extractors[0]) for name in streams if name in STREAMS]
+        return [FeatureRequest(name, self.extractors[0]) for name in streams if name in STREAMS]
 
     def read(self, gallery: Gallery, head: str, *streams: str, **first: int) -> list[Tensor]:
         """A head [n, ...] for each stream, of the ``first`` pictures or of all."""
@@ -95,7 +95,7 @@ class ThroughExtractor:
 class Batchwise(ThroughExtractor):
     """A metric that has its extractor look at pictures itself: features would be too large."""
 
-    def readings(self, gallery: Gallery) -> Iterable[Reading]:
+    def requests(self, gallery: Gallery) -> Iterable[FeatureRequest]:
         return ()
 
 
@@ -175,7 +175,7 @@ class Gallery:
         """What a head of the extractor sees in a stream, [n, ...] on the CPU; read once."""
         if base := STREAMS[stream].shifts:
             return self.features(base, extractor, head, first).roll(1, 0)
-        stream, _, first = key = self._key(Reading(stream, extractor, first))
+        stream, _, first = key = self._key(FeatureRequest(stream, extractor, first))
         if key not in self._features:
             rows = self.store.get(
                 lambda: {"seen": self.origin(stream), "first": first, **extractor_key(extractor)},
@@ -185,11 +185,11 @@ class Gallery:
             self._advance(key, self.planned.get(key, 0))
         return self._features[key][head]
 
-    def _key(self, reading: Reading) -> tuple[str, str, int]:
+    def _key(self, request: FeatureRequest) -> tuple[str, str, int]:
         """Under which name features are kept: the first of as many as there are is all."""
-        stream = STREAMS[reading.stream].shifts or reading.stream
-        some = 0 < reading.first < STREAMS[stream].size(self)
-        return stream, reading.extractor.name, reading.first if some else 0
+        stream = STREAMS[request.stream].shifts or request.stream
+        some = 0 < request.first < STREAMS[stream].size(self)
+        return stream, request.extractor.name, request.first if some else 0
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """What several metrics derive from the same features, derived by the first of them."""
@@ -216,9 +216,9 @@ class Gallery:
     def expect(self, metrics: Iterable[Metric]) -> None:
         """Count beforehand how many pictures these metrics will have made and looked at."""
         every = list(metrics)
-        readings = [r for m in every if hasattr(m, "readings") for r in m.readings(self)]
+        requests = [r for m in every if hasattr(m, "requests") for r in m.requests(self)]
         sizes = {name: stream.size(self) for name, stream in STREAMS.items() if self.has(name)}
-        keys = {self._key(reading) for reading in readings}
+        keys = {self._key(request) for request in requests}
         self.planned = {key: min(sizes[key[0]], key[2] or sizes[key[0]]) for key in keys}
         needed = {need for m in every for need in m.needs} | {stream for stream, _, _ in keys}
         made = {STREAMS[need].shifts or need for need in needed & STREAMS.keys()}

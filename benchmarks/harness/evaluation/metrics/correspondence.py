@@ -14,8 +14,8 @@ from torch import Tensor
 from benchmarks.harness.evaluation.gallery import (
     Batchwise,
     Extractor,
+    FeatureRequest,
     Gallery,
-    Reading,
     ThroughExtractor,
 )
 from benchmarks.harness.evaluation.measure import Measure, TooFew
@@ -118,10 +118,10 @@ class Translation(ThroughExtractor):
     def __init__(self, extractor: Extractor, *, reader: Extractor) -> None:
         self.extractors = (extractor, reader)
 
-    def readings(self, gallery: Gallery) -> Iterable[Reading]:
+    def requests(self, gallery: Gallery) -> Iterable[FeatureRequest]:
         maps, reader = self.extractors
-        yield from (Reading(stream, maps) for stream in self.needs)
-        yield from (Reading(stream, reader) for stream in self.needs[:2])
+        yield from (FeatureRequest(stream, maps) for stream in self.needs)
+        yield from (FeatureRequest(stream, reader) for stream in self.needs[:2])
 
     def __call__(self, gallery: Gallery) -> Measure:
         maps, reader = self.extractors

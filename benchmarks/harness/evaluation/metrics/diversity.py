@@ -12,8 +12,8 @@ from torch import Tensor
 from benchmarks.harness.evaluation.gallery import (
     Batchwise,
     Extractor,
+    FeatureRequest,
     Gallery,
-    Reading,
     ThroughExtractor,
 )
 from benchmarks.harness.evaluation.measure import Measure, TooFew
@@ -36,9 +36,9 @@ class PerceptualMetric(ThroughExtractor):
         super().__init__(extractor)
         self.samples = samples
 
-    def readings(self, gallery: Gallery) -> Iterable[Reading]:
-        for stream, extractor, _ in super().readings(gallery):
-            yield Reading(stream, extractor, 0 if stream == "shots" else self.samples)
+    def requests(self, gallery: Gallery) -> Iterable[FeatureRequest]:
+        for stream, extractor, _ in super().requests(gallery):
+            yield FeatureRequest(stream, extractor, 0 if stream == "shots" else self.samples)
 
     def maps(self, gallery: Gallery, stream: str) -> tuple[Tensor, Tensor]:
         """Maps [K, V] of the shots and [n, V] of the first pictures of a stream."""
@@ -77,10 +77,10 @@ class IntraCluster(PerceptualMetric):
 class KeepsDistances(PerceptualMetric):
     """A metric that keeps distances to the shots and no maps."""
 
-    def readings(self, gallery: Gallery) -> Iterable[Reading]:
-        for stream, extractor, first in super().readings(gallery):
+    def requests(self, gallery: Gallery) -> Iterable[FeatureRequest]:
+        for stream, extractor, first in super().requests(gallery):
             if stream != "shots":
-                yield Reading(stream, reader(gallery, extractor), first)
+                yield FeatureRequest(stream, reader(gallery, extractor), first)
 
 
 class IntraClusterMaps(KeepsDistances, IntraCluster):
