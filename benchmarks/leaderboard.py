@@ -10,15 +10,17 @@ from benchmarks.harness.leaderboard import csv_json, markup, readme
 from benchmarks.harness.leaderboard.selection import Selection, gather
 from core import output
 
-FORMATS = ("markdown", "latex", "csv", "json", "html")
+FORMATS = ("markdown", "latex", "latex-input", "csv", "json", "html")
 
 
 def arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m benchmarks.leaderboard", description=__doc__)
-    parser.add_argument("--format", choices=FORMATS, default="markdown")
+    forms = "latex is a document of its own, latex-input what a paper takes by \\input"
+    parser.add_argument("--format", choices=FORMATS, default="markdown", help=forms)
     several: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME"}
     parser.add_argument("--data", help="data set or pattern; may be repeated", **several)
     parser.add_argument("--source", help="source or pattern; may be repeated", **several)
+    parser.add_argument("--eval", help="evaluation or pattern; may be repeated", **several)
     metrics = "kid or kid@parafaces or a pattern; may be repeated"
     parser.add_argument("--metric", dest="metrics", help=metrics, **several)
     ranks = "order rows by mean rank in it, and compare them over the same seeds"

@@ -7,6 +7,7 @@ several of them on one folder, also from several machines that share it, divide 
 import argparse
 
 from benchmarks.harness.config.cli import command, printable
+from benchmarks.harness.io import machine
 from benchmarks.harness.sweep.loop import console, sweep
 from benchmarks.harness.sweep.plan import plan
 from core.errors import UserError
@@ -26,11 +27,14 @@ def main(words: list[str]) -> int:
     options = parser.parse_intermixed_args(words)
     if options.jobs < 1:
         raise UserError(f"--jobs {options.jobs} must be at least 1.")
+    gpus = [gpu for gpu in options.gpus.split(",") if gpu]
+    if gpus and not options.dry_run:
+        machine.require_gpus(gpus)
     planned = plan(options.words)
     for what, why in planned.left_out.items():
         console.print(printable(f"left out: {what}: {why}"), soft_wrap=True)
     how = {"slots": options.jobs, "again": options.again, "dry_run": options.dry_run}
-    return sweep(planned, gpus=[gpu for gpu in options.gpus.split(",") if gpu], **how)
+    return sweep(planned, gpus=gpus, **how)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.grid import CompositionGrid
-from benchmarks.harness.config.purposes import purpose
+from benchmarks.harness.config.purposes import names, purpose
 from benchmarks.harness.config.validation import choices_of
 from benchmarks.harness.records import recipe
 from core.freeze import trainable
@@ -85,3 +85,8 @@ def test_every_evaluation_takes_the_numbers_that_are_published(composed, choice)
         assert {key: node[key] for key in expected} == expected, name
         found += len(expected)
     assert found
+
+
+def test_every_method_and_data_set_has_the_name_that_papers_give_it():
+    words = {*choices_of("method"), *choices_of("data")} - {"folder"}
+    assert names().keys() == words

@@ -31,6 +31,7 @@ from benchmarks.harness.training.checkpoint import Checkpoints
 from benchmarks.harness.training.memory import peak_bytes
 from benchmarks.harness.training.monitor import Diverged, TrainingMonitor
 from core import ops
+from core.errors import UserError, cause
 
 CURVE_POINTS = 200  # of a logger's curves, over the whole run
 
@@ -48,12 +49,13 @@ def run(job: Composition, *, many: bool, signals: Signals) -> Ending:
         with alone(run_id.folder):
             if existing == "skip" and exists(job):  # somebody ended it in between
                 return Ending.FINISHED
+            evaluator = evaluator_of(job, job.cfg.data.resolution)  # before anything is rendered
             inputs = inputs_of(job)
             if not job.cfg.swap.resolution:
-                return train_and_evaluate(job, inputs, existing, signals)
+                return train_and_evaluate(job, inputs, evaluator, existing, signals)
             whole = job.without_swap()
             with alone(whole.run_id.folder):
-                return evaluate_swapped(job, whole, inputs, existing, signals)
+                return evaluate_swapped(job, whole, inputs, evaluator, existing, signals)
     except Busy as busy:
         if not many:
             raise
@@ -86,9 +88,27 @@ def inputs_of(job: Composition) -> loop.RunInputs:
 
 
 def prepare_process(job: Composition) -> None:
+    """Prepare it for a machine; UserError where that has no such devices."""
     own = job.cfg.machine
+    trainer_of(own)
     how = {"threads": own.threads, "deterministic": own.deterministic}
     loop.prepare_process(seed=job.cfg.seed, implementation=own.ops, **how)
+
+
+def trainer_of(own: Any, **late: Any) -> Any:
+    """The trainer of a configuration's machine; UserError where it wants what is not there."""
+    try:
+        return build(own.trainer, **{"logger": False, **late})
+    except Exception as error:  # Hydra's, of Lightning's own of several kinds
+        if isinstance(cause(error), UserError):
+            raise
+        options = " ".join(
+            f"machine.trainer.{key}={own.trainer[key]}" for key in ("accelerator", "devices")
+        )
+        why = str(cause(error)).partition("\n")[0].rstrip(".")
+        raise UserError(
+            f"{options} cannot be had here ({why}); machine=cpu runs anywhere."
+        ) from error
 
 
 def domain_of(job: Composition) -> Any:
@@ -104,7 +124,7 @@ def training_of(job: Composition, inputs: loop.RunInputs, signals: Signals) -> l
     """The training of a configuration, which has not begun."""
     cfg, run_id, images = job.cfg, job.run_id, job.cfg.method.images
     monitor = TrainingMonitor(images=images, every=max(images // CURVE_POINTS, 1))
-    trainer = build(cfg.machine.trainer, logger=False)
+    trainer = trainer_of(cfg.machine)
     goes_on = {"code": code(), "ops": ops.active(loop.device_of(trainer)).name, **inputs.hashes}
     checkpoints = Checkpoints(
         folder=run_id.folder,
@@ -124,7 +144,7 @@ def training_of(job: Composition, inputs: loop.RunInputs, signals: Signals) -> l
         monitor=monitor,
         checkpoints=checkpoints,
         logger=logger,
-        trainer=build(cfg.machine.trainer, callbacks=callbacks, logger=False),
+        trainer=trainer_of(cfg.machine, callbacks=callbacks),
         signals=signals,
         in_process=partial(training_in_process, job),
     )
@@ -135,10 +155,25 @@ def training_in_process(job: Composition, signals: Signals) -> loop.Training:
     return training_of(job, inputs_of(job), signals)
 
 
-def evaluator_of(job: Composition) -> Evaluator:
-    cfg = job.cfg.eval
+def evaluator_of(job: Composition, side: int) -> Evaluator:
+    """How a configuration evaluates pictures of ``side`` px; UserError with all that it lacks. The
+    process is prepared for it.
+    """
+    prepare_process(job)
+    cfg, metrics, lacking = job.cfg.eval, {}, dict[str, None]()
+    for name, node in cfg.metrics.items():
+        try:
+            metrics[name] = build(node)
+        except Exception as error:  # Hydra's, of what went wrong
+            if not isinstance(cause(error), UserError):
+                raise
+            lacking[str(cause(error))] = None
+    if lacking:
+        raise UserError(" ".join(lacking))
     plain = {key: cfg[key] for key in ("samples", "photos", "seed", "batch_size")}
-    return Evaluator(metrics=build(cfg.metrics), keep=cfg.get("keep", "memory"), **plain)
+    evaluator = Evaluator(metrics=metrics, keep=cfg.get("keep", "memory"), **plain)
+    evaluator.check(side)
+    return evaluator
 
 
 def placed(job: Composition, device: torch.device) -> str:
@@ -153,10 +188,13 @@ def placed(job: Composition, device: torch.device) -> str:
 
 
 def train_and_evaluate(
-    job: Composition, inputs: loop.RunInputs, existing: str, signals: Signals
+    job: Composition,
+    inputs: loop.RunInputs,
+    evaluator: Evaluator,
+    existing: str,
+    signals: Signals,
 ) -> Ending:
     """Train and evaluate one run in its folder, from its last checkpoint if there is one."""
-    evaluator = evaluator_of(job)  # before the training: what is missing is said at once
     made_of = content(job, inputs) | networks(evaluator.metrics)
     repeated = None if existing == "replace" else to_repeat(job.run_id, made_of)
     training = training_of(job, inputs, signals)
@@ -197,18 +235,23 @@ def train_and_evaluate(
 
 
 def evaluate_swapped(
-    job: Composition, whole: Composition, inputs: loop.RunInputs, existing: str, signals: Signals
+    job: Composition,
+    whole: Composition,
+    inputs: loop.RunInputs,
+    evaluator: Evaluator,
+    existing: str,
+    signals: Signals,
 ) -> Ending:
     """Evaluate a run with swapped layers; the whole run is trained first where it is not there."""
     cfg, run_id, folder = job.cfg, job.run_id, whole.run_id.folder
-    evaluator, made_of = evaluator_of(job), content(job, inputs)
+    made_of = content(job, inputs)
     repeated = None if existing == "replace" else to_repeat(run_id, made_of)
     if not swaps.finished(folder, made_of):
-        ending = train_and_evaluate(whole, inputs, "compare", signals)
+        ending = train_and_evaluate(whole, inputs, evaluator, "compare", signals)
         if ending is not Ending.FINISHED:
             return ending
         seeds.everything(cfg.seed, deterministic=cfg.machine.deterministic)  # as without a training
-    device = loop.device_of(build(cfg.machine.trainer, logger=False))
+    device = loop.device_of(trainer_of(cfg.machine))
     logger = build(cfg.logger)
     logger.open(run_id.folder, run_id.name, run_id.config, {}, 0)
     adapter = build(cfg.method, inputs.source)

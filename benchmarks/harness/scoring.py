@@ -25,7 +25,7 @@ from benchmarks.harness.data.pictures import as_images, frame, upright
 from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.evaluation.evaluate import Evaluator
 from benchmarks.harness.evaluation.gallery import Gallery, Result, networks
-from benchmarks.harness.experiment import domain_of, evaluator_of, prepare_process
+from benchmarks.harness.experiment import domain_of, evaluator_of, trainer_of
 from benchmarks.harness.io.prefetch import prefetch
 from benchmarks.harness.io.terminal import console
 from benchmarks.harness.records.provenance import environment
@@ -94,7 +94,8 @@ class Reference:
     has_reference = True
 
     def __init__(self, pixels: np.ndarray) -> None:
-        self.pixels, self.facts = pixels, {"reference_sha256": hashing.of_bytes(pixels.data)}
+        self.pixels, self.resolution = pixels, pixels.shape[1]
+        self.facts = {"reference_sha256": hashing.of_bytes(pixels.data)}
 
     def reference(self) -> Pictures:
         return Pictures(self.pixels, BATCH)
@@ -145,7 +146,7 @@ def of_run(run: FinishedRun, record: Record, reference: str, words: list[str]) -
     known: Any = resolved(recorded.configuration(record.to_json()))
     kept = {key: known[key] for key in ("seed", "source", "method", "swap", "data", "eval")}
     job = replace(job, unresolved=job.unresolved | {k: kept[k] for k in kept.keys() - anew})
-    evaluator = prepared(job)
+    evaluator = evaluator_of(job.checked(), job.cfg.data.resolution)
     with recorded.rebuilding(run.name):
         source = build(job.cfg.source)
         adapter = build(job.cfg.method, source)
@@ -169,7 +170,7 @@ def of_checkpoint(path: Path, reference: str, words: list[str]) -> Scores:
     needs_reference(path, reference, named)
     alone = "source" not in named
     job = compose([*words, *([f"data.resolution={g.img_resolution}"] if alone else [])])
-    evaluator = prepared(job)
+    evaluator = evaluator_of(job.checked(), g.img_resolution)
     source: Any = SimpleNamespace(trained=False, g=g, name="") if alone else build(job.cfg.source)
     adapter = BareGenerator(source, g.requires_grad_(False), path.name).to(device_of(job)).eval()
     gallery = evaluator.gallery(adapter, compared(job, reference, g.img_resolution))
@@ -181,19 +182,13 @@ def of_pictures(path: Path, reference: str, words: list[str], resolution: int | 
     needs_reference(path, reference, {group_of(word) for word in words})
     side = resolution or side_of(path)
     job = compose([*words, *([] if reference else [f"data.resolution={side}"])])
-    evaluator, exact = prepared(job), resolution is None
+    evaluator, exact = evaluator_of(job.checked(), side), resolution is None
     pixels = pixels_of(path, side, exact=exact)
     domain = compared(job, reference, side, exact=exact)
     sizes: Any = {"samples": len(pixels), "photos": 0, "batch_size": evaluator.batch_size}
     gallery = PictureGallery(ShownPictures(pixels, device_of(job)), domain, seed=0, **sizes)
     hashes = {"pictures_sha256": hashing.of_bytes(pixels.data)}
     return judged_by(job, evaluator, str(path), gallery, hashes)
-
-
-def prepared(job: Composition) -> Evaluator:
-    """The composition's evaluation, once the process is prepared; what it lacks is said here."""
-    prepare_process(job.checked())
-    return evaluator_of(job)
 
 
 def judged_by(
@@ -219,7 +214,7 @@ def group_of(word: str) -> str:
 
 
 def device_of(job: Composition) -> torch.device:
-    return loop.device_of(build(job.cfg.machine.trainer, logger=False))
+    return loop.device_of(trainer_of(job.cfg.machine))
 
 
 def compared(job: Composition, reference: str, side: int, *, exact: bool = False) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from benchmarks.harness.evaluation import feature_store
 from benchmarks.harness.evaluation.gallery import Gallery, Metric, Result, latents, measure
 from benchmarks.harness.evaluation.measure import NotFinite
 from benchmarks.harness.io import contact_sheet
+from core.errors import UserError
 from core.progress import bar
 
 COLUMNS, BANDS = 10, 3  # of the contact sheet
@@ -65,6 +67,29 @@ class Evaluator:
         sheet = contact_sheet.of_run(gallery.shots, sources, fakes, title, COLUMNS, BANDS)
         return Outcome(result, sheet, warnings)
 
+    @torch.no_grad()
+    def check(self, side: int) -> None:
+        """Have every network look at one blank picture of ``side`` px; UserError where it cannot,
+        or does not see what a metric reads.
+        """
+        blank, seen = torch.zeros(1, 3, side, side), dict[str, frozenset[str]]()
+        for name, metric in self.metrics.items():
+            heads = chain(getattr(metric, "heads", ()), repeat(()))
+            for extractor, needed in zip(getattr(metric, "extractors", ()), heads, strict=False):
+                if extractor.name not in seen:
+                    try:
+                        seen[extractor.name] = frozenset(extractor(blank))
+                    except Exception as error:  # whatever a network of anybody's says of a size
+                        why = str(error).partition("\n")[0]
+                        who = f"{name}: {extractor.name} cannot look at pictures of {side} px"
+                        raise UserError(f"{who} ({why}).") from error
+                has = seen[extractor.name]
+                lacking = [head for head in needed if head not in has]
+                able = getattr(metric, "abilities", ())
+                lacking += [ability for ability in able if not hasattr(extractor, ability)]
+                if lacking:
+                    raise UserError(f"{name}: {extractor.name} has no {', '.join(lacking)}.")
+
     def gallery(self, adapter: Any, domain: Any) -> Gallery:
         sizes: Any = {"samples": self.samples, "photos": self.photos, "seed": self.seed}
         sizes |= {"batch_size": self.batch_size, "store": feature_store.of(self.keep)}
@@ -74,7 +99,9 @@ class Evaluator:
     def measure(self, gallery: Gallery) -> Result:
         """All metrics of a gallery, with a bar of its own."""
         with bar("measuring", 1, "pictures") as shown:
-            gallery.progress = lambda n, total, what: shown.grow(n, total, f"measuring {what}")
+            gallery.progress = lambda n, total, what: shown.grow(
+                n, total, f"measuring {what}".rstrip()
+            )
             return measure(gallery, self.metrics)
 
     def of_failed(self, adapter: Any, domain: Any, title: str, reason: str) -> Outcome:

@@ -28,6 +28,7 @@ from core.types import Shots
 
 T = TypeVar("T")
 WORKERS = 4  # threads at most that prepare pictures
+PIXELS = {"cpu": 64**2, "cuda": 256**2}  # of a picture, of which ``batch_size`` fit into memory
 BEGINNING = 8  # pictures that tell whether those kept are of this generator
 IN_MEMORY = InMemory()
 
@@ -56,18 +57,46 @@ def latents(n: int, width: int, seed: int) -> Tensor:
     return torch.randn(n, width, generator=torch.Generator().manual_seed(seed))
 
 
+class FeatureRequest(NamedTuple):
+    """Features that a metric asks for: of a stream, by an extractor, of the first (0: all)."""
+
+    stream: str
+    extractor: Any
+    first: int = 0
+
+
 class ThroughExtractor:
-    """A metric through one extractor, whose heads it reads of whole streams."""
+    """A metric through one extractor, whose heads it reads of whole streams; ``heads`` and
+    ``abilities`` are those, and the methods, that each of its extractors must have.
+    """
 
     better = "lower"
     needs: tuple[str, ...] = ("fakes", "sources", "others")
+    heads: tuple[tuple[str, ...], ...] = (("features",),)
+    abilities: tuple[str, ...] = ()
 
     def __init__(self, extractor: Any) -> None:
-        self.extractors = (extractor,)
+        self.extractors: tuple[Any, ...] = (extractor,)
+
+    def also(self, gallery: Gallery) -> tuple[str, ...]:
+        """Streams that it reads beside those it needs."""
+        return ()
+
+    def requests(self, gallery: Gallery) -> Iterable[FeatureRequest]:
+        """All that it will ask the gallery for, so that a bar knows how much that is."""
+        streams = (*self.needs, *self.also(gallery))
+        return [FeatureRequest(name, self.extractors[0]) for name in streams if name in STREAMS]
 
     def read(self, gallery: Gallery, head: str, *streams: str, **first: int) -> list[Tensor]:
         """A head [n, ...] for each stream, of the ``first`` pictures or of all."""
         return [gallery.features(s, self.extractors[0], head, **first) for s in streams]
+
+
+class Batchwise(ThroughExtractor):
+    """A metric that has its extractor look at pictures itself: features would be too large."""
+
+    def requests(self, gallery: Gallery) -> Iterable[FeatureRequest]:
+        return ()
 
 
 @dataclass(eq=False)
@@ -88,9 +117,11 @@ class Gallery:
     store: FeatureStore = IN_MEMORY
 
     def __post_init__(self) -> None:
-        self.done = self.total = 0
+        self.planned: dict[tuple[Any, ...], int] = {}  # pictures to be made, and to be looked at
+        self.counted: dict[tuple[Any, ...], int] = {}
         self.notes: list[str] = []
-        self.batches = AdaptiveBatches(self.batch_size, self.notes.append)
+        self.together = together(self.batch_size, self.domain.resolution, self.adapter.device)
+        self.batches = AdaptiveBatches(self.together, self.notes.append)
         self._pixels: dict[str, np.ndarray] = {}
         self._features: dict[tuple[str, str, int], dict[str, Tensor]] = {}
         self._once: dict[Hashable, Any] = {}
@@ -116,6 +147,7 @@ class Gallery:
             store: FeatureStore = self.store if STREAMS[stream].kept else IN_MEMORY
             rows = store.get(lambda: {"pictures": self.origin(stream)}, partial(self._make, stream))
             self._pixels[stream] = rows["pixels"]
+            self._advance((stream,), self.planned.get((stream,), 0))
         return self._pixels[stream]
 
     def images(self, stream: str, first: int = 0, start: int = 0) -> Iterator[Tensor]:
@@ -127,8 +159,8 @@ class Gallery:
             return
         pixels = self.pictures(name)
         end = min(len(pixels), first or len(pixels))
-        for begin in range(start, end, self.batch_size):
-            rows = pixels[begin : min(begin + self.batch_size, end)]
+        for begin in range(start, end, self.together):
+            rows = pixels[begin : min(begin + self.together, end)]
             if base:
                 rows = pixels[np.arange(begin - 1, begin - 1 + len(rows)) % len(pixels)]
             yield as_images(rows)
@@ -136,21 +168,28 @@ class Gallery:
     def some(self, stream: str, indices: Tensor) -> Iterator[Tensor]:
         """Batches [N, 3, R, R] in [-1, 1] of the pictures with these indices, in their order."""
         pixels = self.pictures(stream)
-        for part in indices.split(self.batch_size):
+        for part in indices.split(self.together):
             yield as_images(pixels[part.numpy()])
 
     def features(self, stream: str, extractor: Extractor, head: str, first: int = 0) -> Tensor:
         """What a head of the extractor sees in a stream, [n, ...] on the CPU; read once."""
         if base := STREAMS[stream].shifts:
             return self.features(base, extractor, head, first).roll(1, 0)
-        key = (stream, extractor.name, first)
+        stream, _, first = key = self._key(FeatureRequest(stream, extractor, first))
         if key not in self._features:
             rows = self.store.get(
                 lambda: {"seen": self.origin(stream), "first": first, **extractor_key(extractor)},
                 partial(self._extract, stream, extractor, first),
             )
             self._features[key] = {name: torch.from_numpy(row) for name, row in rows.items()}
+            self._advance(key, self.planned.get(key, 0))
         return self._features[key][head]
+
+    def _key(self, request: FeatureRequest) -> tuple[str, str, int]:
+        """Under which name features are kept: the first of as many as there are is all."""
+        stream = STREAMS[request.stream].shifts or request.stream
+        some = 0 < request.first < STREAMS[stream].size(self)
+        return stream, request.extractor.name, request.first if some else 0
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """What several metrics derive from the same features, derived by the first of them."""
@@ -175,19 +214,17 @@ class Gallery:
         return about | ({"photos": self.origin("photos")} if stream == "stylised" else {})
 
     def expect(self, metrics: Iterable[Metric]) -> None:
-        """Count beforehand how many pictures these metrics will read."""
-        jobs = {
-            (STREAMS[need].shifts or need, extractor.name): getattr(metric, "samples", 0)
-            for metric in metrics
-            for need in metric.needs
-            if need in STREAMS
-            for extractor in getattr(metric, "extractors", ())
-        }
-        sizes = {stream: STREAMS[stream].size(self) for stream, _ in jobs}
-        read = (min(sizes[stream], first or sizes[stream]) for (stream, _), first in jobs.items())
-        self.done, self.total = 0, sum(read)
-        if self.store.on_disk:  # many pictures: making them is worth telling as well
-            self.total += sum(size for stream, size in sizes.items() if STREAMS[stream].kept)
+        """Count beforehand how many pictures these metrics will have made and looked at."""
+        every = list(metrics)
+        requests = [r for m in every if hasattr(m, "requests") for r in m.requests(self)]
+        sizes = {name: stream.size(self) for name, stream in STREAMS.items() if self.has(name)}
+        keys = {self._key(request) for request in requests}
+        self.planned = {key: min(sizes[key[0]], key[2] or sizes[key[0]]) for key in keys}
+        needed = {need for m in every for need in m.needs} | {stream for stream, _, _ in keys}
+        made = {STREAMS[need].shifts or need for need in needed & STREAMS.keys()}
+        self.planned |= {(name,): sizes[name] for name in made if STREAMS[name].kept}
+        self.counted = {}
+        self.progress(0, sum(self.planned.values()), "")
 
     def batched(self, work: Callable[[Tensor], T], items: Tensor) -> Iterator[T]:
         """What ``work`` makes of items [n, ...] on the adapter's device, batch by batch."""
@@ -195,23 +232,21 @@ class Gallery:
         return self.batches.map(quietly, items)  # an inversion asks for gradients itself
 
     def _make(self, stream: str, start: int) -> Iterator[Rows]:
-        counted = self.store.on_disk and STREAMS[stream].kept
-        if counted:
-            self._advance(start, f"{stream} to be made")
+        self._advance((stream,), start)
         for batch in STREAMS[stream].make(self, start, 0):
             yield {"pixels": to_uint8(batch)}
-            if counted:
-                self._advance(len(batch), f"{stream} to be made")
+            self._advance((stream,), len(batch))
 
     def _read_again(self, stream: str, first: int, start: int) -> Iterator[Tensor]:
         batches = STREAMS[stream].make(self, 0, 0)
         pictures = (picture for batch in batches for picture in to_uint8(batch))
         rows = islice(pictures, start, first or None)
-        while batch := list(islice(rows, self.batch_size)):
+        while batch := list(islice(rows, self.together)):
             yield as_images(np.stack(batch))
 
     def _extract(self, stream: str, extractor: Any, first: int, start: int) -> Iterator[Rows]:
-        self._advance(start, stream)
+        key = stream, extractor.name, first
+        self._advance(key, start)
         prepare = getattr(extractor, "prepare", None)
         look = extractor.look if prepare else extractor
         images = self.images(stream, first, start)
@@ -219,12 +254,22 @@ class Gallery:
         for batch in prefetch(images, prepare, workers) if prepare else images:
             for heads in self.batched(look, batch):
                 yield {name: values.cpu().numpy() for name, values in heads.items()}
-            self._advance(len(batch), stream)
+            self._advance(key, len(batch))
 
-    def _advance(self, images: int, what: str) -> None:
-        self.done += images
-        self.total = max(self.total, self.done)
-        self.progress(self.done, self.total, what)
+    def _advance(self, key: tuple[Any, ...], images: int) -> None:
+        """Tell of what was planned: of a stream pictures made, or features of an extractor."""
+        if key in self.planned:
+            self.counted[key] = min(self.counted.get(key, 0) + images, self.planned[key])
+            what = key[0] if len(key) > 1 else f"{key[0]} to be made"
+            self.progress(sum(self.counted.values()), sum(self.planned.values()), what)
+
+
+def together(batch_size: int, side: int, device: torch.device) -> int:
+    """How many pictures are held at a time: no more pixels than ``batch_size`` of 64 px have, on a
+    GPU of 256 px, which is what memory is needed for.
+    """
+    pixels = batch_size * PIXELS.get(device.type, PIXELS["cpu"])
+    return min(batch_size, max(1, pixels // side**2))
 
 
 def networks(metrics: Mapping[str, Metric]) -> dict[str, Any]:
@@ -265,5 +310,6 @@ def measure(gallery: Gallery, metrics: Mapping[str, Metric]) -> Result:
             result.measures[name] = metric(gallery)
         except TooFew as trouble:
             result.left_out[name] = f"{trouble}."
-    gallery.progress(gallery.total, gallery.total, "done")
+    total = sum(gallery.planned.values())
+    gallery.progress(total, total, "done")
     return result

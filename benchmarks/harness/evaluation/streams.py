@@ -62,6 +62,16 @@ def of_domain(name: str, *, limited: bool) -> Make:
     return make
 
 
+def size_of(name: str, *, limited: bool) -> Callable[[Gallery], int]:
+    """How many those are."""
+
+    def size(gallery: Gallery) -> int:
+        there = len(getattr(gallery.domain, name)())
+        return min(there, gallery.photos) if limited else there
+
+    return size
+
+
 def domain_has(name: str) -> Has:
     """Whether the domain gives anything of this name: absence is an empty sequence."""
 
@@ -92,7 +102,7 @@ def first_of(batches: Iterable[Tensor], limit: int) -> Iterator[Tensor]:
             return
 
 
-SAMPLES, PHOTOS = attrgetter("samples"), attrgetter("photos")
+SAMPLES = attrgetter("samples")
 NEEDS: dict[str, Fact] = {
     "fakes": Stream("the method makes no pictures from latents", lambda gallery: True,
                     from_latents("sample"), SAMPLES, kept=True),
@@ -103,18 +113,21 @@ NEEDS: dict[str, Fact] = {
     # Held-out pictures of the domain, and those that a method learns from.
     "reference": Stream("the data have no held-out reference pictures",
                         lambda gallery: bool(gallery.domain.has_reference),
-                        of_domain("reference", limited=False), SAMPLES),
+                        of_domain("reference", limited=False),
+                        size_of("reference", limited=False)),
     "shots": Stream("the data have no shots", lambda gallery: len(gallery.shots) > 0,
-                    lambda gallery, *_: iter(gallery.shots.split(gallery.batch_size)),
+                    lambda gallery, *_: iter(gallery.shots.split(gallery.together)),
                     lambda gallery: len(gallery.shots)),
     # Held-out people of the source domain, in the new style, and as they truly look in the domain.
     "photos": Stream("there are no held-out photos", shown("photos"),
-                     of_domain("photos", limited=True), PHOTOS),
+                     of_domain("photos", limited=True),
+                     size_of("photos", limited=True)),
     "stylised": Stream("there are no held-out photos, or no trained source to invert them",
                        lambda gallery: trained(gallery) and shown("photos")(gallery),
-                       stylised, PHOTOS, kept=True),
+                       stylised, size_of("photos", limited=True), kept=True),
     "translated": Stream("nobody knows how the held-out people look in this domain",
-                         shown("translations"), of_domain("translations", limited=True), PHOTOS),
+                         shown("translations"), of_domain("translations", limited=True),
+                         size_of("translations", limited=True)),
     "landmark_pairs": Fact("the true geometric map from photos to this domain is not known",
                            domain_has("landmark_pairs")),
     "translation_landmarks": Fact("the true landmarks of the held-out people are not known",

@@ -3,9 +3,12 @@
 import importlib.metadata
 import os
 import platform
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+
+from core.errors import UserError
 
 PACKAGES = ("torch", "torchvision", "triton", "lightning", "timm", "hydra-core", "safetensors")
 DRIVER = Path("/proc/driver/nvidia/version")  # of Linux; elsewhere torch has to be asked
@@ -104,3 +107,12 @@ def vector_unit() -> str:
     flags = FLAGS.read_text(encoding="utf-8") if FLAGS.exists() else ""
     widest = (name for name, flag in (("AVX512", "avx512f"), ("AVX2", "avx2")) if flag in flags)
     return next(widest, "")
+
+
+def require_gpus(wanted: Sequence[str]) -> None:
+    """Refuse GPUs that are not here; names that are no numbers are the driver's to know."""
+    here = [name.partition(":")[2] for name in devices() if name.startswith("cuda:")]
+    numbered = {gpu for gpu in wanted if gpu.isdigit() and "CUDA_VISIBLE_DEVICES" not in os.environ}
+    if not here or not numbered <= {*here}:
+        there = f"its GPUs are {', '.join(here)}" if here else "it has no GPU that torch sees"
+        raise UserError(f"--gpus {','.join(wanted)} cannot be had on this machine: {there}.")

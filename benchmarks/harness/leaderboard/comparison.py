@@ -9,7 +9,6 @@ from benchmarks.harness.leaderboard import layout, metric_formats, rank_diagram,
 from benchmarks.harness.leaderboard.ranking import Ranking
 from benchmarks.harness.leaderboard.statistics import Difference
 from benchmarks.harness.leaderboard.tables import MISSING, MetricColumn, Table
-from core.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,7 @@ class MethodComparison:
     data: tuple[str, ...]
     opponents: Mapping[str, tuple[Difference, ...]]
     ranking: Ranking
+    title: str  # of the table
 
     @property
     def ranks(self) -> Mapping[str, float]:
@@ -87,20 +87,18 @@ class MethodComparison:
 
 
 def compare(table: Table, metric: str, against: str) -> MethodComparison:
-    """All rows in a metric against one, or the first in rank; UserError if it is missing."""
+    """All rows in a metric against one, or the first in rank."""
     columns = layout.select(table.columns, (metric,))
     ranking = layout.ranking(table, metric)
     labels = [row.label for row in sorted(table.rows, key=lambda r: layout.place(r, ranking.ranks))]
     first = against or labels[0]
-    if first not in labels:
-        raise UserError(f"No row is called {first}; there are {', '.join(labels)}.")
     opponents = {
         name: tuple(difference(table, column, name, first) for column in columns)
         for name in labels
         if name != first
     }
     data = tuple(column.data for column in columns)
-    return MethodComparison(ranking.metric, first, data, opponents, ranking)
+    return MethodComparison(ranking.metric, first, data, opponents, ranking, table.title)
 
 
 def leading(table: Table) -> MethodComparison | None:

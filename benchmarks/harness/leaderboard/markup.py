@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from benchmarks.harness.config.purposes import names
 from benchmarks.harness.leaderboard.metric_formats import ARROWS
 from benchmarks.harness.leaderboard.published_numbers import by_protocol
 from benchmarks.harness.leaderboard.selection import Content
@@ -62,12 +63,25 @@ def latex(text: str) -> str:
     return "".join(LATEX.get(sign) or latin(sign) for sign in " ".join(text.split()))
 
 
+def latex_spelled(text: str) -> str:
+    """A text in which methods and data sets have the names that papers give them."""
+    known = names()
+    words = "|".join(sorted(known, key=len, reverse=True))
+    return re.sub(rf"(?<![\w.=/-])({words})(?![\w@=/-])", lambda found: known[found[0]], text)
+
+
+def latex_key(text: str) -> Markup:
+    """What a reference calls it: letters, digits and hyphens."""
+    return Markup("-".join(re.findall("[a-z0-9]+", text.lower())))
+
+
 def latex_number(text: str) -> Markup:
     return Markup(latex(text.replace("-", "−")))
 
 
 def latex_name(label: str) -> Markup:
     """A row's name, on several lines where it is long: a table is as wide as its numbers need."""
+    label = latex_spelled(label)
     if len(label) <= LONGEST:
         return Markup(latex(label))
     words = re.sub(r"(?<=[_/])", r"\\allowbreak{}", latex(label))
@@ -76,7 +90,13 @@ def latex_name(label: str) -> Markup:
 
 ESCAPES: dict[str, Callable[[str], str]] = {"markdown": markdown, "latex": latex, "html": escape}
 """By markup: how a text shows in it as it is."""
-DOCUMENTS = {"markdown": "document.md", "latex": "document.tex", "html": "document.html"}
+DOCUMENTS = {
+    "markdown": ("markdown", "document.md"),
+    "latex": ("latex", "document.tex"),
+    "latex-input": ("latex", "input.tex"),
+    "html": ("html", "document.html"),
+}
+"""By what is asked for: the markup, and the template."""
 
 
 @cache
@@ -99,6 +119,8 @@ def environment(form: str, *folders: Path) -> Environment:
     env.filters |= {
         "markdown_heading": markdown_heading,
         "verbatim": markdown_verbatim,
+        "spelled": latex_spelled,
+        "key": latex_key,
         "number": latex_number,
         "name": latex_name,
     }
@@ -106,7 +128,7 @@ def environment(form: str, *folders: Path) -> Environment:
 
 
 def document(form: str, content: Content) -> str:
-    return render(form, DOCUMENTS[form], **content._asdict())
+    return render(*DOCUMENTS[form], **content._asdict())
 
 
 def render(form: str, template: str, **values: Any) -> str:

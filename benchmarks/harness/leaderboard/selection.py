@@ -25,6 +25,7 @@ class Selection:
     folder: Path
     data: Sequence[str] = ()
     source: Sequence[str] = ()
+    eval: Sequence[str] = ()
     metrics: Sequence[str] = ()
     rank: str = ""
     against: str = ""
@@ -64,16 +65,20 @@ def read_tables(selection: Selection) -> tuple[list[Table], int]:
         for record in read(selection.folder)
         if fits(selection.data, record.data)
         and fits(selection.source, record.source)
+        and fits(selection.eval, record.eval)
         and record.provenance.started >= selection.since
     ]
     if not chosen:
-        raise UserError("No record fits what was asked for with --data, --source and --since.")
+        asked = "--data, --source, --eval and --since"
+        raise UserError(f"No record fits what was asked for with {asked}.")
     # Committed, as far as git was asked, and with a checksum of what ran.
     committed = [one for one in chosen if one.provenance.code and not one.provenance.dirty]
     return build(committed), len(chosen) - len(committed)
 
 
 def gather(selection: Selection) -> Content:
+    if selection.against and not selection.rank:
+        raise UserError(f"--against {selection.against} needs --rank METRIC: what to compare in.")
     every, dirty = read_tables(selection)
     displayed = having(every, selection.metrics) if selection.metrics else every
     grids = [
@@ -81,7 +86,8 @@ def gather(selection: Selection) -> Content:
         for one in displayed
     ]
     ranked = having(displayed, (selection.rank,)) if selection.rank else []
-    comparisons = [compare(t, selection.rank, selection.against) for t in ranked if len(t.rows) > 1]
+    opposed = opposing(ranked, selection.rank, selection.against)
+    comparisons = [compare(one, selection.rank, selection.against) for one in opposed]
     path = selection.folder / "published.csv"
     numbers = published_numbers.read(path) if selection.reported else []
     published = [number for number in numbers if fits(selection.data, number.target)]
@@ -94,3 +100,16 @@ def having(tables: Sequence[Table], metrics: Sequence[str]) -> list[Table]:
     if tables and not fitting:
         layout.select([column for one in tables for column in one.columns], metrics)
     return fitting
+
+
+def opposing(tables: Sequence[Table], rank: str, against: str) -> list[Table]:
+    """The tables in which rows are compared, of all that have this one; UserError if none is."""
+    labels = dict.fromkeys(row.label for one in tables for row in one.rows)
+    if against and against not in labels:
+        raise UserError(f"No row with {rank} is called {against}; there are {', '.join(labels)}.")
+    own = [one for one in tables if not against or against in {row.label for row in one.rows}]
+    several = [one for one in own if len(one.rows) > 1]
+    if against and not several:
+        titles = " and ".join(one.title for one in own)
+        raise UserError(f"{against} stands alone in {titles}: there is no row to compare it with.")
+    return several

@@ -37,6 +37,7 @@ def render(folder: Path, *, local: bool) -> str:
     for name in (*scenes, *(record.name for record in by_seed)):  # the last may find no room
         sprites.get(name)
     sections = [one for table in tables for one in sections_of(table, sprites)]
+    sections.sort(key=lambda section: not section["grid"].rows)  # those with pictures first
     grids = [section["grid"] for section in sections]
     script = (HERE / "script.js").read_text(encoding="utf-8")
     return environment().get_template("template.html").render(
@@ -48,7 +49,7 @@ def render(folder: Path, *, local: bool) -> str:
         ambiguous=len({grid.data for grid in grids}) < len(grids),
         spendings=[spending(table) for table in tables],
         groups=[
-            (row.label, [entry(r) for r in row.records])
+            (row.label, ", ".join((one.source, one.eval)), [entry(r) for r in row.records])
             for one in tables
             for row in sorted(one.rows, key=lambda row: layout.place(row, {}))
         ],

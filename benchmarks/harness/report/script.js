@@ -11,6 +11,7 @@
     const table = part.querySelector(".sortable");
     const heads = all("thead th", table);
     const body = table.tBodies[0];
+    const firstOrder = [...body.rows];
     const view = part.querySelector(".view");
     const show = () => {
       const bySet = view.value[0] === "d";
@@ -23,12 +24,23 @@
       }
       const meaning = heads.find((h, i) => !hidden[i] && h.dataset.data)?.dataset.meaning ?? "";
       part.querySelector(".meaning").textContent = bySet ? "" : meaning && `${meaning[0].toUpperCase()}${meaning.slice(1)}.`;
+      const lost = heads.find((h, i) => hidden[i] && h.getAttribute("aria-sort") !== "none");
+      if (!lost) return;
+      const alike = (h, i) => !hidden[i] && h.dataset.data
+        && (bySet ? h.dataset.metric === lost.dataset.metric : h.dataset.data === lost.dataset.data);
+      const twin = heads.find(alike);
+      if (twin) return sort(twin, best(twin));
+      lost.setAttribute("aria-sort", "none");
+      body.append(...firstOrder);
     };
-    const sort = (head) => {
+    const best = (head) => (head.dataset.better === "higher" ? "descending" : "ascending");
+    const turned = (head) => {
+      const order = best(head);
+      if (head.getAttribute("aria-sort") !== order) return order;
+      return order === "ascending" ? "descending" : "ascending";
+    };
+    const sort = (head, order) => {
       const i = head.cellIndex;
-      const best = head.dataset.better === "higher" ? "descending" : "ascending";
-      const other = best === "ascending" ? "descending" : "ascending";
-      const order = head.getAttribute("aria-sort") === best ? other : best;
       for (const h of heads) h.setAttribute("aria-sort", h === head ? order : "none");
       const sign = order === "ascending" ? 1 : -1;
       const name = head.dataset.key === "name";
@@ -43,7 +55,7 @@
       body.append(...rows);
     };
     view.addEventListener("change", show);
-    for (const h of heads) h.querySelector("button").addEventListener("click", () => sort(h));
+    for (const h of heads) h.querySelector("button").addEventListener("click", () => sort(h, turned(h)));
     show();
   }
 
@@ -171,11 +183,17 @@
     }
     data.addEventListener("change", choose);
     for (const s of [left, right, seed, level]) s.addEventListener("change", draw);
-    const pictured = (current) => current.columns.some((c) => Object.keys(c.strips).length);
-    data.value = Math.max(sections.findIndex(pictured), 0);
     choose();
     wipe(50);
   }
+
+  // --- the list of data sets closes when one is chosen, or something else is ---
+  const sets = document.querySelector(".sets");
+  const close = (event) => {
+    if (sets && (event.key === "Escape" || event.target.closest?.(".sets a")
+      || (event.type === "click" && !sets.contains(event.target)))) sets.open = false;
+  };
+  for (const kind of ["click", "keydown"]) document.addEventListener(kind, close);
 
   // --- records ---
   const groups = all(".runs").map((group) => [group, all(".run", group).map((run) =>

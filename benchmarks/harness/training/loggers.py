@@ -106,6 +106,8 @@ class Wandb(Csv):
             id=known.get("wandb"),
             resume="allow",
         )
+        # Lightning says that nobody is anonymous, and W&B warns of the word.
+        self.logger._wandb_init.pop("anonymous", None)
         run = self.logger.experiment
         memory["wandb"] = run.id
         run.define_metric("kimg")

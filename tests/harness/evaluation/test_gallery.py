@@ -1,7 +1,8 @@
-from collections.abc import Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,13 +10,15 @@ import torch
 from torch import Tensor
 
 from benchmarks import parafaces
-from benchmarks.harness.data.domains.base import Domain
+from benchmarks.harness.data.domains.base import Domain, Pictures
 from benchmarks.harness.data.pictures import as_images
 from benchmarks.harness.evaluation import metrics
 from benchmarks.harness.evaluation.extractors import ParaFaces, ParaFacesMaps
-from benchmarks.harness.evaluation.gallery import Gallery, measure
+from benchmarks.harness.evaluation.feature_store import OnDisk
+from benchmarks.harness.evaluation.gallery import Gallery, measure, together
 from benchmarks.harness.evaluation.measure import Measure
 from benchmarks.harness.evaluation.metrics.correspondence import GeometricMap
+from benchmarks.harness.io.contact_sheet import to_uint8
 from core.errors import UserError
 from core.networks.perception import Perception, load, save
 from core.source import Source, random_source
@@ -76,18 +79,18 @@ class World(Folder):
 
     has_reference = True
 
-    def batches(self, seed: int, n: int) -> Iterator[Tensor]:
+    def pictures(self, seed: int, n: int) -> Pictures:
         generator = torch.Generator().manual_seed(seed)
-        yield from (torch.rand(n, 3, SIDE, SIDE, generator=generator) * 2 - 1).split(7)
+        return Pictures(to_uint8(torch.rand(n, 3, SIDE, SIDE, generator=generator) * 2 - 1), 7)
 
-    def reference(self) -> Iterator[Tensor]:
-        return self.batches(1, 30)
+    def reference(self) -> Pictures:
+        return self.pictures(1, 30)
 
-    def photos(self) -> Iterator[Tensor]:
-        return self.batches(2, 20)
+    def photos(self) -> Pictures:
+        return self.pictures(2, 20)
 
-    def translations(self) -> Iterator[Tensor]:
-        return self.batches(2, 20)
+    def translations(self) -> Pictures:
+        return self.pictures(2, 20)
 
     def landmark_pairs(self) -> tuple[np.ndarray, np.ndarray]:
         photo = np.random.default_rng(0).uniform(0, SIDE, (200, 2, 2)).astype(np.float32)
@@ -134,8 +137,70 @@ def test_every_metric_is_taken_where_everything_is_known(weights: str) -> None:
     assert set(result.measures) == set(every_metric(weights))
     assert result.left_out == {}
     assert all(m.better in ("lower", "higher") for m in result.measures.values())
+    check_progress(seen)
+
+
+def tell(seen: list[tuple[int, int, str]]) -> Callable[..., None]:
+    return lambda *words: seen.append(words)
+
+
+def check_progress(seen: list[tuple[int, int, str]], *, whole: bool = True) -> None:
+    """One total from the first word on, which counting reaches before the last."""
     assert [done for done, _, _ in seen] == sorted(done for done, _, _ in seen)
+    assert {total for _, total, _ in seen} == {seen[-1][1]}
+    assert seen[0][0] == 0 < seen[-1][1]
     assert seen[-1][0] == seen[-1][1]
+    assert not whole or seen[-2][0] == seen[-1][1]
+    assert seen[-1][2] == "done"
+
+
+class Stateful(Tinted):
+    """One whose pictures a disk can keep."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return self.source.g.state_dict()
+
+
+@pytest.mark.parametrize("disk", [False, True])
+@pytest.mark.parametrize("changes", [{"samples": 8}, {"photos": 0}])
+def test_the_bar_knows_its_total_before_it_starts(
+    weights: str, tmp_path: Path, changes: dict[str, Any], disk: bool
+) -> None:
+    if disk:
+        changes = changes | {"store": OnDisk(folder=str(tmp_path))}
+    maps = ParaFacesMaps(weights=weights)
+    more = {
+        "kept": metrics.IntraClusterMaps(maps, samples=12, cap=4, seed=0),
+        "near": metrics.NearestShotMaps(maps, samples=12),
+        "pairs": metrics.Pairwise(maps, samples=8, pairs=5, seed=0),
+        "copies": metrics.AuthPct(ParaFaces(weights=weights)),
+        "whole": metrics.NearestShot(maps, samples=1000),
+    }
+    for again in (False, True):  # from a disk nothing is made again
+        seen: list[tuple[int, int, str]] = []
+        adapter = Stateful(trained=True, tint=0.2)
+        shown = gallery(adapter, World(), progress=tell(seen), **changes)
+        measure(shown, every_metric(weights) | more)
+        check_progress(seen, whole=not (disk and again))
+
+
+@pytest.mark.parametrize(
+    ("side", "device", "held"),
+    [(16, "cpu", 64), (64, "cpu", 64), (128, "cpu", 16), (256, "cpu", 4), (1024, "cpu", 1),
+     (256, "cuda", 64), (1024, "cuda", 4), (256, "mps", 4)],
+)  # fmt: skip
+def test_larger_pictures_are_held_fewer_at_a_time(side: int, device: str, held: int) -> None:
+    assert together(64, side, torch.device(device)) == held
+
+
+def test_no_batch_of_a_gallery_is_larger_than_what_is_held() -> None:
+    class Large(World):
+        resolution = 256
+
+    shown = gallery(Tinted(trained=True, tint=0.0), Large(), batch_size=32)
+    held = {len(batch) for name in ("fakes", "shots", "stylised") for batch in shown.images(name)}
+    assert held == {2}
+    assert {len(batch) for batch in shown.some("fakes", torch.arange(5))} == {2, 1}
 
 
 def test_a_folder_gets_what_it_allows_and_a_sentence_for_the_rest(weights: str) -> None:
@@ -352,8 +417,8 @@ class SmallWorld(World):
         super().__init__()
         self.count = count
 
-    def batches(self, seed: int, n: int) -> Iterator[Tensor]:
-        return super().batches(seed, self.count)
+    def pictures(self, seed: int, n: int) -> Pictures:
+        return super().pictures(seed, self.count)
 
     def translation_landmarks(self) -> np.ndarray:
         return super().translation_landmarks()[: self.count]

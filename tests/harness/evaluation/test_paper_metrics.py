@@ -186,9 +186,9 @@ class Squares:
 @pytest.mark.parametrize("place", ["end", "full"])
 def test_the_path_length_of_a_linear_generator_is_the_distance_of_its_styles(place):
     metric = metrics.PerceptualPathLength(Squares(), samples=50, epsilon=1e-4, place=place, seed=1)
-    shown = SimpleNamespace(adapter=Linear(), batch_size=50)
+    shown = SimpleNamespace(adapter=Linear(), together=7)
     generator = torch.Generator().manual_seed(1)
-    first, last = torch.randn(100, 12, generator=generator).chunk(2)
+    first, last = torch.randn(50, 2, 12, generator=generator).unbind(1)
     exact = (first - last).square().sum(1).sort().values
     found = metric(shown)
     assert found.n == 50

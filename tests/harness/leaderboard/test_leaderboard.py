@@ -182,22 +182,58 @@ def test_a_spreadsheet_runs_nothing(capsys, folder):
     assert next(csv.DictReader(io.StringIO(text)))["method"] == "'=1+1"
 
 
+PAPER = r"""\documentclass{article}
+\usepackage{booktabs,graphicx%s}
+\newcommand{\second}[1]{\emph{#1}}
+\begin{document}
+See Table~\ref{tab:source-src-evaluation-fewshot}.
+\input{tables}
+\end{document}
+"""
+
+
+def compiled(folder, name):
+    """What pdflatex says of a document, twice, so that references are known."""
+    line = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "-no-shell-escape", name]
+    for _ in range(2):
+        done = subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout[-2000:]
+    assert (folder / name).with_suffix(".pdf").stat().st_size > 10_000
+    return done.stdout
+
+
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
-def test_the_latex_compiles_even_with_hostile_names(folder, tmp_path, capsys):
+@pytest.mark.parametrize("hostile", [True, False])
+def test_the_latex_compiles_by_itself_and_within_a_paper(folder, tmp_path, capsys, hostile):
     runs = [*zoo(), *(record(HOSTILE, d, s, 0.02) for d in ("d1", "d2") for s in range(3))]
-    where = folder(runs)
+    where = folder(runs if hostile else zoo())
     shutil.copy(RESULTS / "published.csv", where / "published.csv")
-    words = ("--format=latex", "--rank=kid", "--reported", "--to", str(tmp_path / "t.tex"))
-    printed(capsys, where, *words)
-    done = subprocess.run(
-        ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "-no-shell-escape", "t.tex"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert (tmp_path / "t.pdf").stat().st_size > 10_000
+    words = ("--rank=kid", *(["--reported"] if hostile else []), "--to")
+    if hostile:
+        printed(capsys, where, "--format=latex", *words, str(tmp_path / "t.tex"))
+        compiled(tmp_path, "t.tex")
+    printed(capsys, where, "--format=latex-input", *words, str(tmp_path / "tables.tex"))
+    more = r",longtable}\usepackage[T1]{fontenc" if hostile else ""
+    (tmp_path / "paper.tex").write_text(PAPER % more)
+    assert "undefined" not in compiled(tmp_path, "paper.tex")
+
+
+@pytest.mark.parametrize("form", ["latex", "latex-input"])
+def test_latex_has_the_names_that_papers_have_and_a_caption(capsys, folder, form):
+    data = ("parafaces_webtoon", "cufs")
+    known = ("freezesg", "freezed", "cdc", "mine_cdc")
+    runs = [record(m, d, s, 0.1) for m in known for d in data for s in range(3)]
+    runs += [record("ewc", "cufs", 0, 0.1, overrides=["method.images=40"])]
+    text = printed(capsys, folder(runs), f"--format={form}", "--rank=kid")
+    rows = [line.split(" & ")[0] for line in text.splitlines() if line.count(" & ") > 3]
+    for name in ("FreezeSG", "FreezeD + ADA", "CDC", r"mine\_cdc", "EWC (images=40)"):
+        assert name in rows
+    words = r"freezesg|(?<!mine\\_)cdc|parafaces\\_webtoon|cufs"
+    assert not re.search(words, re.sub(r"\\label\{.*", "", text))
+    assert "mean rank in KID over CUFS, ParaFaces Webtoon" in text
+    assert "FreezeSG (2.50)" in text  # in the diagram
+    assert text.count(r"\caption[") == text.count(r"\label{") == 3
+    assert ("documentclass" in text) == (form == "latex")
 
 
 def wide():
@@ -220,15 +256,18 @@ def test_a_wide_table_is_cut_between_data_sets_and_loses_nothing():
 
 
 def test_latex_sets_no_more_columns_beside_one_another_than_can_be_read():
-    text = markup.document("latex", Content([layout.arrange(wide(), (), "kid")], [], [], 0))
-    widths = [len(found) for found in re.findall(r"begin\{tabular\}\{l(r+)\}", text)]
-    assert widths == [12, 2 + 4]  # a rank and three costs stand in the last
+    def widths(form):
+        text = markup.document(form, Content([layout.arrange(wide(), (), "kid")], [], [], 0))
+        return [len(found) for found in re.findall(r"begin\{tabular\}\{l(r+)\}", text)]
+
+    assert widths("latex") == [12, 2 + 4]  # a rank and three costs stand in the last
+    assert widths("latex-input") == [8, 6 + 4]
 
 
 def test_latex_sets_a_long_name_on_several_lines_that_may_break_within_a_path():
-    assert markup.latex_name("cdc (lr=0.1)") == "cdc (lr=0.1)"
+    assert markup.latex_name("cdc (lr=0.1)") == "CDC (lr=0.1)"
     long = markup.latex_name("paired (grown_from=results/out/a/generator.safetensors, lr=0.001)")
-    assert long.startswith(r"\parbox[t]{70mm}{\raggedright paired (grown\_\allowbreak{}from=")
+    assert long.startswith(r"\parbox[t]{70mm}{\raggedright StyleGAN2 (paired) (grown\_")
     assert r"results/\allowbreak{}out/" in long
     assert "0.001" in long
 
@@ -333,6 +372,42 @@ def test_a_name_that_is_not_there_is_refused_with_those_that_are(folder):
     ):
         with pytest.raises(UserError, match=said):
             leaderboard.main.__wrapped__(["--folder", str(where), *words])
+
+
+def own_protocol():
+    """Beside the usual runs, two of ``mine`` by the smoke evaluation, and one with other shots."""
+    short = [record("mine", d, 0, 0.1, eval="smoke", overrides=["method.images=40"])
+             for d in ("d1", "d2")]  # fmt: skip
+    return [*zoo(), *short, record("weak", "d1", 0, 0.3, eval="smoke"),
+            record("alone", "d1", 0, 0.1, overrides=["data.shots=1"])]  # fmt: skip
+
+
+def test_a_row_is_compared_with_in_the_tables_that_have_it(capsys, folder):
+    where = folder(own_protocol())
+    asked = ("--rank=kid", "--against")
+    text = printed(capsys, where, *asked, "mine (images=40)")
+    assert text.count("against mine \\(images=40\\)") == 1
+    assert "| good |" in text  # which stays, in a table of its own
+    assert text.count("against weak") == 0
+    assert printed(capsys, where, *asked, "weak").count("against weak") == 2
+    for words, said in (
+        ((*asked, "mine"), r"No row with kid is called mine; there are .*mine \(images=40\)"),
+        ((*asked, "alone"), "alone stands alone in source src, evaluation fewshot, data.shots=1"),
+        (("--against", "good"), "--against good needs --rank METRIC"),
+    ):
+        with pytest.raises(UserError, match=said):
+            printed(capsys, where, *words)
+
+
+def test_records_are_chosen_by_their_evaluation(capsys, folder):
+    where = folder(own_protocol())
+    assert "smoke" in printed(capsys, where)
+    for words in (("--eval=fewshot",), ("--eval=few*", "--eval=large")):
+        text = printed(capsys, where, *words)
+        assert "smoke" not in text
+        assert "| good |" in text
+    with pytest.raises(UserError, match="--eval"):
+        printed(capsys, where, "--eval=paper")
 
 
 def test_a_run_with_two_records_is_refused(folder):

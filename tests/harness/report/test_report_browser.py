@@ -1,6 +1,11 @@
 """The page in a real browser: sorting, sliders, comparison, widths, themes, and no complaint."""
 
+import base64
+import io
+
+import numpy as np
 import pytest
+from PIL import Image
 
 from benchmarks import report
 from tests.helpers import pages
@@ -85,6 +90,26 @@ def test_a_click_sorts_by_what_is_better_and_a_second_one_turns_it_around(page):
     assert one(page, ".sortable thead th:nth-child(2)").get_attribute("aria-sort") == "descending"
 
 
+def test_the_order_is_never_that_of_a_column_that_is_hidden(page):
+    head = ".sortable thead th[data-data='{}'][data-metric='{}']"
+    ordered = "[...document.querySelectorAll('.sortable thead [aria-sort]:not([aria-sort=none])')]"
+    shown = f"{ordered}.map(h => [h.dataset.data, h.dataset.metric, h.ariaSort, h.hidden])"
+    one(page, head.format(pages.DATA[0], "kid@net") + " button").click()
+    one(page, head.format(pages.DATA[0], "kid@net") + " button").click()  # the worst first
+    choose(page, ".view", "m:intra@net")
+    assert script(page, shown) == [[pages.DATA[0], "intra@net", "descending", False]]
+    assert texts(page, NAMES)[:4] == ["weak", "fair", "good", "unadapted source"]
+    choose(page, ".view", f"d:{pages.DATA[1]}")
+    assert script(page, shown) == [[pages.DATA[1], "intra@net", "descending", False]]
+    choose(page, ".view", f"d:{pages.DATA[0]}")
+    one(page, head.format(pages.DATA[0], "landmarks@net") + " button").click()
+    choose(page, ".view", "m:kid@net")
+    assert script(page, shown) == [[pages.DATA[0], "kid@net", "ascending", False]]
+    one(page, HEADS.format(1)).click()
+    choose(page, ".view", f"d:{pages.DATA[1]}")
+    assert texts(page, NAMES) == ["fair", "good", "torn", "unadapted source", "weak"]
+
+
 def test_the_keyboard_sorts_names(page):
     keys(page, HEADS.format(1), "ENTER")
     assert texts(page, NAMES) == ["fair", "good", "torn", "unadapted source", "weak"]
@@ -147,9 +172,11 @@ def test_the_comparison_begins_with_pictures_and_never_with_a_method_and_itself(
         if pages.DATA[0] in strip.name:
             strip.unlink()
     page.get(made(folder).as_uri())
-    assert script(page, "document.querySelector('#compare-data').value") == "1"
+    sets = [f"{name} source parafaces64, evaluation fewshot" for name in reversed(pages.DATA)]
+    assert texts(page, "section.data h2") == sets  # those with pictures first
+    assert script(page, "document.querySelector('#compare-data').value") == "0"
     assert texts(page, "#wipe .ends span") == ["source", "good"]
-    choose(page, "#compare-data", "0")
+    choose(page, "#compare-data", "1")
     assert texts(page, "#wipe .ends span") == ["fair", "good"]
 
 
@@ -164,6 +191,49 @@ def test_records_are_found_by_words(page):
     one(page, "#filter").send_keys(f"good {pages.DATA[1]} seed 2")
     assert texts(page, "#filtered") == ["1 of 25"]
     assert len(texts(page, ".run")) == 1
+
+
+def test_a_method_is_listed_with_its_source_and_evaluation(page, tmp_path):
+    runs = [*pages.zoo(), pages.record("good", pages.DATA[0], 0, 0.1, source="photo64")]
+    page.get(made(pages.write(tmp_path, runs, pictures=False)).as_uri())
+    listed = [" ".join(text.split()) for text in texts(page, ".runs > summary")]
+    assert "good photo64, fewshot 1 run" in listed
+    assert "good parafaces64, fewshot 6 runs" in listed
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_section_bar_is_one_line_that_nothing_cuts(page, tmp_path, width):
+    runs = [pages.record("good", f"parafaces_number_{i}", 0, 0.1) for i in range(20)]
+    page.get(made(pages.write(tmp_path, runs, pictures=False)).as_uri())
+    pages.resize(page, width, dark=False)
+    bar = "document.querySelector('nav')"
+    assert script(page, f"{bar}.scrollWidth <= {bar}.clientWidth && {bar}.offsetHeight < 60")
+    edges = f"[...{bar}.querySelectorAll(':scope > ul > li')].map(e => e.getBoundingClientRect())"
+    assert script(page, f"{edges}.every(r => r.left >= 0 && r.right <= {width})")
+    one(page, ".sets summary").click()
+    links = "[...document.querySelectorAll('.sets a')]"
+    assert script(page, f"{links}.filter(e => e.checkVisibility()).length") == 20
+    keys(page, ".sets a", "ENTER")
+    assert script(page, "location.hash") == "#data-0"
+    assert script(page, "document.querySelector('.sets').open") is False
+
+
+@pytest.mark.parametrize("scale", [1.1, 1.75, 2.625])  # of zoomed pages and of telephones
+def test_the_line_of_a_row_runs_on_below_the_column_that_sticks(page, scale):
+    size = {"width": 390, "height": 900, "deviceScaleFactor": scale, "mobile": True}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    table = one(page, ".sortable")
+    script(page, "arguments[0].parentElement.scrollLeft = 137", table)
+    rows = "[...arguments[0].tBodies[0].rows].map(r => r.getBoundingClientRect())"
+    edges = script(page, f"{rows}.map(r => r.bottom)", table)
+    left = script(page, "arguments[0].parentElement.getBoundingClientRect().left", table)
+    shot = base64.b64decode(page.execute_cdp_cmd("Page.captureScreenshot", {})["data"])
+    pixels = np.asarray(Image.open(io.BytesIO(shot)).convert("L")).astype(int)
+    for bottom in edges[:-1]:  # below the last one lies the bar that scrolls
+        band = pixels[round(scale * bottom) - 4 : round(scale * bottom) + 5]
+        under, beside = (band[:, round(scale * (left + x))] for x in (1, 330))
+        assert (under == beside).all()
+        assert under.min() < under.max() - 10
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

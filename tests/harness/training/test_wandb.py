@@ -210,3 +210,15 @@ def test_a_sheet_gives_its_pictures_back(tmp_path):
     assert isinstance(shots[0][0], Image.Image)
     assert {np.asarray(p).max() for p in first_band[0]} == {128}
     assert {np.asarray(p).min() for p in second_band[1]} == {255}
+
+
+def test_wandb_has_nothing_to_warn_of(tmp_path, monkeypatch, capfd):
+    for name in [name for name in os.environ if name.startswith("WANDB")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("WANDB_SILENT", "false")
+    logger = Wandb(project="p", mode="offline", pictures="none", early_metrics=[])
+    logger.open(tmp_path, "cdc--d--s--00000000--s0", {"method": {"lr": 0.1}}, {}, 0)
+    logger.leave()
+    said = capfd.readouterr()
+    assert "wandb" in said.err + said.out
+    assert not [line for line in (said.err + said.out).splitlines() if "WARNING" in line]

@@ -3,6 +3,7 @@ Landmarks and translation need a truth that only paired data have: where landmar
 person whom nobody has seen before would look in the domain. Structure needs none.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import numpy as np
@@ -10,7 +11,13 @@ import torch
 from annotated_types import Ge, Le
 from torch import Tensor
 
-from benchmarks.harness.evaluation.gallery import Extractor, Gallery, ThroughExtractor
+from benchmarks.harness.evaluation.gallery import (
+    Batchwise,
+    Extractor,
+    FeatureRequest,
+    Gallery,
+    ThroughExtractor,
+)
 from benchmarks.harness.evaluation.measure import Measure, TooFew
 from core.bounds import Pair
 
@@ -29,6 +36,7 @@ class Landmarks(ThroughExtractor):
     """
 
     needs = ("fakes", "sources", "others", "landmark_pairs")
+    heads = (("landmarks",),)
 
     def __init__(self, extractor: Extractor, *, ridge: Annotated[float, Ge(1e-6), Le(1e6)]) -> None:
         super().__init__(extractor)
@@ -97,18 +105,23 @@ class GeometricMap:
         return torch.cat([ones, centred, main[:, i] * main[:, j]], 1)
 
 
-class Translation:
+class Translation(ThroughExtractor):
     """Mean perceptual distance of a stylised held-out photo to the true picture of that person. The
     photo is inverted once by the source and decoded by the adapted generator. ``photo`` is the
     distance of the untouched photo, ``floor`` of the stylised picture to the true one of another
     person, ``landmarks`` the mean landmark error in pixels (of 64) against the exact ones.
     """
 
-    better = "lower"
     needs = ("stylised", "translated", "photos")
+    heads = (("maps",), ("identity",))
 
     def __init__(self, extractor: Extractor, *, reader: Extractor) -> None:
         self.extractors = (extractor, reader)
+
+    def requests(self, gallery: Gallery) -> Iterable[FeatureRequest]:
+        maps, reader = self.extractors
+        yield from (FeatureRequest(stream, maps) for stream in self.needs)
+        yield from (FeatureRequest(stream, reader) for stream in self.needs[:2])
 
     def __call__(self, gallery: Gallery) -> Measure:
         maps, reader = self.extractors
@@ -143,12 +156,15 @@ def landmark_errors(a: Tensor, b: Tensor) -> Tensor:
     return (a - b).square().sum(2).sqrt()
 
 
-class StructureDistance(ThroughExtractor):
+class StructureDistance(Batchwise):
     """Mean squared difference of the self-similarities of a fake and of its source's picture.
     Whether the layout is still the source's, by DINO's keys (arXiv:2201.00424), over the first
     ``samples`` latents: the paper optimises one picture. ``floor`` is the same against the source's
-    picture of another latent. The extractor has ``prepare`` and ``self_similarity``.
+    picture of another latent.
     """
+
+    heads = ()
+    abilities = ("prepare", "self_similarity")
 
     def __init__(self, extractor: Any, *, samples: Pair) -> None:
         super().__init__(extractor)

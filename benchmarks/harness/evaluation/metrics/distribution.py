@@ -11,6 +11,7 @@ from benchmarks.harness.evaluation.gallery import Extractor, Gallery, ThroughExt
 from benchmarks.harness.evaluation.measure import Measure, TooFew
 from benchmarks.harness.evaluation.metrics import frechet_and_kernel, set_metrics
 from benchmarks.harness.evaluation.metrics.frechet_and_kernel import Normal, double, in_float64
+from benchmarks.harness.evaluation.streams import STREAMS
 from core.bounds import Count, Natural, Seed, Share
 
 AT_MOST = 2000  # pictures on either side that an interval is made from: its cost is their square
@@ -127,6 +128,10 @@ class KID(Distribution):
         super().__init__(extractor)
         self.subsets, self.subset_size, self.seed = subsets, subset_size, seed
 
+    def also(self, gallery: Gallery) -> tuple[str, ...]:
+        few = max(STREAMS[name].size(gallery) for name in self.needs) <= frechet_and_kernel.MANY
+        return ("sources",) if few and gallery.has("sources") else ()
+
     def __call__(self, gallery: Gallery) -> Measure:
         real, fake = self.features(gallery)
         options = {"subsets": self.subsets, "subset_size": self.subset_size, "seed": self.seed}
@@ -139,8 +144,7 @@ class KID(Distribution):
         }
         if max(len(real), len(fake)) <= frechet_and_kernel.MANY:  # the cost is their square
             details["all_samples"] = frechet_and_kernel.polynomial_mmd(real, fake)
-            if gallery.has("sources"):
-                (before,) = self.read(gallery, "features", "sources")
+            for before in self.read(gallery, "features", *self.also(gallery)):
                 details["source"] = frechet_and_kernel.polynomial_mmd(real, double(before))
         return Measure(float(draws.mean()), self.better, len(fake), details)
 

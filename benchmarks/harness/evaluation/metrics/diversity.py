@@ -3,12 +3,19 @@ a perceptual network's maps (LPIPS, arXiv:1801.03924). Metrics named ``...Maps``
 distances: the maps of LPIPS are too large, and live as long as a batch.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from benchmarks.harness.evaluation.gallery import Extractor, Gallery, ThroughExtractor
+from benchmarks.harness.evaluation.gallery import (
+    Batchwise,
+    Extractor,
+    FeatureRequest,
+    Gallery,
+    ThroughExtractor,
+)
 from benchmarks.harness.evaluation.measure import Measure, TooFew
 from benchmarks.harness.evaluation.metrics import clusters, set_metrics
 from core.bounds import Pair, Seed
@@ -23,10 +30,15 @@ class PerceptualMetric(ThroughExtractor):
 
     better = "higher"
     needs: tuple[str, ...] = ("fakes", "shots")
+    heads = (("maps",),)
 
     def __init__(self, extractor: Any, *, samples: Pair) -> None:
         super().__init__(extractor)
         self.samples = samples
+
+    def requests(self, gallery: Gallery) -> Iterable[FeatureRequest]:
+        for stream, extractor, _ in super().requests(gallery):
+            yield FeatureRequest(stream, extractor, 0 if stream == "shots" else self.samples)
 
     def maps(self, gallery: Gallery, stream: str) -> tuple[Tensor, Tensor]:
         """Maps [K, V] of the shots and [n, V] of the first pictures of a stream."""
@@ -62,7 +74,16 @@ class IntraCluster(PerceptualMetric):
         return Measure(own.dropped, self.better, len(own.assignment), own.details(self.cap))
 
 
-class IntraClusterMaps(IntraCluster):
+class KeepsDistances(PerceptualMetric):
+    """A metric that keeps distances to the shots and no maps."""
+
+    def requests(self, gallery: Gallery) -> Iterable[FeatureRequest]:
+        for stream, extractor, first in super().requests(gallery):
+            if stream != "shots":
+                yield FeatureRequest(stream, reader(gallery, extractor), first)
+
+
+class IntraClusterMaps(KeepsDistances, IntraCluster):
     """The same without keeping maps: intra-cluster LPIPS."""
 
     def assigned(self, gallery: Gallery) -> clusters.Clusters:
@@ -82,6 +103,9 @@ class NearestShot(PerceptualMetric):
     would be; ``copies`` the share of fakes nearer to a shot than 99 of 100 of those.
     """
 
+    def also(self, gallery: Gallery) -> tuple[str, ...]:
+        return ("reference",) if gallery.has("reference") else ()
+
     def to_shots(self, gallery: Gallery, stream: str) -> Tensor:
         shots, maps = self.maps(gallery, stream)
         return clusters.to_shots(maps, shots)
@@ -89,21 +113,21 @@ class NearestShot(PerceptualMetric):
     def __call__(self, gallery: Gallery) -> Measure:
         fakes = self.to_shots(gallery, "fakes").amin(1).double()
         details = {"median": float(fakes.median()), "least": float(fakes.min())}
-        if gallery.has("reference"):
-            real = self.to_shots(gallery, "reference").amin(1).double()
+        for stream in self.also(gallery):
+            real = self.to_shots(gallery, stream).amin(1).double()
             details["reference"] = float(real.mean())
             details["copies"] = float((fakes < real.quantile(COPIES)).double().mean())
         return Measure(float(fakes.mean()), self.better, len(fakes), details)
 
 
-class NearestShotMaps(NearestShot):
+class NearestShotMaps(KeepsDistances, NearestShot):
     """The same without keeping maps: LPIPS."""
 
     def to_shots(self, gallery: Gallery, stream: str) -> Tensor:
         return distances_to_shots(gallery, self.extractors[0], stream, self.samples)
 
 
-class Pairwise(PerceptualMetric):
+class Pairwise(Batchwise, PerceptualMetric):
     """Mean distance of ``pairs`` of the first ``samples`` fakes; ``reference``: of real ones."""
 
     needs = ("fakes",)
@@ -135,7 +159,7 @@ class Pairwise(PerceptualMetric):
         return Measure(float(distances.mean()), self.better, n, details)
 
 
-class NearestSource(PerceptualMetric):
+class NearestSource(Batchwise, PerceptualMetric):
     """Mean distance of a fake to the source's picture of its own latent: 0 if nothing was learnt.
     ``floor`` is that to the source's picture of another latent: what a generator would score that
     has forgotten its source. Between them, small is faithful and not small enough is adapted.
@@ -164,13 +188,15 @@ class AuthPct(ThroughExtractor):
     better = "higher"
     needs = ("fakes", "shots")
 
+    def also(self, gallery: Gallery) -> tuple[str, ...]:
+        return ("reference",) if gallery.has("reference") else ()
+
     def __call__(self, gallery: Gallery) -> Measure:
         shots, fakes = self.read(gallery, "features", "shots", "fakes")
         details: dict[str, float] = {"shots": len(shots)}
         if len(shots) < 2:
             return Measure(100.0, self.better, len(fakes), details)
-        if gallery.has("reference"):
-            (reals,) = self.read(gallery, "features", "reference")
+        for reals in self.read(gallery, "features", *self.also(gallery)):
             details["reference"] = self.authentic(shots, reals)
         return Measure(self.authentic(shots, fakes), self.better, len(fakes), details)
 
@@ -200,7 +226,11 @@ class ToShots:
         return {"distances": clusters.squared_distances(maps, self.shots)}
 
 
+def reader(gallery: Gallery, extractor: Any) -> ToShots:
+    """What reads distances to the shots, whose maps are kept."""
+    return gallery.once(("to shots", extractor.name), lambda: ToShots(gallery, extractor))
+
+
 def distances_to_shots(gallery: Gallery, extractor: Any, stream: str, samples: int) -> Tensor:
-    """Distances [n, K] of the first pictures of a stream to the shots, whose maps are kept."""
-    reader = gallery.once(("to shots", extractor.name), lambda: ToShots(gallery, extractor))
-    return gallery.features(stream, reader, "distances", samples)
+    """Distances [n, K] of the first pictures of a stream to the shots."""
+    return gallery.features(stream, reader(gallery, extractor), "distances", samples)

@@ -18,6 +18,7 @@ class IdentityMetric(ThroughExtractor):
     """A number of the identities in streams that show the same people in the same order."""
 
     better = "higher"
+    heads: tuple[tuple[str, ...], ...] = (("identity",),)
 
     def compared(self, gallery: Gallery) -> tuple[Tensor, Tensor, dict[str, float]]:
         """Cosines [N] of fake and source, which fakes [N] find their source, and their details."""
@@ -35,10 +36,14 @@ class Identity(IdentityMetric):
     is the nearest of all, ``ceiling`` what the true pictures of the domain would score.
     """
 
+    def also(self, gallery: Gallery) -> tuple[str, ...]:
+        pair = ("photos", "translated")
+        return pair if all(map(gallery.has, pair)) else ()
+
     def __call__(self, gallery: Gallery) -> Measure:
         own, _, details = self.compared(gallery)
-        if gallery.has("photos") and gallery.has("translated"):
-            photos, truth = self.read(gallery, "identity", "photos", "translated")
+        if pair := self.read(gallery, "identity", *self.also(gallery)):
+            photos, truth = pair
             details["ceiling"] = float(pairs(truth, photos).compute())
         return Measure(float(own.mean()), self.better, len(own), details)
 
@@ -48,6 +53,8 @@ class DetectedIdentity(IdentityMetric):
     counts pairs with two faces only, ``found_fakes``, ``found_sources`` say where one was seen,
     ``where_found`` is the mean over pairs with both. A high mean with few detections says nothing.
     """
+
+    heads = (("identity", "found"),)
 
     def __call__(self, gallery: Gallery) -> Measure:
         own, right, details = self.compared(gallery)
@@ -72,6 +79,7 @@ class Recognition(IdentityMetric):
     """
 
     needs = ("stylised", "translated", "photos")
+    heads = (("identity", "found"),)
 
     def __call__(self, gallery: Gallery) -> Measure:
         stylised, truth, photos = self.read(gallery, "identity", *self.needs)

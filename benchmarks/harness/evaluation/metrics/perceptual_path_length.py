@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from annotated_types import Ge, Le
 from torch import Tensor
 
-from benchmarks.harness.evaluation.gallery import Gallery, ThroughExtractor
+from benchmarks.harness.evaluation.gallery import Batchwise, Gallery
 from benchmarks.harness.evaluation.measure import Measure
 from core.bounds import Pair, Seed
 
@@ -19,13 +19,15 @@ LARGEST = 256  # side at which larger pictures are compared, as in the released 
 DISCARDED = 0.01  # share of the shortest and of the longest steps
 
 
-class PerceptualPathLength(ThroughExtractor):
+class PerceptualPathLength(Batchwise):
     """Mean LPIPS over epsilon squared of ``samples`` steps of length ``epsilon`` between two random
-    styles, from the first (``end``) or anywhere on the path (``full``). The extractor has
-    ``distance``. Pictures are looked at as floats: the step is too small for 8 bits.
+    styles, from the first (``end``) or anywhere on the path (``full``). Pictures are looked at as
+    floats: the step is too small for 8 bits.
     """
 
     needs = ("fakes",)
+    heads = ()
+    abilities = ("distance",)
 
     def __init__(
         self,
@@ -46,12 +48,12 @@ class PerceptualPathLength(ThroughExtractor):
         generator = torch.Generator().manual_seed(self.seed)
         adapter = gallery.adapter
         width, device = adapter.source.g.z_dim, adapter.device
-        for start in range(0, self.samples, gallery.batch_size):
-            n = min(gallery.batch_size, self.samples - start)
-            z = torch.randn(2 * n, width, generator=generator)
-            at = torch.rand(n, 1, 1, generator=generator) * (self.place == "full")
-            first, last = adapter.latents(z.to(device)).chunk(2)
-            at = at.to(first)
+        z = torch.randn(self.samples, 2, width, generator=generator)
+        places = torch.rand(self.samples, 1, 1, generator=generator) * (self.place == "full")
+        parts = (drawn.split(gallery.together) for drawn in (z, places))
+        for ends, part in zip(*parts, strict=True):
+            first, last = (adapter.latents(ends[:, i].to(device)) for i in (0, 1))
+            at = part.to(first)
             a, b = (reduced(adapter.render(first.lerp(last, t))) for t in (at, at + self.epsilon))
             yield self.extractors[0].distance(a, b).cpu().double() / self.epsilon**2
 
