@@ -17,6 +17,7 @@ from core.paths import cache_folder, placed
 FOLDER = "sources"  # of the cache
 VERSION = 1  # of what a conversion writes; with another one, files are converted anew
 HEAD = 8  # bytes of a safetensors file that say how long its header is, little end first
+GS = ("g_ema", "g")  # the averaged one and the other, each of which serves as both
 FRESH = "fresh"  # in place of a discriminator's file: an untrained one
 
 
@@ -43,11 +44,14 @@ def ours(path: Path) -> Path:
 
 
 def convert(path: Path, kept: Path) -> None:
+    import torch
+
     from core import convert
     from core.progress import console
 
     console.print(f"{path} is converted, once.", highlight=False, soft_wrap=True, markup=False)
-    networks = convert.load(path)
+    with torch.random.fork_rng():  # a run that finds its source converted has the same numbers
+        networks = convert.load(path)
     for note in networks.notes.values():
         console.print(f"{path}: {note}.", highlight=False, soft_wrap=True, markup=False)
     convert.save(kept, networks)
@@ -101,10 +105,12 @@ def resolution(path: Path) -> int:
             length = int.from_bytes(file.read(HEAD), "little")
             header = json.loads(file.read(min(length, kept.stat().st_size)))
         networks = json.loads(header["__metadata__"]["networks"])
-        configs = [networks[part]["config"] for part in ("g_ema", "g") if part in networks]
-        if not configs:
-            held = ", ".join(f"{part} ({one['class']})" for part, one in networks.items())
-            raise UserError(f"{path} holds no Generator as g_ema or g, but {held or 'nothing'}.")
-        return int(configs[0]["img_resolution"])
+        held = [f"{part} ({one['class']})" for part, one in networks.items()]
+        sides = [networks[part]["config"]["img_resolution"] for part in GS if part in networks]
+        side = int(sides[0]) if sides else 0
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} does not say which networks it holds.") from error
+    if not side:
+        what = ", ".join(held) or "nothing"
+        raise UserError(f"{path} holds no Generator as {' or '.join(GS)}, but {what}.")
+    return side

@@ -9,7 +9,7 @@ from annotated_types import Ge, Le
 from torch import Tensor, nn
 
 from core.bounds import Box, Count, Seed
-from core.conversion import FRESH, identity, ours
+from core.conversion import FRESH, GS, identity, ours
 from core.convert.format import GROUP
 from core.errors import UserError
 from core.networks.discriminator import Discriminator
@@ -20,7 +20,6 @@ from core.weights import read
 Invert = Callable[[Generator, Tensor], Tensor]
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 MIT = "mit"
-GS = ("g_ema", "g")  # the averaged one and the other, each of which serves as both
 COLOURS = 3
 
 

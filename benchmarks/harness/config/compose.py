@@ -25,6 +25,7 @@ from core.errors import UserError
 from core.paths import CONF, placed
 
 SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+DISCRIMINATOR = "source.discriminator="
 FILE = "file"  # the choice of a source that is a file
 PLACE = re.compile(r"~|\S*\$\{|.*[/\\]|.*\.(safetensors|pt|pth|pkl|ckpt)$")
 """How a file is told from the name of a source."""
@@ -127,7 +128,8 @@ def composition(cfg: DictConfig, job: Any) -> Composition:
     task: Any = job.overrides.task
     for key, typed in replaced(task).items():
         leave_out_foreign(unresolved, key, typed)
-    words: Any = OmegaConf.to_container(task, resolve=False)  # as they were typed
+    said: Any = OmegaConf.to_container(task, resolve=False)  # as they were typed
+    words = [w.lstrip("+") if w.lstrip("+").startswith(DISCRIMINATOR) else w for w in said]
     if "source" in choices:
         typed = {word.lstrip("+").split("=")[0] for word in words}
         unresolved["source"] |= of_file(unresolved, typed)
@@ -164,7 +166,7 @@ def located(place: str) -> str:
 def replacing(words: Sequence[str]) -> list[str]:
     """The words as Hydra takes those that make another object of an option, with options of it."""
     objects = tuple(f"{key}{end}" for key in replaced(words) for end in (".", "={"))
-    added = (*objects, "source.discriminator=")  # which sources of older records do not name
+    added = (*objects, DISCRIMINATOR)  # which yamls of sources with one do not name
     words = [f"++{word}" if word.startswith(added) else word for word in words]
     return [other for word in words for other in of_source(word)]
 
