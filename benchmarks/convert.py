@@ -8,6 +8,7 @@ executed.
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ from core.errors import UserError
 if TYPE_CHECKING:
     from core.convert import Networks
 
+PLAIN = re.compile(r"[\w./-]*[./][\w./-]*", re.ASCII)  # a path that shells and Hydra leave alone
+
 
 @command()
 def main(words: list[str]) -> int:
@@ -29,6 +32,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("target", metavar="OUT", type=Path)
     options = parser.parse_args(words)
     from core.convert import load, save
+    from core.networks.generator import Generator
 
     if not options.source.is_file():
         raise UserError(f"There is no file {options.source}.")
@@ -40,7 +44,19 @@ def main(words: list[str]) -> int:
     for sentence in (*networks.notes.items(), *(("lost", text) for text in lost)):
         console.print(": ".join(sentence), soft_wrap=True)
     console.print(f"written: {options.target}", soft_wrap=True)
+    if any(isinstance(networks.get(part), Generator) for part in ("g_ema", "g")):
+        console.print(f"next: {following(options.target, 'd' in networks)}", soft_wrap=True)
     return 0
+
+
+def following(source: Path, whole: bool) -> str:
+    """The command that adapts a source, with a discriminator of its own or without."""
+    from benchmarks.harness.config.complaints import quoted
+
+    word = f"source={source}" if PLAIN.fullmatch(str(source)) else quoted("source", str(source))
+    d = "" if whole else " source.discriminator=fresh"
+    words = f"method=finetune {word}{d} data=folder data.root=PICTURES"
+    return f"python -m benchmarks.run {words}"
 
 
 def table(networks: Networks) -> Table:

@@ -1,14 +1,16 @@
 """A pretrained pair of networks and the way it inverts photos."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 from annotated_types import Ge, Le
 from torch import Tensor, nn
 
-from core import hashing
 from core.bounds import Box, Count, Seed
+from core.conversion import FRESH, GS, identity, ours
+from core.convert.format import GROUP
 from core.errors import UserError
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator
@@ -18,7 +20,6 @@ from core.weights import read
 Invert = Callable[[Generator, Tensor], Tensor]
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 MIT = "mit"
-GS = ("g_ema", "g")  # the averaged one and the other, each of which serves as both
 COLOURS = 3
 
 
@@ -57,8 +58,8 @@ class Source(nn.Module):
         if self.discriminator is None:
             raise UserError(
                 f"The weights of the source {self.name} hold no discriminator (d), which this "
-                "method needs: a whole snapshot of a training, converted by `python -m "
-                "benchmarks.convert`, has one; method=encoder, stylize and export need none."
+                "method needs: source.discriminator=FILE takes that of another file of "
+                f"{self.resolution} px, source.discriminator={FRESH} an untrained one."
             )
         return self.discriminator
 
@@ -81,15 +82,19 @@ def load(
     invert: Invert,
     box: Box = WHOLE,
     licence: str = MIT,
+    discriminator: str = "",  # another file's, or `fresh`; empty: that of the weights, if any
+    seed: Seed = 0,  # of a fresh one
 ) -> Source:
-    """Read a source of a file; a wrong checksum (empty: any is right) or size is refused."""
+    """Read a source of a file, ours or one that is published, which is converted once; a wrong
+    checksum (empty: any is right) or size is refused.
+    """
     path = placed(weights)
     if not path.is_file():
         raise UserError(f"The source's weights are not at {path}.")
-    actual = hashing.of_file(path)
+    actual = identity(path)
     if sha256 not in ("", actual):
         raise UserError(f"{path} has sha256 {actual}, expected {sha256}.")
-    networks, _ = read(path)
+    networks, _ = read(ours(path))
     g, raw = (networks.get(one, networks.get(other)) for one, other in (GS, GS[::-1]))
     d = networks.get("d")
     if not isinstance(g, Generator) or not isinstance(raw, Generator):
@@ -97,21 +102,40 @@ def load(
         raise UserError(f"{path} holds no Generator as g_ema or g, but {held or 'nothing'}.")
     if d is not None and not isinstance(d, Discriminator):
         raise UserError(f"{path} holds a {type(d).__name__} as d.")
+    if discriminator:
+        d = fresh(g, seed) if discriminator == FRESH else of_file(placed(discriminator))
     for part, one in {"g_ema": g, "g": raw, "d": d}.items():
+        file = placed(discriminator) if part == "d" and discriminator else path
         if one and one.img_channels != COLOURS:
             raise UserError(
-                f"{path}: {part} is of pictures with img_channels={one.img_channels}, a source has "
+                f"{file}: {part} is of pictures with img_channels={one.img_channels}, a source has "
                 f"{COLOURS}."
             )
         if one and one.img_resolution != resolution:
             raise UserError(
-                f"{path}: {part} is of {one.img_resolution} px pictures, not of {resolution} px "
+                f"{file}: {part} is of {one.img_resolution} px pictures, not of {resolution} px "
                 "(source.resolution)."
             )
     if (raw.num_ws, raw.w_dim, raw.z_dim) != (g.num_ws, g.w_dim, g.z_dim):
         raise UserError(f"{path}: g and g_ema have latents or styles of other widths.")
-    facts = {"name": name, "sha256": actual, "box": box, "licence": licence}
-    return Source(g, d, raw, invert=invert, trained=True, **facts)  # type: ignore[arg-type]
+    facts = {"name": name, "sha256": identity(path, discriminator, seed)}
+    return Source(g, d, raw, invert=invert, trained=True, box=box, licence=licence, **facts)
+
+
+def fresh(g: Generator, seed: int) -> Discriminator:
+    """An untrained discriminator of a generator's pictures, as wide as it is."""
+    config = {key: g.config[key] for key in ("img_resolution", "channels", "conv_clamp")}
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return Discriminator(mbstd_group=GROUP, **config)
+
+
+def of_file(path: Path) -> Discriminator:
+    """The discriminator of a file."""
+    networks, _ = read(ours(path))
+    if not isinstance(d := networks.get("d"), Discriminator):
+        raise UserError(f"source.discriminator={path} holds no Discriminator as d.")
+    return d
 
 
 def random_source(

@@ -1,5 +1,6 @@
 """Every shipped source loads, is small enough, and says whose terms it carries."""
 
+import contextlib
 import os
 
 import pytest
@@ -8,7 +9,7 @@ from hydra import compose, initialize_config_dir
 
 from benchmarks.harness.config import validation
 from benchmarks.harness.config.build import build
-from benchmarks.harness.stylize.find_run import of_weights
+from benchmarks.harness.config.grid import CompositionGrid
 from core import weights
 from core.errors import UserError
 from core.networks.generator import Generator
@@ -28,7 +29,12 @@ def configured(name):
     return composed(f"source={name}").source
 
 
-SHIPPED = [name for name in validation.choices_of("source") if "weights" in configured(name)]
+def shipped(name):
+    path = CONF / "source" / f"{name}.yaml"
+    return "weights: core/assets/" in path.read_text(encoding="utf-8")
+
+
+SHIPPED = [name for name in validation.choices_of("source") if shipped(name)]
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -81,7 +87,7 @@ def test_a_generator_alone_is_a_source_until_somebody_needs_its_discriminator(tm
         source = load(**kept(tmp_path / f"{name}.safetensors", **{name: g}))
         for one in (source.g, source.raw):
             assert torch.equal(one.synthesis.b4.const, g.synthesis.b4.const)
-        with pytest.raises(UserError, match=r"source mine hold no discriminator \(d\).*convert"):
+        with pytest.raises(UserError, match=r"source mine hold no discriminator \(d\).*=fresh"):
             _ = source.d
     assert load(**kept(tmp_path / "whole.safetensors", g=g, d=d)).d.config == d.config
 
@@ -117,6 +123,24 @@ def test_weights_of_others_and_what_is_no_file_are_said_where_ours_are_wanted(tm
         tmp_path / "absent": "not there",
     }
     for path, sentence in said.items():
-        for read in (weights.read, lambda path: of_weights(path, tmp_path)):
-            with pytest.raises(UserError, match=sentence):
-                read(path)
+        with pytest.raises(UserError, match=sentence):
+            weights.read(path)
+
+
+NEEDS_NONE = {"encoder", "encoder_zplus"}
+LOOKS_LATER = {"jojogan", "jojogan_colour", "jojogan_released"}  # not where a run is read back
+
+
+def test_which_methods_need_a_discriminator():
+    grid, found = CompositionGrid(), set()
+    source = build(configured("tiny"))
+    source.discriminator = None
+    for name in validation.choices_of("method"):
+        node = grid([f"method={name}", "source=tiny"]).cfg.method
+        with contextlib.suppress(UserError):
+            adapter = build(node, source)
+            found.add(name)
+        if name in LOOKS_LATER:
+            with pytest.raises(UserError, match=r"source\.discriminator=fresh"):
+                adapter.prepare(torch.zeros(1, 3, 64, 64))
+    assert found == NEEDS_NONE | LOOKS_LATER

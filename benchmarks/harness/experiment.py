@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.harness.config import files, validation
+from benchmarks.harness.config import files
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.cli import printable
 from benchmarks.harness.config.compose import Composition
@@ -38,7 +38,7 @@ CURVE_POINTS = 200  # of a logger's curves, over the whole run
 
 def run(job: Composition, *, many: bool, signals: Signals) -> Ending:
     """One run to its record. With ``many`` what is there is skipped."""
-    validation.check(job.cfg)  # before anything is built or written
+    job.checked()  # before anything is built or written
     code()  # that is imported now, whatever is edited while it runs
     run_id = job.run_id
     existing = job.cfg.existing if job.cfg.existing != "auto" else ("skip" if many else "compare")
@@ -84,6 +84,8 @@ def inputs_of(job: Composition) -> loop.RunInputs:
     begun = time.monotonic()
     prepare_process(job)
     source = build(job.cfg.source)
+    if source.discriminator is None:
+        build(job.cfg.method, source)  # needs none, or says so before anything is rendered
     return loop.RunInputs(source, domain_of(job), begun)
 
 

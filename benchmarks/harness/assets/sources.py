@@ -63,20 +63,20 @@ def make_codes(words: Sequence[str]) -> list[str]:
 def make_stage2(words: Sequence[str]) -> list[str]:
     """Make what is not there, then ship stage II if it is small enough."""
     meant = compose(preferring({"method": "dualstylegan"}, words)).checked()
-    cfg, name = meant.cfg, meant.choices["source"]
+    cfg = meant.cfg
+    source = [word for word in meant.words if word.lstrip("+").startswith("source")]
     torch.set_num_threads(cfg.machine.threads)
     lines = []
     encoder = ROOT / cfg.method.pretraining.destylise.encode.encoder
     if not encoder.is_file():
-        train([*INTO_Z, f"source={name}", f"folder={cfg.folder}", f"seed={cfg.seed}"])
-        called = compose([f"source={name}"]).source
-        runs = (Path(cfg.folder) / "out").glob(f"encoder_zplus--*--{called}--*/{WEIGHTS}")
+        train([*INTO_Z, *source, f"folder={cfg.folder}", f"seed={cfg.seed}"])
+        runs = (Path(cfg.folder) / "out").glob(f"encoder_zplus--*--{meant.source}--*/{WEIGHTS}")
         lines = ship(max(runs, key=lambda path: path.stat().st_mtime), encoder)
-    source = build(cfg.source)
-    cache = build(cfg.method, source).pretraining
-    dual = DualStyleGAN.untrained(source.g, res_index=cfg.method.res_index)
-    cache.structure_transfer(source, dual)
-    trained = cache.path_of(cache.structure_transfer_key(source, dual))
+    pair = build(cfg.source)
+    cache = build(cfg.method, pair).pretraining
+    dual = DualStyleGAN.untrained(pair.g, res_index=cfg.method.res_index)
+    cache.structure_transfer(pair, dual)
+    trained = cache.path_of(cache.structure_transfer_key(pair, dual))
     if not trained.is_file():
         return [*lines, f"{cache.pretrained} is shipped already."]
     data = trained.read_bytes()

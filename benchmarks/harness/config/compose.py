@@ -1,5 +1,6 @@
 """Words of a command line to a configuration: Hydra's composition, and the choices behind it."""
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -15,14 +16,19 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarks.harness.config import environment, rules, targets
+from benchmarks.harness.config import environment, framing, rules, targets
 from benchmarks.harness.config.validation import GROUPS, check
 from benchmarks.harness.records import nested
 from benchmarks.harness.records.run_id import Place, RunId
+from core.conversion import FRESH, resolution
 from core.errors import UserError
-from core.paths import CONF
+from core.paths import CONF, placed
 
 SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+DISCRIMINATOR = "source.discriminator="
+FILE = "file"  # the choice of a source that is a file
+PLACE = re.compile(r"~|\S*\$\{|.*[/\\]|.*\.(safetensors|pt|pth|pkl|ckpt)$")
+"""How a file is told from the name of a source."""
 TARGET = "_target_"
 OWN = ("method.", "data.", "source.", "eval.", "swap.", "swap=", "length=")
 """How the words begin that change an experiment beyond its choices."""
@@ -44,7 +50,11 @@ class Composition:
     def checked(self) -> Self:
         """The same, where nothing in it is what cannot be meant."""
         check(self.cfg)
+        self.check_framing()
         return self
+
+    def check_framing(self) -> None:
+        framing.check(self.unresolved["source"], self.unresolved["data"], self.words)
 
     @property
     def overrides(self) -> list[str]:
@@ -54,12 +64,7 @@ class Composition:
     @property
     def source(self) -> str:
         """What the source is called: other weights than those of its yaml are another source."""
-        node, words = self.unresolved["source"], [word.lstrip("+") for word in self.words]
-        given = [word for word in words if word.startswith(("source.name=", "source.weights="))]
-        if not given:
-            return str(node.get("name", self.choices["source"]))
-        named = any(word.startswith("source.name=") for word in given)
-        name = str(node["name"] if named else PurePath(str(node["weights"])).stem)
+        name = str(self.unresolved["source"].get("name", self.choices["source"]))
         if not SOURCE.fullmatch(name) or "--" in name:
             raise UserError(
                 f"source.name={name} cannot be in the name of a file: source.name=NAME, of "
@@ -123,17 +128,63 @@ def composition(cfg: DictConfig, job: Any) -> Composition:
     task: Any = job.overrides.task
     for key, given in replaced(task).items():
         leave_out_foreign(unresolved, key, given)
-    words: Any = OmegaConf.to_container(task, resolve=False)  # as they were typed
+    said: Any = OmegaConf.to_container(task, resolve=False)  # as they were typed
+    words = [w.lstrip("+") if w.lstrip("+").startswith(DISCRIMINATOR) else w for w in said]
+    if "source" in choices:
+        typed = {word.lstrip("+").split("=")[0] for word in words}
+        unresolved["source"] |= of_file(unresolved, typed)
     if "method" in unresolved:  # of which a preparation has none
         rules.lengthen(unresolved, choices["method"], words)
-    numbers = rules.applied(environment.with_numbers(unresolved))
-    return Composition(numbers, choices, tuple(words))
+    return Composition(rules.applied(environment.with_numbers(unresolved)), choices, tuple(words))
+
+
+def of_file(unresolved: dict[str, Any], typed: set[str]) -> dict[str, Any]:
+    """What the options ``typed`` leave open of a source whose weights are among them."""
+    source = unresolved["source"]
+    if source.get("weights") == "???":
+        raise UserError(f"source={FILE} is named by its path: source=/path/to/checkpoint.")
+    places = {key: located(str(source[key])) for key in ("weights", "discriminator")
+              if f"source.{key}" in typed and source[key] != FRESH}  # fmt: skip
+    if "weights" not in places:
+        return places
+    stem = PurePath(places["weights"]).stem
+    plain = re.sub(r"[^A-Za-z0-9._]+", "-", stem).strip("-.")
+    own = {"name": plain if plain and "${" not in stem else stem, "sha256": ""}
+    if "source.resolution" not in typed:
+        given: Any = OmegaConf.create(unresolved | {"source": source | places})
+        path = placed(given.source.weights)
+        if path.is_file() or source["resolution"] == "???":  # else it is said by whom it is read
+            own["resolution"] = resolution(path)
+    return places | {key: value for key, value in own.items() if f"source.{key}" not in typed}
+
+
+def located(place: str) -> str:
+    """Where a file lies that was typed: as in a yaml, or else here."""
+    here = os.path.abspath(os.path.expanduser(place))
+    there = "${" in place or (not os.path.exists(here) and os.path.exists(placed(place)))
+    return place if there else here
 
 
 def replacing(words: Sequence[str]) -> list[str]:
     """The words as Hydra takes those that make another object of an option, with options of it."""
     objects = tuple(f"{key}{end}" for key in replaced(words) for end in (".", "={"))
-    return [f"++{word}" if word.startswith(objects) else word for word in words]
+    added = (*objects, DISCRIMINATOR)  # which yamls of sources with one do not name
+    words = [f"++{word}" if word.startswith(added) else word for word in words]
+    return [other for word in words for other in of_source(word)]
+
+
+def of_source(word: str) -> list[str]:
+    """The words of one that may choose a file, or several, as the source."""
+    key, _, value = word.partition("=")
+    bare = value[1:-1] if value[:1] in ("'", '"') else value
+    files = [bool(PLACE.match(part)) for part in ([bare] if bare != value else value.split(","))]
+    if key.lstrip("+") != "source" or not any(files) or value.startswith(("glob(", "choice(")):
+        return [word]
+    if not all(files):
+        raise UserError(
+            f"{word} mixes names and files, which benchmarks.sweep takes and -m does not."
+        )
+    return [f"source={FILE}", f"source.weights={value}"]
 
 
 def replaced(words: Sequence[str]) -> dict[str, set[str]]:

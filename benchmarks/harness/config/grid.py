@@ -16,6 +16,7 @@ from benchmarks.harness.config import rules
 from benchmarks.harness.config.compose import Composition, compose, our_hydra
 from benchmarks.harness.config.files import plain
 from benchmarks.harness.config.purposes import purpose
+from benchmarks.harness.io import external_weights
 from core.errors import UserError
 from core.paths import CONF
 
@@ -100,7 +101,18 @@ def unfit(group: str, choice: str, words: Sequence[str]) -> str:
     node = node_of(group, choice) or {}
     if node.get("root") == "" and f"{group}.root" not in map(key_of, words):
         return f"{group}.root must be given"
+    if group == "source" and (missing := not_here(str(node.get("weights", "")))):
+        return missing
     return purpose(group, choice)
+
+
+def not_here(weights: str) -> str:
+    """Why a source cannot be built of what is on this machine, or nothing."""
+    if weights == "???":
+        return "it is named by its path"
+    files = external_weights.listed()
+    absent = weights in files and files[weights].state != "present"
+    return f"its file is not here: {files[weights].command}" if absent else ""
 
 
 @cache

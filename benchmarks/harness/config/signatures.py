@@ -18,7 +18,7 @@ from benchmarks.harness.config import targets
 from benchmarks.harness.records import nested
 from core.errors import UserError
 
-PATHS = ("root", "reference_root", "photos_root", "folder", "cache", "weights")
+PATHS = ("root", "reference_root", "photos_root", "folder", "cache", "weights", "discriminator")
 """Last words of options that are places: a folder may be named 2024."""
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 ANYTHING = "**"  # stands among the parameters of what takes any option

@@ -26,6 +26,7 @@ def provide(entry: OptionalFile, by_hand: Path | None) -> None:
     """
     if by_hand is None and entry.path.is_file() and not entry.wrong(entry.path):
         announce(f"{entry.name} is there already: {entry.path}")
+        say_next(entry)
         return
     announce(f"{entry.name}: {entry.unlocks}; licence: {entry.licence}")
     try:
@@ -37,6 +38,12 @@ def provide(entry: OptionalFile, by_hand: Path | None) -> None:
         raise UserError(f"The file cannot be written: {error}.") from error
     state = "confirmed" if entry.sha256 else "not in conf/weights.yaml yet"
     announce(f"{entry.path}\nsha256 {hashing.of_file(entry.path)} ({state})")
+    say_next(entry)
+
+
+def say_next(entry: OptionalFile) -> None:
+    if entry.then:
+        announce(f"next: {entry.then}")
 
 
 def announce(text: str) -> None:

@@ -56,6 +56,12 @@ class OptionalFile(NamedTuple):
     def command(self) -> str:
         return f"python -m benchmarks.fetch {self.name}"
 
+    @property
+    def then(self) -> str:
+        """The command that it is for, or nothing."""
+        words = _content()["then"].get(self.name)
+        return f"python -m benchmarks.{words}" if words else ""
+
     def wrong(self, path: Path) -> str:
         """What is wrong with a file that should be this one, or nothing; reads it all."""
         size = path.stat().st_size

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from benchmarks.harness.records.recipe import GROUPS
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.records.run_id import RECORD, WEIGHTS
-from core import weights
+from core import conversion, weights
 from core.errors import UserError
 
 NAMED = 5  # runs in a sentence
@@ -88,11 +88,12 @@ def of_record(path: Path, results: Path, whole: bool) -> FinishedRun:
 
 def of_weights(path: Path, results: Path) -> FinishedRun:
     """A file of weights, with the record of the run that it says it is of, where there is one."""
-    with weights.opened(path) as file:
+    ours = conversion.ours(path)
+    with weights.opened(ours) as file:
         name = (file.metadata() or {}).get("run", "")
     beside = path.with_name(RECORD)
     published = results / "runs" / f"{Path(name).name}.json"  # a name in a file is no path
     for record in (beside, published) if name else ():
         if record.is_file() and (record != beside or path.parent.name == name):
             return FinishedRun(name, path, Record.read(record))
-    return FinishedRun(name or path.name, path, None)
+    return FinishedRun(name or path.name, ours, None)

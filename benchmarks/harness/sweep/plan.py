@@ -13,10 +13,11 @@ from benchmarks.harness.config.cli import mendable
 from benchmarks.harness.config.compose import Composition
 from benchmarks.harness.config.files import resolved
 from benchmarks.harness.config.grid import CompositionGrid, SweepWord, parse, unfit
+from benchmarks.harness.io import external_weights
 from benchmarks.harness.records.provenance import method_code
 from benchmarks.harness.records.recipe import arithmetic
-from core import hashing
 from core.bounds import LARGEST_SEED
+from core.conversion import identity
 from core.errors import UserError
 from core.paths import placed
 
@@ -73,6 +74,7 @@ def plan(words: Sequence[str]) -> Plan:
             # Files are held by tests, and each run checks all of it.
             if not {word.split("=")[0] for word in first} <= {*validation.GROUPS, "seed", "folder"}:
                 validation.check(job.cfg)
+            job.check_framing()
         except Exception as error:
             if not (reason := mendable(error)):
                 raise
@@ -127,7 +129,10 @@ def content(job: Composition) -> dict[str, Any]:
     own: dict[str, Any] = {"arithmetic": arithmetic(job.unresolved["machine"])}
     own |= method_code(job.unresolved["method"])
     if weights := str(job.unresolved["source"].get("weights", "")):
-        own["weights_sha256"] = of_weights(job.cfg.source.weights if "${" in weights else weights)
+        source = job.cfg.source if "${" in weights else job.unresolved["source"]
+        own["weights_sha256"] = of_weights(
+            source["weights"], source.get("discriminator", ""), source.get("seed", 0)
+        )
     if "root" in job.unresolved["data"]:
         schedule = {"images": 0, "batch_size": 1, "seed": 0}
         own |= of_pictures(json.dumps(resolved(job.cfg.data) | schedule))
@@ -135,8 +140,14 @@ def content(job: Composition) -> dict[str, Any]:
 
 
 @cache
-def of_weights(path: str) -> str:
-    return hashing.of_file(placed(path)) if placed(path).is_file() else ""
+def of_weights(weights: str, discriminator: str, seed: int) -> str:
+    path = placed(weights)
+    if not path.is_file() and weights in external_weights.listed():
+        path = external_weights.entry(weights).path
+    try:
+        return identity(path, discriminator, seed)
+    except OSError:
+        return ""
 
 
 @cache  # a set is read once for all methods and seeds

@@ -6,13 +6,14 @@ file, nor another one with the same pixels; those that are nearly the same are t
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from annotated_types import Len
 
 from benchmarks.harness.data import near_duplicates
 from benchmarks.harness.data.domains.base import Domain, Pictures
@@ -21,7 +22,7 @@ from benchmarks.harness.data.domains.splits import find_list, order, rule, set_c
 from benchmarks.harness.data.files import File, files, notes
 from benchmarks.harness.data.pictures import WHOLE, Sampling, sentences
 from core import hashing
-from core.bounds import Box, Count, Natural
+from core.bounds import Box, Count, Natural, Share
 from core.errors import UserError
 
 HELD_OUT = "reference: "  # salt of the order in which pictures are held out, whatever the draw
@@ -39,6 +40,7 @@ class About:
     pictures: Natural  # how many there are, or 0 where nobody knows
     side: Natural  # of its pictures in pixels, or 0 where they differ
     md5: str  # name of the published list of checksums, or empty
+    shows: Annotated[Sequence[Share], Len(0, 4)] = ()  # what is used of FFHQ's square, if known
 
     def how_to_obtain(self) -> str:
         """What is missing, where nobody said where the set lies."""

@@ -47,7 +47,8 @@ class ParaFacesDomain(Domain):
         if self.resolution not in RESOLUTIONS:
             sizes = ", ".join(map(str, RESOLUTIONS))
             raise UserError(
-                f"data.resolution={self.resolution}: ParaFaces are drawn at {sizes} px."
+                f"data.resolution={self.resolution}: ParaFaces are drawn at {sizes} px; your own "
+                "pictures fit any source, data=folder data.root=PICTURES."
             )
         self.name, self.style = f"parafaces_{style}", style
         self.people = self.listed(shots, draw)
