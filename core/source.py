@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from core import hashing
 from core.bounds import Box, Count, Seed
 from core.errors import UserError
+from core.inversion.published import PublishedEncoder
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator
 from core.paths import placed
@@ -50,6 +51,8 @@ class Source(nn.Module):
         self.name, self.inverter, self.trained, self.sha256 = name, invert, trained, sha256
         self.box, self.licence = tuple(box), licence
         self.eval().requires_grad_(False)
+        if isinstance(invert, PublishedEncoder):
+            invert.check(g)
 
     @property
     def d(self) -> Discriminator:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from core import atomic, hashing, weights
+from core.adaptive_batches import SHOWN_PIXELS, side_by_side, within
 from core.bounds import Count, Few, Natural, Pair, Seed, Weight
 from core.errors import UserError
 from core.inversion.noise_maps import ConstantNoise
@@ -23,7 +24,7 @@ from core.types import GuideNetwork
 
 Invert = Callable[[Generator, Tensor], Tensor]
 TYPICAL = 0.8  # truncation of random samples that are compared with photos
-RENDERED = 64  # samples rendered side by side
+RENDERED = 64  # samples rendered side by side, fewer above 256 px
 
 
 class W:
@@ -71,15 +72,18 @@ class Projector:
     def __call__(self, g: Generator, photos: Tensor) -> Tensor:
         """Style rows [N, L, W] of photos [N, 3, R, R]."""
         w, spread = self.start(g, photos)
-        batches = zip(photos.split(self.batch_size), w.split(self.batch_size), strict=True)
-        return torch.cat([self.project(g, photo, start, spread).ws for photo, start in batches])
+
+        def work(some: Tensor, starts: Tensor) -> Tensor:
+            return self.project(g, some, starts, spread).ws
+
+        return side_by_side(work, within(self.batch_size, photos.shape[-1]), photos, w)
 
     @torch.no_grad()
     def start(self, g: Generator, photos: Tensor) -> tuple[Tensor, Tensor]:
         """The nearest random sample's w [N, W], and the spread [W] of w."""
         z = latents(g, self.candidates, self.seed, photos.device)
         ws = g.mapping(z, truncation_psi=TYPICAL)
-        small = torch.cat([thumbnails(g.synthesis(part)) for part in ws.split(RENDERED)])
+        small = side_by_side(lambda part: thumbnails(g.synthesis(part)), rendered(g), ws)
         nearest = torch.cdist(thumbnails(photos), small).argmin(dim=1)
         return ws[nearest, 0], ws[:, 0].std(dim=0)
 
@@ -186,10 +190,16 @@ class ZPlus:
             encoder.to(pictures.device).check(g)
             return encoder(pictures)
         z = latents(g, self.candidates, self.seed, pictures.device)
-        parts = z.split(RENDERED)
-        small = torch.cat([thumbnails(g.synthesis(g.mapping(part, TYPICAL))) for part in parts])
+        small = side_by_side(
+            lambda part: thumbnails(g.synthesis(g.mapping(part, TYPICAL))), rendered(g), z
+        )
         nearest = torch.cdist(thumbnails(pictures), small).argmin(dim=1)
         return z[nearest][:, None].repeat(1, g.num_ws, 1)
+
+
+def rendered(g: Generator) -> int:
+    """How many samples are rendered side by side, which is never differentiated."""
+    return within(RENDERED, g.img_resolution, SHOWN_PIXELS)
 
 
 def latents(g: Generator, count: int, seed: int, device: torch.device) -> Tensor:

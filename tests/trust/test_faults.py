@@ -17,7 +17,7 @@ from PIL import Image
 
 from benchmarks import parafaces
 from benchmarks.harness.data.pictures import File, Unreadable, read
-from benchmarks.harness.evaluation.adaptive_batches import AdaptiveBatches
+from core.adaptive_batches import AdaptiveBatches
 from benchmarks.harness.evaluation.evaluate import identical_images
 from benchmarks.harness.io import contact_sheet, locks
 from benchmarks.harness.io.signals import Signals, Stopped

@@ -15,7 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarks.harness.config import environment, targets
+from benchmarks.harness.config import environment, looked_through, targets
 from benchmarks.harness.config.validation import GROUPS, check
 from benchmarks.harness.records import nested
 from benchmarks.harness.records.run_id import Place, RunId
@@ -123,12 +123,15 @@ def composition(cfg: DictConfig, job: Any) -> Composition:
     task: Any = job.overrides.task
     for key, typed in replaced(task).items():
         leave_out_foreign(unresolved, key, typed)
-    words: Any = OmegaConf.to_container(task, resolve=False)  # as they were typed
+    looked_through.suit(unresolved, replaced(task).keys())
+    words: Any = OmegaConf.to_container(task, resolve=False)
+    words = [looked_through.typed(word) for word in words]
     return Composition(environment.with_numbers(unresolved), choices, tuple(words))
 
 
 def replacing(words: Sequence[str]) -> list[str]:
     """The words as Hydra takes those that make another object of an option, with options of it."""
+    words = [looked_through.translated(word) for word in words]
     objects = tuple(f"{key}{end}" for key in replaced(words) for end in (".", "={"))
     return [f"++{word}" if word.startswith(objects) else word for word in words]
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.harness.data.pictures import as_images
-from benchmarks.harness.evaluation.adaptive_batches import AdaptiveBatches
+from core.adaptive_batches import AdaptiveBatches
 from benchmarks.harness.evaluation.feature_store import FeatureStore, InMemory, Rows, state_digest
 from benchmarks.harness.evaluation.measure import Measure, TooFew
 from benchmarks.harness.evaluation.streams import NEEDS, STREAMS

@@ -9,6 +9,8 @@ from torch import Tensor
 from core.errors import UserError
 
 T = TypeVar("T")
+PIXELS = 2**20  # of a batch that is differentiated: at 1024 px one picture takes some 10 GB
+SHOWN_PIXELS = 4 * PIXELS  # of one that is only shown
 FULL = ("can't allocate memory", "not enough memory")  # torch has no class for it on the CPU
 
 
@@ -41,3 +43,19 @@ class AdaptiveBatches:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         self.warn(f"memory did not suffice for {n} pictures at a time: {self.size} from now on.")
+
+
+def within(batch_size: int, side: int, pixels: int = PIXELS) -> int:
+    """How many pictures [3, side, side] of a batch are looked at together: no more pixels."""
+    return max(1, min(batch_size, pixels // side**2))
+
+
+def side_by_side(work: Callable[..., Tensor], size: int, *items: Tensor) -> Tensor:
+    """What ``work`` makes of items [N, ...] of equal number, ``size`` at a time or fewer."""
+
+    def part(index: Tensor) -> Tensor:
+        rows = slice(int(index[0]), int(index[-1]) + 1)
+        return work(*(item[rows] for item in items))
+
+    batches = AdaptiveBatches(size, lambda sentence: None)  # nothing else becomes of it
+    return torch.cat(list(batches.map(part, torch.arange(len(items[0])))))
