@@ -2,6 +2,7 @@
 not looked at through the shipped guide, which knows rendered heads of that size, unless it is named.
 """
 
+import copy
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -58,7 +59,7 @@ def suit_photographs(node: Any, side: Any, key: str = "", named: Collection[str]
     for place, name, value in list(nested.entries(node, key)):
         if value == names["guide"] and place not in named and name in about["instead"]:
             value.clear()
-            value.update(names[about["instead"][name]])
+            value.update(copy.deepcopy(names[about["instead"][name]]))
 
 
 def check(plain: Mapping[str, Any]) -> None:
