@@ -108,7 +108,9 @@ def parse(words: list[str]) -> argparse.Namespace:
         swap = f"--swap {options.swap}"
         raise UserError(f"{swap} is no resolution of a generator, which begins at 4.")
     if options.matrix and options.tune:
-        raise UserError("--matrix shows all photos by one generator, and --tune makes one for each.")
+        raise UserError(
+            "--matrix shows all photos by one generator, and --tune makes one for each."
+        )
     if options.matrix and options.strip:
         raise UserError("--matrix makes no single pictures that --strip could show.")
     if options.landmarks:

@@ -5,7 +5,7 @@ not looked at through the shipped guide, which knows rendered heads of that size
 import copy
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
 
