@@ -81,8 +81,8 @@ class PublishedEncoder:
 
 
 class ReStyle(PublishedEncoder):
-    """ReStyle's: it sees a photo beside what is shown of it so far, the average face first, and says
-    what to add to the rows.
+    """ReStyle's: it sees a photo beside what is shown of it so far, the average face first, and
+    says what to add to the rows.
     """
 
     channels = 2 * COLOURS

@@ -1,5 +1,5 @@
-"""What losses on real faces look through, of published files: LPIPS (arXiv:1801.03924) by VGG-16 and
-who it is by IR-SE50 (arXiv:1801.07698). The shipped guide knows rendered heads at 64 px.
+"""What losses on real faces look through, of published files: LPIPS (arXiv:1801.03924) by VGG-16,
+and who it is by IR-SE50 (arXiv:1801.07698). The shipped guide knows rendered heads at 64 px.
 """
 
 from collections.abc import Sequence

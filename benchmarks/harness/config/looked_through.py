@@ -1,5 +1,6 @@
-"""Networks that losses and inverters look through: words name them, and photographs above 64 px are
-not looked at through the shipped guide, which knows rendered heads of that size, unless it is named.
+"""Networks that losses and inverters look through: words name them, and photographs above 64 px
+are not looked at through the shipped guide, which knows rendered heads of that size, unless it is
+named.
 """
 
 import copy
