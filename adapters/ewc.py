@@ -17,7 +17,7 @@ from torch.func import functional_call, grad, vmap
 from adapters.adversarial import Batch
 from adapters.base import Terms
 from adapters.finetune import FineTune
-from core import memory
+from core.adaptive_batches import within
 from core.bounds import Count, Weight
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator
@@ -42,7 +42,7 @@ def fisher_diagonal(
     g: Generator, d: Discriminator, weights: Mapping[str, Tensor], z: Tensor
 ) -> dict[str, Tensor]:
     """Squares of each picture's own gradient by g's ``weights``, summed over latents z [N, Z]."""
-    n = memory.at_once(g.img_resolution, z.device, most=len(z))
+    n = within(len(z), g.img_resolution, z.device)
     with torch.no_grad():
         pictures = torch.cat([g(part) for part in z.split(n)])  # with constant noise
     upstream = image_gradients(d, pictures)  # all at once: N is a multiple of the group of d

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from adapters.base import Adapter, G, Terms
-from core import memory
+from core.adaptive_batches import within
 from core.bounds import Natural, Share, Weight
 from core.errors import UserError
 from core.freeze import freeze, trainable
@@ -143,7 +143,7 @@ class JoJoGAN(Adapter):
 
     def prepare(self, shots: Shots) -> None:
         references = shots[:]
-        n = memory.at_once(self.source.resolution, references.device, most=len(references))
+        n = within(len(references), self.source.resolution, references.device)
         with torch.no_grad():  # first, for a source may have no discriminator
             known = [
                 discriminator_features(self.source.d, part, self.sides)
@@ -158,7 +158,7 @@ class JoJoGAN(Adapter):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         _, ids = batch
-        parts = ids.split(memory.at_once(self.source.resolution, ids.device, most=len(ids)))
+        parts = ids.split(within(len(ids), self.source.resolution, ids.device))
         self.terms = self.minimise(G, (self.losses(part, len(part) / len(ids)) for part in parts))
         self.images_seen += len(ids)
 

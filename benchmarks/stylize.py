@@ -48,7 +48,7 @@ def main(words: list[str]) -> int:
     from benchmarks.harness.data.inputs import Places, listed
     from benchmarks.harness.io.locks import writable
     from benchmarks.harness.stylize.find_run import find_run
-    from benchmarks.harness.stylize.generator import load_generator
+    from benchmarks.harness.stylize.generator import load_generator, tuned
     from benchmarks.harness.stylize.pipeline import announce
     from core.source import WHOLE
 
@@ -56,6 +56,7 @@ def main(words: list[str]) -> int:
     run = find_run(options.run, options.folder, whole=options.swap is not None)
     how = {"refine": options.refine, "swap": options.swap, "seed": options.seed}
     generator = load_generator(run, options.source, **how)
+    generator = tuned(generator, options.tune) if options.tune else generator
     if options.align != "none" and generator.source.box != WHOLE:
         frame = within(frame, generator.source.box)
     for sentence in generator.notes:
@@ -97,6 +98,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     """The options, with numbers that can be meant; argparse itself leaves with status 2."""
     options = parser().parse_args(words)
     ranges = {"size": (1, WIDEST if options.matrix else LARGEST), "refine": (0, 10_000)}
+    ranges["tune"] = 0, 10_000
     ranges |= dict.fromkeys(STRENGTH, (0, 1)) | {"seed": (0, 2**32 - 1)}  # numpy's
     for name, (lowest, highest) in ranges.items():
         value = getattr(options, name, None)
@@ -105,6 +107,10 @@ def parse(words: list[str]) -> argparse.Namespace:
     if options.swap is not None and options.swap < 4:
         swap = f"--swap {options.swap}"
         raise UserError(f"{swap} is no resolution of a generator, which begins at 4.")
+    if options.matrix and options.tune:
+        raise UserError(
+            "--matrix shows all photos by one generator, and --tune makes one for each."
+        )
     if options.matrix and options.strip:
         raise UserError("--matrix makes no single pictures that --strip could show.")
     if options.landmarks:
@@ -131,6 +137,7 @@ def parser() -> argparse.ArgumentParser:
     add("--align", default="auto", metavar="WAY", help=ALIGN)
     add("--landmarks", metavar="FILE", default="", help="JSON of landmarks, for --align landmarks")
     add("--refine", type=int, default=0, metavar="STEPS", help="improve the encoder's styles")
+    add("--tune", type=int, default=0, metavar="STEPS", help="train the source to show each photo")
     add("--swap", type=int, metavar="PIXELS", help="the source's layers up to this resolution")
     known = "parafaces64"
     add("--source", default=known, help=f"of weights without a record (default: {known})")

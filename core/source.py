@@ -12,6 +12,7 @@ from core.bounds import Box, Count, Seed
 from core.conversion import FRESH, GS, identity, ours
 from core.convert.format import GROUP
 from core.errors import UserError
+from core.inversion.published import PublishedEncoder
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator
 from core.paths import placed
@@ -51,6 +52,8 @@ class Source(nn.Module):
         self.name, self.inverter, self.trained, self.sha256 = name, invert, trained, sha256
         self.box, self.licence = tuple(box), licence
         self.eval().requires_grad_(False)
+        if isinstance(invert, PublishedEncoder):
+            invert.check(g)
 
     @property
     def d(self) -> Discriminator:

@@ -23,7 +23,8 @@ from adapters.dualstylegan.cache import PretrainingCache
 from adapters.dualstylegan.destylisation import embed_new_exemplar
 from adapters.dualstylegan.losses import NormPenalty, StyleLoss
 from adapters.finetune import FineTune
-from core import distributed, memory
+from core import distributed
+from core.adaptive_batches import within
 from core.bounds import Count, Natural, Weight
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.exemplars import Exemplars, thumbnails
@@ -134,7 +135,7 @@ class ExemplarTransfer(FineTune):
 
     def chunks(self, n: int) -> list[slice]:
         """Parts of a batch of n, of every so-manieth row: so do processes share a batch."""
-        parts = -(-n // memory.at_once(self.source.resolution, self.device, most=self.chunk))
+        parts = -(-n // within(self.chunk, self.source.resolution, self.device))
         return [slice(part, None, parts) for part in range(parts)]
 
     def styled(self, ws: Tensor, ex_ws: Tensor) -> Tensor:

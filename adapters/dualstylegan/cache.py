@@ -12,7 +12,8 @@ from torch import Tensor
 
 from adapters.dualstylegan.destylisation import Codes, Destylise
 from adapters.dualstylegan.pretraining import StructureTransfer, StyleTuning
-from core import hashing, memory, resumable
+from core import hashing, resumable
+from core.adaptive_batches import within
 from core.bounds import Count
 from core.networks.dualstylegan import DualStyleGAN
 from core.paths import cache_folder, placed
@@ -66,7 +67,7 @@ class PretrainingCache:
             stage, title = self.tuning(source, shots, seed=seed), "tuning a generator"
             g = copy.deepcopy(source.g)
             g.load_state_dict(self.run_or_load(stage, tuned, f"{title} for destylisation"))
-            together = memory.at_once(source.resolution, device, most=self.batch_size)
+            together = within(self.batch_size, source.resolution, device)
             with bar("destylising the shots", len(missing), "shots") as shown:
                 for at in range(0, len(missing), together):
                     ids = missing[at : at + together]

@@ -7,13 +7,13 @@ from core.errors import UserError
 from core.networks.discriminator import Discriminator
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.encoders.ir_se import IRSE50
-from core.networks.encoders.psp import PyramidEncoder
+from core.networks.encoders.psp import StyleEncoder
 from core.networks.generator import Generator
 
 Config = dict[str, Any]
 Shapes = Mapping[str, tuple[int, ...]]
 Table = dict[str, str]  # foreign name to ours
-Network = Generator | Discriminator | PyramidEncoder | IRSE50 | DualStyleGAN
+Network = Generator | Discriminator | StyleEncoder | IRSE50 | DualStyleGAN
 GROUP = 4  # samples of a minibatch deviation, where a file does not say: everybody's default
 LARGEST_GROUP = 4096  # no batch is as large
 

@@ -5,7 +5,8 @@
 - DualStyleGAN: rosinality's generator behind ``generator.``; ``res.R`` is row R of the extrinsic
   path, a residual block or a colour transform, ``style`` the structure transform.
 - pixel2style2pixel, encoder4editing (the same names and shapes, so that only the user knows which
-  it is; their files have them behind ``encoder.``) and ``model_ir_se50.pth``: as here.
+  it is), ReStyle on either, all behind ``encoder.`` (``encoder_file``), and ``model_ir_se50.pth``:
+  as here.
 """
 
 import re
@@ -17,7 +18,14 @@ from core.convert.format import CheckpointError, Config, Format, Network, Shapes
 from core.networks.discriminator import Discriminator
 from core.networks.dualstylegan import LAYERS, DualStyleGAN
 from core.networks.encoders.ir_se import IRSE50
-from core.networks.encoders.psp import WIDTH, Encoder4Editing, GradualStyleEncoder
+from core.networks.encoders.psp import (
+    SHARE,
+    WIDTH,
+    BackboneEncoder,
+    Encoder4Editing,
+    GradualStyleEncoder,
+    ProgressiveBackboneEncoder,
+)
 from core.networks.generator import Generator, resolutions
 
 LARGEST = 1024  # number in a name: the resolution of the largest published network
@@ -223,20 +231,21 @@ def _dual_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     return _ros_shape(name.removeprefix(PREFIX), shape) if name.startswith(PREFIX) else shape
 
 
-def _pyramid(shapes: Shapes) -> Config:
+def _style_encoder(shapes: Shapes) -> Config:
     first = "styles.0.linear.weight"
     if first not in shapes and f"encoder.{first}" in shapes:
         raise CheckpointError(
             "The names begin with 'encoder.': give the encoder's part, without this prefix."
         )
     w_dim, width = _shape_of(shapes, first, 2)
-    if width != WIDTH:
+    stem, channels, *_ = _shape_of(shapes, "input_layer.0.weight", 4)
+    if width != SHARE * stem:
         raise _unreadable(f"entry {first!r} has width {width}")
     rows = _greatest(shapes, r"styles\.(\d+)\.") + 1
     for row in range(rows):
         _shape_of(shapes, f"styles.{row}.linear.weight", 2)
-    channels = _shape_of(shapes, "input_layer.0.weight", 4)[1]
-    return {"rows": rows, "w_dim": w_dim, "input_channels": channels}
+    config = {"rows": rows, "w_dim": w_dim, "input_channels": channels}
+    return config | ({"width": width} if width != WIDTH else {})
 
 
 def _ir_se50(shapes: Shapes) -> Config:
@@ -254,8 +263,10 @@ FORMATS = {
     "nvidia_d": Format(Discriminator, _nvidia_d, _own_names(Discriminator), _nvidia_d_filters),
     "rosinality_g": Format(Generator, _ros_g, _ros_g_names, _ros_g_filters, _ros_shape),
     "rosinality_d": Format(Discriminator, _ros_d, _ros_d_names, _ros_d_filters),
-    "psp": _encoder(GradualStyleEncoder, _pyramid),
-    "e4e": _encoder(Encoder4Editing, _pyramid),
+    "psp": _encoder(GradualStyleEncoder, _style_encoder),
+    "e4e": _encoder(Encoder4Editing, _style_encoder),
+    "restyle_psp": _encoder(BackboneEncoder, _style_encoder),
+    "restyle_e4e": _encoder(ProgressiveBackboneEncoder, _style_encoder),
     "ir_se50": _encoder(IRSE50, _ir_se50),
     "dualstylegan": Format(DualStyleGAN, _dual, _dual_names, _dual_filters, _dual_shape),
 }

@@ -10,7 +10,8 @@ from annotated_types import Le
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from core import atomic, hashing, memory, weights
+from core import atomic, hashing, weights
+from core.adaptive_batches import side_by_side, within
 from core.bounds import Count, Few, Natural, Pair, Seed, Weight
 from core.errors import UserError
 from core.inversion.noise_maps import ConstantNoise
@@ -23,7 +24,7 @@ from core.types import GuideNetwork
 
 Invert = Callable[[Generator, Tensor], Tensor]
 TYPICAL = 0.8  # truncation of random samples that are compared with photos
-RENDERED = 64  # samples rendered side by side
+RENDERED = 64  # samples rendered side by side, fewer above 256 px
 
 
 class W:
@@ -71,17 +72,20 @@ class Projector:
     def __call__(self, g: Generator, photos: Tensor) -> Tensor:
         """Style rows [N, L, W] of photos [N, 3, R, R]."""
         w, spread = self.start(g, photos)
-        n = memory.at_once(photos.shape[-1], photos.device, most=self.batch_size)
-        batches = zip(photos.split(n), w.split(n), strict=True)
-        return torch.cat([self.project(g, photo, start, spread).ws for photo, start in batches])
+
+        def work(some: Tensor, starts: Tensor) -> Tensor:
+            return self.project(g, some, starts, spread).ws
+
+        return side_by_side(
+            work, within(self.batch_size, photos.shape[-1], photos.device), photos, w
+        )
 
     @torch.no_grad()
     def start(self, g: Generator, photos: Tensor) -> tuple[Tensor, Tensor]:
         """The nearest random sample's w [N, W], and the spread [W] of w."""
         z = latents(g, self.candidates, self.seed, photos.device)
         ws = g.mapping(z, truncation_psi=TYPICAL)
-        parts = ws.split(memory.at_once(g.img_resolution, ws.device, most=RENDERED))
-        small = torch.cat([thumbnails(g.synthesis(part)) for part in parts])
+        small = side_by_side(lambda part: thumbnails(g.synthesis(part)), rendered(g), ws)
         nearest = torch.cdist(thumbnails(photos), small).argmin(dim=1)
         return ws[nearest, 0], ws[:, 0].std(dim=0)
 
@@ -130,7 +134,7 @@ class EncoderInversion:
     def encode(self, encoder: Compact, g: Generator, photos: Tensor) -> Tensor:
         """What the encoder says alone, [N, L, W]; an encoder of another generator is refused."""
         encoder.to(photos.device).check(g)
-        n = memory.at_once(photos.shape[-1], photos.device, most=self.refine.batch_size)
+        n = within(self.refine.batch_size, photos.shape[-1], photos.device)
         return torch.cat([encoder.styles(g, batch) for batch in photos.split(n)])
 
 
@@ -188,10 +192,16 @@ class ZPlus:
             encoder.to(pictures.device).check(g)
             return encoder(pictures)
         z = latents(g, self.candidates, self.seed, pictures.device)
-        parts = z.split(memory.at_once(g.img_resolution, z.device, most=RENDERED))
-        small = torch.cat([thumbnails(g.synthesis(g.mapping(part, TYPICAL))) for part in parts])
+        small = side_by_side(
+            lambda part: thumbnails(g.synthesis(g.mapping(part, TYPICAL))), rendered(g), z
+        )
         nearest = torch.cdist(thumbnails(pictures), small).argmin(dim=1)
         return z[nearest][:, None].repeat(1, g.num_ws, 1)
+
+
+def rendered(g: Generator) -> int:
+    """How many samples are rendered side by side, which is never differentiated."""
+    return within(RENDERED, g.img_resolution, g.mapping.w_avg.device)
 
 
 def latents(g: Generator, count: int, seed: int, device: torch.device) -> Tensor:

@@ -16,7 +16,7 @@ from annotated_types import Le
 from torch import Tensor
 from typing_extensions import TypedDict  # pydantic takes typing's from Python 3.12 on
 
-from core import memory
+from core.adaptive_batches import side_by_side, within
 from core.bounds import Count, Natural, Positive, Weight
 from core.networks.generator import Generator
 from core.types import GuideNetwork
@@ -79,9 +79,13 @@ class LatentRefinement:
 
     def __call__(self, g: Generator, photos: Tensor, ws: Tensor, along: Tensor) -> Tensor:
         """Better rows [N, L, W] for photos [N, 3, R, R], along :func:`equal_steps` [L, W, W]."""
-        n = memory.at_once(photos.shape[-1], photos.device, most=self.batch_size)
-        parts = zip(photos.split(n), ws.split(n), strict=True)
-        return torch.cat([self._batch(g, photo, rows, along) for photo, rows in parts])
+
+        def work(some: Tensor, rows: Tensor) -> Tensor:
+            return self._batch(g, some, rows, along)
+
+        return side_by_side(
+            work, within(self.batch_size, photos.shape[-1], photos.device), photos, ws
+        )
 
     def _batch(self, g: Generator, photos: Tensor, ws: Tensor, along: Tensor) -> Tensor:
         with torch.no_grad():

@@ -4,7 +4,7 @@ channels; the classifier, which it would download, is torchvision's file.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +47,14 @@ class LPIPSNetwork(nn.Module):
         trunk.load_state_dict({names[name]: value for name, value in state.items()})
         self.eval().requires_grad_(False)
 
+    def depths(self, images: Tensor) -> Sequence[Tensor]:
+        """The trunk's features [N, C, r, r] of images [N, 3, R, R] in [-1, 1], fine to coarse."""
+        return self.package.net(self.package.scaling_layer(images))
+
     def embed(self, images: Tensor) -> Tensor:
         """Vectors [N, V] of images [N, 3, R, R] in [-1, 1]; their squared distances are LPIPS."""
         parts = []
-        depths = self.package.net(self.package.scaling_layer(images))
-        for head, x in zip(self.package.lins, depths, strict=True):
+        for head, x in zip(self.package.lins, self.depths(images), strict=True):
             # The package takes the root of a sum, whose gradient is NaN where all channels are 0.
             unit = x / (torch.linalg.vector_norm(x, dim=1, keepdim=True) + EPS)
             parts.append((unit * head.model[-1].weight.sqrt()).flatten(1) / x[0, 0].numel() ** 0.5)

@@ -15,9 +15,10 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from core.convert import to_state_dict
+from core.convert import FORMATS, from_state_dict, to_state_dict
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator
+from tests.golden import formula
 
 CHANNELS = {4: 5, 8: 4, 16: 3}
 BUFFERS = ("resample_filter", "noise_const", "w_avg")
@@ -264,3 +265,22 @@ def tensorflow(path, g, d, *, protocol=4):
     with official_modules():
         path.write_bytes(pickle.dumps(tensorflow_tree(g, d), protocol=protocol))
     return path
+
+
+def encoder(format, *, rows, w_dim, width=128, seed=1):
+    """A published encoder of made-up weights, in evaluation mode; thin unless width is 512."""
+    channels = 6 if format.startswith("restyle") else 3
+    config = {"rows": rows, "w_dim": w_dim, "input_channels": channels, "width": width}
+    with torch.device("meta"):
+        network = FORMATS[format].network(**config)
+    shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    rules = format.removeprefix("restyle_")
+    network = from_state_dict(formula.fill(shapes, f"encoder{seed}", rules), format=format)
+    return network.eval().requires_grad_(False)
+
+
+def encoder_tree(network, average, opts, decoder=()):
+    """What pSp, e4e and ReStyle publish: the network beside its generator and its options."""
+    state = {f"encoder.{name}": value for name, value in network.state_dict().items()}
+    state |= {f"decoder.{name}": value for name, value in dict(decoder).items()}
+    return {"state_dict": state, "latent_avg": average, "opts": opts, "global_step": 300_000}

@@ -17,7 +17,6 @@ from PIL import Image
 
 from benchmarks import parafaces
 from benchmarks.harness.data.pictures import File, Unreadable, read
-from benchmarks.harness.evaluation.adaptive_batches import AdaptiveBatches
 from benchmarks.harness.evaluation.evaluate import identical_images
 from benchmarks.harness.io import contact_sheet, locks
 from benchmarks.harness.io.signals import Signals, Stopped
@@ -25,6 +24,7 @@ from benchmarks.harness.records.record import Record
 from benchmarks.harness.training import monitor
 from benchmarks.harness.training.checkpoint import Checkpoints
 from benchmarks.harness.training.monitor import TrainingMonitor
+from core.adaptive_batches import AdaptiveBatches
 from core.errors import UserError
 from core.paths import ROOT, cache_folder
 

@@ -38,9 +38,10 @@ def sentence(error: BaseException) -> str:
     if match := re.search(r"Could not (?:find|load) 'hydra/launcher/((ray|submitit)\w*)'", text):
         name, extra = match[1], {"ray": "ray", "submitit": "slurm"}[match[2]]
         return f"hydra/launcher={name} needs a package more: pip install -e '.[{extra}]'."
-    if match := re.search(r"Could not find '(\w+)/([^']*)'", text):
+    if match := re.search(r"Could not find '([\w/]+)/([^'/]*)'", text):
         group, name = match.groups()
-        return f"There is no {group} {name!r}; the choices are {', '.join(choices_of(group))}."
+        option = group.replace("/", ".")  # source/invert
+        return f"There is no {option} {name!r}; the choices are {', '.join(choices_of(group))}."
     if match := re.search(r"Could not override '([^']+)'", text):
         reason: Any = error.__cause__
         inner = re.search(r"full_key: (\S+)", str(reason))  # of a group in braces

@@ -16,7 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarks.harness.config import environment, framing, rules, targets
+from benchmarks.harness.config import environment, framing, looked_through, rules, targets
 from benchmarks.harness.config.validation import GROUPS, check
 from benchmarks.harness.records import nested
 from benchmarks.harness.records.run_id import Place, RunId
@@ -133,6 +133,8 @@ def composition(cfg: DictConfig, job: Any) -> Composition:
     if "source" in choices:
         typed = {word.lstrip("+").split("=")[0] for word in words}
         unresolved["source"] |= of_file(unresolved, typed)
+    looked_through.suit(unresolved, replaced(task).keys())  # of a source whose size is known
+    words = [looked_through.typed(word) for word in words]
     if "method" in unresolved:  # of which a preparation has none
         rules.lengthen(unresolved, choices["method"], words)
     return Composition(rules.applied(environment.with_numbers(unresolved)), choices, tuple(words))
@@ -167,6 +169,7 @@ def located(place: str) -> str:
 
 def replacing(words: Sequence[str]) -> list[str]:
     """The words as Hydra takes those that make another object of an option, with options of it."""
+    words = [looked_through.translated(word) for word in words]
     objects = tuple(f"{key}{end}" for key in replaced(words) for end in (".", "={"))
     added = (*objects, DISCRIMINATOR)  # which yamls of sources with one do not name
     words = [f"++{word}" if word.startswith(added) else word for word in words]

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarks.harness.config import targets
+from benchmarks.harness.config import looked_through, targets
 from benchmarks.harness.records import nested
 from core.bounds import Count, Natural, Pair, Positive, Seed, Weight
 from core.errors import UserError
@@ -58,6 +58,7 @@ def check(cfg: DictConfig) -> None:
         if isinstance(value, int | float) and value < 0:
             raise UserError(f"{key}={value} is negative.")
     check_resolutions(values)
+    looked_through.check(plain)
 
 
 def check_resolutions(values: dict[str, Any]) -> None:

@@ -17,13 +17,13 @@ import torch
 from torch import Tensor
 
 from benchmarks.harness.data.pictures import as_images
-from benchmarks.harness.evaluation.adaptive_batches import AdaptiveBatches
 from benchmarks.harness.evaluation.feature_store import FeatureStore, InMemory, Rows, state_digest
 from benchmarks.harness.evaluation.measure import Measure, TooFew
 from benchmarks.harness.evaluation.streams import NEEDS, STREAMS
 from benchmarks.harness.io.contact_sheet import to_uint8
 from benchmarks.harness.io.prefetch import prefetch
 from core import hashing
+from core.adaptive_batches import AdaptiveBatches
 from core.types import Shots
 
 T = TypeVar("T")

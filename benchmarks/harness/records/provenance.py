@@ -27,6 +27,7 @@ TRAINED_FROM = {
 SAME_RUN = {
     **{key: TRAINED_FROM[key] for key in ("weights_sha256", "shots_sha256")},
     "data_sha256": "the pictures of the set were others",
+    "encoder_sha256": "the encoder of its photographs was another",
     **dict.fromkeys(("reference_sha256", "reference_pixels_sha256"), "the reference was another"),
     **dict.fromkeys(("photos_sha256", "photos_pixels_sha256"), "the photographs were others"),
     "networks": "the networks of its metrics were others",

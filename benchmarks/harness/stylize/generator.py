@@ -1,7 +1,9 @@
 """A finished run as something that stylises photographs."""
 
+import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.harness.config import files, recorded
+from benchmarks.harness.config import files, looked_through, recorded
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.compose import compose
 from benchmarks.harness.config.files import Config
@@ -18,13 +20,16 @@ from benchmarks.harness.stylize.find_run import FinishedRun
 from benchmarks.harness.training import seeds
 from core import weights
 from core.errors import UserError
+from core.inversion.pivotal_tuning import PivotalTuning, moved
 from core.networks.discriminator import Discriminator
-from core.networks.generator import Generator
+from core.networks.generator import Generator, Synthesis
 from core.networks.layer_swap import Swap, by_weights
+from core.paths import CONF
 from core.source import Invert, Source
 
 REFINEMENT = "source.invert.invert.refine.steps"
-PROJECTION_SEED = "source.invert.invert.otherwise.seed"
+PROJECTION_SEEDS = "source.invert.invert.otherwise.seed", "source.invert.seed"
+TUNING = CONF / "pivotal_tuning.yaml"
 
 
 class InvertOnce:
@@ -91,6 +96,48 @@ class StylisedGenerator:
         return inversions.clamp(-1, 1), self.stylise(photos).clamp(-1, 1)
 
 
+@dataclass(frozen=True)
+class TunedGenerator(StylisedGenerator):
+    """The same with weights of its own for every photo: what the source learns to show it by is
+    added to what the run has learnt.
+    """
+
+    tuning: PivotalTuning
+    shown: tuple[Generator, ...]  # the source's, and the one trained from it that makes pictures
+
+    def __call__(self, photos: Tensor) -> tuple[Tensor, Tensor]:
+        pairs = [self.one(photo) for photo in photos.split(1)]
+        inversions, results = zip(*pairs, strict=True)
+        return torch.cat(inversions), torch.cat(results)
+
+    def one(self, photo: Tensor) -> tuple[Tensor, Tensor]:
+        start = self.source.g
+        end = self.tuning(start, photo, self.source.invert(photo))
+        begun = copy.deepcopy(start)
+        with ExitStack() as stack:
+            for g in self.shown:
+                stack.enter_context(moved(g, begun, end))
+            return super().__call__(photo)
+
+
+def tuned(generator: StylisedGenerator, steps: int) -> StylisedGenerator:
+    """The same whose source is tuned on every photo, if the run's generator is one like it."""
+    ours, shown = generator.source.g, generator.adapter.eval_generator()
+    shown = getattr(shown, "generator", shown)  # DualStyleGAN's, below its extrinsic path
+    plain = isinstance(shown, Generator) and isinstance(shown.synthesis, Synthesis)
+    held = plain and any(shown is module for module in generator.adapter.modules())
+    if not held or shown.config != ours.config:
+        raise UserError(
+            f"{generator.name} shows no generator of the source's architecture, to which the "
+            "difference that --tune finds could be added."
+        )
+    node = files.plain(TUNING) | {"steps": steps}
+    looked_through.suit_photographs(node, ours.img_resolution)
+    own = {field.name: getattr(generator, field.name) for field in fields(generator)}
+    networks = tuple({id(g): g for g in (ours, shown)}.values())
+    return TunedGenerator(**own, tuning=build(node), shown=networks)
+
+
 def load_generator(
     run: FinishedRun, source: str, *, refine: int, swap: int | None, seed: int
 ) -> StylisedGenerator:
@@ -101,14 +148,15 @@ def load_generator(
     """
     record = run.record
     known = recorded.configuration(record.to_json()) if record else None
-    cfg = known or compose([f"source={source}"]).cfg
+    cfg = known or compose([f"source={source}", "data=folder"]).cfg  # photographs
     with recorded.rebuilding(run.name):
         exchanges: list[Swap] = [] if swap is None else [partial(by_weights, resolution=swap)]
         # A row's own weights are swapped already; those of the whole run are not.
         whole = record is not None and run.weights.parent.name == record.of
         if swap is None and whole and cfg.swap.resolution:
             exchanges = [build(cfg.swap)]
-        files.put(cfg, PROJECTION_SEED, seed)
+        for key in PROJECTION_SEEDS:
+            files.put(cfg, key, seed)
         if files.put(cfg, REFINEMENT, refine):  # the source has an encoder
             files.put(cfg, "source.invert", cfg.source.invert.invert)  # not from memory
         elif refine:

@@ -35,7 +35,9 @@ class RunInputs:
     def hashes(self) -> dict[str, str]:
         """Of what they hold, as a record's provenance names them."""
         source, shots = self.source.sha256, self.domain.shots_sha256
-        return {"weights_sha256": source, "shots_sha256": shots, **self.domain.facts}
+        hashes = {"weights_sha256": source, "shots_sha256": shots, **self.domain.facts}
+        encoder = getattr(self.source.inverter, "sha256", "")  # of one that was published
+        return hashes | ({"encoder_sha256": encoder} if encoder else {})
 
     def prepare(self, adapter: Any, device: torch.device) -> None:
         """Let an adapter look at the shots, on the device it will be trained and evaluated on."""

@@ -2,7 +2,14 @@
 
 from core.networks.encoders.compact import Compact, CompactZPlus
 from core.networks.encoders.ir_se import IRSE50, IdentityLoss, face_crop
-from core.networks.encoders.psp import Encoder4Editing, GradualStyleEncoder
+from core.networks.encoders.psp import (
+    BackboneEncoder,
+    Encoder4Editing,
+    GradualStyleEncoder,
+    ProgressiveBackboneEncoder,
+    StyleEncoder,
+)
 
-__all__ = ["IRSE50", "Compact", "CompactZPlus", "Encoder4Editing", "GradualStyleEncoder",
-           "IdentityLoss", "face_crop"]  # fmt: skip
+__all__ = ["IRSE50", "BackboneEncoder", "Compact", "CompactZPlus", "Encoder4Editing",
+           "GradualStyleEncoder", "IdentityLoss", "ProgressiveBackboneEncoder", "StyleEncoder",
+           "face_crop"]  # fmt: skip

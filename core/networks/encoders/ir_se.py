@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from core.networks.perception import resized
 
-STAGES = ((64, 3), (128, 4), (256, 14), (512, 3))  # channels and units; each stage halves the side
+STEM = 64  # channels of the first layer
+STAGES = ((1, 3), (2, 4), (4, 14), (8, 3))  # channels over the stem's, units; each halves the side
 REDUCTION = 16  # channels over those of the attention's hidden layer
 INPUT = 112  # side of the picture that identity is read from
 EMBEDDING = 512  # numbers of an identity (arXiv:1801.07698)
@@ -58,18 +59,19 @@ class Unit(nn.Module):
         return self.shortcut_layer(x) + self.res_layer(x)
 
 
-def stem(in_channels: int) -> nn.Sequential:
-    """The first layer: C channels to 64 at full size."""
-    convolution = nn.Conv2d(in_channels, 64, 3, 1, 1, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(64), nn.PReLU(64))
+def stem(in_channels: int, channels: int = STEM) -> nn.Sequential:
+    """The first layer, at full size."""
+    convolution = nn.Conv2d(in_channels, channels, 3, 1, 1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(channels), nn.PReLU(channels))
 
 
-def trunk() -> nn.Sequential:
-    units, before = [], 64
-    for channels, count in STAGES:
+def trunk(channels: int = STEM) -> nn.Sequential:
+    """The units after a stem of so many channels."""
+    units, before = [], channels
+    for factor, count in STAGES:
         for i in range(count):
-            units.append(Unit(before, channels, stride=2 if i == 0 else 1))
-            before = channels
+            units.append(Unit(before, factor * channels, stride=2 if i == 0 else 1))
+            before = factor * channels
     return nn.Sequential(*units)
 
 

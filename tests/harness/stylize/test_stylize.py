@@ -19,10 +19,10 @@ from benchmarks.harness.io.contact_sheet import to_uint8
 from benchmarks.harness.records import recipe
 from benchmarks.harness.records.record import SCHEMA, Cost, Record
 from benchmarks.harness.stylize.find_run import find_run
-from benchmarks.harness.stylize.generator import InvertOnce
+from benchmarks.harness.stylize.generator import InvertOnce, load_generator, tuned
 from core import weights
 from core.errors import UserError
-from core.networks.layer_swap import by_features, by_weights
+from core.networks.layer_swap import by_features, by_weights, install
 from tests.helpers.records import PROVENANCE
 
 NAME = "finetune--parafaces_webtoon--parafaces64--00000000--s0"
@@ -443,3 +443,36 @@ def test_the_command_for_weights_that_are_not_here_begins_with_the_yaml_of_a_nam
         assert all(f" {word}" in said for word in own)
         assert "source=mine" not in said
         assert said.count("source=") == own.count("source=photo64")
+
+
+def test_tuning_shows_each_photo_nearer_and_leaves_the_networks_as_they_were(
+    tmp_path, results, source
+):
+    first, second = (picture(tmp_path / "in" / f"{n}.png", seed=n) for n in (0, 1))
+    words = (tmp_path / "in", "--to", tmp_path / "to", "--strip", "--tune", 8)
+    assert call(results, *words) == 0
+    _, loose = expected(source, results, second)
+    run = find_run(NAME, results, whole=False)
+    plain = load_generator(run, "parafaces64", refine=0, swap=None, seed=0)
+    before = copy.deepcopy(plain.adapter.state_dict())
+    together = tuned(plain, 8)(as_images(np.stack([first, second])))
+    alone = tuned(plain, 8)(as_images(second[None]))
+    torch.testing.assert_close(together[0][1:], alone[0], atol=1e-3, rtol=0)
+    after = plain.adapter.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+    photo = as_images(second[None])
+    near = (alone[0] - photo).square().mean()
+    assert near < 0.9 * (as_images(loose[None]) - photo).square().mean()
+    assert not torch.allclose(alone[1], plain(photo)[1], atol=0.02)
+
+
+def test_tuning_is_refused_where_no_generator_is_like_the_sources(tmp_path, results, refusal):
+    picture(tmp_path / "a.png")
+    said = refusal(results, tmp_path / "a.png", "--matrix", "--tune", 5)
+    assert said.startswith("--matrix shows all photos by one generator, and --tune")
+    other = load_generator(find_run(NAME, results, whole=False), "parafaces64",
+                           refine=0, swap=16, seed=0)  # fmt: skip
+    install(by_features(other.source.g, other.adapter.eval_generator(), resolution=16),
+            other.adapter.eval_generator())  # fmt: skip
+    with pytest.raises(UserError, match="shows no generator of the source's architecture"):
+        tuned(other, 5)

@@ -9,6 +9,8 @@ from torch import Tensor
 from core.errors import UserError
 
 T = TypeVar("T")
+PIXELS = 4 * 256**2  # a training step of config-e holds 1.6 GiB for each picture of 256 px
+FOR = 8 * 2**30  # bytes of memory that this many pixels are meant for
 FULL = ("can't allocate memory", "not enough memory")  # torch has no class for it on the CPU
 
 
@@ -41,3 +43,24 @@ class AdaptiveBatches:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         self.warn(f"memory did not suffice for {n} pictures at a time: {self.size} from now on.")
+
+
+def within(most: int, side: int, device: torch.device) -> int:
+    """How many pictures [3, side, side] are worked on together, at most ``most``: 64 of 64 px, 4 of
+    256 px, one of more; of a GPU's memory in proportion.
+    """
+    pixels = PIXELS
+    if device.type == "cuda":
+        pixels *= max(1, torch.cuda.get_device_properties(device).total_memory // FOR)
+    return max(1, min(most, pixels // side**2))
+
+
+def side_by_side(work: Callable[..., Tensor], size: int, *items: Tensor) -> Tensor:
+    """What ``work`` makes of items [N, ...] of equal number, ``size`` at a time or fewer."""
+
+    def part(index: Tensor) -> Tensor:
+        rows = slice(int(index[0]), int(index[-1]) + 1)
+        return work(*(item[rows] for item in items))
+
+    batches = AdaptiveBatches(size, lambda sentence: None)  # nothing else becomes of it
+    return torch.cat(list(batches.map(part, torch.arange(len(items[0])))))

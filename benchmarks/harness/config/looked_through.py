@@ -1,0 +1,79 @@
+"""Networks that losses and inverters look through: words name them, and photographs above 64 px
+are not looked at through the shipped guide, which knows rendered heads of that size, unless it is
+named.
+"""
+
+import copy
+import json
+import re
+from collections.abc import Collection, Mapping
+from functools import cache
+from typing import Any
+
+from benchmarks.harness.config import files
+from benchmarks.harness.io import external_weights
+from benchmarks.harness.records import nested
+from core.errors import UserError
+from core.paths import CONF
+
+LOOKED_AT = ("source", "method")
+PUBLISHED = "core.networks.published_guide.PublishedGuide"
+INVERT = re.compile(r"(\+{0,2})source\.invert=(?=[A-Za-z])")
+QUOTE = '"'  # which Hydra's grammar needs around no name
+RENDERED = "ParaFaces"  # begins the names of the domains that are drawn
+
+
+@cache
+def table() -> Any:
+    return files.plain(CONF / "networks.yaml")
+
+
+def translated(word: str) -> str:
+    """A word that names a network or an inverter, as Hydra takes it."""
+    key, _, value = word.partition("=")
+    names = key.lstrip("+").split(".")
+    if names[0] in LOOKED_AT and names[-1] in table()["photographs"]["instead"]:
+        node = table()["names"].get(value)
+        return f"{key}={json.dumps(node).replace(QUOTE, '')}" if node else word
+    return INVERT.sub(r"\1source/invert=", word)
+
+
+def typed(word: str) -> str:
+    """The word that `translated` made another of a group of."""
+    return re.sub(r"^source/invert=", "source.invert=", word)
+
+
+def suit(config: Any, named: Collection[str]) -> None:
+    """Put published networks in the place of guides that are not ``named`` where what a
+    configuration looks at are photographs, not rendered heads.
+    """
+    if not str(config["data"].get("_target_")).rpartition(".")[2].startswith(RENDERED):
+        for group in LOOKED_AT:
+            suit_photographs(config[group], config["source"].get("resolution"), group, named)
+
+
+def suit_photographs(node: Any, side: Any, key: str = "", named: Collection[str] = ()) -> None:
+    """The same of a part of one, where photographs of ``side`` px are larger than a guide sees."""
+    about, names = table()["photographs"], table()["names"]
+    if not isinstance(side, int) or side <= about["above"]:
+        return
+    for place, name, value in list(nested.entries(node, key)):
+        if value == names["guide"] and place not in named and name in about["instead"]:
+            value.clear()
+            value.update(copy.deepcopy(names[about["instead"][name]]))
+
+
+def check(plain: Mapping[str, Any]) -> None:
+    """Refuse networks whose files are not there, before anything is built."""
+    for group in LOOKED_AT:
+        for key, _, value in nested.entries(plain[group], group):
+            if not isinstance(value, dict) or value.get("_target_") != PUBLISHED:
+                continue
+            names = [part["name"] for part in value.values() if isinstance(part, dict)]
+            missing = [name for name in names if external_weights.entry(name).state != "present"]
+            if missing:
+                raise UserError(
+                    f"{key} needs {' and '.join(missing)}, which `python -m benchmarks.fetch "
+                    f"{' '.join(missing)}` brings; {key}=guide looks through the shipped network "
+                    "instead, which knows rendered heads at 64 px and no larger photographs."
+                )
