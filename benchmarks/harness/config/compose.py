@@ -151,7 +151,7 @@ def of_file(unresolved: dict[str, Any], typed: set[str]) -> dict[str, Any]:
         return places
     stem = PurePath(places["weights"]).stem
     plain = re.sub(r"[^A-Za-z0-9._]+", "-", stem).strip("-.")
-    own = {"name": plain if plain and "${" not in stem else stem, "sha256": ""}
+    own: dict[str, Any] = {"name": plain if plain and "${" not in stem else stem, "sha256": ""}
     if "source.resolution" not in typed:
         given: Any = OmegaConf.create(unresolved | {"source": source | places})
         path = placed(given.source.weights)
