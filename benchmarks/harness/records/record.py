@@ -216,6 +216,18 @@ class Record(Part):
         return ids.name(groups, self.recipe, self.seed)
 
     @cached_property
+    def choices(self) -> dict[str, str]:
+        """The yamls that it is known to be composed of, by group: a source of a name of its own is
+        the one that its words choose, or the usual one.
+        """
+        words = [word.lstrip("+") for word in self.overrides]
+        chosen = {group: getattr(self, group) for group in ids.GROUPS}
+        if any(word.startswith(("source.name=", "source.weights=")) for word in words):
+            del chosen["source"]
+        named = (word.partition("=") for word in words)
+        return chosen | {group: name for group, _, name in named if group in ("source", "swap")}
+
+    @cached_property
     def changes(self) -> tuple[str, ...]:
         """Overrides of the method, of its training or of the layers that are swapped."""
         return tuple(word for word in sorted(self.overrides) if ids.is_of_method(word))

@@ -23,6 +23,7 @@ from benchmarks.harness.report.strip_files import LATENTS, PHOTOS, SHOTS, SIDE, 
 from benchmarks.harness.training import seeds
 from core import output
 
+GROUPS = ("source", "method", "swap", "data", "eval")
 QUALITY = 85  # of a WebP: a strip stays under 25 kB, as git has to carry it
 MOST = 100  # shots that are shown; a source is trained on thousands
 
@@ -48,7 +49,7 @@ class StripMaker:
 
     def make(self, record: Record) -> int:
         """Write the strip of a run, and its scene's that are missing; its bytes, or a UserError."""
-        cfg, key = configuration(record.to_json()), strip_files.scene(record)
+        cfg, key = configuration(record, *GROUPS), strip_files.scene(record)
         with rebuilding("it"):
             if key not in self.scenes:
                 self.scenes[key] = build(cfg.source), build(cfg.data)
