@@ -89,8 +89,8 @@ def filled(ours: Any, theirs: Any, place: str) -> Any:
 
 def import_method(record: Record) -> None:
     """Import the file of a record's method, so that networks which it defines can be read."""
-    target = composed(record, "method")["method"][TARGET]
-    import_module(target.rpartition(".")[0])
+    if record.method in validation.choices_of("method"):
+        import_module(composed(record)["method"][TARGET].rpartition(".")[0])
 
 
 def with_infinity(node: Any) -> Any:

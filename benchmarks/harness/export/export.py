@@ -53,7 +53,7 @@ def save_samples(source: Path, to: Path) -> bool:
     """The sheet without the shots, which may not be ours to show; whether there is one."""
     try:
         rows = contact_sheet.cut(source)[1]
-    except (OSError, KeyError, IndexError, ValueError):
+    except (OSError, IndexError, ValueError, Image.DecompressionBombError):
         return False  # of an earlier version, or removed
     tile = rows[0][0].width
     rows = [row[:COLUMNS] for row in rows]

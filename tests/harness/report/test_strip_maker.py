@@ -205,12 +205,12 @@ def test_a_run_of_another_version_is_left_out_in_one_sentence(finished, tmp_path
 def test_a_run_whose_pictures_lie_elsewhere_now_is_left_out_in_one_sentence(
     finished, composed, tmp_path, capsys
 ):
-    folder, record, _ = finished()
-    moved = copy.deepcopy(record)
+    _, record, adapter = finished()
+    moved = copy.deepcopy(record) | {"data": "metfaces"}
     gone = composed("data=metfaces", f"data.root={tmp_path / 'gone'}", "source=tiny")
     plain = recipe.spell_infinity(OmegaConf.to_container(gone.data, resolve=True))
     moved["config"]["data"] = recipe.unaddressed(plain)
-    (folder / RECORD).write_text(json.dumps(moved), encoding="utf-8")
+    folder = left(tmp_path, moved, adapter.export())
     assert tiles.main(["--folder", str(tmp_path)]) == 1
     said = capsys.readouterr().err
     assert f"{folder.name} is left out" in said
