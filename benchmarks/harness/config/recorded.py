@@ -64,7 +64,7 @@ def composed(record: Record, *groups: str) -> dict[str, Any]:
 @cache
 def plain(*words: str) -> dict[str, Any]:
     """What words mean, resolved; not to be changed."""
-    return resolved(compose(words).cfg)  # type: ignore[no-any-return]
+    return resolved(compose(words).cfg)
 
 
 def filled(ours: Any, theirs: Any, place: str) -> Any:
@@ -78,7 +78,8 @@ def filled(ours: Any, theirs: Any, place: str) -> Any:
     if named != (own and own.rpartition(".")[2]):
         if place.partition(".")[2] in TRAINED_BY:
             return ours
-        raise UserError(f"The record's {place} is {named}, and the one of this version {own}.")
+        known_as = own or "no object"
+        raise UserError(f"The record's {place} is {named}, and the one of this version {known_as}.")
     kept = {key: value for key, value in known.items() if str(key).startswith("_") or key == OURS}
     return kept | {
         key: filled(known.get(key), value, f"{place}.{key}")

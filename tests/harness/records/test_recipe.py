@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 
 import pytest
 from omegaconf import OmegaConf
@@ -11,6 +10,7 @@ from benchmarks.harness.config import targets
 from benchmarks.harness.records import protocol, recipe
 from benchmarks.harness.records.record import Record
 from core.paths import ROOT
+from tests.helpers import conf
 
 RUNS = sorted((ROOT / "results" / "runs").glob("*.json"))
 DIGESTS = ROOT / "tests" / "golden" / "metric_digests.json"
@@ -49,8 +49,7 @@ def test_what_a_record_holds_is_the_same_wherever_its_classes_lie(composed):
 
 
 def test_every_name_in_the_yamls_means_one_class():
-    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "conf").rglob("*.yaml")]
-    named = {target for text in texts for target in re.findall(r"_target_: *([\w.]+)", text)}
+    named = conf.targets()
     assert len(named) > 50
     assert len({target.rpartition(".")[2] for target in named}) == len(named)
     for target in named:
