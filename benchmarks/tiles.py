@@ -29,7 +29,7 @@ def main(words: list[str]) -> int:
         if not maker.needs(folder, record):
             continue
         try:
-            print(f"{folder.name}: {maker.make(record) / 1024:.1f} KiB")
+            print(f"{folder.name}: {maker.make(folder, record) / 1024:.1f} KiB")
         except UserError as error:
             failed += 1
             complain(f"{folder.name} is left out: {error}")

@@ -143,9 +143,9 @@ def of_run(run: FinishedRun, record: Record, reference: str, words: list[str]) -
     chosen = {word.split("=")[0] for word in words}
     usual = [f"{g}={getattr(record, g)}" for g in ("data", "eval") if g in anew - chosen]
     job = compose([*usual, *words])
-    known: Any = resolved(recorded.configuration(record.to_json()))
-    kept = {key: known[key] for key in ("seed", "source", "method", "swap", "data", "eval")}
-    job = replace(job, unresolved=job.unresolved | {k: kept[k] for k in kept.keys() - anew})
+    kept = [group for group in ("source", "method", "swap", "data", "eval") if group not in anew]
+    known: Any = resolved(recorded.configuration(record, *kept))
+    job = replace(job, unresolved=job.unresolved | known)
     evaluator = evaluator_of(job.checked(), job.cfg.data.resolution)
     with recorded.rebuilding(run.name):
         source = build(job.cfg.source)

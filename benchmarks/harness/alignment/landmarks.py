@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.harness.alignment.ffhq import turned
+from core import regular
 from core.errors import UserError
 
 NAMED = ("eye_left", "eye_right", "mouth_left", "mouth_right")
@@ -106,9 +107,7 @@ class LandmarksFile:
 
 def _content(path: Path) -> Any:
     try:
-        if path.stat().st_size > LIMIT or not path.is_file():
-            raise ValueError("it is no regular file, or too large for a list")
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(regular.read(path, LIMIT).decode())
     except (OSError, ValueError, RecursionError) as fault:
         raise UserError(f"{path} is no readable JSON of landmarks ({fault}).") from fault
 

@@ -34,12 +34,21 @@ def translated(word: str) -> str:
     names = key.lstrip("+").split(".")
     if names[0] in LOOKED_AT and names[-1] in table()["photographs"]["instead"]:
         node = table()["names"].get(value)
-        return f"{key}={json.dumps(node).replace(QUOTE, '')}" if node else word
+        return f"{key}={spelt(node)}" if node else word
     return INVERT.sub(r"\1source/invert=", word)
 
 
+def spelt(node: Any) -> str:
+    """A network as Hydra's grammar writes an object."""
+    return json.dumps(node).replace(QUOTE, "")
+
+
 def typed(word: str) -> str:
-    """The word that `translated` made another of a group of."""
+    """The word of which `translated` made another."""
+    key, _, value = word.partition("=")
+    for name, node in table()["names"].items() if value.startswith("{") else ():
+        if value == spelt(node):
+            return f"{key.lstrip('+')}={name}"
     return re.sub(r"^source/invert=", "source.invert=", word)
 
 

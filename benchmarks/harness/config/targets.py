@@ -2,8 +2,6 @@
 A yaml or a command line that somebody sends must not be able to call whatever Python can import.
 """
 
-import re
-from functools import cache
 from pkgutil import resolve_name
 from typing import Annotated, Any, Literal
 
@@ -41,8 +39,6 @@ PLUGINS = (
 )
 """How a multirun runs: what Hydra's own node may name, and nothing else."""
 FACTORIES = ("class", "()", "factory")  # keys of a logging configuration that name what is called
-TARGET = re.compile(r"_target_: *([\w.]+)")
-TOP = re.compile(rf"^{TARGET.pattern}", re.MULTILINE)
 
 
 def check(node: Any) -> None:
@@ -81,31 +77,3 @@ def allowed(key: str, target: Any) -> Any:
     if not callable(called) or str(getattr(called, "__module__", "")).split(".")[0] != words[0]:
         raise UserError(f"{key}={target} is refused: it is no class or function of {words[0]}.")
     return called
-
-
-@cache
-def table() -> dict[str, str]:
-    """Every class and function that a yaml of the project names: its own name to its address."""
-    addresses: dict[str, str] = {}
-    for path in sorted(CONF.rglob("*.yaml")):
-        for target in TARGET.findall(path.read_text(encoding="utf-8")):
-            name = target.rpartition(".")[2]
-            if addresses.setdefault(name, target) != target:
-                # A record could mean either.
-                raise ValueError(f"{addresses[name]} and {target} have the same name.")
-    return addresses
-
-
-@cache
-def of_group(group: str) -> frozenset[str]:
-    """What the choices of a group are objects of."""
-    files = [path.read_text(encoding="utf-8") for path in (CONF / group).glob("*.yaml")]
-    return frozenset(target for text in files for target in TOP.findall(text))
-
-
-def addressed(node: Any) -> Any:
-    """A configuration out of a record with the addresses of its classes; it names no others."""
-    for _, key, name in nested.entries(node):
-        if key == "_target_" and (not isinstance(name, str) or name not in table()):
-            raise UserError(f"The record names {name}, which no configuration of this version has.")
-    return nested.changed(node, lambda key, value: table()[value] if key == "_target_" else value)

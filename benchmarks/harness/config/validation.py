@@ -51,14 +51,19 @@ def check(cfg: DictConfig) -> None:
     signatures.check_plain(plain, PLAIN)
     referring = {key for key, _, value in nested.entries(typed) if "${" in str(value)}
     signatures.check(plain, referring=referring)
-    for key, value in values.items():  # what no option of any method means, whatever its annotation
+    check_numbers(values)
+    check_resolutions(values)
+    looked_through.check(plain)
+
+
+def check_numbers(values: dict[str, Any]) -> None:
+    """Refuse what no option of any method means, whatever its annotation."""
+    for key, value in values.items():
         endless = value == math.inf and key.endswith(".every")  # a penalty that is never due
         if isinstance(value, float) and not (math.isfinite(value) or endless):
             raise UserError(f"{key}={value} is not a finite number.")
         if isinstance(value, int | float) and value < 0:
             raise UserError(f"{key}={value} is negative.")
-    check_resolutions(values)
-    looked_through.check(plain)
 
 
 def check_resolutions(values: dict[str, Any]) -> None:

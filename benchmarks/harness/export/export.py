@@ -28,7 +28,7 @@ def export(run: FinishedRun, to: Path, licence: str) -> None:
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise UserError(f"{to} is there already and not empty.")
     record = recipe.public(run.record.to_json())
-    import_method(record)  # which may define networks of its own
+    import_method(run.record)  # which may define networks of its own
     networks, notes = weights.read(run.weights)
     if notes.get("run", run.name) != run.name:
         raise UserError(f"The weights {run.weights} are of another run, {notes['run']}.")
@@ -53,7 +53,7 @@ def save_samples(source: Path, to: Path) -> bool:
     """The sheet without the shots, which may not be ours to show; whether there is one."""
     try:
         rows = contact_sheet.cut(source)[1]
-    except (OSError, KeyError, IndexError, ValueError):
+    except (OSError, IndexError, ValueError, Image.DecompressionBombError):
         return False  # of an earlier version, or removed
     tile = rows[0][0].width
     rows = [row[:COLUMNS] for row in rows]

@@ -8,11 +8,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 from torch import Tensor
 
-from core import output
+from core import output, regular
 from core.types import Shots
 
 GAP, MARGIN, LABEL = 2, 14, 22  # pixels; the label's is the height of a line of text
 STRIPS = "strips"  # text chunk of the PNG: where each picture stands
+LARGEST = 2**26  # pixels; ours have 3 million
 PAPER, INK = (255, 255, 255), (60, 60, 60)
 
 
@@ -53,16 +54,32 @@ def stack(bands: list[tuple[str, list[np.ndarray]]], tile: int) -> Image.Image:
 
 def cut(path: Path) -> list[list[list[Image.Image]]]:
     """The pictures of a sheet's file again: bands of rows; the first band shows the shots."""
-    with Image.open(path) as sheet:
+    with Image.open(io.BytesIO(regular.read(path)), formats=["PNG"]) as sheet:
+        if sheet.width * sheet.height > LARGEST:
+            raise ValueError("it has more pixels than any sheet")
         sheet.load()
-    layout = json.loads(sheet.info[STRIPS])
-    tile = int(layout["tile"])
+    tile, bands = layout(sheet)
 
     def picture(y: int, i: int) -> Image.Image:
         left = MARGIN + i * (tile + GAP)
         return sheet.crop((left, y, left + tile, y + tile))
 
-    return [[[picture(y, i) for i in range(n)] for y, n in rows] for rows in layout["bands"]]
+    return [[[picture(y, i) for i in range(n)] for y, n in rows] for rows in bands]
+
+
+def layout(sheet: Image.Image) -> tuple[int, list[list[tuple[int, int]]]]:
+    """Side of the pictures of a sheet; top and number of those of each row, by band."""
+    try:
+        says = json.loads(sheet.info[STRIPS])
+        tile = int(says["tile"])
+        bands = [[(int(y), int(n)) for y, n in rows] for rows in says["bands"]]
+    except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise ValueError("it does not say where its pictures are") from error
+    rows = [row for band in bands for row in band]
+    lie = all(0 <= y <= sheet.height - tile and 0 <= n <= sheet.width // tile for y, n in rows)
+    if tile < 1 or not lie or sum(n for _, n in rows) * tile**2 > sheet.width * sheet.height:
+        raise ValueError("its pictures lie outside of it")
+    return tile, bands
 
 
 def of_run(

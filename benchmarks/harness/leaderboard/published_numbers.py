@@ -1,10 +1,12 @@
 """What papers report, apart from what was measured here: ``results/published.csv``."""
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from core import regular
 from core.errors import UserError
 
 SEEN = {
@@ -44,8 +46,8 @@ def read(path: Path) -> list[PublishedNumber]:
     """All reported numbers of a file; UserError where it is none, or a line of it is no number."""
     names = PublishedNumber._fields
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        text = regular.read(path).decode()
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} cannot be read: {error}.") from error
     numbers = []

@@ -103,7 +103,7 @@ class MethodRow:
     def sees(self) -> tuple[str, ...]:
         """Through which networks it learns that saw more of the target styles than its shots."""
         methods = (record.config.method for record in self.records)
-        classes = {v for m in methods for _, k, v in nested.entries(m) if k == "_target_"}
+        classes = [v for m in methods for _, k, v in nested.entries(m) if k == "_target_"]
         return tuple(name for kind, name in TEACHERS.items() if kind in classes)
 
     def called(self, changes: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, from_json
 
 from benchmarks.harness.records import recipe as ids
-from core import output
+from core import output, regular
 from core.errors import UserError
 
 SCHEMA = 2  # 1 held the addresses of classes, and its ids depended on them
@@ -63,6 +63,20 @@ def possible(metrics: dict[str, Measurement]) -> dict[str, Measurement]:
                     "{key} is {bounds}, not {value}", key=key, bounds=bounds, value=f"{value:g}"
                 )
     return metrics
+
+
+def beside(name: str) -> str:
+    """The name of a folder beside others, or none."""
+    if name.startswith(".") or set("/\\") & set(name):
+        raise fault("it is no name of a run")
+    return name
+
+
+def drawn(data: Node) -> Node:
+    """A configuration of data whose list of shots has a number."""
+    if not isinstance(data.get("draw", 0), int):
+        raise fault("draw is a whole number")
+    return data
 
 
 def over_kimg(curves: dict[str, list[float | None]]) -> dict[str, list[float | None]]:
@@ -131,11 +145,18 @@ class Evaluation(Part):
     metrics: Annotated[Node, BeforeValidator(object_of_objects)] = {}
 
 
+class Machine(Part):
+    """The configuration of the machine."""
+
+    trainer: Node = {}
+
+
 class Config(Part):
     """The resolved configuration of the run, by group."""
 
+    machine: Machine = Machine()
     method: Node = {}
-    data: Node = {}
+    data: Annotated[Node, AfterValidator(drawn)] = {}
     source: Node = {}
     swap: Node = {}
     eval: Evaluation = Evaluation()
@@ -155,7 +176,8 @@ class Record(Part):
     overrides: list[str] = []
     state: Literal["finished", "failed"] = "finished"
     reason: str = ""  # why the run failed
-    of: str = ""  # the run whose layers are swapped here; empty for a run of its own
+    # The run whose layers are swapped here; empty for a run of its own.
+    of: Annotated[str, AfterValidator(beside)] = ""
     warnings: list[str] = []
     metrics: Annotated[dict[str, Measurement], AfterValidator(possible)]
     left_out: dict[str, str] = {}  # why a metric has no value, by its name
@@ -192,7 +214,7 @@ class Record(Part):
     def read(cls, path: Path) -> Record:
         """The record of a file, or a UserError where it cannot be read or holds none."""
         try:
-            node = from_json(path.read_bytes(), allow_inf_nan=False)
+            node = from_json(regular.read(path), allow_inf_nan=False)
         except (OSError, ValueError) as error:
             raise UserError(f"{path} is not a readable record: {error}.") from error
         try:
@@ -214,6 +236,18 @@ class Record(Part):
         """What its file and its folder are called, without ending."""
         groups = {"method": self.method, "data": self.data, "source": self.source}
         return ids.name(groups, self.recipe, self.seed)
+
+    @cached_property
+    def choices(self) -> dict[str, str]:
+        """The yamls that it is known to be composed of, by group: a source of a name of its own is
+        the one that its words choose, or the usual one.
+        """
+        words = [word.lstrip("+") for word in self.overrides]
+        chosen = {group: getattr(self, group) for group in ids.GROUPS}
+        if any(word.startswith(("source.name=", "source.weights=")) for word in words):
+            del chosen["source"]
+        named = (word.partition("=") for word in words)
+        return chosen | {group: name for group, _, name in named if group in ("source", "swap")}
 
     @cached_property
     def changes(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.report import strip_files
 from benchmarks.harness.report.strip_files import LATENTS, PHOTOS, SIDE, SOURCE, TRUTH
-from core import output
+from core import output, regular
 from core.errors import UserError
 
 PREFIX = "parafaces_"
@@ -70,8 +70,14 @@ def people(paths: dict[str, Path], name: str) -> np.ndarray:
     """The people of a strip, uint8 [PHOTOS, SIDE, SIDE, 3]; the truth's has nothing before them."""
     if name not in paths:
         raise UserError(f"The strip {name} is missing: python -m benchmarks.tiles makes it.")
-    with Image.open(paths[name]) as picture:
-        pixels = np.asarray(picture.convert("RGB"))
+    try:
+        data = regular.read(paths[name], strip_files.LARGEST)
+        if not strip_files.count(data):
+            raise ValueError("it is no strip")
+        with Image.open(io.BytesIO(data)) as picture:
+            pixels = np.asarray(picture.convert("RGB"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{paths[name]} cannot be read: {error}.") from error
     tiles = np.stack(np.split(pixels, pixels.shape[1] // SIDE, axis=1))
     return tiles[0 if name.endswith(f"--{TRUTH}") else LATENTS :][:PHOTOS]
 

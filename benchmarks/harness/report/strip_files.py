@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError
 
 from benchmarks.harness.records.record import Record
-from core import hashing
+from core import hashing, regular
 
 LATENTS, PHOTOS, SIDE = 8, 4, 64  # tiles, and their pixels: what git can carry for every run
 SHOTS, SOURCE, TRUTH = "shots", "source", "truth"
@@ -82,7 +82,7 @@ class Sprites:
 
     def load(self, path: Path) -> Sprite | None:
         try:
-            data = path.read_bytes() if path.stat().st_size <= LARGEST else b""
+            data = regular.read(path, LARGEST)
         except OSError:
             data = b""
         tiles = count(data)

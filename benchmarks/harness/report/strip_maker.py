@@ -22,7 +22,9 @@ from benchmarks.harness.report import strip_files
 from benchmarks.harness.report.strip_files import LATENTS, PHOTOS, SHOTS, SIDE, SOURCE, TRUTH
 from benchmarks.harness.training import seeds
 from core import output
+from core.errors import UserError
 
+GROUPS = ("source", "method", "swap", "data", "eval")
 QUALITY = 85  # of a WebP: a strip stays under 25 kB, as git has to carry it
 MOST = 100  # shots that are shown; a source is trained on thousands
 
@@ -46,9 +48,11 @@ class StripMaker:
     def path(self, record: Record, name: str) -> Path:
         return strip_files.place(self.to, record) / f"{name}.webp"
 
-    def make(self, record: Record) -> int:
+    def make(self, folder: Path, record: Record) -> int:
         """Write the strip of a run, and its scene's that are missing; its bytes, or a UserError."""
-        cfg, key = configuration(record.to_json()), strip_files.scene(record)
+        if record.name != folder.name:  # a name of a record is no path
+            raise UserError(f"its record is of another run, {record.name}.")
+        cfg, key = configuration(record, *GROUPS), strip_files.scene(record)
         with rebuilding("it"):
             if key not in self.scenes:
                 self.scenes[key] = build(cfg.source), build(cfg.data)

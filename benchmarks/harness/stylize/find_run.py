@@ -5,7 +5,6 @@ import shlex
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.harness.records.recipe import GROUPS
 from benchmarks.harness.records.record import Record
 from benchmarks.harness.records.run_id import RECORD, WEIGHTS
 from core import conversion, weights
@@ -74,12 +73,7 @@ def of_record(path: Path, results: Path, whole: bool) -> FinishedRun:
     weights = next((path for path in ([base] if whole else [own, base]) if path.is_file()), None)
     if weights is None:
         changes = [word for word in record.overrides if "=" in word]
-        # A source of its own name is one that the words begin with, or the usual one.
-        renamed = any(
-            word.lstrip("+").startswith(("source.name=", "source.weights=")) for word in changes
-        )
-        named = [group for group in GROUPS if group != "source" or not renamed]
-        groups = [f"{group}={getattr(record, group)}" for group in named]
+        groups = [f"{group}={name}" for group, name in record.choices.items()]
         words = dict.fromkeys([*groups, *changes, f"seed={record.seed}"])
         makes = " ".join(["python -m benchmarks.run", *map(shlex.quote, words)])
         raise UserError(f"The weights of {folder.name} are not here: `{makes}` makes them.")

@@ -147,7 +147,7 @@ def load_generator(
     are the source's up to ``swap`` pixels; None for what the run says.
     """
     record = run.record
-    known = recorded.configuration(record.to_json()) if record else None
+    known = recorded.configuration(record, "source", "method", "swap") if record else None
     cfg = known or compose([f"source={source}", "data=folder"]).cfg  # photographs
     with recorded.rebuilding(run.name):
         exchanges: list[Swap] = [] if swap is None else [partial(by_weights, resolution=swap)]

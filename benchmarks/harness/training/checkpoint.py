@@ -13,7 +13,7 @@ from benchmarks.harness.io.signals import Signals
 from benchmarks.harness.records.provenance import TRAINED_FROM, changes
 from benchmarks.harness.training import seeds
 from benchmarks.harness.training.monitor import TrainingMonitor
-from core import atomic, distributed, hashing
+from core import atomic, distributed, hashing, regular
 from core.errors import UserError
 from core.progress import console
 
@@ -62,7 +62,7 @@ class Checkpoints(L.Callback):
     def newest(self) -> dict[str, Any]:
         for path in self.files():
             try:
-                state = decode(path.read_bytes())
+                state = decode(regular.read(path, 2**40))
             except (OSError, ValueError) as error:
                 console.print(f"{path} is damaged and passed over: {error}.", markup=False)
                 continue

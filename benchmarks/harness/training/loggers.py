@@ -15,7 +15,7 @@ from benchmarks.harness.io import contact_sheet
 from benchmarks.harness.records import nested
 from benchmarks.harness.records.recipe import public
 from benchmarks.harness.records.record import Node, Record
-from core import output
+from core import output, regular
 from core.errors import UserError
 from core.progress import console
 
@@ -32,8 +32,9 @@ class CurvesCsv(Logger):
         self.path, self.failed = path, False
         self.rows: list[dict[str, Any]] = []
         # As far as they can be read: a run is not lost for its curves.
-        with suppress(OSError, ValueError, csv.Error), path.open(encoding="utf-8", newline="") as f:
-            rows = [row for row in csv.DictReader(f) if (row.get("step") or "").isdigit()]
+        with suppress(OSError, ValueError, csv.Error):
+            text = io.StringIO(regular.read(path).decode(), newline="")
+            rows = [row for row in csv.DictReader(text) if (row.get("step") or "").isdigit()]
             self.rows = [row for row in rows if seen and int(row["step"]) <= seen]
 
     @rank_zero_only

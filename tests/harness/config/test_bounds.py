@@ -5,16 +5,16 @@ from typing import Annotated, Literal, get_args, get_origin
 
 import pytest
 
-from benchmarks.harness.config import signatures, targets, validation
+from benchmarks.harness.config import signatures, validation
 from benchmarks.harness.config.compose import compose
 from benchmarks.harness.config.files import plain
 from benchmarks.harness.records import nested
 from core.bounds import LARGEST, MOST
 from core.errors import UserError
 from core.paths import CONF
+from tests.helpers import conf
 
-NAMED = sorted({t for p in CONF.rglob("*.yaml")
-                for t in targets.TARGET.findall(p.read_text(encoding="utf-8"))})  # fmt: skip
+NAMED = sorted(conf.targets())
 
 
 def unbounded(hint):

@@ -1,11 +1,18 @@
-"""Configurations out of records: infinity comes back, and nothing but texts and known classes."""
+"""Configurations out of records: our objects with their numbers and texts."""
 
+import copy
 import json
+import operator
+from functools import cache, reduce
 
 import pytest
+from omegaconf import OmegaConf
 
-from benchmarks.harness.config.recorded import configuration, rebuilding, with_infinity
-from benchmarks.harness.records import recipe
+from benchmarks.harness.config.compose import compose
+from benchmarks.harness.config.files import resolved
+from benchmarks.harness.config.recorded import TRAINED_BY, configuration, rebuilding, with_infinity
+from benchmarks.harness.records import nested, recipe
+from benchmarks.harness.records.record import Record
 from core.errors import UserError
 from core.paths import ROOT
 
@@ -15,55 +22,149 @@ def test_infinity_comes_back_from_a_record():
     assert with_infinity(recipe.spell_infinity(plain)) == plain
 
 
-def test_classes_of_a_record_get_the_addresses_that_the_yamls_name():
-    cfg = configuration({"config": {"ema": {"_target_": "EMA", "half_life_kimg": ".inf"}}})
-    assert cfg.ema._target_ == "core.ema.EMA"
-    assert cfg.ema.half_life_kimg == float("inf")
+GROUPS = ("source", "method", "swap", "data", "eval")
 
 
-@pytest.mark.parametrize(
-    "config",
-    [{"a": "${oc.env:HOME}"}, {"a": [{"b": "x${a}"}]}, {"${a}": 1}],
-    ids=["text", "nested", "key"],
-)
-def test_a_text_of_a_record_stands_for_nothing_else(config):
+@cache
+def committed():
+    """The first record of each method and source, by both."""
+    paths = sorted((ROOT / "results/runs").glob("*s0.json"))
+    records = (json.loads(path.read_text(encoding="utf-8")) for path in paths)
+    return {(record["method"], record["source"]): record for record in records}
+
+
+def changed(place, value, method="freezesg"):
+    """A committed record with another value at a place."""
+    node = copy.deepcopy(committed()[method, "parafaces64"])
+    *branches, last = place.split(".")
+    reduce(operator.getitem, branches, node)[last] = value
+    return Record.from_json(node)
+
+
+def test_objects_are_ours_and_numbers_are_the_records():
+    cfg = configuration(changed("config.method.ema.half_life_kimg", 0.125), *GROUPS)
+    assert cfg.method.ema._target_ == "core.ema.EMA"
+    assert cfg.method.ema.half_life_kimg == 0.125
+    assert cfg.method.path_length.every == float("inf")
+
+
+def test_only_the_groups_that_are_used_must_be_known():
+    record = changed("eval", "mine")
+    assert set(configuration(record, "source", "method")) == {"seed", "source", "method"}
+    with pytest.raises(UserError, match="eval is mine, which is no choice of this version"):
+        configuration(record, *GROUPS)
+
+
+@pytest.mark.parametrize("place", ["method.lr", "source.invert.codes", "data.style", "eval.keep"])
+def test_a_text_of_a_record_stands_for_nothing_else(place):
     with pytest.raises(UserError, match=r"holds \$\{"):
-        configuration({"config": config})
+        configuration(changed(f"config.{place}", "x${oc.env:HOME}"), *GROUPS)
 
 
-SOURCE = {"_target_": "random_source", "name": "x", "resolution": 64, "seed": 0, "z_dim": 4,
-          "w_dim": 4, "mapping_layers": 2, "channels": {4: 4}, "mbstd_group": 4, "invert": {
-              "_target_": "Projector", "steps": 1, "lr": 1, "pixel": 1, "prior_weight": 0,
-              "candidates": 2, "batch_size": 1, "seed": 0, "perceptual": {"_target_": "Guide"},
-              "space": {"_target_": "W"}, "noise": {"_target_": "ConstantNoise"}}}  # fmt: skip
+def objects():
+    """Place of every object in the configurations of two methods, and of a text beside it."""
+    for method in ("cdc", "dualstylegan"):
+        config = committed()[method, "parafaces64"]["config"]
+        for key, name, _ in nested.entries({group: config[group] for group in GROUPS}):
+            if name == "_target_" and not key.startswith("swap."):  # where no layer is swapped
+                yield method, f"config.{key}"
+
+
+FOREIGN = ("core.atomic.write", "adapters.finetune.FineTune", "load", "Off", "AdamW", "Trainer",
+           "os.system", "reduce_graph_module", 5, None, ["load"])  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "place"), list(objects()))
+def test_no_object_of_a_record_is_another_than_ours(method, place):
+    ours = resolved(configuration(changed("seed", 0, method), *GROUPS))
+    replaced = [changed(place, target, method) for target in FOREIGN]
+    for record in replaced:
+        if place.split(".")[2] in TRAINED_BY:
+            assert resolved(configuration(record, *GROUPS)) == ours
+        elif record.to_json() != committed()[method, "parafaces64"]:
+            with pytest.raises(UserError, match=r"is .*, and the one of this version"):
+                configuration(record, *GROUPS)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("words", "key", "target"),
     [
-        ({"_target_": "Wandb"}, "The record's source is none: "),
-        ({"_target_": "AdamW"}, "The record's source is none: torch.optim.AdamW"),
-        ({"_target_": "Trainer"}, "The record's source is none: lightning.Trainer"),
-        ({"_target_": "reduce_graph_module"}, "The record names reduce_graph_module, which no"),
-        ({"_target_": "core.source.load"}, "The record names core.source.load, which no"),
-        ({"weights": "/etc/passwd"}, "There is no option 'source.weights'"),
-        ({"z_dim": 10**12}, "source.z_dim=1000000000000 must be at most"),
-        ({"name": {"_target_": "Guide"}}, "source.name=core.networks.perception.Guide is no str"),
+        (["source=/x/mine.pt", "source.resolution=256"],
+         "source.invert.perceptual", "PublishedGuide"),
+        (["source.invert=optimise"], "source.invert", "Projector"),
+        (["source=/x/mine.pt", "source.resolution=256", "source.invert=restyle_e4e"],
+         "source.invert", "ReStyle"),
+        (["source.invert=optimise", "source.invert.perceptual=lpips"],
+         "source.invert.perceptual", "PublishedGuide"),
+        (["method=jojogan", "method.identity.network=arcface", "length=smoke"],
+         "method.identity.network", "PublishedGuide"),
+        (["source=ffhq256"], "source", "published_source"),
+    ],
+)  # fmt: skip
+def test_what_words_choose_by_a_name_of_ours_is_built_again(words, key, target):
+    job = compose(["method=finetune", "data=folder", "data.root=x", *words])
+    node = copy.deepcopy(committed()["freezesg", "parafaces64"])
+    record = Record.from_json(node | job.run_id.head | {"config": job.run_id.config})
+    again = configuration(record, "source", "method", "swap")
+    assert OmegaConf.select(again, key)._target_.rpartition(".")[2] == target
+    assert again.source.weights == job.cfg.source.weights
+    ours, theirs = resolved(again), resolved(job.cfg)
+    assert ours["method"] == theirs["method"]
+    assert ours["source"] == theirs["source"]
+
+
+@pytest.mark.parametrize("group", ["source", "method", "data", "eval"])
+@pytest.mark.parametrize("name", ["../method/cdc", "_invert", "", "x,y", "a=b", "gone"])
+def test_a_choice_of_a_record_is_one_of_ours(group, name):
+    # A path is a source of a file, and then the rest of the record is none of such a source.
+    said = (
+        r"(\.invert)? is" if (group, name[:2]) == ("source", "..") else " is .*, which is no choice"
+    )
+    with pytest.raises(UserError, match=f"The record's {group}{said}"):
+        configuration(changed(group, name), *GROUPS)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        ("method.weights", "/etc/passwd", "There is no option 'method.weights'"),
+        ("method.lr", {"_target_": "Guide"}, "The record's method.lr is Guide, and the one of"),
+        ("method.frozen_g", [{"_target_": "Guide"}], "The record's method.frozen_g holds an obj"),
+        ("method.images", 10**12, "method.images=1000000000000 must be at most"),
+        ("method.lr", -1.0, "method.lr=-1.0 must be"),
+        ("source.weights", None, "source.weights=None must be a text"),
+        ("source.invert", None, "source.invert=None is refused"),
+        ("eval.samples", "many", "eval.samples=many must be a whole number"),
     ],
 )
-def test_a_record_builds_only_what_a_choice_of_its_group_can_be(change, said):
-    configuration({"config": {"source": SOURCE}})
+def test_values_of_a_record_are_held_against_their_constructors(place, value, said):
     with pytest.raises(UserError) as refused:
-        configuration({"config": {"source": SOURCE | change}})
+        configuration(changed(f"config.{place}", value), *GROUPS)
     assert str(refused.value).startswith(said)
 
 
+def test_a_record_does_not_say_where_files_are_written_nor_how_objects_are_made():
+    record = changed("config.data", {**changed("seed", 0).config.data, "cache": "/tmp/evil",
+                                     "_recursive_": False, "_args_": [1]})  # fmt: skip
+    cfg = configuration(record, "data")
+    assert "evil" not in cfg.data.cache
+    assert not {"_recursive_", "_args_"} & set(cfg.data)
+
+
+def test_what_only_a_training_uses_may_have_been_another_object():
+    other = {"_target_": "Fixed", "pipeline": "bgc", "p": 0.3, "seed": 0}
+    cfg = configuration(changed("config.method.augment", other), "method")
+    assert cfg.method.augment._target_ == "core.augment.Off"
+
+
 def test_a_record_of_each_method_is_still_one_that_can_be_built():
-    records = (json.loads(p.read_text()) for p in sorted((ROOT / "results/runs").glob("*s0.json")))
-    each = {(record["method"], record["source"]): record for record in records}
-    assert len(each) > 15
-    for record in each.values():
-        assert configuration(record).method["_target_"].startswith("adapters.")
+    assert len(committed()) > 15
+    for node in committed().values():
+        cfg = resolved(configuration(Record.from_json(node), *GROUPS))
+        for group in set(GROUPS) & node["config"].keys() - {"swap"}:
+            ours = nested.leaves(recipe.unaddressed(recipe.spell_infinity(cfg[group])))
+            theirs = nested.leaves(node["config"][group])
+            assert {k for k in ours | theirs if ours[k] != theirs[k] and "cache" not in k} == set()
 
 
 def test_what_another_version_cannot_build_is_one_sentence():

@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt, Len, Lt
 from benchmarks.harness.config import signatures, targets
 from benchmarks.harness.config.validation import GROUPS
 from core.errors import UserError
-from core.paths import CONF
+from tests.helpers import conf
 
 
 class Seeing(Protocol):
@@ -125,8 +125,7 @@ def test_an_option_that_it_does_not_take_is_refused_with_those_that_it_does():
 
 
 def test_every_class_that_a_file_names_says_what_it_takes():
-    found = {t for g in GROUPS for p in (CONF / g).glob("*.yaml")
-             for t in targets.TARGET.findall(p.read_text(encoding="utf-8"))}  # fmt: skip
+    found = conf.targets(*GROUPS)
     assert found
     for target in found:
         for hint in signatures.parameters(target).values():

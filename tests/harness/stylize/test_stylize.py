@@ -320,7 +320,7 @@ def test_a_row_of_swapped_features_is_made_of_the_whole_run_as_it_was_judged(
     tmp_path, results, cfg, source
 ):
     pixels = picture(tmp_path / "a.png")
-    own = recorded(cfg, of=NAME)
+    own = recorded(cfg, of=NAME, overrides=["swap=features"])
     own["config"]["swap"] = {
         "_target_": "by_features",
         "_partial_": True,
@@ -381,9 +381,12 @@ def test_what_argparse_refuses_leaves_with_status_2():
 @pytest.mark.parametrize(
     ("target", "why"),
     [
-        ("os.system", "os.system, which no configuration"),
-        ("core.atomic.write", "core.atomic.write, which no configuration"),  # ours, but in no yaml
-        ("${oc.env:HOME}", "holds ${...}"),
+        ("os.system", "method is os.system, and the one of this version"),
+        (
+            "core.atomic.write",
+            "method is core.atomic.write, and the one of",
+        ),  # ours, but in no yaml
+        ("${oc.env:HOME}", "method is ${oc.env:HOME}, and the one of this version"),
     ],
 )
 def test_a_record_that_names_what_it_may_not_is_refused(

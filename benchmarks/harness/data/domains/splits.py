@@ -49,6 +49,8 @@ def find_list(name: str, part: str, beside: Path, available: Container[str]) -> 
     draw, ``10-0``; `available` has the checksums of the set's files. It is a `UserError` where some
     files of the list are there and others are not.
     """
+    if Path(name).name != name:
+        raise UserError(f"data.splits={name} is no name of a list.")
     own = beside.with_name(f"{name or beside.stem}-{part}.txt")
     note = ""
     for place in (SPLITS / f"{name}-{part}.txt", own) if name else (own,):
