@@ -63,7 +63,7 @@ def write_torch_export(program: Program, example: Tensor, about: dict[str, str])
 
 def write_onnx(program: Program, example: Tensor, about: dict[str, str]) -> bytes:
     table = torch.export.default_decompositions()
-    table[torch.ops.aten._linalg_solve_ex.default] = solved
+    table[torch.ops.aten.linalg_solve.default] = solved
     names = [about[key].split(":")[0] for key in ("input", *OUTPUTS) if key in about]
     made: Any = torch.onnx.export(
         captured(program, example).run_decompositions(table),
@@ -73,6 +73,8 @@ def write_onnx(program: Program, example: Tensor, about: dict[str, str]) -> byte
         dynamo=True,
         verbose=False,
     )
+    for end in (*made.model.graph.inputs, *made.model.graph.outputs):
+        end.shape[0] = "batch"
     made.model.metadata_props.update(about | {"opset": str(OPSET)})
     return made.model_proto.SerializeToString()
 
@@ -88,7 +90,7 @@ def packages() -> Any:
     return onnxruntime
 
 
-def solved(a: Tensor, b: Tensor, **_: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def solved(a: Tensor, b: Tensor) -> Tensor:
     """Solution of ``a x = b``, [L, K, K] and [L, K, N], by elimination: ONNX has no solver. Without
     pivots, for matrices of products (RSSA's), which need none.
     """
@@ -97,8 +99,7 @@ def solved(a: Tensor, b: Tensor, **_: bool) -> tuple[Tensor, Tensor, Tensor, Ten
         pivot = wide[..., k : k + 1, :] / wide[..., k : k + 1, k : k + 1]
         cleared = wide - wide[..., k : k + 1] * pivot
         wide = torch.cat([cleared[..., :k, :], pivot, cleared[..., k + 1 :, :]], dim=-2)
-    info = torch.zeros(a.shape[:-2], dtype=torch.int32)
-    return wide[..., n:].to(b.dtype), a, info, info
+    return wide[..., n:].to(b.dtype)
 
 
 def read_onnx(data: bytes) -> Function:

@@ -27,6 +27,7 @@ from tests.harness.stylize.test_stylize import recorded
 from tests.helpers.contract import configuration, fit, methods
 
 PACKAGES = sysconfig.get_paths()["purelib"]  # without the .pth file that installs this project
+SLOW = [pytest.param(form, marks=pytest.mark.exhaustive) for form in ("torch_export", "onnx")]
 MAKES_NO_GENERATOR = {"encoder", "encoder_zplus"}
 ELSEWHERE = """
 import importlib.util, sys, numpy
@@ -61,6 +62,10 @@ assert abs(images - again).max() < 1e-4
 def finished(folder, method, **changes):
     """A run as it is left behind, and the adapter that was judged."""
     adapter, _, _ = fit(folder, method)
+    with torch.no_grad():  # three steps leave a mapping network nearly what it was
+        for name, parameter in adapter.named_parameters():
+            if not name.startswith("source."):
+                parameter.mul_(1 + 0.2 * torch.randn_like(parameter))
     place = folder / "out" / f"{method}--pictures--tiny--00000000--s0"
     weights.write(place / "generator.safetensors", adapter.export(), {"run": place.name})
     record = recorded(configuration(folder, method), source="tiny", **changes)
@@ -231,7 +236,8 @@ def test_the_packages_of_onnx_are_named_where_they_are_missing(tmp_path):
     code = (
         "import sys; sys.modules['onnxscript'] = None\n"
         "from benchmarks.export import main\n"
-        "sys.exit(main(['core/assets/parafaces64.safetensors', '--to', sys.argv[1], '--format', 'onnx']))"
+        "weights = 'core/assets/parafaces64.safetensors'\n"
+        "sys.exit(main([weights, '--to', sys.argv[1], '--format', 'onnx']))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "to")],
