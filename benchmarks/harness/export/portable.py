@@ -62,8 +62,7 @@ def write_torch_export(program: Program, example: Tensor, about: dict[str, str])
 
 
 def write_onnx(program: Program, example: Tensor, about: dict[str, str]) -> bytes:
-    table = torch.export.default_decompositions()
-    table[torch.ops.aten.linalg_solve.default] = solved
+    table: Any = {torch.ops.aten.linalg_solve.default: solved}
     names = [about[key].split(":")[0] for key in ("input", *OUTPUTS) if key in about]
     made: Any = torch.onnx.export(
         captured(program, example).run_decompositions(table),
