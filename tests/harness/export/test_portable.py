@@ -153,7 +153,7 @@ def test_onnx_draws_styles_towards_the_shots_without_a_solver(count):
     rng = torch.Generator().manual_seed(0)
     compression = LatentCompression(count=0, w_dim=32, strengths=[0.0, 0.3, 1.0])
     compression.remember(torch.randn(count, 3, 32, generator=rng) + 2)
-    about = {"input": "ws", "output": "ws"}
+    about = {"input": "ws", "output": "drawn"}
     ws = torch.randn(5, 3, 32, generator=rng)
     data = portable.write_onnx(portable.Program(compression), ws[:2], about)
     (found,) = portable.read_onnx(data)(ws)
@@ -175,6 +175,9 @@ def test_a_row_of_swapped_features_is_written_as_it_was_judged(finished_runs, tm
         wanted = by_features(adapter.source.g, adapter.eval_generator(), resolution=16)(z)
         images, _ = torch.jit.load(to / "generator.pt")(z)
     torch.testing.assert_close(images, wanted, rtol=0, atol=1e-6)
+    weights.write(row / "generator.safetensors", {"g_ema": adapter.eval_generator()}, {})
+    own = judged(find_run(str(row), tmp_path, whole=False))  # swapped already, without g and d
+    np.testing.assert_array_equal(shown(own, z), shown(adapter, z))
     assert abs(images.numpy() - shown(adapter, z)).max() > 1e-3
 
 
