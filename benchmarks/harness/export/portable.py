@@ -35,7 +35,7 @@ class Program(nn.Module):
         return self.call(x)
 
 
-class Format(NamedTuple):
+class ProgramFormat(NamedTuple):
     """How the file of a program is written, by an example [2, ...] of its input, and read again."""
 
     suffix: str
@@ -108,16 +108,18 @@ def read_onnx(data: bytes) -> Function:
 
 
 FORMATS = {
-    "torchscript": Format(".pt", write_torchscript, lambda data: torch.jit.load(io.BytesIO(data))),
-    "torch_export": Format(
+    "torchscript": ProgramFormat(
+        ".pt", write_torchscript, lambda data: torch.jit.load(io.BytesIO(data))
+    ),
+    "torch_export": ProgramFormat(
         ".pt2", write_torch_export, lambda data: torch.export.load(io.BytesIO(data)).module()
     ),
-    "onnx": Format(".onnx", write_onnx, read_onnx),
+    "onnx": ProgramFormat(".onnx", write_onnx, read_onnx),
 }
 OUTPUTS = ("output", "second_output")
 
 
-def chosen(name: str) -> Format:
+def chosen(name: str) -> ProgramFormat:
     """A format, once what it needs is there."""
     if name == "onnx":
         packages()
@@ -125,7 +127,9 @@ def chosen(name: str) -> Format:
 
 
 @torch.no_grad()
-def write(adapter: Any, to: Path, form: Format, about: dict[str, str], names: set[str]) -> None:
+def write(
+    adapter: Any, to: Path, form: ProgramFormat, about: dict[str, str], names: set[str]
+) -> None:
     """Write the programs of these ``names`` into a folder: ``generator``, latents z to pictures and
     styles, and ``synthesis``, styles to pictures, both with constant noise and nothing random.
     """
