@@ -184,7 +184,7 @@ def test_what_cannot_be_exported_is_said_in_one_sentence(folder, tmp_path, capsy
 def test_a_run_is_found_by_its_record_too(folder, tmp_path):
     published = tmp_path / "results" / "runs" / f"{folder.name}.json"
     Record.from_json(RECORD).write(published)
-    assert main([str(published), "--to", str(tmp_path / "hub")]) == 0
+    assert main([str(published), "--to", str(tmp_path / "hub"), "--format", "torchscript"]) == 0
 
 
 PLACES = {
