@@ -1,6 +1,6 @@
 """The contract of a method: a source generator in, a generator of another domain out."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -58,6 +58,10 @@ class Adapter(L.LightningModule):
         """Style rows [N, L, W] of latents [N, Z], as :meth:`render` takes them."""
         raise NotImplementedError(f"{type(self).__name__} has no latents.")
 
+    def traceable_latents(self) -> Callable[[Tensor], Tensor]:
+        """:meth:`latents` of the present weights, with all done that is no function of z."""
+        return self.latents
+
     def render(self, ws: Tensor) -> Tensor:
         """Images [N, 3, R, R] in [-1, 1] of styles [N, L, W], by the generator for evaluation."""
         raise NotImplementedError(f"{type(self).__name__} has no render.")
@@ -72,6 +76,12 @@ class Adapter(L.LightningModule):
     def export(self) -> dict[str, nn.Module]:
         """What pictures are made with, by name, for an adapter that has seen no shot."""
         return {"g_ema": self.eval_generator()}
+
+    def recall(self, networks: Mapping[str, nn.Module]) -> None:
+        """Take back, before anything is made with them, those that :meth:`export` gave."""
+        for name, network in self.export().items():
+            if name in networks:
+                network.load_state_dict(networks[name].state_dict())
 
     def sample(self, z: Tensor) -> Tensor:
         """Images [N, 3, R, R] of latents [N, Z]: a pure function of z, with constant noise."""

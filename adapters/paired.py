@@ -8,7 +8,7 @@ Departs from the papers in: StyleGAN2's networks; the numbers that are known rea
 the first coordinates of an ordinary Gaussian latent, the rest of which is noise.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import torch
@@ -81,10 +81,17 @@ class Paired(Scratch):
         return fakes, self.distance(fakes, batch.reals)
 
     def eval_generator(self) -> nn.Module:
-        return scale_w(cast(Generator, super().eval_generator()), self.w_scale)
+        return self.scaled(cast(Generator, super().eval_generator()))
 
     def export(self) -> dict[str, nn.Module]:
-        return super().export() | {"g": scale_w(self.g, self.w_scale)}
+        return super().export() | {"g": self.scaled(self.g)}
+
+    def scaled(self, g: Generator) -> Generator:
+        return g if self.w_scale == 1 else scale_w(g, self.w_scale)
+
+    def recall(self, networks: Mapping[str, nn.Module]) -> None:
+        self.w_scale = 1.0  # it is folded into what was exported
+        super().recall(networks)
 
     def latents_of(self, normals: Tensor) -> Tensor:
         """Latents [N, Z] on the sphere whose first coordinates are the normals [N, P]."""

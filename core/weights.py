@@ -15,7 +15,14 @@ from core import output
 from core.errors import UserError
 
 # Imported for their registration: a file may name the networks of `core` whatever else is loaded.
-from core.networks import discriminator, dualstylegan, encoders, exemplars, styles  # noqa: F401
+from core.networks import (  # noqa: F401
+    discriminator,
+    dualstylegan,
+    encoders,
+    exemplars,
+    latent_compression,
+    styles,
+)
 from core.networks.registry import NETWORKS
 
 FORMAT = "styleshift-1"

@@ -9,7 +9,7 @@ CVPR 2022, arXiv:2203.13248).
 Departs from the paper in: see the table in conf/method/dualstylegan.yaml.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, cast
 
@@ -184,7 +184,11 @@ class ExemplarTransfer(FineTune):
         return {**networks, "exemplars": self.exemplars, "sampler": sampler}
 
     def latents(self, z: Tensor) -> Tensor:
-        return torch.cat([super().latents(z), self.styles.sample(z)], dim=1)
+        return self.traceable_latents()(z)
+
+    def traceable_latents(self) -> Callable[[Tensor], Tensor]:
+        faces, styles = super().latents, self.styles.drawing()
+        return lambda z: torch.cat([faces(z), styles(z)], dim=1)
 
     def render(self, ws: Tensor) -> Tensor:
         """Images [N, 3, R, R] of rows [N, 2 L, W], or of [N, L, W] in the shots' mean style."""

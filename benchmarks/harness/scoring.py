@@ -22,7 +22,6 @@ from benchmarks.harness.data.domains.base import LazyShots, Pictures
 from benchmarks.harness.data.domains.reader import WORKERS
 from benchmarks.harness.data.files import File, files
 from benchmarks.harness.data.pictures import as_images, frame, upright
-from benchmarks.harness.evaluation import swaps
 from benchmarks.harness.evaluation.evaluate import Evaluator
 from benchmarks.harness.evaluation.gallery import Gallery, Result, networks
 from benchmarks.harness.experiment import domain_of, evaluator_of, trainer_of
@@ -33,7 +32,7 @@ from benchmarks.harness.records.record import Record
 from benchmarks.harness.records.results import print_metrics
 from benchmarks.harness.records.run_id import RECORD, WEIGHTS
 from benchmarks.harness.stylize.find_run import FinishedRun, find_run
-from benchmarks.harness.stylize.generator import BareGenerator, load_weights
+from benchmarks.harness.stylize.generator import BareGenerator, load_weights, swap_as_judged
 from benchmarks.harness.training import loop
 from core import convert, hashing, output
 from core.errors import UserError
@@ -151,8 +150,7 @@ def of_run(run: FinishedRun, record: Record, reference: str, words: list[str]) -
         source = build(job.cfg.source)
         adapter = build(job.cfg.method, source)
     load_weights(adapter, run.weights)
-    if record.of and run.weights.parent.name == record.of:  # which are not swapped yet
-        swaps.apply(build(job.cfg.swap), adapter)
+    swap_as_judged(job.cfg, run, adapter)
     domain = compared(job, reference, source.resolution)
     gallery = evaluator.gallery(adapter.to(device_of(job)).eval(), domain)
     return judged_by(

@@ -28,10 +28,16 @@ class Networks(dict[str, Any]):
 
 def load(path: str | os.PathLike[str]) -> Networks:
     """The networks of a file, recognised by its content, with their average styles: of rosinality's
-    and DualStyleGAN's ``.pt`` (zip or older), NVIDIA's ``.pkl`` (PyTorch or TensorFlow) or ours.
+    and DualStyleGAN's ``.pt`` (zip or older), NVIDIA's ``.pkl`` (PyTorch or TensorFlow) or ours, or
+    of a folder that holds one of ours, as a finished run's and one of a model hub do.
     Raises `CheckpointError` for anything else; nothing in the file is ever executed.
     """
     path = Path(path)
+    if path.is_dir():
+        ours = sorted(path.glob(f"*{OURS}"))
+        if len(ours) != 1:
+            raise CheckpointError(f"{path} holds {len(ours)} files *{OURS}, where one is loaded.")
+        path = ours[0]
     if not path.is_file():
         raise CheckpointError(f"There is no file {path}.")
     try:

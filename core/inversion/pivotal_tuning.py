@@ -52,7 +52,7 @@ class PivotalTuning:
 @torch.no_grad()
 def moved(g: Generator, start: Generator, end: Generator) -> Iterator[None]:
     """Let g, which was trained from ``start``, differ from it by what ``end`` does as well."""
-    parameters = dict(g.synthesis.named_parameters())
+    parameters: dict[str, Tensor] = dict(g.synthesis.named_parameters())
     kept = {name: value.detach().clone() for name, value in parameters.items()}
     ends = dict(end.synthesis.named_parameters())
     for name, value in start.synthesis.named_parameters():
@@ -60,5 +60,5 @@ def moved(g: Generator, start: Generator, end: Generator) -> Iterator[None]:
     try:
         yield
     finally:
-        for name, value in kept.items():
-            parameters[name].copy_(value)
+        for name, before in kept.items():
+            parameters[name].copy_(before)

@@ -180,7 +180,7 @@ class DualStyleGAN(nn.Module):
         listed = weights.tolist() if isinstance(weights, Tensor) else [float(w) for w in weights]
         if len(listed) != self.num_ws:
             raise ValueError(f"weights must be {self.num_ws} numbers, one a row, not {len(listed)}")
-        ex_ws = self._rows(ex_ws, len(ws))
+        ex_ws = self._rows(ex_ws, ws.shape[0])
         styles = self.structure(ex_ws[:, : self.structure_rows])
 
         def moved(row: int, x: Tensor) -> Tensor:
@@ -209,6 +209,6 @@ class DualStyleGAN(nn.Module):
     def _rows(self, ex_ws: Tensor, n: int) -> Tensor:
         rows = ex_ws[:, None].expand(-1, self.num_ws, -1) if ex_ws.ndim == 2 else ex_ws
         shape = [n, self.num_ws, self.w_dim]
-        if list(rows.shape[1:]) != shape[1:] or len(rows) not in (1, n):
+        if list(rows.shape[1:]) != shape[1:] or rows.shape[0] not in (1, n):
             raise ValueError(f"extrinsic styles must be {shape}, got {tuple(ex_ws.shape)}")
         return rows.expand(n, -1, -1)

@@ -166,7 +166,7 @@ class Synthesis(nn.Module):
         self._check(ws, noise_mode, noise)
         rgb: dict[int, Tensor] = {}
         features: dict[int, Tensor] = {}
-        x = self.b4.const[None].to(ws.dtype).expand(len(ws), -1, -1, -1)
+        x = self.b4.const[None].to(ws.dtype).expand(ws.shape[0], -1, -1, -1)
         x = x.contiguous(memory_format=torch.channels_last)  # quicker convolutions
         row = 0
         for r in self.resolutions:
@@ -174,7 +174,7 @@ class Synthesis(nn.Module):
             for name in ("conv0", "conv1") if r > 4 else ("conv1",):
                 layer = getattr(block, name)
                 own = noise.get(f"b{r}.{name}", noise_mode)
-                x = layer(x, ws[:, row], _noise(own, layer.noise_const, len(ws), generator))
+                x = layer(x, ws[:, row], _noise(own, layer.noise_const, ws.shape[0], generator))
                 x = after(row, x) if after else x
                 row += 1
             features[r] = x = (replaced or {}).get(r, x)

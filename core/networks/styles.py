@@ -139,11 +139,12 @@ class StyleSampling:
             self.samplers[name].loaded = False
         return self.samplers[name].to(device)
 
-    def sample(self, z: Tensor, exemplars: Exemplars, device: torch.device) -> Tensor:
-        """Codes [N, L, Z] of random styles, the same for the same latents z [N, Z]."""
+    def drawing(self, exemplars: Exemplars, device: torch.device) -> Callable[[Tensor], Tensor]:
+        """Latents z [N, Z] to codes [N, L, Z] of random styles, the same for the same latents."""
+        sampler, width = self.sampler(exemplars, device), exemplars.z_dim
         rng = torch.Generator().manual_seed(self.seed)
-        turns = torch.randn(2, z.shape[1], NOISE, generator=rng).to(z) / z.shape[1] ** 0.5
-        return self.sampler(exemplars, device)(z @ turns[0], z @ turns[1])
+        turns = torch.randn(2, width, NOISE, generator=rng).to(device) / width**0.5
+        return lambda z: sampler(z @ turns[0], z @ turns[1])
 
     def _trained(self, exemplars: Exemplars, codes: Tensor) -> StyleSampler:
         config = {k: v for k, v in exemplars.config.items() if k != "count"}
@@ -211,14 +212,18 @@ class Styles:
         which, gap = self.exemplars.nearest(picture)
         return self.exemplar(which) if gap < SAME else self.embed(self.g, picture)
 
+    def drawing(self) -> Callable[[Tensor], Tensor]:
+        """Latents z [N, Z] to random styles [N, L, W], the same for the same latents."""
+        codes = self.sampling.drawing(self.exemplars, self.exemplars.structure.device)
+        return lambda z: rows_mapped(self.g.generator, codes(z))
+
     def sample(self, z: Tensor) -> Tensor:
-        """Random styles [N, L, W], the same for the same latents z [N, Z]."""
-        codes = self.sampling.sample(z, self.exemplars, self.exemplars.structure.device)
-        return rows_mapped(self.g.generator, codes)
+        """Random styles [N, L, W] of latents z [N, Z]."""
+        return self.drawing()(z)
 
     def apply(self, ws: Tensor, style: Tensor, strength: StyleStrength) -> Tensor:
         """Images [N, 3, R, R] of faces ws [N, L, W] in styles [1 or N, L, W]."""
-        return strength(self.g, ws, style.expand(len(ws), -1, -1))
+        return strength(self.g, ws, style.expand(ws.shape[0], -1, -1))
 
     def reconstruct(self, which: int, strength: StyleStrength) -> Tensor:
         """Image [1, 3, R, R] of an exemplar: its own face in its own style."""

@@ -29,8 +29,7 @@ def recall(adapter: Any, folder: Path) -> Record:
     """Give the adapter the networks of a finished run; the run's record."""
     record = Record.read(folder / RECORD)
     networks, _ = weights.read(folder / WEIGHTS)
-    for name, network in adapter.export().items():
-        network.load_state_dict(networks[name].state_dict())
+    adapter.recall(networks)
     adapter.start_at(int(record.cost.images))
     return record
 

@@ -14,9 +14,8 @@ from markupsafe import Markup
 
 from benchmarks.harness.config.cli import printable
 from core.errors import UserError
-from core.networks.dualstylegan import DualStyleGAN
 
-WEIGHTS = "model.safetensors"
+WEIGHTS, PROGRAM = "model.safetensors", "generator.pt2"
 SHIPPED = "core/assets/"
 SIGNS = re.compile(r"([\\`*_{}\[\]()|~$])")
 LIBRARY = "styleshift"
@@ -66,7 +65,6 @@ def render(
     record: dict[str, Any], name: str, networks: dict[str, Any], licence: Licence, *, pictures: bool
 ) -> str:
     g = networks["g_ema"]
-    dual = isinstance(g, DualStyleGAN)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         undefined=StrictUndefined,
@@ -83,10 +81,11 @@ def render(
         licence=licence,
         pictures=pictures,
         networks={key: sum(p.numel() for p in net.parameters()) for key, net in networks.items()},
-        resolution=int((g.generator if dual else g).config["img_resolution"]),
+        resolution=g.img_resolution,
         arrows=ARROWS,
         shots=record["config"].get("data", {}).get("shots", "?"),
-        dual=dual,
+        z_dim=g.z_dim,
+        program=Markup(PROGRAM),
         weights=Markup(WEIGHTS),
     )
 

@@ -51,12 +51,12 @@ def path_of(name: str, results: Path) -> Path:
             "`python -m benchmarks.run`."
         )
     here = [name for name in meant if (out / name / WEIGHTS).is_file()]
-    if len(here) == 1:  # of the others there are only records
-        meant = here
+    held = f" whose weights are in {out}" if here and here != meant else ""
+    meant = here or meant  # of the others there are only records
     if len(meant) > 1:
         more = ", ..." if len(meant) > NAMED else ""
         shown = ", ".join(meant[:NAMED])
-        raise UserError(f"{name} is the beginning of {len(meant)} runs: {shown}{more}.")
+        raise UserError(f"{name} is the beginning of {len(meant)} runs{held}: {shown}{more}.")
     folder = out / meant[0]
     return folder if folder.is_dir() else results / "runs" / f"{meant[0]}.json"
 

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -23,13 +24,14 @@ from core.errors import UserError
 from core.inversion.pivotal_tuning import PivotalTuning, moved
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator, Synthesis
-from core.networks.layer_swap import Swap, by_weights
+from core.networks.layer_swap import by_weights
 from core.paths import CONF
 from core.source import Invert, Source
 
 REFINEMENT = "source.invert.invert.refine.steps"
 PROJECTION_SEEDS = "source.invert.invert.otherwise.seed", "source.invert.seed"
 TUNING = CONF / "pivotal_tuning.yaml"
+TRAINED_ONLY = ("g", "d")  # which make no picture: the own weights of swapped layers lack them
 
 
 class InvertOnce:
@@ -66,13 +68,23 @@ class BareGenerator(nn.Module):
     def eval_generator(self) -> Generator:
         return self.g
 
+    def latents(self, z: Tensor) -> Tensor:
+        """Style rows [N, L, W] of latents [N, Z]."""
+        return self.g.mapping(z)
+
+    def traceable_latents(self) -> Callable[[Tensor], Tensor]:
+        return self.latents
+
+    def render(self, ws: Tensor) -> Tensor:
+        return self.g.synthesis(ws, noise_mode="const")
+
     def sample(self, z: Tensor) -> Tensor:
         """Images [N, 3, R, R] of latents [N, Z]."""
-        return self.g.synthesis(self.g.mapping(z), noise_mode="const")
+        return self.render(self.latents(z))
 
     def stylise(self, photos: Tensor) -> Tensor:
         """Photos [N, 3, R, R] as the generator shows the source's styles of them."""
-        return self.g.synthesis(self.source.invert(photos), noise_mode="const")
+        return self.render(self.source.invert(photos))
 
 
 @dataclass(frozen=True)
@@ -150,11 +162,6 @@ def load_generator(
     known = recorded.configuration(record, "source", "method", "swap") if record else None
     cfg = known or compose([f"source={source}", "data=folder"]).cfg  # photographs
     with recorded.rebuilding(run.name):
-        exchanges: list[Swap] = [] if swap is None else [partial(by_weights, resolution=swap)]
-        # A row's own weights are swapped already; those of the whole run are not.
-        whole = record is not None and run.weights.parent.name == record.of
-        if swap is None and whole and cfg.swap.resolution:
-            exchanges = [build(cfg.swap)]
         for key in PROJECTION_SEEDS:
             files.put(cfg, key, seed)
         if files.put(cfg, REFINEMENT, refine):  # the source has an encoder
@@ -166,8 +173,10 @@ def load_generator(
         seeds.everything(seed, deterministic=True)
         adapter = load_adapter(cfg, run)
         adapter.source.inverter = InvertOnce(adapter.source.inverter)
-        for exchange in exchanges:
-            swaps.apply(exchange, adapter)
+        if swap is not None:
+            swaps.apply(partial(by_weights, resolution=swap), adapter)
+        else:
+            swap_as_judged(cfg, run, adapter)
     adapter.eval()
     notes = (f"{run.name} failed: {record.reason}",) if record and record.failed else ()
     return StylisedGenerator(run.name, adapter.source, adapter, adapter.stylise, notes)
@@ -182,12 +191,37 @@ def load_adapter(cfg: Config, run: FinishedRun) -> Any:
         adapter = build(cfg.method, source)
         load_weights(adapter, run.weights)
         return adapter
-    classes = {kind.__name__: kind for kind in (Generator, Discriminator)}
-    networks, _ = weights.read(run.weights, classes)
-    for name in ("g_ema", "g"):  # the averaged one, or the one that there is
+    return BareGenerator(source, generator_of(run.weights), run.name)
+
+
+def judged(run: FinishedRun) -> Any:
+    """The adapter of a run as it was evaluated, or the plain generator of weights of no record."""
+    if not run.record:
+        g = generator_of(run.weights).requires_grad_(False)
+        alone: Any = SimpleNamespace(trained=False, g=g, name="")
+        return BareGenerator(alone, g, run.name).eval()
+    cfg = recorded.configuration(run.record, "source", "method", "swap")
+    files.put(cfg, "method.grown_from", "")  # where a training began, which weights replace
+    with recorded.rebuilding(run.name):
+        adapter = build(cfg.method, build(cfg.source))
+        load_weights(adapter, run.weights)
+        swap_as_judged(cfg, run, adapter)
+    return adapter.eval().requires_grad_(False)
+
+
+def swap_as_judged(cfg: Config, run: FinishedRun, adapter: Any) -> None:
+    """Swap the layers of a row; its own weights are swapped already, those of its run are not."""
+    if run.record and run.weights.parent.name == run.record.of and cfg.swap.resolution:
+        swaps.apply(build(cfg.swap), adapter)
+
+
+def generator_of(path: Path) -> Generator:
+    """The averaged generator of a file, or the one that there is."""
+    networks, _ = weights.read(path, {kind.__name__: kind for kind in (Generator, Discriminator)})
+    for name in ("g_ema", "g"):
         if isinstance(networks.get(name), Generator):
-            return BareGenerator(source, networks[name], run.name)
-    raise UserError(f"{run.weights} holds no generator.")
+            return networks[name]
+    raise UserError(f"{path} holds no generator.")
 
 
 def load_weights(adapter: Any, path: Path) -> None:
@@ -195,11 +229,11 @@ def load_weights(adapter: Any, path: Path) -> None:
     exported = adapter.export()
     kinds: dict[str, type[nn.Module]] = {type(n).__name__: type(n) for n in exported.values()}
     networks, _ = weights.read(path, kinds)
-    for name, network in exported.items():
-        if name not in networks:
+    for name in exported:
+        if name not in networks and name not in TRAINED_ONLY:
             raise UserError(f"{path} holds no network {name}, which the record's method exports.")
-        try:
-            network.load_state_dict(networks[name].state_dict())
-        except RuntimeError as error:
-            first = " ".join(str(error).split())[:200]
-            raise UserError(f"{path} does not fit its record: {first}") from error
+    try:
+        adapter.recall(networks)
+    except RuntimeError as error:
+        first = " ".join(str(error).split())[:200]
+        raise UserError(f"{path} does not fit its record: {first}") from error
