@@ -35,6 +35,7 @@ files.put(CFG, "source.channels", {4: 8, 8: 8, 16: 4})
 OmegaConf.resolve(CFG)
 PUBLISHED = Record.read(next((ROOT / "results" / "runs").glob("*.json"))).to_json()
 RECORD = PUBLISHED | {
+    **{"method": "finetune", "source": "tiny", "overrides": []},
     "config": PUBLISHED["config"]
     | {k: v for k, v in recorded(CFG)["config"].items() if k != "data"}
 }
