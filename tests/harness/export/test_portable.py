@@ -69,7 +69,7 @@ def finished(folder, method, **changes):
                 parameter.mul_(1 + 0.2 * torch.randn_like(parameter))
     place = folder / "out" / f"{method}--pictures--tiny--00000000--s0"
     weights.write(place / "generator.safetensors", adapter.export(), {"run": place.name})
-    record = recorded(configuration(folder, method), source="tiny", **changes)
+    record = recorded(configuration(folder, method), method=method, source="tiny", **changes)
     Record.from_json(record).write(place / "record.json")
     return place, adapter
 
@@ -163,7 +163,8 @@ def test_onnx_draws_styles_towards_the_shots_without_a_solver(count):
 
 def test_a_row_of_swapped_features_is_written_as_it_was_judged(finished_runs, tmp_path):
     place, adapter = finished_runs("finetune")
-    record = json.loads((place / "record.json").read_text()) | {"of": place.name}
+    record = json.loads((place / "record.json").read_text())
+    record |= {"of": place.name, "overrides": ["swap=features"]}  # as a real one names them
     swap = {"_target_": "by_features", "_partial_": True, "resolution": 16}
     record["config"]["swap"] = swap
     row = place.with_name("row")

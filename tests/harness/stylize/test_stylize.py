@@ -2,7 +2,6 @@ import copy
 import json
 import struct
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,9 +30,7 @@ FACE = [[120.0, 90.0], [165.0, 92.0], [125.0, 140.0], [162.0, 141.0]]
 
 @pytest.fixture(scope="module")
 def cfg():
-    made = compose(["source=parafaces64"]).cfg
-    made.method = OmegaConf.load(Path("conf/method/finetune.yaml"))
-    return made
+    return compose(["source=parafaces64", "method=finetune"]).cfg
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +93,8 @@ def refusal(capsys):
     def call_refused(*words, **options):
         capsys.readouterr()
         assert call(*words, **options) == 2
-        (sentence,) = capsys.readouterr().err.splitlines()
+        *notes, sentence = capsys.readouterr().err.splitlines()
+        assert all(note.endswith("is converted, once.") for note in notes)
         return sentence.removeprefix("styleshift: ")
 
     return call_refused
@@ -414,7 +412,7 @@ def test_weights_that_are_none_are_one_sentence(tmp_path, results, refusal):
     picture(tmp_path / "a.png")
     for raw, said in (
         (b"{}", "not a readable safetensors"),
-        (b"\x80\x04.", " converted.safetensors"),
+        (b"\x80\x04.", "its pickle is damaged"),
     ):
         (tmp_path / "w.safetensors").write_bytes(raw)
         assert said in refusal(results, tmp_path / "a.png", run=str(tmp_path / "w.safetensors"))
