@@ -8,7 +8,7 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
-from core import distributed
+from core import distributed, draws
 from core.bounds import Count, Seed
 from core.freeze import trainable
 from core.source import Source
@@ -39,7 +39,7 @@ class Adapter(L.LightningModule):
         self.terms: Terms = {}
         self.gradient_norms: dict[str, Tensor] = {}
         self._seen = 0
-        self.rng = torch.Generator().manual_seed(seed)  # on the CPU: the same on every device
+        self.rng = torch.Generator().manual_seed(seed)  # see `core.draws`
 
     @property
     def images_seen(self) -> int:
@@ -82,8 +82,7 @@ class Adapter(L.LightningModule):
 
     def noise(self, n: int) -> Tensor:
         """Latents [n, Z] from the run's own random stream."""
-        z = torch.randn(n, self.source.g.z_dim, generator=self.rng, device=self.rng.device)
-        return z.to(self.device)
+        return draws.randn((n, self.source.g.z_dim), self.rng, self.device)
 
     def fresh(self, offset: int, make: Callable[..., M], *args: Any, **config: Any) -> M:
         """A network with new weights, drawn from the run's seed whatever was drawn before.

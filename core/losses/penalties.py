@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from core import distributed
+from core import distributed, draws
 from core.bounds import Count, Period, Share, Weight
 
 Images = Callable[[Tensor], Tensor]
@@ -62,8 +62,8 @@ class PathLength(nn.Module):
             if not ws.requires_grad:  # the mapping network is frozen
                 ws = ws.detach().requires_grad_(True)
             images = synthesis(ws)
-            noise = torch.randn(images.shape, generator=generator, device=generator.device)
-            return self.of(path_lengths(images, ws, noise.to(images))) * (self.weight * self.every)
+            noise = draws.randn(images.shape, generator, images.device).to(images.dtype)
+            return self.of(path_lengths(images, ws, noise)) * (self.weight * self.every)
 
     def of(self, lengths: Tensor) -> Tensor:
         """Mean squared distance of lengths [N] from their running mean, which moves first."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from core import distributed
+from core import distributed, draws
 from core.networks.layers import TAPS, Linear, SynthesisLayer, ToRGB, full_precision, normalise
 from core.networks.registry import network
 from core.ops import setup_filter, upsample2d
@@ -210,10 +210,7 @@ def _noise(
         return own.to(const)
     if own != "random":
         return const[None, None] if own == "const" else None
-    where = const.device if generator is None else generator.device
-    size = (n, 1, *const.shape)
-    drawn = torch.randn(size, generator=generator, dtype=const.dtype, device=where)
-    return drawn.to(const.device)
+    return draws.randn((n, 1, *const.shape), generator, const.device, const.dtype)
 
 
 @network
