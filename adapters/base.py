@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from core import distributed, draws
 from core.bounds import Count, Seed
 from core.freeze import trainable
+from core.optim import fuse
 from core.source import Source
 from core.types import Shots
 
@@ -135,6 +136,8 @@ class Adapter(L.LightningModule):
 
     def on_fit_start(self) -> None:
         self.source.eval().requires_grad_(False)
+        for optimiser in self.trainer.optimizers:
+            fuse(optimiser)
 
     def state(self) -> dict[str, Any]:
         """All that a resumed run needs: networks without the source, optimisers, random stream."""

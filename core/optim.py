@@ -13,9 +13,7 @@ Params = Iterable[nn.Parameter]
 
 
 def fuse(optimiser: Optimizer) -> None:
-    """Have Adam take all weights in one kernel where they lie on a GPU; records were made without on
-    the CPU.
-    """
+    """Have Adam take all weights in one kernel where they lie on a GPU."""
     for group in optimiser.param_groups:
         if "fused" in group and all(p.is_cuda for p in group["params"]):
             group["fused"] = True

@@ -28,6 +28,7 @@ from core.networks.discriminator import Discriminator
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.generator import rows_mapped
 from core.networks.mixing_regularisation import crossed, mixed_ws
+from core.optim import fuse
 from core.source import Source
 from core.types import GuideNetwork, Shots
 
@@ -60,6 +61,8 @@ class Pretraining(AdversarialStep):
             parameter.requires_grad_(True)
         makers = (g_optimizer, d_optimizer)
         self.optimisers = [make(p, lr=lr) for make, p in zip(makers, self.trained, strict=True)]
+        for optimiser in self.optimisers:
+            fuse(optimiser)
 
     def sample(self, number: int) -> Batch:
         raise NotImplementedError

@@ -27,7 +27,7 @@ from benchmarks.harness.training import loop, seeds, workers
 from benchmarks.harness.training.checkpoint import Checkpoints
 from benchmarks.harness.training.memory import peak_bytes
 from benchmarks.harness.training.monitor import Diverged, TrainingMonitor
-from core import ops
+from core import draws, ops
 
 CURVE_POINTS = 200  # of a logger's curves, over the whole run
 
@@ -79,12 +79,14 @@ def inputs_of(job: Composition) -> loop.RunInputs:
     begun = time.monotonic()
     prepare_process(job)
     source = build(job.cfg.source)
-    return loop.RunInputs(source, domain_of(job), begun)
+    halves = job.cfg.machine.fp16_resolutions
+    return loop.RunInputs(source, domain_of(job), begun, fp16_resolutions=halves)
 
 
 def prepare_process(job: Composition) -> None:
     machine = job.cfg.machine
-    how = {"threads": machine.threads, "deterministic": machine.deterministic}
+    names = ("threads", "deterministic", "streams", "tf32")
+    how = {name: machine[name] for name in names}
     loop.prepare_process(seed=job.cfg.seed, implementation=machine.ops, **how)
 
 
@@ -102,7 +104,9 @@ def training_of(job: Composition, inputs: loop.RunInputs, signals: Signals) -> l
     cfg, run_id, images = job.cfg, job.run_id, job.cfg.method.images
     monitor = TrainingMonitor(images=images, every=max(images // CURVE_POINTS, 1))
     trainer = build(cfg.machine.trainer, logger=False)
-    goes_on = {"code": code(), "ops": ops.active(loop.device_of(trainer)).name, **inputs.hashes}
+    device = loop.device_of(trainer)
+    where = {"ops": ops.active(device).name, "streams": draws.place(device)}
+    goes_on = {"code": code(), **where, **inputs.hashes}
     checkpoints = Checkpoints(
         folder=run_id.folder,
         every_kimg=cfg.checkpoint.every_kimg,

@@ -27,7 +27,7 @@ from core import hashing
 from core.types import Shots
 
 T = TypeVar("T")
-WORKERS = 4  # threads at most that prepare pictures
+WORKERS = 12  # threads at most that prepare pictures, as many as clean-fid has
 BEGINNING = 8  # pictures that tell whether those kept are of this generator
 IN_MEMORY = InMemory()
 
