@@ -60,7 +60,11 @@ def _layer(layer: SynthesisLayer, x: Tensor, w: Tensor, noise: str, generator: R
     x = F.conv2d(x, weight.reshape(n * o, i, 3, 3), padding=padding, groups=n)
     x = x.reshape(n, o, *x.shape[2:])
     size = (n, 1, *x.shape[2:])
-    maps = torch.randn(size, generator=generator) if noise == "random" else layer.noise_const
+    maps = (
+        torch.randn(size, generator=generator, device=x.device)
+        if noise == "random"
+        else layer.noise_const
+    )
     x = x + maps * layer.noise_strength + layer.bias[None, :, None, None]
     return _clamped(F.leaky_relu(x, SLOPE) * math.sqrt(2), layer.clamp)
 
