@@ -100,7 +100,7 @@ def operators(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) 
 def seconds(run: Callable[[], object], device: torch.device, repeats: int) -> list[float]:
     """Seconds of each repeat after a warm-up, by the device's clock where it has one."""
     if device.type != "cuda":
-        return cases.clocked(run, repeats, WARM_UP)
+        return cases.clocked(run, repeats, 1)
     for _ in range(WARM_UP):
         run()
     taken = []
@@ -130,10 +130,12 @@ def by(name: str) -> Iterator[None]:
         ops.choose("auto")
 
 
-def bandwidths(device: torch.device, repeats: int, shape: Any = FEATURES) -> list[Timing]:
+def bandwidths(
+    device: torch.device, repeats: int, shape: Any = FEATURES, kinds: Any = tuple(DTYPES)
+) -> list[Timing]:
     """GB/s of every operator, type and implementation, and their share of a copy's."""
     rows = []
-    for kind, dtype in DTYPES.items():
+    for kind, dtype in ((kind, DTYPES[kind]) for kind in kinds):
         copied = 0.0
         for name, maker in operators(shape, dtype, device).items():  # the copy first
             for implementation in ("torch",) if name == "copy" else ("torch", "triton"):
@@ -147,13 +149,13 @@ def bandwidths(device: torch.device, repeats: int, shape: Any = FEATURES) -> lis
     return rows
 
 
-def parity(device: torch.device) -> list[Timing]:
+def parity(device: torch.device, kinds: Any = tuple(DTYPES)) -> list[Timing]:
     """How far every kernel's value, first and second derivatives are from plain torch's, over the
     largest of them.
     """
     rows = []
     shape = (2, 8, 16, 12)
-    for kind, dtype in DTYPES.items():
+    for kind, dtype in ((kind, DTYPES[kind]) for kind in kinds):
         for name, call in calls(shape, device)[0].items():
             torch.manual_seed(0)
             x = features(shape, dtype, device)
@@ -229,15 +231,16 @@ class Plan(NamedTuple):
     steps: int
     repeats: int
     features: tuple[int, ...]
+    kinds: tuple[str, ...]
     variants: tuple[str, ...]
     budget_s: float
 
 
 WIDTH = 512
 REAL = Plan("gpu", (256, 16), (1024, 4), channels_of, WIDTH, 16, 5, FEATURES,
-            tuple(steps.VARIANTS), 300)  # fmt: skip
+            tuple(DTYPES), tuple(steps.VARIANTS), 300)  # fmt: skip
 REHEARSAL = Plan("cpu", (64, 4), (8, 2), lambda r: {4 << i: 4 for i in range(r.bit_length() - 2)},
-                 16, 2, 1, (2, 8, 8, 8), ("fp32", "bf16"), 300)  # fmt: skip
+                 16, 2, 1, (1, 4, 4, 4), ("fp32",), ("bf16", "fp32"), 300)  # fmt: skip
 """The same on a machine without a GPU, small: kernels then run in Triton's interpreter."""
 
 
@@ -251,14 +254,14 @@ def parts(plan: Plan, device: torch.device) -> Iterator[tuple[str, Callable[[], 
         run = partial(steps.measured, method, [f"machine={plan.machine}", *words], *how)
         return lambda: [about | steps.attempted(run)]
 
-    yield "parity", lambda: parity(device)
+    yield "parity", lambda: parity(device, plan.kinds)
     for name in plan.variants[::-1]:
         yield "steps", step("finetune", name, *steps.VARIANTS[name])
     bf16 = steps.VARIANTS["bf16"]
     yield "steps", step("finetune", "bf16, plain torch", *bf16, "machine.ops=torch")
     for method in list(steps.METHODS)[1:]:
         yield "steps", step(method, "bf16", *bf16)
-    yield "operators", lambda: bandwidths(device, plan.repeats, plan.features)
+    yield "operators", lambda: bandwidths(device, plan.repeats, plan.features, plan.kinds)
     yield "steps", step("finetune", "bf16, drawn on the CPU", *bf16, "machine.streams=cpu")
     if plan is REAL:
         for work, size in (("G forward", plan.forward_size), ("training step", plan.step_size)):
