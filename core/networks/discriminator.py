@@ -37,7 +37,7 @@ def minibatch_deviation(x: Tensor, group: int | None) -> Tensor:
 class Block(nn.Module):
     """Two convolutions beside a 1x1 skip; the first block also reads the image."""
 
-    half = False  # computes in float16, see `core.networks.half_precision`
+    in_half = False  # computes in float16, see `core.networks.half_precision`
 
     def __init__(
         self, in_channels: int, out_channels: int, *, img_channels: int, conv_clamp: float | None
@@ -121,9 +121,9 @@ class Discriminator(nn.Module):
         """Resolutions r, R to 4, with the features [N, C, r, r] that enter them, one by one."""
         images = images.contiguous(memory_format=torch.channels_last)
         first = getattr(self, f"b{self.img_resolution}")
-        x = first.fromrgb(entered(images, first.half, first.conv0.weight))
+        x = first.fromrgb(entered(images, first.in_half, first.conv0.weight))
         for r in self.block_resolutions:
             yield r, x
             block = getattr(self, f"b{r}")
-            x = block(entered(x, block.half, block.conv0.weight))
+            x = block(entered(x, block.in_half, block.conv0.weight))
         yield 4, x

@@ -107,7 +107,7 @@ class Mapping(nn.Module):
 class SynthesisBlock(nn.Module):
     """The layers of one resolution: conv0 (not at 4 px), conv1 and torgb."""
 
-    half = False  # computes in float16, see `core.networks.half_precision`
+    in_half = False  # computes in float16, see `core.networks.half_precision`
 
     def __init__(
         self, in_channels: int, out_channels: int, *, resolution: int, colours: int, **same: Any
@@ -181,7 +181,7 @@ class Synthesis(nn.Module):
         row = 0
         for r in self.resolutions:
             block = getattr(self, f"b{r}")
-            x = entered(x, block.half, block.conv1.weight)
+            x = entered(x, block.in_half, block.conv1.weight)
             for name in ("conv0", "conv1") if r > 4 else ("conv1",):
                 layer = getattr(block, name)
                 own = noise.get(f"b{r}.{name}", noise_mode)

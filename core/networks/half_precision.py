@@ -22,7 +22,7 @@ def run_in_half(root: nn.Module, resolutions: int) -> None:
         known = sorted(int(name[1:]) for name, _ in network.named_children() if name[1:].isdigit())
         for r in known[1:][-resolutions:]:
             block = getattr(network, f"b{r}")
-            block.half = True
+            block.in_half = True
             for layer in block.modules():
                 if isinstance(layer, SynthesisLayer | ToRGB) and layer.clamp is None:
                     layer.clamp = CLAMP

@@ -170,7 +170,8 @@ class SynthesisLayer(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         """Features [N, O, R, R] under styles w [N, W]; ``noise`` is [1 or N, 1, R, R]."""
-        styles, stored = self.affine(w), self.weight
+        styles: Tensor = self.affine(w)
+        stored: Tensor = self.weight
         if x.dtype == torch.float16:
             # Demodulation undoes any scale of both, and sums of large ones leave half precision.
             styles = styles / peak(styles, 1)

@@ -171,16 +171,18 @@ def _upfirdn_tile_kernel(
         base, step_y, step_x = (sample * channels + c) * in_h * in_w, in_w, 1
     first_x = ox * DOWN_X - PAD_X
     phase_x = ((-first_x) % UP_X + UP_X) % UP_X  # the first tap that meets a sample, UP_X apart
-    taps, columns, valid, filtered = (), (), (), ()  # tuples that only this addition makes longer
+    # Tuples that only addition makes longer.
+    taps, columns, valid, filtered = (), (), (), ()
     for jx in tl.static_range((KW + UP_X - 1) // UP_X):
         tap = tl.zeros([BLOCK_W, 1], dtype=TYPE)
         for phase in tl.static_range(UP_X):
             if phase + jx * UP_X < KW:
                 tap = tl.where(phase_x == phase, FX[phase + jx * UP_X], tap)
         place = first_x + phase_x + jx * UP_X
-        taps = taps + (tap,)  # noqa: RUF005
-        columns = columns + (base + place // UP_X * step_x,)  # noqa: RUF005
-        valid = valid + (real & (place >= 0) & (place // UP_X < in_w),)  # noqa: RUF005
+        taps = taps + (tap,)  # type: ignore[assignment]  # noqa: RUF005
+        columns = columns + (base + place // UP_X * step_x,)  # type: ignore[assignment]  # noqa: RUF005
+        held = real & (place >= 0) & (place // UP_X < in_w)
+        valid = valid + (held,)  # type: ignore[assignment]  # noqa: RUF005
     for r in tl.static_range(LOW, HIGH + 1):
         iy = top * DOWN_Y // UP_Y + r
         total = tl.zeros([BLOCK_W, BLOCK_C], dtype=TYPE)
@@ -189,7 +191,7 @@ def _upfirdn_tile_kernel(
             total += taps[jx] * tl.load(x_ptr + columns[jx] + iy * step_y, mask=ok, other=0).to(
                 TYPE
             )
-        filtered = filtered + (total,)  # noqa: RUF005
+        filtered = filtered + (total,)  # type: ignore[assignment]  # noqa: RUF005
     for j in tl.static_range(ROWS):
         out = tl.zeros([BLOCK_W, BLOCK_C], dtype=TYPE)
         for r in tl.static_range(LOW, HIGH + 1):

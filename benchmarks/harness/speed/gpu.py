@@ -21,7 +21,7 @@ from torch import Tensor
 from benchmarks.harness.speed import cases, steps
 from benchmarks.harness.speed.cases import Channels, Size
 from core import ops
-from core.networks.generator import channel_table
+from core.networks.generator import channel_table, resolutions
 from core.ops import kernels
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -41,8 +41,10 @@ class Operator(NamedTuple):
 
 
 Call = Callable[[Tensor], Tensor]
-READS = dict.fromkeys(("filter", "upsample", "downsample"), ("dy",))
-READS |= {"bias_act": ("x", "dy"), "epilogue": ("x", "y", "dy")}
+READS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("filter", "upsample", "downsample"), ("dy",)),
+    **{"bias_act": ("x", "dy"), "epilogue": ("x", "y", "dy")},
+}
 """What the gradient of each operator must read."""
 
 
@@ -197,35 +199,16 @@ def tiles(device: torch.device, repeats: int, shape: Any = FEATURES) -> list[Tim
     return rows
 
 
-def formulations(device: torch.device, repeats: int, size: Size, work: str) -> Iterator[Timing]:
-    """Images per second of a training step or a G forward of config-f: by our kernels, by plain
-    torch, and as it is published (a grouped convolution for each sample, resampling as
-    convolutions), in bf16.
-    """
-    for name in ("triton", "torch", "published"):
-
-        def run(name: str = name) -> dict[str, Any]:
-            with by("torch" if name == "published" else name):
-                load = cases.workload(size, channels_of(size[0]), WIDTH, "bf16", device)
-                if name == "published":
-                    load = cases.published(load)
-                taken = seconds(cases.STEPS[work](load), device, repeats)
-            return {"images_per_second": size[1] / statistics.median(taken)}
-
-        row = {"work": work, "pixels": size[0], "batch": size[1], "implementation": name}
-        yield row | steps.attempted(run)
+def narrow(resolution: int) -> Channels:
+    return dict.fromkeys(resolutions(resolution), 4)
 
 
-def channels_of(resolution: int) -> Channels:
-    return channel_table(resolution, 32768, 512)
-
-
-class Plan(NamedTuple):
+class GpuPlan(NamedTuple):
     """What is measured: sizes, steps, repeats; the seconds after which no further part begins."""
 
     machine: str
     step_size: Size
-    forward_size: Size
+    works: dict[str, Size]  # see `formulations`
     channels: Callable[[int], Channels]
     width: int
     steps: int
@@ -236,15 +219,43 @@ class Plan(NamedTuple):
     budget_s: float
 
 
+def formulations(device: torch.device, plan: GpuPlan, work: str) -> Iterator[Timing]:
+    """Images per second of a training step or a G forward, in bf16: by our kernels, by plain torch,
+    and as it is published (a grouped convolution for each sample, resampling as convolutions).
+    """
+    size = plan.works[work]
+    for name in ("triton", "torch", "published"):
+
+        def run(name: str = name) -> dict[str, Any]:
+            with by("torch" if name == "published" else name):
+                channels = plan.channels(size[0])
+                load = cases.workload(size, channels, plan.width, "bf16", device)
+                if name == "published":
+                    load = cases.published(load)
+                taken = seconds(cases.STEPS[work](load), device, plan.repeats)
+            return {"images_per_second": size[1] / statistics.median(taken)}
+
+        row = {"work": work, "pixels": size[0], "batch": size[1], "implementation": name}
+        yield row | steps.attempted(run)
+
+
+def channels_of(resolution: int) -> Channels:
+    return channel_table(resolution, 32768, 512)
+
+
 WIDTH = 512
-REAL = Plan("gpu", (256, 16), (1024, 4), channels_of, WIDTH, 16, 5, FEATURES,
-            tuple(DTYPES), tuple(steps.VARIANTS), 300)  # fmt: skip
-REHEARSAL = Plan("cpu", (64, 4), (8, 2), lambda r: {4 << i: 4 for i in range(r.bit_length() - 2)},
-                 16, 2, 1, (1, 4, 4, 4), ("fp32",), ("bf16", "fp32"), 300)  # fmt: skip
+REAL = GpuPlan(
+    "gpu", (256, 16), {"G forward": (1024, 4), "training step": (256, 16)}, channels_of, WIDTH, 16,
+    5, FEATURES, tuple(DTYPES), tuple(steps.VARIANTS), 300,
+)  # fmt: skip
+REHEARSAL = GpuPlan(
+    "cpu", (64, 4), {"G forward": (8, 2), "training step": (8, 2)}, narrow, 16, 2,
+    1, (1, 4, 4, 4), ("fp32",), ("bf16", "fp32"), 300,
+)  # fmt: skip
 """The same on a machine without a GPU, small: kernels then run in Triton's interpreter."""
 
 
-def parts(plan: Plan, device: torch.device) -> Iterator[tuple[str, Callable[[], Any]]]:
+def parts(plan: GpuPlan, device: torch.device) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Everything there is to measure, what matters most first."""
     channels = plan.channels(plan.step_size[0])
     how = (plan.step_size, channels, plan.width, plan.steps)
@@ -263,13 +274,12 @@ def parts(plan: Plan, device: torch.device) -> Iterator[tuple[str, Callable[[], 
         yield "steps", step(method, "bf16", *bf16)
     yield "operators", lambda: bandwidths(device, plan.repeats, plan.features, plan.kinds)
     yield "steps", step("finetune", "bf16, drawn on the CPU", *bf16, "machine.streams=cpu")
-    if plan is REAL:
-        for work, size in (("G forward", plan.forward_size), ("training step", plan.step_size)):
-            yield "formulations", partial(formulations, device, plan.repeats, size, work)
-        yield "tiles", lambda: tiles(device, plan.repeats, plan.features)
+    for work in plan.works:
+        yield "formulations", partial(formulations, device, plan, work)
+    yield "tiles", lambda: tiles(device, plan.repeats, plan.features)
 
 
-def measured(plan: Plan, device: torch.device, save: Callable[[Timing], None]) -> Timing:
+def measured(plan: GpuPlan, device: torch.device, save: Callable[[Timing], None]) -> Timing:
     """The record, saved after every part; parts that do not fit into the time are named in it."""
     about = torch.cuda.get_device_name(device) if device.type == "cuda" else "rehearsed on the CPU"
     record: Timing = {"schema": 2, "device": about, "torch": torch.__version__, "skipped": []}

@@ -35,6 +35,10 @@ def test_the_whole_measurement_is_rehearsed_and_shown(tmp_path):
     assert max(max(row["deviation"]) for row in record["parity"]) < 1e-5
     assert {row["method"] for row in record["steps"]} == set(steps.METHODS)
     assert all(row["images_per_second"] > 0 for row in record["steps"])
+    assert {row["implementation"] for row in record["formulations"]} == {
+        "triton", "torch", "published"
+    }  # fmt: skip
+    assert {row["tile"] for row in record["tiles"]} == set(gpu.CANDIDATES)
     json.dumps(record, allow_nan=False)
     console = Console(record=True, width=120)
     console.print(*gpu.tables(record))
