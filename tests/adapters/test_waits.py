@@ -27,7 +27,7 @@ def made(folder, method):
     return adapter, (domain.shots[: contract.BATCH], torch.arange(contract.BATCH))
 
 
-@pytest.mark.parametrize("method", [*TRIED, "jojogan_released"])
+@pytest.mark.parametrize("method", TRIED)
 def test_no_step_waits_for_the_device(tmp_path, monkeypatch, method):
     adapter, batch = made(tmp_path, method)
     assert waits_of(adapter, batch, 1, monkeypatch) == []
