@@ -8,9 +8,10 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
-from core import distributed
+from core import distributed, draws
 from core.bounds import Count, Seed
 from core.freeze import trainable
+from core.optim import fuse
 from core.source import Source
 from core.types import Shots
 
@@ -39,7 +40,7 @@ class Adapter(L.LightningModule):
         self.terms: Terms = {}
         self.gradient_norms: dict[str, Tensor] = {}
         self._seen = 0
-        self.rng = torch.Generator().manual_seed(seed)  # on the CPU: the same on every device
+        self.rng = torch.Generator().manual_seed(seed)  # see `core.draws`
 
     @property
     def images_seen(self) -> int:
@@ -92,8 +93,7 @@ class Adapter(L.LightningModule):
 
     def noise(self, n: int) -> Tensor:
         """Latents [n, Z] from the run's own random stream."""
-        z = torch.randn(n, self.source.g.z_dim, generator=self.rng, device=self.rng.device)
-        return z.to(self.device)
+        return draws.randn((n, self.source.g.z_dim), self.rng, self.device)
 
     def fresh(self, offset: int, make: Callable[..., M], *args: Any, **config: Any) -> M:
         """A network with new weights, drawn from the run's seed whatever was drawn before.
@@ -146,6 +146,8 @@ class Adapter(L.LightningModule):
 
     def on_fit_start(self) -> None:
         self.source.eval().requires_grad_(False)
+        for optimiser in self.trainer.optimizers:
+            fuse(optimiser)
 
     def state(self) -> dict[str, Any]:
         """All that a resumed run needs: networks without the source, optimisers, random stream."""

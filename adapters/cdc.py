@@ -21,6 +21,7 @@ from adapters.base import Terms
 from adapters.finetune import FineTune
 from core import distributed
 from core.bounds import Count, Pair, Weight
+from core.draws import sent
 from core.freeze import trainable
 from core.losses.adversarial import logistic_d, logistic_g
 from core.losses.cross_domain import Consistency, ConsistencyReleased
@@ -62,7 +63,7 @@ class RelaxedRealism(FineTune):
 
     def anchor_fakes(self, n: int) -> Tensor:
         """Fakes [n, 3, R, R] of latents around the anchors, never mixed."""
-        which = self.draw_index(len(self.anchors), (n,)).to(self.device)
+        which = sent(self.draw_index(len(self.anchors), (n,)), self.device)
         z = self.anchors[which] + self.anchor_sigma * self.noise(n)
         return self.synthesise(self.map_latents(self.g, z))
 

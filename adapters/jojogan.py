@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 from adapters.base import Adapter, G, Terms
 from core.adaptive_batches import within
 from core.bounds import Natural, Share, Weight
+from core.draws import sent
 from core.errors import UserError
 from core.freeze import freeze, trainable
 from core.networks.discriminator import Discriminator
@@ -54,9 +55,8 @@ class ColourPreservingRows(StyleRows):
 
 def mix_codes(codes: Tensor, w: Tensor, rows: Sequence[int], alpha: float) -> Tensor:
     """Codes [N, L, W] with random styles w [N, W] in some rows: alpha 1 imposes all of them."""
-    mixed = codes.clone()
-    mixed[:, rows] = (1 - alpha) * codes[:, rows] + alpha * w[:, None]
-    return mixed
+    chosen = sent(torch.tensor([row in rows for row in range(codes.shape[1])]), codes.device)
+    return torch.where(chosen[:, None], (1 - alpha) * codes + alpha * w[:, None], codes)
 
 
 def sides_of(resolution: int, halvings: Sequence[int]) -> list[int]:

@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from adapters.adversarial import Batch
 from adapters.base import G, Terms
 from adapters.finetune import Scratch
+from core import draws
 from core.bounds import Count, Natural, Positive, Weight
 from core.errors import UserError
 from core.freeze import trainable
@@ -77,7 +78,7 @@ class Paired(Scratch):
 
     def regression(self, batch: Batch) -> tuple[Tensor, Tensor]:
         domain = cast(Any, self.trainer).datamodule  # which knows its pictures
-        fakes = self.tracked(self.latents_of(domain.normals(batch.ids)))
+        fakes = self.tracked(self.latents_of(domain.normals(batch.ids.cpu())))
         return fakes, self.distance(fakes, batch.reals)
 
     def eval_generator(self) -> nn.Module:
@@ -99,8 +100,8 @@ class Paired(Scratch):
         free = self.source.g.z_dim - normals.shape[1]
         if free < 1:
             raise ValueError(f"{normals.shape[1]} normals leave no room in {self.source.g.z_dim}.")
-        normals = normals.to(self.device)
-        noise = torch.randn(len(normals), free, generator=self.rng).to(self.device)
+        normals = draws.sent(normals, self.device)
+        noise = draws.randn((len(normals), free), self.rng, self.device)
         rest = self.source.g.z_dim - normals.square().sum(dim=1, keepdim=True)
         rest = rest.clamp(min=LEAST_NOISE)
         return torch.cat([normals, F.normalize(noise) * rest.sqrt()], dim=1)

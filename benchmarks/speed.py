@@ -7,6 +7,7 @@ time in float32 over ours, since other load only adds. Nothing here asserts seco
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from benchmarks.harness.config.cli import command
 from benchmarks.harness.speed import CASES, PRECISIONS, SIZES, USUAL
 from core import atomic
 from core.errors import UserError
+from core.paths import ROOT
 
 
 @command()
@@ -28,29 +30,49 @@ def main(words: list[str]) -> int:
     add("--repeats", type=int, default=5)
     add("--threads", type=int, help="default: as many as torch takes")
     add("--device", choices=("cpu", "cuda"), default="cpu")
-    add("--json", type=Path, help="where to write the record")
+    add("--rehearse", action="store_true", help="all that --device cuda measures, small and here")
+    add("--json", type=Path, help="where to write the record; of a GPU, usually results/speed")
     options = parser.parse_args(words)
     if options.repeats < 1 or (options.threads is not None and options.threads < 1):
         raise UserError("--repeats and --threads must be at least 1.")
     from core.progress import ShownConsole
 
     console = ShownConsole(width=None if sys.stdout.isatty() else 100)
-    record = on_gpu(options, console) if options.device == "cuda" else on_cpu(options, console)
+    if options.device == "cuda" or options.rehearse:
+        return on_gpu(options, console)
+    record = on_cpu(options, console)
     if options.json:
-        atomic.write(options.json, (json.dumps(record, indent=2) + "\n").encode())
+        write(options.json, record)
     return 0
 
 
-def on_gpu(options: argparse.Namespace, console: Any) -> dict[str, Any]:
+def write(path: Path, record: dict[str, Any]) -> None:
+    atomic.write(path, (json.dumps(record, indent=2) + "\n").encode())
+
+
+def on_gpu(options: argparse.Namespace, console: Any) -> int:
+    if options.rehearse:
+        os.environ.setdefault("TRITON_INTERPRET", "1")  # before a kernel is defined
     import torch
 
+    if not options.rehearse and not torch.cuda.is_available():
+        raise UserError("--device cuda: torch sees no CUDA device here.")
     from benchmarks.harness.speed import gpu
 
-    if not torch.cuda.is_available():
-        raise UserError("--device cuda: torch sees no CUDA device here.")
-    record = gpu.measured(torch.device("cuda"), options.repeats)
+    plan = gpu.REHEARSAL if options.rehearse else gpu.REAL
+    device = torch.device("cpu" if options.rehearse else "cuda")
+    path = options.json
+    if not path and not options.rehearse:
+        name = torch.cuda.get_device_name(device).lower().replace(" ", "-")
+        path = ROOT / "results" / "speed" / f"{name}.json"
+
+    def save(record: dict[str, Any]) -> None:
+        if path:
+            write(path, record)
+
+    record = gpu.measured(plan, device, save)
     console.print(*gpu.tables(record))
-    return record
+    return 0
 
 
 def on_cpu(options: argparse.Namespace, console: Any) -> dict[str, Any]:

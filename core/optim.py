@@ -12,6 +12,13 @@ from core.bounds import Betas, Period, Weight
 Params = Iterable[nn.Parameter]
 
 
+def fuse(optimiser: Optimizer) -> None:
+    """Have Adam take all weights in one kernel where they lie on a GPU."""
+    for group in optimiser.param_groups:
+        if "fused" in group and all(p.is_cuda for p in group["params"]):
+            group["fused"] = True
+
+
 class LazyAdam(Adam):
     """Adam corrected for one extra step in every ``every`` ones (arXiv:1912.04958, appendix B)."""
 
@@ -48,12 +55,14 @@ class RowAdam(Optimizer):
         if not state:
             state["steps"] = torch.zeros(len(p), device=p.device)
             state["mean"], state["square"] = torch.zeros_like(p), torch.zeros_like(p)
-        rows = gradient.flatten(1).ne(0).any(1).nonzero()[:, 0]
-        gradient = gradient[rows]
-        state["steps"][rows] += 1
-        state["mean"][rows] = b1 * state["mean"][rows] + (1 - b1) * gradient
-        state["square"][rows] = b2 * state["square"][rows] + (1 - b2) * gradient.square()
-        steps = state["steps"][rows].reshape(-1, *[1] * (p.ndim - 1))
-        mean = state["mean"][rows] / (1 - b1**steps)
-        spread = (state["square"][rows] / (1 - b2**steps)).sqrt() + group["eps"]
-        p[rows] -= group["lr"] * mean / spread
+        moves = gradient.flatten(1).ne(0).any(1)  # a mask, since counting rows would be waited for
+        rows = moves.reshape(-1, *[1] * (p.ndim - 1))
+        state["steps"] += moves
+        mean = b1 * state["mean"] + (1 - b1) * gradient
+        square = b2 * state["square"] + (1 - b2) * gradient.square()
+        for name, value in {"mean": mean, "square": square}.items():
+            state[name] = torch.where(rows, value, state[name])
+        steps = state["steps"].reshape(rows.shape)
+        spread = (square / (1 - b2**steps)).sqrt() + group["eps"]
+        step = group["lr"] * (mean / (1 - b1**steps)) / spread
+        p.copy_(torch.where(rows, p - step, p))

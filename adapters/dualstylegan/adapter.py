@@ -23,7 +23,7 @@ from adapters.dualstylegan.cache import PretrainingCache
 from adapters.dualstylegan.destylisation import embed_new_exemplar
 from adapters.dualstylegan.losses import NormPenalty, StyleLoss
 from adapters.finetune import FineTune
-from core import distributed
+from core import distributed, draws
 from core.adaptive_batches import within
 from core.bounds import Count, Natural, Weight
 from core.networks.dualstylegan import DualStyleGAN
@@ -128,7 +128,7 @@ class ExemplarTransfer(FineTune):
         return Batch(batch.reals, ids, batch.step, styles=(ws, ex_ws))
 
     def noise_like(self, rows: Tensor) -> Tensor:
-        return torch.randn(rows.shape, generator=self.rng).to(rows)
+        return draws.randn(rows.shape, self.rng, rows.device).to(rows.dtype)
 
     def parts(self, batch: Batch) -> Iterable[Batch]:
         return [batch.part(rows) for rows in self.chunks(len(batch))]

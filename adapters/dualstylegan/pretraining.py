@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 
 from adapters.adversarial import AdversarialStep, Batch
 from adapters.base import Terms
+from core import draws
 from core.augment import Off
 from core.bounds import Count, Few, Natural, Seed, Share, Weight
 from core.ema import EMA
@@ -27,6 +28,7 @@ from core.networks.discriminator import Discriminator
 from core.networks.dualstylegan import DualStyleGAN
 from core.networks.generator import rows_mapped
 from core.networks.mixing_regularisation import crossed, mixed_ws
+from core.optim import fuse
 from core.source import Source
 from core.types import GuideNetwork, Shots
 
@@ -59,6 +61,8 @@ class Pretraining(AdversarialStep):
             parameter.requires_grad_(True)
         makers = (g_optimizer, d_optimizer)
         self.optimisers = [make(p, lr=lr) for make, p in zip(makers, self.trained, strict=True)]
+        for optimiser in self.optimisers:
+            fuse(optimiser)
 
     def sample(self, number: int) -> Batch:
         raise NotImplementedError
@@ -99,7 +103,7 @@ class Pretraining(AdversarialStep):
         raise NotImplementedError
 
     def noise(self, n: int, width: int) -> Tensor:
-        return torch.randn(n, width, generator=self.rng).to(self.device)
+        return draws.randn((n, width), self.rng, self.device)
 
     def networks(self) -> dict[str, nn.Module]:
         return {"g": self.g, "d": self.d, "ema": self.ema}
@@ -139,11 +143,12 @@ class StyleTuning(Pretraining):
         n = self.batch_size
         ids = torch.randint(len(self.shots), (n,), generator=self.rng)
         coins = torch.rand(n, generator=self.rng) < 0.5  # which are mirrored
-        reals = self.shots[ids]
-        reals[coins] = reals[coins].flip(-1)
+        reals = draws.sent(self.shots[ids], self.device)
+        mirrored = draws.sent(coins, self.device)[:, None, None, None]
+        reals = torch.where(mirrored, reals.flip(-1), reals)
         z, other = (self.noise(n, self.g.z_dim) for _ in range(2))
         ws = mixed_ws(self.g.mapping, z, other, self.mixing_prob, self.rng)
-        return Batch(reals.to(self.device), ids, number, styles=(ws,))
+        return Batch(reals, ids, number, styles=(ws,))
 
     def synthesise(self, *styles: Tensor) -> Tensor:
         return self.g.synthesis(*styles, noise_mode="random", generator=self.rng)

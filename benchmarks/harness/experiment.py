@@ -30,7 +30,7 @@ from benchmarks.harness.training import loop, seeds, workers
 from benchmarks.harness.training.checkpoint import Checkpoints
 from benchmarks.harness.training.memory import peak_bytes
 from benchmarks.harness.training.monitor import Diverged, TrainingMonitor
-from core import ops
+from core import draws, ops
 from core.errors import UserError, cause
 
 CURVE_POINTS = 200  # of a logger's curves, over the whole run
@@ -86,14 +86,15 @@ def inputs_of(job: Composition) -> loop.RunInputs:
     source = build(job.cfg.source)
     if source.discriminator is None:
         build(job.cfg.method, source)  # needs none, or says so before anything is rendered
-    return loop.RunInputs(source, domain_of(job), begun)
+    halves = job.cfg.machine.fp16_resolutions
+    return loop.RunInputs(source, domain_of(job), begun, fp16_resolutions=halves)
 
 
 def prepare_process(job: Composition) -> None:
     """Prepare it for a machine; UserError where that has no such devices."""
     own = job.cfg.machine
     trainer_of(own)
-    how = {"threads": own.threads, "deterministic": own.deterministic}
+    how = {name: own[name] for name in ("threads", "deterministic", "streams", "tf32")}
     loop.prepare_process(seed=job.cfg.seed, implementation=own.ops, **how)
 
 
@@ -127,7 +128,9 @@ def training_of(job: Composition, inputs: loop.RunInputs, signals: Signals) -> l
     cfg, run_id, images = job.cfg, job.run_id, job.cfg.method.images
     monitor = TrainingMonitor(images=images, every=max(images // CURVE_POINTS, 1))
     trainer = trainer_of(cfg.machine)
-    goes_on = {"code": code(), "ops": ops.active(loop.device_of(trainer)).name, **inputs.hashes}
+    device = loop.device_of(trainer)
+    where = {"ops": ops.active(device).name, "streams": draws.place(device)}
+    goes_on = {"code": code(), **where, **inputs.hashes}
     checkpoints = Checkpoints(
         folder=run_id.folder,
         every_kimg=cfg.checkpoint.every_kimg,

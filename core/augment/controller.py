@@ -87,7 +87,8 @@ class ADA(Fixed):
     def observe(self, real_logits: Tensor) -> None:
         # Signs, not the logits (r_t of the paper): whatever the scale of D, the target is the same.
         signs = real_logits.detach().float().sign().sum()
-        self.seen += torch.stack([signs, signs.new_tensor(real_logits.numel())]).to(self.seen)
+        count = signs.new_full((), real_logits.numel())
+        self.seen += torch.stack([signs, count]).to(self.seen)
         steps = self._steps.read(self.steps) + 1
         self.steps += 1
         self._steps.note(self.steps, steps)
@@ -99,6 +100,7 @@ class ADA(Fixed):
         total, reals = seen.unbind()
         move = self.direction(total / reals) * reals / (self.kimg * 1000)
         self.p.copy_((self.p + move).clamp(0, self.p_max))
+        self._p.send(self.p)
         self.seen.zero_()
 
     def direction(self, overfitting: Tensor) -> Tensor:

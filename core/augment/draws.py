@@ -1,11 +1,18 @@
-"""Where the augmentations' random parameters come from: chance, or a fixed quantile; on the CPU, so
-a run draws the same on every device, and their sizes never make the CPU wait.
+"""Where the augmentations' random parameters come from: chance, or a fixed quantile; on the CPU,
+since what is done to a picture depends on them, and nobody may wait for a device to know it.
 """
 
 import torch
 from torch import Tensor
 
+from core import draws
+
 DOUBLE = torch.float64
+
+
+def like(numbers: Tensor, images: Tensor) -> Tensor:
+    """What the CPU has computed, in the precision and on the device of images."""
+    return draws.sent(numbers.to(images.dtype), images.device)
 
 
 class Chance:
@@ -34,7 +41,8 @@ class Chance:
 
     def field(self, images: Tensor) -> Tensor:
         """Standard normal numbers like images [N, C, H, W]."""
-        return torch.randn(images.shape, generator=self.generator).to(images)
+        field = draws.randn(images.shape, self.generator, images.device)
+        return field.to(images.dtype)
 
 
 class Percentile:
@@ -63,7 +71,7 @@ class Percentile:
         return torch.erfinv(self.quantile)
 
     def field(self, images: Tensor) -> Tensor:
-        return self.noise.to(images)
+        return like(self.noise, images)
 
 
 Draws = Chance | Percentile

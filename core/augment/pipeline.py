@@ -13,8 +13,9 @@ from torch import Tensor
 
 from core.augment import matrices as m
 from core.augment import resampling as r
-from core.augment.draws import DOUBLE, Draws
+from core.augment.draws import DOUBLE, Draws, like
 from core.bounds import Weight
+from core.draws import sent
 from core.errors import UserError
 from core.networks.layers import full_precision
 
@@ -84,7 +85,7 @@ class Pipeline:
                 images = r.filter_bands(images, self.gains(draws))
             if self.multipliers["noise"]:
                 sigma = self.chosen("noise", draws, draws.half_normal() * NOISE)
-                images = images + draws.field(images) * sigma.to(images)[:, None, None, None]
+                images = images + draws.field(images) * like(sigma, images)[:, None, None, None]
             if self.multipliers["cutout"]:
                 size = self.chosen("cutout", draws, torch.full([draws.n], CUTOUT, dtype=DOUBLE))
                 images = r.cut(images, size, draws.uniform(), draws.uniform())
@@ -158,5 +159,5 @@ def changed(images: Tensor, of: Tensor, change: Callable[[Tensor, Tensor], Tenso
     if touched.all():
         return change(images, of)
     index = touched.nonzero()[:, 0]
-    rows = index.to(images.device)
+    rows = sent(index, images.device)
     return images.index_copy(0, rows, change(images[rows], of[index]))

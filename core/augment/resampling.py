@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.augment.draws import DOUBLE
+from core.augment.draws import DOUBLE, like
 from core.augment.matrices import scaling, translation
 from core.ops import downsample2d, setup_filter
 
@@ -69,8 +69,8 @@ def warp(images: Tensor, inverse: Tensor) -> Tensor:
     """Images [N, C, H, W] moved, by ``inverse`` [N, 3, 3] of pixels from the centre."""
     height, width = images.shape[2:]
     left, top, right, bottom = margins(inverse, height, width)
-    to_x = upsampling(width, left, right).to(images)
-    to_y = upsampling(height, top, bottom).to(images)
+    to_x = like(upsampling(width, left, right), images)
+    to_y = like(upsampling(height, top, bottom), images)
     large = to_y @ (images @ to_x.t())
 
     inverse = translation((left - right) / 2, (top - bottom) / 2) @ inverse
@@ -79,12 +79,13 @@ def warp(images: Tensor, inverse: Tensor) -> Tensor:
     inverse = translation(-0.5, -0.5) @ inverse @ translation(0.5, 0.5)
     rows, columns = 2 * (height + 2 * REACH), 2 * (width + 2 * REACH)
     inverse = scaling(2 / large.shape[3], 2 / large.shape[2]) @ inverse
-    inverse = (inverse @ scaling(columns / 2, rows / 2)).to(images)
+    inverse = like(inverse @ scaling(columns / 2, rows / 2), images)
     size = [*images.shape[:2], rows, columns]
     grid = F.affine_grid(inverse[:, :2], size, align_corners=False)
     large = F.grid_sample(large, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
-    return downsampling(height).to(images) @ (large @ downsampling(width).to(images).t())
+    to_x, to_y = (like(downsampling(size), images) for size in (width, height))
+    return to_y @ (large @ to_x.t())
 
 
 def recolour(images: Tensor, colours: Tensor) -> Tensor:
@@ -92,9 +93,9 @@ def recolour(images: Tensor, colours: Tensor) -> Tensor:
     if images.shape[1] == 1:
         row = colours[:, :3].mean(dim=1)  # [N, 4]
         factor, shift = row[:, :3].sum(dim=1), row[:, 3]
-        factor, shift = (v.to(images)[:, None, None, None] for v in (factor, shift))
+        factor, shift = (like(v, images)[:, None, None, None] for v in (factor, shift))
         return images * factor + shift
-    colours = colours.to(images)
+    colours = like(colours, images)
     flat = torch.baddbmm(colours[:, :3, 3:], colours[:, :3, :3], images.flatten(2))
     return flat.unflatten(2, images.shape[2:])
 
@@ -131,8 +132,10 @@ def band_filters(size: int) -> Tensor:
 def filter_bands(images: Tensor, gains: Tensor) -> Tensor:
     """Images [N, C, H, W] with gains [N, 4] on their frequency bands."""
     height, width = images.shape[2:]
-    along_y = torch.einsum("nb,bij->nij", gains, band_filters(height))[:, None].to(images)
-    along_x = torch.einsum("nb,bij->nij", gains, band_filters(width))[:, None].to(images)
+    along_y, along_x = (
+        like(torch.einsum("nb,bij->nij", gains, band_filters(size))[:, None], images)
+        for size in (height, width)
+    )
     return along_y @ images @ along_x.transpose(2, 3)
 
 
@@ -145,7 +148,7 @@ def cut(images: Tensor, size: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
     height, width = images.shape[2:]
     kept = outside(height, y)[:, None, :, None] | outside(width, x)[:, None, None, :]
-    return images * kept.to(images)
+    return images * like(kept, images)
 
 
 def root_mean_energy(gains: Tensor, energy: Tensor) -> Tensor:

@@ -25,8 +25,13 @@ def log_likeness(features: Tensor) -> Tensor:
     with full_precision(features):  # half precision cannot tell cosines near 0.9 apart
         wide = features.to(torch.promote_types(features.dtype, torch.float32))
         unit = distributed.gather(F.normalize(wide.flatten(1)))
-        others = ~torch.eye(len(unit), dtype=torch.bool, device=unit.device)
-        return F.log_softmax((unit @ unit.t())[others].view(len(unit), -1), dim=1)
+        return F.log_softmax(off_diagonal(unit @ unit.t()), dim=1)
+
+
+def off_diagonal(square: Tensor) -> Tensor:
+    """Rows [N, N - 1] of a matrix [N, N] without its diagonal; no device is asked where that is."""
+    n = len(square)
+    return square.flatten()[1:].view(n - 1, n + 1)[:, :-1].reshape(n, n - 1)
 
 
 def divergence(p: Tensor, q: Tensor) -> Tensor:

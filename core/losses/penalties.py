@@ -1,5 +1,5 @@
 """Lazy regularisers: each knows how often it is due and returns its value times that number. Both
-differentiate twice, so they run in full precision.
+differentiate twice, on the CPU in full precision.
 Papers: R1 of "Which training methods for GANs do actually converge?" (arXiv:1801.04406); path
 length and lazy regularisation of StyleGAN2 (arXiv:1912.04958).
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from core import distributed
+from core import distributed, draws
 from core.bounds import Count, Period, Share, Weight
 
 Images = Callable[[Tensor], Tensor]
@@ -29,7 +29,7 @@ class R1:
 
     def __call__(self, d: Images, reals: Tensor, augment: Images) -> Tensor:
         """Scalar; reals [N, 3, R, R] are differentiated before they are augmented."""
-        with torch.autocast(reals.device.type, enabled=False):
+        with precision_of(reals):
             reals = reals.detach().to(dtype_of(reals)).requires_grad_(True)
             (gradient,) = torch.autograd.grad(d(augment(reals)).sum(), reals, create_graph=True)
             # Sum, not mean, over pixels: gamma is tuned for it.
@@ -57,13 +57,13 @@ class PathLength(nn.Module):
 
     def __call__(self, synthesis: Images, ws: Tensor, generator: torch.Generator) -> Tensor:
         """Scalar of styles [N, L, W]; ``synthesis`` decides on the noise of the images."""
-        with torch.autocast(ws.device.type, enabled=False):
+        with precision_of(ws):
             ws = ws.to(dtype_of(ws))
             if not ws.requires_grad:  # the mapping network is frozen
                 ws = ws.detach().requires_grad_(True)
             images = synthesis(ws)
-            noise = torch.randn(images.shape, generator=generator, device=generator.device)
-            return self.of(path_lengths(images, ws, noise.to(images))) * (self.weight * self.every)
+            noise = draws.randn(images.shape, generator, images.device).to(images.dtype)
+            return self.of(path_lengths(images, ws, noise)) * (self.weight * self.every)
 
     def of(self, lengths: Tensor) -> Tensor:
         """Mean squared distance of lengths [N] from their running mean, which moves first."""
@@ -78,6 +78,14 @@ def path_lengths(images: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
     noise = noise / math.sqrt(images.shape[2] * images.shape[3])  # one length at any resolution
     (gradient,) = torch.autograd.grad((images * noise).sum(), ws, create_graph=True)
     return gradient.square().sum(2).mean(1).sqrt()
+
+
+def precision_of(x: Tensor) -> torch.autocast:
+    """On a GPU that of the network, as published; elsewhere full, as records were made."""
+    kind = x.device.type
+    own = x.is_cuda and torch.is_autocast_enabled(kind)
+    # What autocast remembers are weights of before the last step of the optimiser.
+    return torch.autocast(kind, enabled=own, cache_enabled=False)
 
 
 def dtype_of(x: Tensor) -> torch.dtype:

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core import distributed
+from core.draws import sent
 
 BLOCKED = 64  # side from which on maps are compared block by block, as in the public code
 BLOCKS = 4  # a side: blocks of 16 px at 64 px, of 32 px at 128 px
@@ -23,9 +24,12 @@ def project_latents(ws: Tensor, codes: Tensor, strengths: Sequence[float]) -> Te
     """
     basis = codes.permute(1, 2, 0)  # [L, W, K]
     rows = ws.transpose(0, 1).mT  # [L, W, N]
-    spanned = basis @ torch.linalg.solve(basis.mT @ basis, basis.mT @ rows)
+    # Nobody waits to hear whether it could be solved: what is not finite ends the training.
+    share, _ = torch.linalg.solve_ex(basis.mT @ basis, basis.mT @ rows)
+    spanned = basis @ share
     spanned = F.normalize(spanned, dim=1) * rows.norm(dim=1, keepdim=True)
-    mixed = torch.lerp(rows, spanned, ws.new_tensor(strengths)[:, None, None])
+    by_row = sent(torch.tensor(strengths, dtype=ws.dtype), ws.device)
+    mixed = torch.lerp(rows, spanned, by_row[:, None, None])
     return mixed.mT.transpose(0, 1)
 
 

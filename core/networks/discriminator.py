@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from core.networks.generator import checked_channels, resolutions
-from core.networks.layers import EPS, Blur, Conv, Linear, Skip, full_precision
+from core.networks.layers import EPS, Blur, Conv, Linear, Skip, entered, full_precision
 from core.networks.registry import network
+from core.ops.backend import kernels
 
 SQRT_HALF = math.sqrt(0.5)
 
@@ -36,6 +37,8 @@ def minibatch_deviation(x: Tensor, group: int | None) -> Tensor:
 class Block(nn.Module):
     """Two convolutions beside a 1x1 skip; the first block also reads the image."""
 
+    in_half = False  # computes in float16, see `core.networks.half_precision`
+
     def __init__(
         self, in_channels: int, out_channels: int, *, img_channels: int, conv_clamp: float | None
     ) -> None:
@@ -51,8 +54,10 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features [N, O, r / 2, r / 2] of x [N, I, r, r]."""
-        # A strided depthwise convolution does less, but its bfloat16 gradient is ten times slower.
-        y = self.skip(self.skip_blur(x))
+        # A kernel leaves out what the skip does not look at. A strided depthwise convolution does
+        # too, but its bfloat16 gradient is ten times slower.
+        down = 2 if kernels(x) else 1
+        y = self.skip(self.skip_blur(x, down), 2 // down)
         return y + self.conv1(self.blur(self.conv0(x)))
 
 
@@ -115,8 +120,10 @@ class Discriminator(nn.Module):
     def block_inputs(self, images: Tensor) -> Iterator[tuple[int, Tensor]]:
         """Resolutions r, R to 4, with the features [N, C, r, r] that enter them, one by one."""
         images = images.contiguous(memory_format=torch.channels_last)
-        x = getattr(self, f"b{self.img_resolution}").fromrgb(images)
+        first = getattr(self, f"b{self.img_resolution}")
+        x = first.fromrgb(entered(images, first.in_half, first.conv0.weight))
         for r in self.block_resolutions:
             yield r, x
-            x = getattr(self, f"b{r}")(x)
+            block = getattr(self, f"b{r}")
+            x = block(entered(x, block.in_half, block.conv0.weight))
         yield 4, x

@@ -15,8 +15,16 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from core import distributed
-from core.networks.layers import TAPS, Linear, SynthesisLayer, ToRGB, full_precision, normalise
+from core import distributed, draws
+from core.networks.layers import (
+    TAPS,
+    Linear,
+    SynthesisLayer,
+    ToRGB,
+    entered,
+    full_precision,
+    normalise,
+)
 from core.networks.registry import network
 from core.ops import setup_filter, upsample2d
 
@@ -99,6 +107,8 @@ class Mapping(nn.Module):
 class SynthesisBlock(nn.Module):
     """The layers of one resolution: conv0 (not at 4 px), conv1 and torgb."""
 
+    in_half = False  # computes in float16, see `core.networks.half_precision`
+
     def __init__(
         self, in_channels: int, out_channels: int, *, resolution: int, colours: int, **same: Any
     ) -> None:
@@ -171,6 +181,7 @@ class Synthesis(nn.Module):
         row = 0
         for r in self.resolutions:
             block = getattr(self, f"b{r}")
+            x = entered(x, block.in_half, block.conv1.weight)
             for name in ("conv0", "conv1") if r > 4 else ("conv1",):
                 layer = getattr(block, name)
                 own = noise.get(f"b{r}.{name}", noise_mode)
@@ -210,10 +221,7 @@ def _noise(
         return own.to(const)
     if own != "random":
         return const[None, None] if own == "const" else None
-    where = const.device if generator is None else generator.device
-    size = (n, 1, *const.shape)
-    drawn = torch.randn(size, generator=generator, dtype=const.dtype, device=where)
-    return drawn.to(const.device)
+    return draws.randn((n, 1, *const.shape), generator, const.device, const.dtype)
 
 
 @network

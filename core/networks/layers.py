@@ -29,6 +29,23 @@ def full_precision(x: Tensor) -> torch.autocast:
     return torch.autocast(x.device.type, enabled=False)
 
 
+def entered(x: Tensor, half: bool, weight: Tensor) -> Tensor:
+    """Features in the precision of the block that they enter: float16, or that of its weights."""
+    if half:
+        return x.to(torch.float16)
+    return x.to(weight.dtype) if x.dtype == torch.float16 else x
+
+
+def peak(x: Tensor, dims: int | tuple[int, ...]) -> Tensor:
+    """The largest absolute value over some dimensions, never zero."""
+    return x.abs().amax(dims, keepdim=True).clamp(min=torch.finfo(x.dtype).tiny)
+
+
+def beside(x: Tensor, weight: Tensor) -> Tensor:
+    """A weight as features in float16 need it; autocast sees to all else."""
+    return weight.to(x.dtype) if x.dtype == torch.float16 else weight
+
+
 def clamped(x: Tensor, clamp: float | None) -> Tensor:
     return x if clamp is None else x.clamp(-clamp, clamp)
 
@@ -86,6 +103,7 @@ class Conv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Features; with ``down`` of x that was blurred to one sample more than its size."""
         weight, bias = self.weight * self.weight_gain, self.bias * self.bias_gain
+        weight, bias = beside(x, weight), beside(x, bias)
         if kernels(x):
             y = F.conv2d(x, weight, stride=self.stride, padding=self.padding)
             return bias_act(y, bias, act="lrelu", gain=1, clamp=self.clamp)
@@ -101,9 +119,9 @@ class Skip(nn.Module):
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 1, 1))
         self.weight_gain = gain / math.sqrt(in_channels)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Every second sample of x, seen through the weight."""
-        return F.conv2d(x, self.weight * self.weight_gain, stride=2)
+    def forward(self, x: Tensor, stride: int = 2) -> Tensor:
+        """Every so-manieth sample of x, seen through the weight."""
+        return F.conv2d(x, beside(x, self.weight * self.weight_gain), stride=stride)
 
 
 class Blur(nn.Module):
@@ -116,9 +134,10 @@ class Blur(nn.Module):
         self.register_buffer("taps", setup_filter(TAPS) * gain, persistent=False)
         self.padding = padding
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, down: int = 1) -> Tensor:
+        """Features of the same size; a kernel computes every so-manieth sample alone."""
         if kernels(x):
-            return upfirdn2d(x, self.taps, padding=self.padding)
+            return upfirdn2d(x, self.taps, down=down, padding=self.padding)
         # The same without checks and turning round, 20 us a layer quicker.
         weight = self.taps.to(x.dtype).expand(x.shape[1], 1, *self.taps.shape)
         return F.conv2d(x, weight, padding=self.padding, groups=x.shape[1])
@@ -151,25 +170,26 @@ class SynthesisLayer(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         """Features [N, O, R, R] under styles w [N, W]; ``noise`` is [1 or N, 1, R, R]."""
-        styles = self.affine(w)
-        if styles.dtype == torch.float16:  # a whole network in it, not autocast
-            # Demodulation undoes any scale of styles, and sums of large ones leave half precision.
-            styles = styles / styles.abs().amax(1, keepdim=True).clamp(
-                min=torch.finfo(styles.dtype).tiny
-            )
+        styles: Tensor = self.affine(w)
+        stored: Tensor = self.weight
+        if x.dtype == torch.float16:
+            # Demodulation undoes any scale of both, and sums of large ones leave half precision.
+            styles = styles / peak(styles, 1)
+            stored = stored / (peak(stored, (1, 2, 3)) * math.sqrt(stored[0].numel()))
         x = x * styles.to(x.dtype)[:, :, None, None]
+        weight = beside(x, stored)
         if self.up:
-            x = self.blur(F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2))
+            x = self.blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2))
         else:
-            x = F.conv2d(x, self.weight, padding=1)
-        scale = self.demodulation(styles)
+            x = F.conv2d(x, weight, padding=1)
+        scale = self.demodulation(styles, stored)
         return epilogue(x, scale, noise, self.noise_strength, self.bias, self.clamp)
 
-    def demodulation(self, styles: Tensor) -> Tensor:
-        """Reciprocal norms [N, O] of the modulated weights."""
+    def demodulation(self, styles: Tensor, weight: Tensor) -> Tensor:
+        """Reciprocal norms [N, O] of the modulated weight [O, I, 3, 3]."""
         with full_precision(styles):  # a sum of up to 4,608 squares
             wide = torch.promote_types(styles.dtype, torch.float32)
-            energy = self.weight.to(wide).square().sum((2, 3))  # [O, I]
+            energy = weight.to(wide).square().sum((2, 3))  # [O, I]
             return (styles.to(wide).square() @ energy.t() + EPS).rsqrt().to(styles.dtype)
 
 

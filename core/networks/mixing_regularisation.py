@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from core.draws import sent
+
 Map = Callable[[Tensor], Tensor]
 
 
@@ -15,10 +17,15 @@ def mixed_ws(
 ) -> Tensor:
     """Styles [N, L, W]: z1's, with probability ``prob`` z2's from a random row (1..L-1) on."""
     ws = mapping(z1)
-    # Both are drawn whatever comes of it, so that the random stream does not depend on the draw.
+    # Both are drawn whatever comes of it, so that the random stream does not depend on the draw;
+    # and rows are chosen by a mask, so that neither does what is computed.
     draw = torch.rand((), generator=generator, device=generator.device)
     crossover = torch.randint(1, ws.shape[1], (), generator=generator, device=generator.device)
-    return ws if draw.item() >= prob else crossed(ws, mapping(z2), int(crossover))
+    if prob == 0:
+        return ws
+    own = torch.where(draw < prob, crossover, ws.shape[1])
+    first = torch.arange(ws.shape[1], device=own.device) < own
+    return torch.where(sent(first, ws.device)[:, None], ws, mapping(z2))
 
 
 def crossed(ws1: Tensor, ws2: Tensor, crossover: int) -> Tensor:

@@ -147,6 +147,64 @@ def _upfirdn_kernel(
     tl.store(y_ptr + i, total * gain, mask=inside)
 
 
+@triton.jit(do_not_specialize=["in_h", "in_w", "out_h", "out_w"])
+def _upfirdn_tile_kernel(
+    x_ptr, y_ptr, channels, in_h, in_w, out_h, out_w, FY: tl.constexpr, FX: tl.constexpr,
+    KH: tl.constexpr, KW: tl.constexpr, PAD_Y: tl.constexpr, PAD_X: tl.constexpr,
+    UP_Y: tl.constexpr, UP_X: tl.constexpr, DOWN_Y: tl.constexpr, DOWN_X: tl.constexpr,
+    LAST: tl.constexpr, TYPE: tl.constexpr, LOW: tl.constexpr, HIGH: tl.constexpr,
+    ROWS: tl.constexpr, BLOCK_W: tl.constexpr, BLOCK_C: tl.constexpr,
+):  # fmt: skip
+    """Outputs [ROWS, BLOCK_W, BLOCK_C] by filters of both axes that are compiled in. Every row of
+    the input (LOW to HIGH, from the tile's first one) is read and filtered along x once, for all
+    rows of the output that it enters. ROWS is a multiple of UP_Y, so which these are is known.
+    """
+    blocks_c = (channels + BLOCK_C - 1) // BLOCK_C
+    c = (tl.program_id(0) % blocks_c) * BLOCK_C + tl.arange(0, BLOCK_C)[None, :]
+    ox = (tl.program_id(0) // blocks_c) * BLOCK_W + tl.arange(0, BLOCK_W)[:, None]
+    sample = tl.program_id(2).to(tl.int64)
+    top = tl.program_id(1) * ROWS
+    real = (c < channels) & (ox < out_w)
+    if LAST:
+        base, step_y, step_x = sample * in_h * in_w * channels + c, in_w * channels, channels
+    else:
+        base, step_y, step_x = (sample * channels + c) * in_h * in_w, in_w, 1
+    first_x = ox * DOWN_X - PAD_X
+    phase_x = ((-first_x) % UP_X + UP_X) % UP_X  # the first tap that meets a sample, UP_X apart
+    # Tuples that only addition makes longer.
+    taps, columns, valid, filtered = (), (), (), ()
+    for jx in tl.static_range((KW + UP_X - 1) // UP_X):
+        tap = tl.zeros([BLOCK_W, 1], dtype=TYPE)
+        for phase in tl.static_range(UP_X):
+            if phase + jx * UP_X < KW:
+                tap = tl.where(phase_x == phase, FX[phase + jx * UP_X], tap)
+        place = first_x + phase_x + jx * UP_X
+        taps = taps + (tap,)  # type: ignore[assignment]  # noqa: RUF005
+        columns = columns + (base + place // UP_X * step_x,)  # type: ignore[assignment]  # noqa: RUF005
+        held = real & (place >= 0) & (place // UP_X < in_w)
+        valid = valid + (held,)  # type: ignore[assignment]  # noqa: RUF005
+    for r in tl.static_range(LOW, HIGH + 1):
+        iy = top * DOWN_Y // UP_Y + r
+        total = tl.zeros([BLOCK_W, BLOCK_C], dtype=TYPE)
+        for jx in tl.static_range((KW + UP_X - 1) // UP_X):
+            ok = valid[jx] & (iy >= 0) & (iy < in_h)
+            total += taps[jx] * tl.load(x_ptr + columns[jx] + iy * step_y, mask=ok, other=0).to(
+                TYPE
+            )
+        filtered = filtered + (total,)  # type: ignore[assignment]  # noqa: RUF005
+    for j in tl.static_range(ROWS):
+        out = tl.zeros([BLOCK_W, BLOCK_C], dtype=TYPE)
+        for r in tl.static_range(LOW, HIGH + 1):
+            if r * UP_Y - j * DOWN_Y + PAD_Y >= 0 and r * UP_Y - j * DOWN_Y + PAD_Y < KH:
+                out += FY[r * UP_Y - j * DOWN_Y + PAD_Y] * filtered[r - LOW]
+        oy = top + j
+        if LAST:
+            at = ((sample * out_h + oy) * out_w + ox) * channels + c
+        else:
+            at = ((sample * channels + c) * out_h + oy) * out_w + ox
+        tl.store(y_ptr + at, out, mask=real & (oy < out_h))
+
+
 @triton.jit
 def _epilogue_kernel(
     x_ptr, scale_ptr, noise_ptr, strength_ptr, bias_ptr, y_ptr, n, channels: tl.constexpr,
@@ -210,6 +268,20 @@ def _epilogue_grad_kernel(
     tl.store(sums_ptr + row, by_scale, mask=own)
     tl.store(sums_ptr + size + row, by_bias, mask=own)
     tl.store(sums_ptr + 2 * size + row, by_noise, mask=own)
+
+
+TILES = {True: (8, 16, 32), False: (8, 128, 1)}
+"""Rows, columns and channels of a tile of outputs at most, by whether channels lie together."""
+
+
+def tile(last: bool, size: torch.Size, channels: int, up: int, down: int) -> tuple[int, int, int]:
+    """Rows, columns and channels of a tile of outputs of a size (height, width); rows are a
+    multiple of ``up``, and fewer where each takes ``down`` of the input.
+    """
+    most_rows, most_w, most_c = TILES[last]
+    block_c = min(triton.next_power_of_2(channels), most_c)
+    block_w = min(triton.next_power_of_2(size[1]), most_w * most_c // block_c if last else most_w)
+    return max(min(most_rows // down, size[0]) // up, 1) * up, block_w, block_c
 
 
 def computed_in(x: Tensor) -> tl.dtype:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 import triton
 from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
 
 from core.ops import kernels as k
 
@@ -23,6 +24,21 @@ def _dense_like(x: Tensor, *rest: Any) -> Tensor:
     return torch.empty_like(k.dense(x))
 
 
+_known = WeakIdKeyDictionary()  # of filters that were looked at, which a device is waited for
+
+
+def separated(f: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Filters of both axes whose product f [Kh, Kw] is exactly, if there are any."""
+    if f not in _known:
+        rows = f.detach().double().cpu()
+        at = int(rows.abs().sum(1).argmax())
+        along_x = rows[at] / rows[at].sum() if rows[at].sum() else rows[at]
+        along_y = rows.sum(1)
+        same = torch.equal(torch.outer(along_y, along_x), rows)
+        _known[f] = (tuple(along_y.tolist()), tuple(along_x.tolist())) if same else None
+    return _known[f]
+
+
 @torch.library.custom_op("styleshift::upfirdn", mutates_args=())
 def upfirdn(
     x: Tensor, f: Tensor, up: Sizes, down: Sizes, pad: Sizes, flip: bool, gain: float
@@ -30,7 +46,21 @@ def upfirdn(
     """Resampled x [N, C, H, W]; factors are (y, x), pad is (top, bottom, left, right)."""
     x = k.dense(x)
     y = _upfirdn_shape(x, f, up, down, pad, flip, gain)
-    if y.numel():
+    if not y.numel():
+        return y
+    if factors := separated(f):
+        last, (out_h, out_w), channels = k.channels_last(x), y.shape[2:], x.shape[1]
+        rows, block_w, block_c = k.tile(last, y.shape[2:], channels, up[0], down[0])
+        # A true convolution turns the filter round.
+        fy, fx = (factor if flip else factor[::-1] for factor in factors)
+        low, high = -pad[0] // up[0], ((rows - 1) * down[0] - pad[0] + len(fy) - 1) // up[0]
+        blocks = triton.cdiv(out_w, block_w) * triton.cdiv(channels, block_c)
+        k._upfirdn_tile_kernel[(blocks, triton.cdiv(out_h, rows), x.shape[0])](
+            x, y, channels, *x.shape[2:], out_h, out_w, tuple(gain * tap for tap in fy), fx,
+            len(fy), len(fx), pad[0], pad[2], *up, *down, last, k.computed_in(x), low, high, rows,
+            block_w, block_c,
+        )  # fmt: skip
+    else:
         k._upfirdn_kernel[_grid(y)](
             x, f.contiguous(), y, y.numel(), *x.shape[1:], *y.shape[2:], pad[0], pad[2], gain,
             *up, *down, *f.shape, flip, k.channels_last(x), k.computed_in(x), k.wide(x, y), k.BLOCK,

@@ -61,7 +61,9 @@ def upfirdn2d(
     ux, uy = _pair(up, "up")
     dx, dy = _pair(down, "down")
     px0, px1, py0, py1 = _padding(padding)
-    f = x.new_ones(1, 1) if f is None else f.to(device=x.device, dtype=x.dtype)
+    f = x.new_ones(1, 1) if f is None else f
+    if not backend.kernels(x):  # which compute in their own precision
+        f = f.to(device=x.device, dtype=x.dtype)
     if f.ndim == 1:
         x = _filter(x, f[None, :], (1, ux), (1, dx), (0, 0, px0, px1), flip_filter, gain**0.5)
         return _filter(x, f[:, None], (uy, 1), (dy, 1), (py0, py1, 0, 0), flip_filter, gain**0.5)

@@ -49,6 +49,12 @@ def by_device(cpu: Any, gpu: Any, mps: Any, *, _root_: Any) -> Any:
     return {"cpu": cpu, "gpu": gpu, "mps": mps}[found.kind if enough else "cpu"]
 
 
+def by_card(usual: Any, old: Any) -> Any:
+    """What goes with the GPU that there is: ``old`` where it has no arithmetic of bfloat16."""
+    found = machine.best()
+    return old if found.kind == "gpu" and not found.bf16 else usual
+
+
 def precision(asked: Any, accelerator: str) -> Any:
     """What is asked for; for ``auto``, bfloat16 where the device is quicker at it."""
     if asked != "auto":
@@ -59,7 +65,7 @@ def precision(asked: Any, accelerator: str) -> Any:
 
 RULES: dict[str, Callable[..., Any]] = {
     **{"gamma": gamma, "row": row, "times": times},
-    **{"by_device": by_device, "precision": precision},
+    **{"by_device": by_device, "by_card": by_card, "precision": precision},
 }
 for name, rule in RULES.items():
     OmegaConf.register_new_resolver(name, rule, replace=True)

@@ -28,7 +28,8 @@ PLAIN: dict[str, dict[str, Any]] = {
     },
     "checkpoint": {"every_kimg": Positive},
     "machine": {"threads": Count, "devices": Count, "deterministic": bool}
-    | {"ops": str, "cache": str, "precision": str},
+    | {"ops": str, "cache": str, "precision": str, "streams": Literal["device", "cpu"]}
+    | {"tf32": bool, "fp16_resolutions": Natural},
     "eval": {
         **{"samples": Pair, "photos": Natural, "seed": Seed, "batch_size": Count},
         **{"tolerance": Weight, "keep": Literal["memory", "disk"], "metrics": dict[str, Any]},

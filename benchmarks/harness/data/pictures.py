@@ -220,5 +220,9 @@ def sentences(pictures: Iterable[Picture], resolution: int) -> list[str]:
 
 def as_images(pixels: np.ndarray) -> Tensor:
     """Images float [N, 3, R, R] in [-1, 1] of pixels uint8 [N, R, R, 3]; always a copy."""
-    stacked = torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2)
-    return stacked.float().div(127.5).sub(1).contiguous()
+    return of_levels(torch.from_numpy(np.array(pixels)))
+
+
+def of_levels(pixels: Tensor) -> Tensor:
+    """The same of pixels on a device, where a quarter of the bytes had to be brought to."""
+    return pixels.permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous()

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.harness.data.pictures import as_images
+from benchmarks.harness.io.prefetch import prefetch
 from benchmarks.parafaces.parameters import mixed
 
 ORDER, COIN = 1, 2  # what a hash is for
@@ -45,11 +45,12 @@ class Order:
 
 
 class Batches:
-    """Exactly `images // batch_size` batches (images [N, 3, R, R], ids int64 [N]) of a run.
+    """Exactly `images // batch_size` batches (pixels uint8 [N, R, R, 3], ids int64 [N]) of a run.
     Lightning takes it as a loader as it is. A run may begin at batch `start`: then only the batches
     from there on come and are counted. `state_dict` and `load_state_dict` keep the place within an
     epoch. Of `world` processes each takes its own part of every batch, so that all of them together
-    see what one alone would see.
+    see what one alone would see. What is `pinned` is made one batch ahead, in memory that a GPU
+    reads by itself.
     """
 
     def __init__(
@@ -62,31 +63,38 @@ class Batches:
         start: int = 0,
         rank: int = 0,
         world: int = 1,
+        pinned: bool = False,
     ) -> None:
         if batch_size % world:
             raise ValueError(f"A batch of {batch_size} cannot be shared by {world} processes.")
         self.pixels, self.order, self.batch_size = pixels, order, batch_size
         self.start, self.end, self.given = start, images // batch_size, start
-        self.rank, self.world = rank, world
+        self.rank, self.world, self.pinned = rank, world, pinned
 
     def __len__(self) -> int:
         return max(self.end - self.start, 0)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         first = self.given if self.given < self.end else self.start
-        for number in range(first, self.end):
+        numbers = range(first, self.end)
+        made = prefetch(numbers, self.fixed, 1) if self.pinned else map(self.numbered, numbers)
+        for number, batch in zip(numbers, made, strict=True):
             self.given = number + 1
-            yield self.numbered(number)
+            yield batch
 
     def numbered(self, number: int) -> tuple[Tensor, Tensor]:
         """This process's part of batch `number`: every `world`-th picture from `rank` on."""
         first = number * self.batch_size
         own = np.arange(first + self.rank, first + self.batch_size, self.world)
         ids, mirrored = self.order.at(own)
-        images = as_images(self.pixels[ids])
-        flips = torch.from_numpy(mirrored)
-        images[flips] = images[flips].flip(-1)
-        return images, torch.from_numpy(ids)
+        pixels = np.array(self.pixels[ids])
+        pixels[mirrored] = pixels[mirrored][:, :, ::-1]
+        return torch.from_numpy(pixels), torch.from_numpy(ids)
+
+    def fixed(self, number: int) -> tuple[Tensor, Tensor]:
+        """The same where it does not move in memory, so that nobody waits for its copy."""
+        pixels, ids = self.numbered(number)
+        return pixels.pin_memory(), ids.pin_memory()
 
     def state_dict(self) -> dict[str, int]:
         return {"given": self.given}

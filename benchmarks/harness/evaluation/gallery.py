@@ -27,7 +27,7 @@ from core.adaptive_batches import AdaptiveBatches
 from core.types import Shots
 
 T = TypeVar("T")
-WORKERS = 4  # threads at most that prepare pictures
+WORKERS = 12  # threads at most that prepare pictures, as many as clean-fid has
 PIXELS = {"cpu": 64**2, "cuda": 256**2}  # of a picture, of which ``batch_size`` fit into memory
 BEGINNING = 8  # pictures that tell whether those kept are of this generator
 IN_MEMORY = InMemory()

@@ -22,6 +22,7 @@ TRAINED_FROM = {
     "shots_sha256": "the shots were others",
     "code": "the code was another",
     "ops": "the operators were others",
+    "streams": "the random numbers were drawn on another kind of device",
 }
 """What a training goes on from, or does not; sentences for where it is something else."""
 SAME_RUN = {

@@ -22,13 +22,16 @@ IDLE = {
     *(("source", name) for name in ("", "name", "weights", "sha256")),
 }
 """What changes no number."""
-ARITHMETIC = {"ops": "auto", "precision": "32-true", "max_epochs": 1}
+ARITHMETIC = {
+    **{"ops": "auto", "precision": "32-true", "max_epochs": 1},
+    **{"streams": "device", "tf32": False, "fp16_resolutions": 0},
+}
 """Of the machine: what all records were made with until one says otherwise, so that ids stay."""
 PRECISIONS = {"16": "16-mixed", "bf16": "bf16-mixed", "32": "32-true", "64": "64-true"}
 WHERE = (
     *("_target_", "_partial_", "cache", "threads", "deterministic", "accelerator", "devices"),
     *("num_nodes", "strategy", "enable_progress_bar", "enable_checkpointing", "profiler"),
-    *("enable_model_summary", "num_sanity_val_steps", "use_distributed_sampler"),
+    *("enable_model_summary", "num_sanity_val_steps", "use_distributed_sampler", "benchmark"),
 )
 """Of the machine: where a run happens; repetitions elsewhere are compared by their numbers."""
 PLACE = re.compile(r"(?<![\w.~/\\:}<-])(?:~|[A-Za-z]:)?[/\\][^\s,;'\"\[\](){}]+")

@@ -42,8 +42,11 @@ def reference_workload(size: Size, ours: bool, precision: str) -> Workload:
     small = size[0] == 64
     channels = CHANNELS_64 if small else channel_table(size[0], 16384, 512)  # arXiv:1912.04958
     load = workload(size, channels, 128 if small else 512, precision, CPU)
-    if ours:
-        return load
+    return load if ours else published(load)
+
+
+def published(load: Workload) -> Workload:
+    """The same networks in the textbook's formulation."""
     return load._replace(
         synthesis=lambda ws: textbook.images(load.g, ws, "random"),
         logits=lambda x: textbook.logits(load.d, x),

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.draws import randn
 from core.networks.discriminator import Conv, Discriminator, minibatch_deviation
 from core.networks.generator import Generator
 from core.networks.layers import EPS, SLOPE, SynthesisLayer, ToRGB
@@ -60,7 +61,8 @@ def _layer(layer: SynthesisLayer, x: Tensor, w: Tensor, noise: str, generator: R
     x = F.conv2d(x, weight.reshape(n * o, i, 3, 3), padding=padding, groups=n)
     x = x.reshape(n, o, *x.shape[2:])
     size = (n, 1, *x.shape[2:])
-    maps = torch.randn(size, generator=generator) if noise == "random" else layer.noise_const
+    drawn = noise == "random"
+    maps = randn(size, generator, x.device) if drawn else layer.noise_const
     x = x + maps * layer.noise_strength + layer.bias[None, :, None, None]
     return _clamped(F.leaky_relu(x, SLOPE) * math.sqrt(2), layer.clamp)
 

@@ -18,8 +18,9 @@ from benchmarks.harness.training import seeds
 from benchmarks.harness.training.checkpoint import Checkpoints
 from benchmarks.harness.training.memory import peak_bytes
 from benchmarks.harness.training.monitor import TrainingMonitor
-from core import ops
+from core import draws, ops
 from core.allocator import keep_freed_memory
+from core.networks.half_precision import run_in_half
 from core.progress import bar
 
 
@@ -30,6 +31,7 @@ class RunInputs:
     source: Any
     domain: Any
     begun: float = field(default_factory=time.monotonic)  # when the run began
+    fp16_resolutions: int = 0  # see `core.networks.half_precision`
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -42,16 +44,23 @@ class RunInputs:
     def prepare(self, adapter: Any, device: torch.device) -> None:
         """Let an adapter look at the shots, on the device it will be trained and evaluated on."""
         adapter.to(device)
+        run_in_half(adapter, self.fp16_resolutions)
         adapter.prepare(self.domain.streamed(device))
 
 
-def prepare_process(*, seed: int, threads: int, implementation: str, deterministic: bool) -> None:
-    """Threads, operators (see `core.ops`), seeds of the process, and quiet libraries."""
+def prepare_process(
+    *, seed: int, threads: int, implementation: str, deterministic: bool, streams: str, tf32: bool
+) -> None:
+    """Threads, operators (see `core.ops`), random numbers (`core.draws`), whether float32 products
+    on a GPU are rounded to TF32, seeds of the process, and quiet libraries.
+    """
     keep_freed_memory()  # before torch takes any
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
     torch.set_num_threads(threads)
     ops.choose(implementation)
+    draws.choose(streams)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
     seeds.everything(seed, deterministic=deterministic)
 
 

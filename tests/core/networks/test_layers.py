@@ -73,7 +73,7 @@ def test_demodulated_outputs_have_unit_variance_for_white_input():
     x = torch.randn(4, 64, 32, 32)
     styles = layer.affine(torch.randn(4, 8))
     y = F.conv2d(x * styles[:, :, None, None], layer.weight, padding=1)
-    y = y * layer.demodulation(styles)[:, :, None, None]
+    y = y * layer.demodulation(styles, layer.weight)[:, :, None, None]
     assert y[:, :, 1:-1, 1:-1].std().item() == pytest.approx(1, abs=0.03)
 
 

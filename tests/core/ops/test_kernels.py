@@ -31,6 +31,9 @@ GEOMETRIES = [  # up, down, padding
 ]
 
 
+QUICK = [("nhwc", GEOMETRIES[1]), ("nchw", GEOMETRIES[2])]  # the interpreter takes seconds each
+
+
 @pytest.fixture(autouse=True)
 def by_choice():
     yield
@@ -83,6 +86,33 @@ def test_resampling_and_its_derivatives_are_those_of_torch(dtype, order, up, dow
 
     plain, ours = both(run)
     near(ours, plain, 4 * LOOSE[dtype])
+
+
+@pytest.mark.parametrize(
+    ("order", "up", "down", "padding"),
+    [
+        pytest.param(order, *how, marks=[] if (order, how) in QUICK else pytest.mark.exhaustive)
+        for order in ORDERS
+        for how in GEOMETRIES
+    ],
+)
+def test_filters_of_two_axes_go_through_tiles_and_are_those_of_torch(order, up, down, padding):
+    """Binomial ones, and some that no symmetry would hide a turn of."""
+    from core.ops import registered
+
+    for flip, f in enumerate((ops.setup_filter([1, 3, 3, 1]), ops.setup_filter([1, 2, 4, 9]))):
+        f = f.to(DEVICE)
+        assert registered.separated(f)
+
+        def function(x, f=f, flip=flip):
+            return ops.upfirdn2d(x, f, up, down, padding, flip_filter=bool(flip), gain=1.5)
+
+        def run(function=function):
+            return derivatives(function, [drawn(1, 3, 9, 7, order=order).requires_grad_()])
+
+        plain, ours = both(run)
+        near(ours, plain, 4 * LOOSE[torch.float32])
+    assert registered.separated(drawn(3, 4)) is None
 
 
 @pytest.mark.parametrize("clamp", [None, 0.7])
@@ -221,6 +251,33 @@ def test_networks_compile_without_a_graph_break(name):
 
 
 @pytest.mark.exhaustive
+def test_the_turns_of_both_players_compile_without_a_graph_break():
+    """What was drawn goes in as tensors; mixing, augmented by nothing, is a mask."""
+    from core.losses.adversarial import logistic_d, logistic_g
+
+    g, d = pair(8)
+    maps = {name: drawn(4, 1, *g.synthesis.get_submodule(name).noise_const.shape)
+            for name in g.synthesis.noise_names}  # fmt: skip
+    first = torch.arange(g.num_ws)[:, None] < 2
+
+    def fakes(z1, z2):
+        ws = torch.where(first, g.mapping(z1), g.mapping(z2))
+        return g.synthesis.trace(ws, noise=maps).image
+
+    turns = {
+        "D": lambda reals, z1, z2: logistic_d(d(reals), d(fakes(z1, z2).detach())),
+        "G": lambda reals, z1, z2: logistic_g(d(fakes(z1, z2))),
+    }
+    inputs = drawn(4, 3, 8, 8, seed=7), drawn(4, 8), drawn(4, 8, seed=1)
+    for turn in turns.values():
+        torch.compiler.reset()
+        loss = torch.compile(turn, fullgraph=True, backend="aot_eager")(*inputs)
+        assert torch.allclose(loss, turn(*inputs), atol=1e-5)
+        torch.compiler.reset()
+        assert torch._dynamo.explain(turn)(*inputs).graph_break_count == 0
+
+
+@pytest.mark.exhaustive
 def test_random_noise_and_autocast_compile_too():
     g, _ = pair(8)
 
@@ -295,6 +352,12 @@ for arch, kind in ((80, "*fp16"), (90, "*bf16")):
     c = usual | dict(in_h=128, in_w=128, out_h=256, out_w=256)
     c |= dict(UP_Y=2, UP_X=2, DOWN_Y=1, DOWN_X=1, KH=4, KW=4, FLIP=False, LAST=True)
     build(K._upfirdn_kernel, types(K._upfirdn_kernel, kind, F, c), c, target)
+    taps = (0.125, 0.375, 0.375, 0.125)
+    for up, down, rows in ((1, 1, 8), (2, 1, 8), (1, 2, 4)):
+        c = dict(FY=taps, FX=taps, KH=4, KW=4, PAD_Y=1, PAD_X=1, UP_Y=up, UP_X=up, DOWN_Y=down,
+                 DOWN_X=down, LAST=True, TYPE=tl.float32, LOW=-1 // up, ROWS=rows, BLOCK_W=16,
+                 HIGH=((rows - 1) * down + 2) // up, BLOCK_C=32)
+        build(K._upfirdn_tile_kernel, types(K._upfirdn_tile_kernel, kind, F, c), c, target)
     c = usual | dict(area=65536, NOISE=1, LAST=True, CLAMP=True)
     build(K._epilogue_kernel, types(K._epilogue_kernel, kind, F, c), c, target)
     for last, block_c in ((True, 32), (False, 1)):

@@ -58,6 +58,11 @@ def test_processes_meet_by_nccl_where_each_has_a_gpu(on, device, backend):
     assert on(device, "machine=ddp").cfg.machine.trainer.strategy.backend == backend
 
 
+@pytest.mark.parametrize(("device", "halves"), [(PLAIN, 0), (AMPERE, 0), (TURING, 4), (APPLE, 0)])
+def test_cards_without_bfloat16_run_the_highest_resolutions_in_float16(on, device, halves):
+    assert on(device).cfg.machine.fp16_resolutions == halves
+
+
 def test_an_id_says_the_precision_and_not_the_device(on):
     usual = on(PLAIN, "machine=cpu").place.recipe
     assert on(PLAIN).place.recipe == on(APPLE).place.recipe == usual

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.harness.data.pictures import of_levels
 from benchmarks.harness.data.sampler import Batches, Order
 
 
@@ -78,7 +79,8 @@ def test_the_coin_mirrors_half_of_the_pictures_and_not_by_picture():
 
 def test_mirrored_pictures_are_the_pictures_mirrored():
     made = batches(batch_size=64, images=64)
-    images, ids = made.numbered(0)
+    pixels, ids = made.numbered(0)
+    images = of_levels(pixels)
     _, mirrored = made.order.at(np.arange(64))
     plain = torch.from_numpy(made.pixels[ids]).permute(0, 3, 1, 2).float() / 127.5 - 1
     for image, original, flipped in zip(images, plain, mirrored, strict=True):
@@ -133,5 +135,20 @@ def test_a_memory_map_is_read_batch_by_batch_and_never_whole(tmp_path):
     pixels = np.load(path, mmap_mode="r")
     made = Batches(pixels, Order(size=50_000, seed=0, xflip=False), images=80, batch_size=8)
     assert isinstance(made.pixels, np.memmap)
-    for images, ids in made:
-        assert torch.allclose(images[:, 0, 0, 0], (ids % 251) / 127.5 - 1)
+    for found, ids in made:
+        assert torch.equal(found[:, 0, 0, 0].long(), ids % 251)
+
+
+def test_a_pinned_batch_is_made_ahead_and_is_the_same(monkeypatch):
+    """Bytes all the way, whose floats are made where they are used: the same bits."""
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: self)  # there is no GPU to pin for
+    plain, ahead = batches(), batches(pinned=True)
+    iterator = iter(ahead)
+    first = next(iterator)
+    assert ahead.state_dict() == {"given": 1}  # though the next ones are under way
+    assert same([first, *iterator], plain)
+    pixels, ids = first
+    assert pixels.dtype == torch.uint8
+    wanted = torch.from_numpy(plain.pixels[ids]).permute(0, 3, 1, 2).float() / 127.5 - 1
+    mirrored = torch.from_numpy(plain.order.at(np.arange(8))[1])[:, None, None, None]
+    assert torch.equal(of_levels(pixels), torch.where(mirrored, wanted.flip(-1), wanted))

@@ -37,7 +37,7 @@ PUBLISHED = Record.read(next((ROOT / "results" / "runs").glob("*.json"))).to_jso
 RECORD = PUBLISHED | {
     **{"method": "finetune", "source": "tiny", "overrides": []},
     "config": PUBLISHED["config"]
-    | {k: v for k, v in recorded(CFG)["config"].items() if k != "data"}
+    | {k: v for k, v in recorded(CFG)["config"].items() if k != "data"},
 }
 
 

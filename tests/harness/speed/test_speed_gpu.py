@@ -8,7 +8,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from benchmarks.harness.speed import gpu
+from benchmarks.harness.speed import gpu, steps
 
 pytest.importorskip("triton")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -26,23 +26,30 @@ def test_every_operator_is_measured_beside_a_copy_and_shown():
 
 
 @pytest.mark.exhaustive
-def test_a_training_step_is_measured_in_both_implementations_and_shown(monkeypatch):
-    monkeypatch.setattr(gpu, "PRECISIONS", ("fp32", "bf16"))  # tf32 is fp32 without a GPU
-    steps = gpu.training(DEVICE, 1, (8, 2), {4: 4, 8: 4})
-    assert [(row["precision"], row["implementation"]) for row in steps] == [
-        (precision, name) for precision in ("fp32", "bf16") for name in ("torch", "triton")
-    ]
-    operators = [
-        {"operator": "filter", "precision": "fp32", "gb_per_second": 100.0 * k, "of_copy": 0.4 * k}
-        for k in (1, 2)
-    ]
-    record = {"operators": operators, "steps": steps}
+def test_the_whole_measurement_is_rehearsed_and_shown(tmp_path):
+    saved = []
+    record = gpu.measured(gpu.REHEARSAL, torch.device("cpu"), lambda made: saved.append(len(made)))
+    assert len(saved) > 6  # after every part, for whoever is stopped in the middle
+    assert record["skipped"] == []
+    assert {row["operator"] for row in record["parity"]} == set(gpu.READS)
+    assert max(max(row["deviation"]) for row in record["parity"]) < 1e-5
+    assert {row["method"] for row in record["steps"]} == set(steps.METHODS)
+    assert all(row["images_per_second"] > 0 for row in record["steps"])
+    assert {row["implementation"] for row in record["formulations"]} == {
+        "triton", "torch", "published"
+    }  # fmt: skip
+    assert {row["tile"] for row in record["tiles"]} == set(gpu.CANDIDATES)
     json.dumps(record, allow_nan=False)
     console = Console(record=True, width=120)
     console.print(*gpu.tables(record))
-    text = console.export_text()
-    assert "200 (80%)" in text
-    assert "8 px" in text
+    assert "jojogan, 64 px" in console.export_text()
+
+
+def test_what_does_not_fit_into_the_time_is_said():
+    plan = gpu.REHEARSAL._replace(budget_s=-1.0)
+    record = gpu.measured(plan, torch.device("cpu"), lambda made: None)
+    assert record["skipped"].count("parity") == 1
+    assert "parity" not in record
 
 
 def test_without_a_gpu_the_command_says_so_in_one_sentence():

@@ -257,4 +257,5 @@ def test_a_checkpoint_names_all_that_its_training_goes_on_from(root, tmp_path):
     inputs = experiment.inputs_of(job)
     identity = experiment.training_of(job, inputs, Signals()).checkpoints.identity
     sums = {"weights_sha256": "untrained-seed0", "shots_sha256": inputs.domain.shots_sha256}
-    assert identity == {"recipe": job.place.recipe, "code": code(), "ops": "torch", **sums}
+    where = {"ops": "torch", "streams": "cpu"}
+    assert identity == {"recipe": job.place.recipe, "code": code(), **where, **sums}

@@ -10,7 +10,7 @@ import torch
 from annotated_types import Ge, Le
 from torch import Tensor
 
-from benchmarks.harness.data.pictures import as_images
+from benchmarks.harness.data.pictures import as_images, of_levels
 from benchmarks.harness.data.sampler import Batches, Order
 from core.bounds import Count, Natural, Seed
 from core.errors import UserError
@@ -147,8 +147,9 @@ class Domain(L.LightningDataModule):
             raise ValueError(f"{images_seen} images are no whole batches of {self.batch_size}.")
 
     def train_dataloader(self) -> Batches:
-        """The run's batches (images [N, 3, R, R], ids [N]), from its position on."""
+        """The run's batches (pixels uint8 [N, R, R, 3], ids [N]), from its position on."""
         pixels, trainer = self.training(), self.trainer
+        strategy: Any = trainer.strategy if trainer else None
         return Batches(
             pixels,
             Order(size=len(pixels), seed=self.seed, xflip=self.xflip),
@@ -157,7 +158,13 @@ class Domain(L.LightningDataModule):
             start=self._position,
             rank=trainer.global_rank if trainer else 0,
             world=trainer.world_size if trainer else 1,
+            pinned=bool(strategy) and strategy.root_device.type == "cuda",
         )
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> tuple[Tensor, Tensor]:
+        """A batch as methods are given it, (images [N, 3, R, R], ids [N]), made on their device."""
+        pixels, ids = batch
+        return of_levels(pixels), ids
 
     def _shown(self, pixels: np.ndarray) -> Pictures:
         return Pictures(pixels, self.batch_size or 1)
