@@ -2,7 +2,7 @@
 and who it is by IR-SE50 (arXiv:1801.07698). The shipped guide knows rendered heads at 64 px.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -22,11 +22,14 @@ SEEN = 256  # px at most that LPIPS looks at, as in pSp and StyleGAN2's projecto
 FIRST = 2  # depth of VGG, relu3_3: 64 px of 256, where contextual losses compare
 
 
+Place = str | Path | Callable[[], Path]  # or what says where it is, when it is needed
+
+
 class PublishedGuide:
     """A guide of optional files, read when they are first looked through; called, it is LPIPS."""
 
-    def __init__(self, *, lpips: str | Path = "", arcface: str | Path = "") -> None:
-        self.files = {"LPIPS": lpips, "identity": arcface}
+    def __init__(self, *, lpips: Place = "", arcface: Place = "") -> None:
+        self.files: dict[str, Place] = {"LPIPS": lpips, "identity": arcface}
         self.config = {"network": "published"}
 
     def __call__(self, pictures: Tensor, photos: Tensor) -> Tensor:
@@ -54,7 +57,14 @@ class PublishedGuide:
     def _file(self, what: str) -> Path:
         if not self.files[what]:
             raise UserError(f"This guide has no network of {what}: =faces names one that has both.")
-        return Path(self.files[what])
+        file = self.files[what]
+        try:
+            return file() if callable(file) else Path(file)
+        except UserError as error:
+            raise UserError(
+                f"{error} The shipped network, which knows rendered heads at 64 px, stands in for "
+                "it where its option is =guide."
+            ) from error
 
 
 def seen(images: Tensor) -> Tensor:

@@ -130,12 +130,11 @@ def composition(cfg: DictConfig, job: Any) -> Composition:
         leave_out_foreign(unresolved, key, given)
     said: Any = OmegaConf.to_container(task, resolve=False)  # as they were typed
     words = [w.lstrip("+") if w.lstrip("+").startswith(DISCRIMINATOR) else w for w in said]
-    if "source" in choices:
+    if "method" in unresolved:  # of which a preparation has none
         typed = {word.lstrip("+").split("=")[0] for word in words}
         unresolved["source"] |= of_file(unresolved, typed)
-    looked_through.suit(unresolved, replaced(task).keys())  # of a source whose size is known
-    words = [looked_through.typed(word) for word in words]
-    if "method" in unresolved:  # of which a preparation has none
+        looked_through.suit(unresolved, replaced(task).keys())  # of a source whose size is known
+        words = [looked_through.typed(word) for word in words]
         rules.lengthen(unresolved, choices["method"], words)
     return Composition(rules.applied(environment.with_numbers(unresolved)), choices, tuple(words))
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
 
-from benchmarks.harness.config import rules
+from benchmarks.harness.config import looked_through, rules
 from benchmarks.harness.config.compose import Composition, compose, our_hydra
 from benchmarks.harness.config.files import plain
 from benchmarks.harness.config.purposes import purpose
@@ -88,7 +88,8 @@ def exchanged(job: Composition, chosen: dict[str, str], rest: Sequence[str]) -> 
     tuned = any((CONF / "tuned" / f"{method}_{data}.yaml").is_file() for method, data in files)
     reaching = any(key_of(word).lstrip("+~").startswith(REACHING) for word in rest)
     nodes = {group: node_of(group, name) for group, name in choices.items()}
-    if tuned or reaching or None in nodes.values():
+    large = looked_through.large(job.unresolved["source"].get("resolution"))
+    if tuned or reaching or large or None in nodes.values():
         return None
     unresolved = job.unresolved | {group: nodes[group] for group in chosen}
     return Composition(rules.applied(unresolved), choices)
@@ -123,15 +124,28 @@ def node_of(group: str, name: str) -> dict[str, Any] | None:
         return None
     own = plain(path)
     own.pop("lengths", None)  # of which none but the usual is asked for here
-    bases = own.pop("defaults", [SELF])
-    if bases[-1] != SELF or not all(isinstance(base, str) for base in bases):
-        return None
-    for base in reversed(bases[:-1]):
-        below = node_of(group, base)
-        if below is None:
+    bases, whole = own.pop("defaults", [SELF]), {}
+    for base in bases if SELF in bases else [None]:
+        layer = own if base == SELF else layer_of(group, base)
+        if layer is None:
             return None
-        own = merged(below, own)
-    return own
+        whole = merged(whole, layer)
+    return whole
+
+
+def layer_of(group: str, base: Any) -> dict[str, Any] | None:
+    """What an entry of a list of bases brings; None where it reaches beyond its group."""
+    if isinstance(base, dict):  # choices of groups within this one
+        (key, name), *others = base.items()
+        place, node = key, node_of(f"{group}/{key}", name) if not others else None
+    else:
+        name, _, place = str(base).partition("@")
+        node = node_of(group, name)
+    if node is None or not all(part.isidentifier() for part in place.split(".") if place):
+        return None
+    for part in reversed(place.split(".") if place else ()):
+        node = {part: node}
+    return node
 
 
 def merged(below: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

@@ -52,6 +52,11 @@ def typed(word: str) -> str:
     return re.sub(r"^source/invert=", "source.invert=", word)
 
 
+def large(side: Any) -> bool:
+    """Whether photographs of ``side`` px are larger than a guide sees."""
+    return isinstance(side, int) and side > table()["photographs"]["above"]
+
+
 def suit(config: Any, named: Collection[str]) -> None:
     """Put published networks in the place of guides that are not ``named`` where what a
     configuration looks at are photographs, not rendered heads.
@@ -64,7 +69,7 @@ def suit(config: Any, named: Collection[str]) -> None:
 def suit_photographs(node: Any, side: Any, key: str = "", named: Collection[str] = ()) -> None:
     """The same of a part of one, where photographs of ``side`` px are larger than a guide sees."""
     about, names = table()["photographs"], table()["names"]
-    if not isinstance(side, int) or side <= about["above"]:
+    if not large(side):
         return
     for place, name, value in list(nested.entries(node, key)):
         if value == names["guide"] and place not in named and name in about["instead"]:
@@ -73,8 +78,10 @@ def suit_photographs(node: Any, side: Any, key: str = "", named: Collection[str]
 
 
 def check(plain: Mapping[str, Any]) -> None:
-    """Refuse networks whose files are not there, before anything is built."""
-    for group in LOOKED_AT:
+    """Refuse networks whose files are not there, before anything is built; of an inverter where
+    photographs are to be inverted. Shots are inverted before a training, and it is said then.
+    """
+    for group in LOOKED_AT if plain["data"].get("photos_root", "drawn") else ("method",):
         for key, _, value in nested.entries(plain[group], group):
             if not isinstance(value, dict) or value.get("_target_") != PUBLISHED:
                 continue

@@ -71,6 +71,10 @@ for name, rule in RULES.items():
     OmegaConf.register_new_resolver(name, rule, replace=True)
 
 
+DECIDING = ("source", "method", "data", "machine", "seed")
+"""Parts of a configuration that rules look at."""
+
+
 def is_rule(value: Any) -> bool:
     return isinstance(value, str) and value.startswith(tuple(f"${{{name}:" for name in RULES))
 
@@ -80,7 +84,9 @@ def applied(unresolved: dict[str, Any]) -> dict[str, Any]:
     keys = [key for key, _, value in nested.entries(unresolved) if is_rule(value)]
     if not keys:
         return unresolved
-    says, made = OmegaConf.create(unresolved), copy.deepcopy(unresolved)
+    ruling = {*DECIDING, *(key.split(".")[0] for key in keys)}  # the rest takes time to be made
+    says = OmegaConf.create({group: unresolved[group] for group in ruling if group in unresolved})
+    made = copy.deepcopy(unresolved)
     for key in keys:
         *path, last = (int(word) if word.isdigit() else word for word in key.split("."))
         node: Any = made

@@ -84,6 +84,8 @@ def test_photographs_above_64_px_are_not_seen_through_the_guide_unless_it_is_nam
 
 def test_the_refusal_gives_the_reason_before_anything_is_read(capsys, tmp_path):
     words = [*LARGE, "source.invert=optimise", "method=finetune", f"folder={tmp_path / 'made'}"]
+    compose(words).checked()  # nothing is inverted
+    words.append("data.photos_root=/photos")
     assert run.main(words) == 2
     said = capsys.readouterr().err
     assert "source.invert.perceptual needs lpips-vgg" in said

@@ -411,7 +411,7 @@ def test_a_record_whose_text_decodes_to_a_class_is_refused(tmp_path, results, cf
 def test_weights_that_are_none_are_one_sentence(tmp_path, results, refusal):
     picture(tmp_path / "a.png")
     for raw, said in (
-        (b"{}", "not a readable safetensors"),
+        (b"{}", "its pickle has an instruction"),
         (b"\x80\x04.", "its pickle is damaged"),
     ):
         (tmp_path / "w.safetensors").write_bytes(raw)
