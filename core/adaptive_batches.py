@@ -50,7 +50,7 @@ def within(most: int, side: int, device: torch.device) -> int:
     256 px, one of more; of a GPU's memory in proportion.
     """
     pixels = PIXELS
-    if device.type == "cuda":
+    if device.type == "cuda" and torch.cuda.is_available():  # else it is a fake one, of tests
         pixels *= max(1, torch.cuda.get_device_properties(device).total_memory // FOR)
     return max(1, min(most, pixels // side**2))
 

@@ -22,6 +22,7 @@ def test_memory_goes_by_pixels(side, n):
 
 def test_a_gpu_takes_more(monkeypatch):
     card = SimpleNamespace(total_memory=80 * 2**30)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: card)
     assert within(64, 256, torch.device("cuda")) == 40
 

@@ -62,7 +62,7 @@ def write_torch_export(program: Program, example: Tensor, about: dict[str, str])
 
 
 def write_onnx(program: Program, example: Tensor, about: dict[str, str]) -> bytes:
-    table: Any = {torch.ops.aten.linalg_solve.default: solved}
+    table: Any = {torch.ops.aten.linalg_solve_ex.default: solve_ex}
     names = [about[key].split(":")[0] for key in ("input", *OUTPUTS) if key in about]
     made: Any = torch.onnx.export(
         captured(program, example).run_decompositions(table),
@@ -87,6 +87,11 @@ def packages() -> Any:
     except ImportError as error:
         raise UserError("--format onnx needs packages: pip install 'styleshift[onnx]'.") from error
     return onnxruntime
+
+
+def solve_ex(a: Tensor, b: Tensor, **how: bool) -> tuple[Tensor, Tensor]:
+    """`torch.linalg.solve_ex`, which never fails here."""
+    return solved(a, b), a.new_zeros(a.shape[:-2], dtype=torch.int32)
 
 
 def solved(a: Tensor, b: Tensor) -> Tensor:

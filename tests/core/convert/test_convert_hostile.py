@@ -226,9 +226,10 @@ def test_a_wrong_beginning_is_said(attempt, raw, word):
 
 
 def test_a_file_that_is_not_there_or_is_a_folder_is_said(tmp_path):
-    for path in (tmp_path, tmp_path / "none.pt"):
-        with pytest.raises(UserError, match="There is no file"):
-            load(path)
+    with pytest.raises(UserError, match="There is no file"):
+        load(tmp_path / "none.pt")
+    with pytest.raises(UserError, match=r"holds 0 files \*\.safetensors, where one is loaded"):
+        load(tmp_path)
 
 
 def test_tensors_that_overlap_cannot_fill_memory(attempt):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import subprocess
 import sys
 import sysconfig
@@ -124,14 +125,19 @@ def finished_runs(tmp_path_factory):
     return run_of
 
 
+# Whatever is traced is one program for all forms: those of each kind of generator are tried in all.
+KINDS = [
+    pytest.param(method, form, marks=pytest.mark.exhaustive)
+    for method in ("finetune", "freezesg", "rssa", "dualstylegan")
+    for form in ("torch_export", "onnx")
+]
+
+
 @pytest.mark.parametrize(
-    "form",
-    [
-        "torchscript",
-        *(pytest.param(f, marks=pytest.mark.exhaustive) for f in ("torch_export", "onnx")),
-    ],
+    ("method", "form"),
+    [pytest.param(*m.values, "torchscript", marks=m.marks) for m in methods("dualstylegan")]
+    + KINDS,
 )
-@pytest.mark.parametrize("method", methods("dualstylegan"))
 def test_every_method_is_written_as_it_was_judged(finished_runs, tmp_path, method, form, capsys):
     place, adapter = finished_runs(method)
     if method in MAKES_NO_GENERATOR:
@@ -204,8 +210,8 @@ def test_weights_without_a_record_are_written_too(network, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     page = (ROOT / "docs" / "checkpoints.md").read_text()
     (code,) = re.findall(r"```py\n(import numpy.*?)```", page, re.DOTALL)
-    example = {}
-    exec(code, example)
+    (tmp_path / "page.py").write_text(code)
+    example = runpy.run_path("page.py")
     z = torch.from_numpy(example["z"].astype(np.float32))
     side, rows = network.img_resolution, network.num_ws
     with torch.no_grad():

@@ -192,7 +192,7 @@ def test_the_recipe_ignores_seed_and_folder_and_notices_numbers(composed):
         (["machine.trainer.precision=32"], True), (["machine.trainer.precision=bf16-mixed"], False),
         (["machine.trainer.precision=64-true"], False), (["machine.ops=triton"], False),
         (["machine.streams=cpu"], False), (["machine.tf32=true"], False),
-        (["machine.fp16_resolutions=4"], False), (["+machine.trainer.benchmark=true"], True),
+        (["machine.fp16_resolutions=4"], False), (["++machine.trainer.benchmark=true"], True),
         (["+machine.trainer.max_steps=3"], False),
         (["+machine.trainer.limit_train_batches=0.5"], False),
     ],

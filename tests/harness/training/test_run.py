@@ -238,7 +238,7 @@ def test_what_a_variable_says_is_used_and_never_written(root, tmp_path, monkeypa
     assert record["seed"] == record["config"]["seed"] == 3
     assert record["provenance"]["data_sha256"]
     assert str(root.parent) not in path.read_text().replace(str(tmp_path / "r"), "")
-    assert configuration(record).data.root == ""
+    assert configuration(Record.from_json(record), "data").data.root == ""
 
 
 def test_a_source_is_called_by_its_own_name(root, tmp_path):
