@@ -30,6 +30,7 @@ class Adapter(L.LightningModule):
     """
 
     paper: str = ""
+    inverts_shots: bool = False  # by the source's inverter, before it trains
     source: Source
 
     def __init__(self, source: Source, *, seed: Seed, images: Count, batch_size: Count) -> None:

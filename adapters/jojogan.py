@@ -108,6 +108,7 @@ class JoJoGAN(Adapter):
     """Fine-tuning of the synthesis network on pairs of a mixed code and the reference picture."""
 
     paper = "arXiv:2112.11641"
+    inverts_shots = True
     g: Generator
     codes: Tensor
 

@@ -59,6 +59,7 @@ class RSSA(RelaxedRealism):
     """Relaxed realism with styles near the shots', and losses of how places relate."""
 
     paper = "arXiv:2203.04121"
+    inverts_shots = True
 
     def __init__(
         self,

@@ -93,9 +93,9 @@ def inputs_of(job: Composition) -> loop.RunInputs:
 def prepare_process(job: Composition) -> None:
     """Prepare it for a machine; UserError where that has no such devices."""
     own = job.cfg.machine
-    trainer_of(own)
     how = {name: own[name] for name in ("threads", "deterministic", "streams", "tf32")}
     loop.prepare_process(seed=job.cfg.seed, implementation=own.ops, **how)
+    trainer_of(own)  # after it, which makes Lightning quiet
 
 
 def trainer_of(own: Any, **late: Any) -> Any:

@@ -1,5 +1,7 @@
 """What a run lacks is said in one sentence, before anything is rendered, read or trained."""
 
+import logging
+
 import pytest
 import torch
 
@@ -69,3 +71,16 @@ def test_a_sweep_refuses_gpus_that_are_not_there(monkeypatch, tmp_path, capsys):
             machine.require_gpus(["MIG-1"])
     monkeypatch.undo()
     assert sweep.main.__wrapped__([*line, "--dry-run"]) == 0  # which may be asked anywhere
+
+
+def test_libraries_are_quiet_before_anything_is_refused(cache, tmp_path, monkeypatch):
+    told: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: told.append(record.getMessage())
+    logger = logging.getLogger("lightning.pytorch")
+    monkeypatch.setattr(logger, "level", logging.INFO)  # as in a new process
+    monkeypatch.setattr(logger, "handlers", [handler])
+    logger.setLevel(logging.INFO)  # forgets what it has decided
+    with pytest.raises(UserError, match="mobilefacenet is missing"):
+        experiment.evaluator_of(compose(["source=tiny", "eval=faces"]), 256)
+    assert not told

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
 
-from benchmarks.harness.config import files
+from benchmarks.harness.config import files, targets
 from benchmarks.harness.io import external_weights
 from benchmarks.harness.records import nested
 from core.errors import UserError
@@ -77,19 +77,30 @@ def suit_photographs(node: Any, side: Any, key: str = "", named: Collection[str]
             value.update(copy.deepcopy(names[about["instead"][name]]))
 
 
-def check(plain: Mapping[str, Any]) -> None:
-    """Refuse networks whose files are not there, before anything is built; of an inverter where
-    photographs are to be inverted. Shots are inverted before a training, and it is said then.
+def check(plain: Mapping[str, Any], typed: Mapping[str, Any]) -> None:
+    """Refuse networks whose files are not there, all at once and before anything is built; of an
+    inverter where photographs are to be inverted, shots too where a method says that it does.
     """
-    for group in LOOKED_AT if plain["data"].get("photos_root", "drawn") else ("method",):
-        for key, _, value in nested.entries(plain[group], group):
+    inverted = plain["data"].get("photos_root", "drawn") or inverts_shots(plain["method"])
+    lacking: dict[str, list[str]] = {}
+    for group in LOOKED_AT if inverted else ("method",):
+        for key, _, value in nested.entries(typed[group], group):  # where it is said, once
             if not isinstance(value, dict) or value.get("_target_") != PUBLISHED:
                 continue
             names = [part["name"] for part in value.values() if isinstance(part, dict)]
             missing = [name for name in names if external_weights.entry(name).state != "present"]
             if missing:
-                raise UserError(
-                    f"{key} needs {' and '.join(missing)}, which `python -m benchmarks.fetch "
-                    f"{' '.join(missing)}` brings; {key}=guide looks through the shipped network "
-                    "instead, which knows rendered heads at 64 px and no larger photographs."
-                )
+                lacking[key] = missing
+    if lacking:
+        needs = ", ".join(f"{key} needs {' and '.join(names)}" for key, names in lacking.items())
+        files = dict.fromkeys(name for names in lacking.values() for name in names)
+        raise UserError(
+            f"{needs}, which `python -m benchmarks.fetch {' '.join(files)}` brings; "
+            f"{' '.join(f'{key}=guide' for key in lacking)} looks through the shipped network "
+            "instead, which knows rendered heads at 64 px and no larger photographs."
+        )
+
+
+def inverts_shots(method: Mapping[str, Any]) -> bool:
+    """Whether a method inverts its shots before it trains."""
+    return getattr(targets.allowed("method._target_", method["_target_"]), "inverts_shots", False)

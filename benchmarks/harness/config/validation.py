@@ -54,7 +54,7 @@ def check(cfg: DictConfig) -> None:
     signatures.check(plain, referring=referring)
     check_numbers(values)
     check_resolutions(values)
-    looked_through.check(plain)
+    looked_through.check(plain, typed)
 
 
 def check_numbers(values: dict[str, Any]) -> None:

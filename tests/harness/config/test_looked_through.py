@@ -99,3 +99,29 @@ def test_the_refusal_gives_the_reason_before_anything_is_read(capsys, tmp_path):
     path.unlink()
     with pytest.raises(UserError, match=r"method\.identity\.network needs arcface-irse50, which"):
         compose([*words, "source.invert.perceptual=guide", "method=jojogan"]).checked()
+
+
+@pytest.mark.parametrize(
+    ("method", "lacking", "files"),
+    [
+        (
+            "jojogan",
+            {"source.invert.perceptual": "lpips-vgg", "method.identity.network": "arcface-irse50"},
+            "lpips-vgg arcface-irse50",
+        ),
+        ("dualstylegan", {"method.style.guide": "lpips-vgg and arcface-irse50"}, None),
+        ("rssa", {"source.invert.perceptual": "lpips-vgg"}, None),
+        ("finetune", {}, None),
+    ],
+)
+def test_all_that_is_lacking_is_said_at_once_by_the_words_that_end_it(method, lacking, files):
+    words = [*LARGE, "source.invert=optimise", f"method={method}"]
+    if lacking:
+        with pytest.raises(UserError) as refused:
+            compose(words).checked()
+        needs = ", ".join(f"{key} needs {names}" for key, names in lacking.items())
+        assert str(refused.value).startswith(f"{needs}, which `python -m benchmarks.fetch ")
+        assert f"fetch {files}`" in str(refused.value) or files is None
+    guides = [f"{key}=guide" for key in lacking]
+    assert " ".join(guides) in (str(refused.value) if lacking else "")
+    compose([*words, *guides]).checked()

@@ -2,7 +2,9 @@
 
 import pytest
 
+from benchmarks.harness.config import validation
 from benchmarks.harness.config.compose import compose
+from benchmarks.harness.config.files import resolved
 from benchmarks.harness.config.grid import CompositionGrid
 from benchmarks.harness.records import nested
 from core.errors import UserError
@@ -67,6 +69,17 @@ def test_a_length_is_a_word_of_the_method_and_gives_way_to_numbers():
     usual = compose([*FOLDER, "method=cdc"])
     assert compose([*FOLDER, "method=cdc", "length=default"]).place.recipe == usual.place.recipe
     assert job.place.recipe != usual.place.recipe
+
+
+def test_a_smoke_takes_a_few_steps_of_everything():
+    names = sorted(set(validation.choices_of("method")) - {"paired"})  # which has no other length
+    for name in names:
+        node = compose([*FOLDER, f"method={name}", "length=smoke"]).cfg.method
+        leaves = nested.leaves(resolved(node))
+        ends = ("images", "_steps")
+        spent = {key: n for key, n in leaves.items() if key.endswith(ends)}
+        assert spent
+        assert all(count <= 64 for count in spent.values()), (name, spent)
 
 
 def test_shots_make_the_published_length_of_jojogan():
