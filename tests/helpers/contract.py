@@ -93,7 +93,8 @@ def fit(folder, method, shots=SHOTS, side=SIDE, **trainer):
     cfg = configuration(folder, method, side)
     L.seed_everything(0, workers=True, verbose=False)
     source = build(cfg.source)
-    source.inverter = invert
+    inverted = []
+    source.inverter = lambda g, photos: inverted.append(len(photos)) or invert(g, photos)
     before = copy.deepcopy(source.state_dict())
     adapter = build(cfg.method, source)
     start = {k: v.clone() for k, v in adapter.state_dict().items()}
@@ -103,6 +104,7 @@ def fit(folder, method, shots=SHOTS, side=SIDE, **trainer):
     build(cfg.machine.trainer, callbacks=[], logger=False, **trainer).fit(
         adapter, datamodule=domain
     )
+    assert bool(inverted) == adapter.inverts_shots
     return adapter.eval(), start, before
 
 

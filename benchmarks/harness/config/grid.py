@@ -124,7 +124,8 @@ def node_of(group: str, name: str) -> dict[str, Any] | None:
         return None
     own = plain(path)
     own.pop("lengths", None)  # of which none but the usual is asked for here
-    bases, whole = own.pop("defaults", [SELF]), {}
+    bases = own.pop("defaults", [SELF])
+    whole: dict[str, Any] = {}
     for base in bases if SELF in bases else [None]:
         layer = own if base == SELF else layer_of(group, base)
         if layer is None:

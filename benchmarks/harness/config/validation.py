@@ -42,7 +42,7 @@ def check(cfg: DictConfig) -> None:
     """Refuse values that cannot be meant, by a :class:`UserError` that names the option."""
     targets.check(cfg)
     plain: Any = OmegaConf.to_container(cfg, resolve=True)
-    typed = OmegaConf.to_container(cfg, resolve=False)
+    typed: Any = OmegaConf.to_container(cfg, resolve=False)
     values = nested.leaves(plain)
     for key, value in values.items():
         if value == "???":
