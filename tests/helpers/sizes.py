@@ -4,6 +4,7 @@ python -m tests.helpers.sizes      writes them anew
 """
 
 import re
+from functools import cache
 from itertools import groupby
 
 from benchmarks.harness.config import rules
@@ -31,13 +32,27 @@ def derived(method):
     keys = [
         key for key, _, rule in nested.entries(node_of("method", method)) if rules.is_rule(rule)
     ]
-    words = [f"method={method}", *WORDS]
-    made = [compose([*words, f"source.resolution={side}"]).unresolved for side in RESOLUTIONS]
+    usual = usually()
+    made = [
+        rules.applied(
+            usual
+            | {"method": node_of("method", method)}
+            | {"source": usual["source"] | {"resolution": side}}
+        )
+        for side in (RESOLUTIONS if keys else ())
+    ]
     return {key: [value(one["method"], key) for one in made] for key in keys}
+
+
+@cache
+def usually():
+    return compose(WORDS).unresolved
 
 
 def images(method, length):
     """How many pictures a training of some length shows; a dash where it has no such length."""
+    if length == "default":
+        return node_of("method", method)["images"]
     try:
         return compose([f"method={method}", *WORDS, f"length={length}"]).cfg.method.images
     except UserError:

@@ -71,6 +71,7 @@ def test_a_length_is_a_word_of_the_method_and_gives_way_to_numbers():
     assert job.place.recipe != usual.place.recipe
 
 
+@pytest.mark.exhaustive  # a composition each
 def test_a_smoke_takes_a_few_steps_of_everything():
     names = sorted(set(validation.choices_of("method")) - {"paired"})  # which has no other length
     for name in names:
