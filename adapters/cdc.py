@@ -9,12 +9,13 @@ image branch share R1.
 """
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from adapters.adversarial import Batch
 from adapters.base import Terms
@@ -140,11 +141,33 @@ class CDCReleased(CDC):
     """
 
     def __init__(
-        self, source: Source, *, image_every: Count, distance_samples: Pair, **cdc: Any
+        self,
+        source: Source,
+        *,
+        image_every: Count,
+        distance_samples: Pair,
+        zero_gradients: bool,  # whether weights that a step leaves out step by a gradient of zeros
+        **cdc: Any,
     ) -> None:
         super().__init__(source, **cdc)
         self.image_every, self.distance_samples = image_every, distance_samples
+        self.zero_gradients = zero_gradients
         self.ema.model.load_state_dict(source.g.state_dict())
+
+    def minimise(self, index: int, losses: Iterable[Terms]) -> Terms:
+        return super().minimise(
+            index, self.filled(index, losses) if self.zero_gradients else losses
+        )
+
+    def filled(self, index: int, losses: Iterable[Terms]) -> Iterator[Terms]:
+        """The same; after the last, weights that have moved before and have no gradient get zeros.
+        torch 1.7 kept gradients as zeros from step to step, where later ones drop them.
+        """
+        yield from losses
+        optimiser = cast(list[Optimizer], self.optimizers())[index]
+        for p in (p for group in optimiser.param_groups for p in group["params"]):
+            if p.grad is None and p in optimiser.state:
+                p.grad = torch.zeros_like(p)
 
     def initial_g(self) -> Generator:
         return copy.deepcopy(self.source.raw)

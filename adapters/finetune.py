@@ -106,7 +106,8 @@ class FineTune(Adapter, AdversarialStep):
         return self.d_logistic(batch.reals, fakes)
 
     def g_penalty(self, batch: Batch) -> Tensor:
-        return self.path_length(self.g.synthesis, self.ws(self.g, self.noise(len(batch))), self.rng)
+        ws = self.ws(self.g, self.noise(len(batch)))
+        return self.path_length(self.synthesise, ws, self.rng)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         reals, ids = batch

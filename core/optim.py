@@ -13,9 +13,9 @@ Params = Iterable[nn.Parameter]
 
 
 def fuse(optimiser: Optimizer) -> None:
-    """Have Adam take all weights in one kernel where they lie on a GPU."""
+    """Have Adam take all weights in one kernel, where there is one: on CPUs and NVIDIA's GPUs."""
     for group in optimiser.param_groups:
-        if "fused" in group and all(p.is_cuda for p in group["params"]):
+        if "fused" in group and {p.device.type for p in group["params"]} <= {"cpu", "cuda"}:
             group["fused"] = True
 
 

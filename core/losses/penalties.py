@@ -1,5 +1,6 @@
 """Lazy regularisers: each knows how often it is due and returns its value times that number. Both
-differentiate twice, on the CPU in full precision.
+differentiate twice, on the CPU in full precision, and give every weight that has a part in what
+they look at a gradient.
 Papers: R1 of "Which training methods for GANs do actually converge?" (arXiv:1801.04406); path
 length and lazy regularisation of StyleGAN2 (arXiv:1912.04958).
 """
@@ -31,9 +32,11 @@ class R1:
         """Scalar; reals [N, 3, R, R] are differentiated before they are augmented."""
         with precision_of(reals):
             reals = reals.detach().to(dtype_of(reals)).requires_grad_(True)
-            (gradient,) = torch.autograd.grad(d(augment(reals)).sum(), reals, create_graph=True)
+            logits = d(augment(reals))
+            (gradient,) = torch.autograd.grad(logits.sum(), reals, create_graph=True)
             # Sum, not mean, over pixels: gamma is tuned for it.
-            return gradient.square().sum((1, 2, 3)).mean() * (self.gamma / 2 * self.every)
+            penalty = gradient.square().sum((1, 2, 3)).mean() * (self.gamma / 2 * self.every)
+            return penalty + nothing_of(logits)
 
 
 class PathLength(nn.Module):
@@ -63,7 +66,8 @@ class PathLength(nn.Module):
                 ws = ws.detach().requires_grad_(True)
             images = synthesis(ws)
             noise = draws.randn(images.shape, generator, images.device).to(images.dtype)
-            return self.of(path_lengths(images, ws, noise)) * (self.weight * self.every)
+            penalty = self.of(path_lengths(images, ws, noise)) * (self.weight * self.every)
+            return penalty + nothing_of(images)
 
     def of(self, lengths: Tensor) -> Tensor:
         """Mean squared distance of lengths [N] from their running mean, which moves first."""
@@ -78,6 +82,14 @@ def path_lengths(images: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
     noise = noise / math.sqrt(images.shape[2] * images.shape[3])  # one length at any resolution
     (gradient,) = torch.autograd.grad((images * noise).sum(), ws, create_graph=True)
     return gradient.square().sum(2).mean(1).sqrt()
+
+
+def nothing_of(output: Tensor) -> Tensor:
+    """Zero, whose gradient reaches all that made the output. What a penalty does not depend on
+    (the last bias, say) would have no gradient, and Adam would leave out the step by which its
+    moments fade; the published codes have it take that step.
+    """
+    return 0 * output.flatten()[0]
 
 
 def precision_of(x: Tensor) -> torch.autocast:
