@@ -283,6 +283,7 @@ def test_generators_of_files_that_lay_them_elsewhere_are_read(tmp_path):
         "pSp": psp | {"latent_avg": rows},
         "BasicSR": {"params": tree["d"], "params_ema": tree["g"], "latent_avg": tree["latent_avg"]},
         "rows": {"g_ema": tree["g"], "latent_avg": rows},
+        "one row": {"g_ema": tree["g"], "latent_avg": rows[:1]},
         "state_dict": {"state_dict": tree["g"], "latent_avg": rows},
     }
     for name, one in trees.items():

@@ -121,3 +121,12 @@ def test_results_that_follow_their_exemplars_are_found_again():
     assert exemplar_retrieval.mean_distance(same) == 0.0
     two = torch.tensor([[[0.0], [2.0]]])
     assert exemplar_retrieval.mean_distance(two) == 4.0
+
+
+def test_a_colourless_picture_has_the_luma_of_rec_601_centred_and_of_one_contrast():
+    picture = torch.zeros(1, 3, 2, 2)
+    picture[0, 0, 0, 0], picture[0, 1, 0, 1], picture[0, 2, 1, 0] = 1, 1, 1  # red, green, blue
+    luma = torch.tensor([0.299, 0.587, 0.114, 0.0])
+    grey = exemplar_retrieval.colourless(picture)
+    torch.testing.assert_close(grey[0, 0].flatten(), 0.4 * (luma - luma.mean()) / luma.std())
+    assert torch.equal(grey[:, 0], grey[:, 1])

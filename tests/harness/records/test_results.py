@@ -82,3 +82,13 @@ def test_a_record_is_repeated_only_where_it_is_of_the_same_things(run_id):
     failed = node | {"state": "failed", "reason": "nan", "metrics": {}}
     Record.from_json(failed).write(run_id.published)
     assert to_repeat(run_id, {"shots_sha256": "b"}) is None  # a failed one is written over
+
+
+def test_numbers_are_shown_beside_those_of_the_source(capsys):
+    shown = made(0.5).metrics
+    results.print_metrics(shown, dict.fromkeys(shown, 0.75))
+    lines = capsys.readouterr().out.splitlines()
+    for name in shown:
+        (row,) = (line for line in lines if f" {name} " in line)
+        assert "0.5000" in row
+        assert "0.7500" in row
