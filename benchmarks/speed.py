@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.config.cli import command
+from benchmarks.harness.io import machine
 from benchmarks.harness.speed import CASES, PRECISIONS, SIZES, USUAL
 from core import atomic
 from core.errors import UserError
@@ -28,7 +29,9 @@ def main(words: list[str]) -> int:
     add("--cases", nargs="+", choices=CASES, default=list(USUAL))
     add("--all-cases", action="store_true", help="penalties and ADA too")
     add("--sizes", nargs="+", choices=SIZES, default=["64"], help="pixels")
-    add("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
+    usual = PRECISIONS if machine.of_cpu("").bf16 else PRECISIONS[:1]  # others emulate it
+    about = "ours in these; default: bf16 too where the processor multiplies it"
+    add("--precisions", nargs="+", choices=PRECISIONS, default=list(usual), help=about)
     add("--repeats", type=int, default=5)
     add("--threads", type=int, default=1, help="default: one, as in a run")
     add("--device", choices=("cpu", "cuda"), default="cpu")
