@@ -1,4 +1,4 @@
-"""What ``benchmarks.speed`` times: forwards, training steps and penalties, ours and the twin's."""
+"""What ``benchmarks.speed`` times: forwards, training steps and penalties, ours and the twins'."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from benchmarks.harness.speed import textbook
+from benchmarks.harness.speed import OURS
+from benchmarks.harness.speed.official import Nvidia, Rosinality
+from benchmarks.harness.speed.textbook import Textbook
 from core.augment import Fixed
 from core.losses.adversarial import logistic_d, logistic_g
 from core.losses.penalties import R1, PathLength
@@ -16,13 +18,16 @@ from core.networks.generator import Generator, channel_table
 
 CHANNELS_64 = {4: 128, 8: 128, 16: 128, 32: 128, 64: 64}  # of the shipped source
 CPU = torch.device("cpu")
+TWINS: dict[str, Textbook] = {
+    "nvidia": Nvidia(), "rosinality": Rosinality(), "textbook": Textbook(),
+}  # fmt: skip
 Step = Callable[[], object]
 Size = tuple[int, int]  # pixels, images in a batch
 Channels = dict[int, int]
 
 
 class Workload(NamedTuple):
-    """Networks and a batch of reals, and how the networks are run: ours, or as the textbook's."""
+    """Networks and a batch of reals, and how the networks are run: ours, or as a twin's."""
 
     g: Generator
     d: Discriminator
@@ -37,19 +42,19 @@ class Workload(NamedTuple):
         return self.synthesis(self.g.mapping(z))
 
 
-def reference_workload(size: Size, ours: bool, precision: str) -> Workload:
-    """The reference networks of 64 px, or config-e of 256 px, on the CPU."""
+def reference_workload(size: Size, formulation: str, precision: str) -> Workload:
+    """The reference networks of 64 px, or config-e of 256 px, on the CPU, in a formulation."""
     small = size[0] == 64
     channels = CHANNELS_64 if small else channel_table(size[0], 16384, 512)  # arXiv:1912.04958
     load = workload(size, channels, 128 if small else 512, precision, CPU)
-    return load if ours else published(load)
+    return load if formulation == OURS else twinned(load, TWINS[formulation])
 
 
-def published(load: Workload) -> Workload:
-    """The same networks in the textbook's formulation."""
+def twinned(load: Workload, twin: Textbook) -> Workload:
+    """The same networks in another formulation."""
     return load._replace(
-        synthesis=lambda ws: textbook.images(load.g, ws, "random"),
-        logits=lambda x: textbook.logits(load.d, x),
+        synthesis=lambda ws: twin.images(load.g, ws, "random"),
+        logits=lambda x: twin.logits(load.d, x),
     )
 
 
@@ -71,7 +76,8 @@ def workload(
 
 
 def forward(load: Workload, run: Callable[[], Tensor]) -> Step:
-    """What comes out of a network, without gradients."""
+    """What comes out of a network that shows pictures, without gradients."""
+    load.g.eval()
 
     def step() -> None:
         with torch.no_grad(), load.autocast():
@@ -140,12 +146,12 @@ STEPS: dict[str, Callable[[Workload], Step]] = {
 
 
 def clocked(step: Step, repeats: int, warm_up: int) -> list[float]:
-    """Seconds of each repeat after some that are not counted."""
+    """CPU seconds of each repeat after some that are not counted; other load adds less to them."""
     for _ in range(warm_up):
         step()
     seconds = []
     for _ in range(repeats):
-        begun = time.perf_counter()
+        begun = time.process_time()
         step()
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(time.process_time() - begun)
     return seconds

@@ -231,7 +231,7 @@ def formulations(device: torch.device, plan: GpuPlan, work: str) -> Iterator[Tim
                 channels = plan.channels(size[0])
                 load = cases.workload(size, channels, plan.width, "bf16", device)
                 if name == "published":
-                    load = cases.published(load)
+                    load = cases.twinned(load, cases.TWINS["textbook"])
                 taken = seconds(cases.STEPS[work](load), device, plan.repeats)
             return {"images_per_second": size[1] / statistics.median(taken)}
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from benchmarks.harness.speed import textbook
+from benchmarks.harness.speed.cases import TWINS
 from core.networks.discriminator import Discriminator, minibatch_deviation
 from core.networks.generator import channel_table
 
@@ -22,11 +22,15 @@ def images():
     return torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(2)).double()
 
 
+twins = pytest.mark.parametrize("twin", TWINS.values(), ids=TWINS)
+
+
+@twins
 @pytest.mark.parametrize("clamp", [None, 0.5])
-def test_logits_and_gradients_are_those_of_the_textbook(d, images, clamp):
+def test_logits_and_gradients_are_those_of_the_twins(d, images, clamp, twin):
     other = Discriminator(**{**d.config, "conv_clamp": clamp}).double()
     other.load_state_dict(d.state_dict())
-    ours, theirs = other(images), textbook.logits(other, images)
+    ours, theirs = other(images), twin.logits(other, images)
     torch.testing.assert_close(ours, theirs)
     parameters = list(other.parameters())
     for a, b in zip(
@@ -37,7 +41,8 @@ def test_logits_and_gradients_are_those_of_the_textbook(d, images, clamp):
         torch.testing.assert_close(a, b)
 
 
-def test_r1_is_differentiable_like_the_textbook(d, images):
+@twins
+def test_r1_is_differentiable_like_the_twins(d, images, twin):
     def slopes(logits):
         x = images.clone().requires_grad_()
         (slope,) = torch.autograd.grad(logits(x).sum(), x, create_graph=True)
@@ -45,7 +50,7 @@ def test_r1_is_differentiable_like_the_textbook(d, images):
             slope.square().sum(), list(d.parameters()), materialize_grads=True, allow_unused=True
         )
 
-    for a, b in zip(slopes(d), slopes(lambda x: textbook.logits(d, x)), strict=True):
+    for a, b in zip(slopes(d), slopes(lambda x: twin.logits(d, x)), strict=True):
         torch.testing.assert_close(a, b)
 
 

