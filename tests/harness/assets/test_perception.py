@@ -13,10 +13,11 @@ from benchmarks.harness.assets.accuracy import accuracy, means, r_squared
 from benchmarks.harness.assets.augmentation import FaceAugmentation
 from benchmarks.harness.assets.faces import Faces
 from benchmarks.harness.assets.perception import AngularMargin, Recipe, train
+from benchmarks.harness.config.files import resolved, with_words
 from benchmarks.harness.data.pictures import as_images
 from core.networks import perception
 from core.networks.perception import Perception
-from core.paths import ASSETS, ROOT
+from core.paths import ASSETS, CONF, ROOT
 from tests.core.networks.test_perception import SMALL
 
 NONE = {"shift": 0.0, "zoom": 0.0, "gain": 0.0, "bias": 0.0, "saturation": 0.0, "blur": 0.0,
@@ -151,6 +152,18 @@ def test_a_mistake_on_the_command_line_is_one_sentence(
 
 
 RECORDS = sorted((ROOT / "results" / "perception").glob("*.json"))
+
+
+def test_the_network_that_measures_and_the_guide_share_no_people() -> None:
+    """As the yaml has them, and as the shipped ones were trained."""
+    which = ("measure", "guide")
+    asked = [resolved(with_words(CONF / "perception.yaml", [f"which={word}"])) for word in which]
+    shipped = [json.loads((ROOT / f"results/perception/{word}.json").read_text()) for word in which]
+    for measure, guide in (asked, [record["config"] for record in shipped]):
+        parts = measure["people"], guide["people"], measure["held_out"]
+        people = [{*range(part["first"], part["first"] + part["count"])} for part in parts]
+        assert sum(map(len, people)) == len(set().union(*people))
+        assert people[0] | people[1] <= {*parafaces.PEOPLE["perception"]}
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
