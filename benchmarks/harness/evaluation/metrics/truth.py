@@ -122,8 +122,14 @@ class TrueLikeness(AgainstTruth):
             if (there := mask.flatten(1).any(1)).any():
                 mixed = torch.where(mask[there, None], made[there], truth[there])
                 details[name] = float(distances(self.maps(gallery, mixed), own[there]).mean())
-        far = distances(self.maps(gallery, made), own)
+        far = self.each(gallery)
         return Measure(float(far.mean()), self.better, len(far), details)
+
+    def each(self, gallery: Gallery) -> Tensor:
+        """The number [n] of every picture."""
+        pair = self.compared(gallery)
+        pictures = (pair.pixels, np.array(pair.truth.images))
+        return distances(*(self.maps(gallery, as_images(one)) for one in pictures))
 
     def maps(self, gallery: Gallery, images: Tensor) -> Tensor:
         def look(part: Tensor) -> Tensor:
@@ -178,6 +184,11 @@ class Artefacts(ColourError):
     def __init__(self, *, latents: Natural, smooth: Positive, reach: Positive) -> None:
         super().__init__(latents=latents)
         self.smooth, self.reach = smooth, reach
+
+    def each(self, gallery: Gallery) -> Tensor:
+        """The number [n] of every picture."""
+        pair = self.compared(gallery)
+        return self.wrong(pair.colours, pair.true_colours, pair.regions).mean((1, 2))
 
     def wrong(self, made: Tensor, truth: Tensor, regions: Mapping[str, Tensor]) -> Tensor:
         made, truth = made[:, 1:], truth[:, 1:]
