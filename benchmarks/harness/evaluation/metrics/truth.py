@@ -196,7 +196,7 @@ class Artefacts(ColourError):
             made = made - mask[:, None] * mean_inside(made - truth, mask)[..., None, None]
         made, truth = smoothed(made, self.smooth), smoothed(truth, self.smooth)
         reach = round(self.reach * truth.shape[-1] / SIDE)
-        window = {"kernel_size": 2 * reach + 1, "stride": 1, "padding": reach}
+        window: Any = {"kernel_size": 2 * reach + 1, "stride": 1, "padding": reach}
         least, most = -F.max_pool2d(-truth, **window), F.max_pool2d(truth, **window)
         return ((made - most).relu() + (least - made).relu()).square().sum(1).sqrt()
 
