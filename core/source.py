@@ -22,13 +22,15 @@ Invert = Callable[[Generator, Tensor], Tensor]
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 MIT = "mit"
 COLOURS = 3
+PAIRED = "paired--"  # how the names of its runs begin
 
 
 class Source(nn.Module):
     """A frozen pair, ``g`` (averaged, the one that pictures are compared with) and ``d``, and an
     inverter. ``raw`` is ``g`` as the optimiser left it, from which some released codes start.
     ``sha256`` is of the weights' file, or how they were drawn. ``box`` is left, top, right, bottom
-    of what its pictures show of FFHQ's square, as shares of it.
+    of what its pictures show of FFHQ's square, as shares of it. ``run`` is the training that made
+    it; of ``method=paired`` latents are the normals that people of ParaFaces are made of.
     """
 
     g: Generator
@@ -46,11 +48,13 @@ class Source(nn.Module):
         sha256: str,
         box: Sequence[float] = WHOLE,
         licence: str = MIT,
+        run: str = "",
     ) -> None:
         super().__init__()
         self.g, self.discriminator, self.raw = g, d, raw
         self.name, self.inverter, self.trained, self.sha256 = name, invert, trained, sha256
         self.box, self.licence = tuple(box), licence
+        self.names_people = run.startswith(PAIRED)
         self.eval().requires_grad_(False)
         if isinstance(invert, PublishedEncoder):
             invert.check(g)
@@ -97,7 +101,7 @@ def load(
     actual = identity(path)
     if sha256 not in ("", actual):
         raise UserError(f"{path} has sha256 {actual}, expected {sha256}.")
-    networks, _ = read(ours(path))
+    networks, notes = read(ours(path))
     g, raw = (networks.get(one, networks.get(other)) for one, other in (GS, GS[::-1]))
     d = networks.get("d")
     if not isinstance(g, Generator) or not isinstance(raw, Generator):
@@ -122,6 +126,7 @@ def load(
     if (raw.num_ws, raw.w_dim, raw.z_dim) != (g.num_ws, g.w_dim, g.z_dim):
         raise UserError(f"{path}: g and g_ema have latents or styles of other widths.")
     facts = {"name": name, "sha256": identity(path, discriminator, seed)}
+    facts["run"] = notes.get("run", "")
     return Source(g, d, raw, invert=invert, trained=True, box=box, licence=licence, **facts)
 
 

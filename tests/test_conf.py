@@ -47,7 +47,9 @@ def test_papers_compare_with_the_whole_set_and_the_other_evaluations_as_before(c
 
 
 def test_the_yamls_still_say_what_every_committed_run_was_made_with():
-    """Of a source, which stands in no table, the method: how one is judged has changed since."""
+    """Of a source, which stands in no table, the method: how one is judged has changed since. What
+    an evaluation is asked since then is a gap in older records and makes no other recipe of them.
+    """
     grid, found = CompositionGrid(), {}
     for path in sorted((ROOT / "results" / "runs").glob("*.json")):
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -59,7 +61,11 @@ def test_the_yamls_still_say_what_every_committed_run_was_made_with():
         if purpose("method", record["method"]):
             found[path.stem] = made.run_id.config["method"] == record["config"]["method"]
         else:
-            found[path.stem] = made.place.recipe == record["recipe"]
+            asked = record["config"]["eval"]
+            then = {k: v for k, v in made.unresolved["eval"].items() if k in asked}
+            then["metrics"] = {k: v for k, v in then["metrics"].items() if k in asked["metrics"]}
+            as_it_was = recipe.recipe(made.unresolved | {"eval": then}, made.choices)
+            found[path.stem] = as_it_was == record["recipe"]
     assert len(found) > 200
     assert [name for name, same in found.items() if not same] == []
 

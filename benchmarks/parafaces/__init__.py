@@ -4,9 +4,17 @@ and truth from here, and nothing here reads from them. People are integers; the 
 meet, so that nobody who is trained on is tested on.
 """
 
-from benchmarks.parafaces.cache import RENDER_VERSION, cached
+from benchmarks.parafaces.cache import RENDER_VERSION, Who, cached
 from benchmarks.parafaces.paint import SEGMENTS
-from benchmarks.parafaces.parameters import BLOCKS, INDEX, NAMES, TABLE, normals, parameters
+from benchmarks.parafaces.parameters import (
+    BLOCKS,
+    INDEX,
+    NAMES,
+    TABLE,
+    normals,
+    parameters,
+    parameters_of,
+)
 from benchmarks.parafaces.picture import ParaFacesError, Rendering, landmarks, render
 from benchmarks.parafaces.styles import DOMAINS, STYLES
 from benchmarks.parafaces.truth import LANDMARKS
@@ -17,6 +25,6 @@ PEOPLE = {name: range(EACH * i, EACH * (i + 1)) for i, name in enumerate(SETS)}
 
 __all__ = [
     "BLOCKS", "DOMAINS", "INDEX", "LANDMARKS", "NAMES", "PEOPLE", "RENDER_VERSION", "SEGMENTS",
-    "STYLES", "TABLE", "ParaFacesError", "Rendering", "cached", "landmarks", "normals",
-    "parameters", "render",
+    "STYLES", "TABLE", "ParaFacesError", "Rendering", "Who", "cached", "landmarks", "normals",
+    "parameters", "parameters_of", "render",
 ]  # fmt: skip

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from benchmarks.parafaces.march import CHANNELS
-from benchmarks.parafaces.parameters import TABLE, parameters
+from benchmarks.parafaces.parameters import TABLE, Array, parameters
 from benchmarks.parafaces.picture import Progress, Rendering, check, fill, layout
 from benchmarks.parafaces.truth import LANDMARKS
 from core import atomic, hashing
 from core.errors import UserError
 
+Who = Sequence[int] | Array  # people, or parameters [n, P] of anybody
 RENDER_VERSION = 1  # raise when any picture changes, lest older renderings be taken for it
 SUMS = "sha256.json"
 WORK = ".rendering-"
@@ -28,14 +29,16 @@ ATTEMPTS = 3  # to take a place that other processes take at the same time
 
 
 def cache_key(
-    domain: str, people: Sequence[int], pictures_each: int, resolution: int, supersample: int
+    domain: str, people: Who, pictures_each: int, resolution: int, supersample: int
 ) -> str:
     """Hash of everything that defines the pictures."""
+    known = isinstance(people, np.ndarray) and people.ndim > 1  # by their parameters
+    who = np.asarray(people, np.float32 if known else np.int64)
     what = {
         "version": RENDER_VERSION,
         "domain": domain,
         "pictures_each": pictures_each,
-        "people": hashing.of_bytes(np.asarray(people, np.int64).tobytes()),
+        "people": hashing.of_bytes(who.tobytes()),
         "resolution": resolution,
         "supersample": supersample,
         "table": repr(TABLE),
@@ -48,16 +51,16 @@ def cache_key(
 def cached(
     domain: str,
     *,
-    people: Sequence[int],
+    people: Who,
     resolution: int,
     folder: str | Path,
     pictures_each: int = 1,
     supersample: int = 2,
     progress: Progress = lambda done, total: None,
 ) -> Rendering:
-    """Pictures 0 .. pictures_each - 1 of every person, person by person, memory-mapped.
-    Rendered into the folder first if they are not there yet, or if what is there is damaged: each
-    array has a checksum.
+    """Pictures 0 .. pictures_each - 1 of every person, person by person, memory-mapped; those
+    who are given by their parameters have one. Rendered into the folder first if they are not there
+    yet, or if what is there is damaged: each array has a checksum.
     """
     check(domain, resolution, supersample)
     n = len(people) * pictures_each
@@ -66,8 +69,11 @@ def cached(
     shapes = layout(n, resolution)
     if (found := _opened(place, shapes)) is not None:
         return found
-    ids = np.repeat(np.asarray(people, np.int64), pictures_each)
-    params = parameters(ids, np.tile(np.arange(pictures_each), len(people)))
+    if isinstance(people, np.ndarray) and people.ndim > 1:
+        params = people
+    else:
+        ids = np.repeat(np.asarray(people, np.int64), pictures_each)
+        params = parameters(ids, np.tile(np.arange(pictures_each), len(people)))
     with _workplace(place.parent) as work:
         arrays = {name: _array(work / f"{name}.npy", *of) for name, of in shapes.items()}
         for done in fill(Rendering(**arrays), params, domain, supersample=supersample):

@@ -82,7 +82,11 @@ def normals(person_ids: NDArray[np.integer], picture_ids: NDArray[np.integer]) -
 
 def parameters(person_ids: NDArray[np.integer], picture_ids: NDArray[np.integer]) -> Array:
     """Parameters [n, P] of the pictures [n] of the people [n], in the units of `TABLE`."""
-    made = normals(person_ids, picture_ids)
+    return parameters_of(normals(person_ids, picture_ids))
+
+
+def parameters_of(made: Doubles) -> Array:
+    """Parameters [n, P] that `normals` [n, P + 1] stand for."""
     z, soft = made[:, :_HIDDEN], made[:, _HIDDEN]
     mean, sd, low, high, load = np.array([parameter[1:] for parameter in TABLE]).T
     value = mean + sd * (load * soft[:, None] + np.sqrt(1 - load**2) * z)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,6 +135,8 @@ def test_the_key_of_the_cache_changes_with_whatever_defines_the_pictures(
         cache_key("photo", range(10), 2, 64, 2),
         cache_key("photo", range(10), 1, 32, 2),
         cache_key("photo", range(10), 1, 64, 3),
+        cache_key("photo", people(10), 1, 64, 2),
+        cache_key("photo", people(10)[::-1], 1, 64, 2),
     ]
     monkeypatch.setattr(cache, "RENDER_VERSION", cache.RENDER_VERSION + 1)
     keys.append(cache_key(*base))
@@ -217,3 +220,11 @@ def test_who_finds_nothing_compiled_draws_what_later_processes_draw(tmp_path: Pa
     first, second = process(), process()
     assert first
     assert first == second
+
+
+def test_people_are_kept_by_their_parameters_as_by_their_numbers(tmp_path: Path) -> None:
+    where: Any = {"resolution": 32, "folder": tmp_path}
+    assert same(
+        pf.cached("clay", people=people(2), **where), pf.cached("clay", people=range(2), **where)
+    )
+    assert len(list(tmp_path.iterdir())) == 2

@@ -122,7 +122,9 @@ def write_codes(cfg: Config) -> str:
     picture = Path(cfg.folder) / "out" / f"{cfg.source.name}-inversions.png"
     rows = [contact_sheet.to_uint8(images) for images in (photos, inverted)]
     bands = [
-        ("" if i else "photos over inversions", [row[i : i + COLUMNS] for row in rows])
+        contact_sheet.Band(
+            "" if i else "photos over inversions", [row[i : i + COLUMNS] for row in rows]
+        )
         for i in range(0, len(photos), COLUMNS)
     ]
     contact_sheet.save(picture, contact_sheet.stack(bands, 128))

@@ -11,12 +11,18 @@ from PIL import Image
 
 from benchmarks.harness.evaluation import feature_store
 from benchmarks.harness.evaluation.gallery import Gallery, Metric, Result, latents, measure
-from benchmarks.harness.evaluation.measure import NotFinite
+from benchmarks.harness.evaluation.measure import Measure, NotFinite
 from benchmarks.harness.io import contact_sheet
+from benchmarks.harness.io.contact_sheet import to_uint8
 from core.errors import UserError
 from core.progress import bar
 
 COLUMNS, BANDS = 10, 3  # of the contact sheet
+PEOPLE = {
+    "photos": "photographs",
+    "stylised": "in the style",
+    "translated": "as they truly look",
+}
 COMPARED = 1000  # pictures at most, to see whether they differ at all
 FLAT_LEVELS = 1.0  # of 255
 
@@ -64,8 +70,31 @@ class Evaluator:
         if not fakes.isfinite().all():
             raise NotFinite("the pictures of the finished run are not finite.")
         warnings = [*gallery.notes, *identical_images(gallery.pictures("fakes")[:COMPARED])]
-        sheet = contact_sheet.of_run(gallery.shots, sources, fakes, title, COLUMNS, BANDS)
+        people = self.people(gallery, result.measures) if gallery.has("stylised") else None
+        sheet = contact_sheet.of_run(gallery.shots, sources, fakes, title, COLUMNS, BANDS, people)
         return Outcome(result, sheet, warnings)
+
+    def people(self, gallery: Gallery, measures: Mapping[str, Measure]) -> contact_sheet.Band:
+        """Held-out people of the sheet, with what was measured of each and of all."""
+        shown = [name for name in PEOPLE if gallery.has(name)]
+        rows = [to_uint8(torch.cat([*gallery.images(name, COLUMNS)])) for name in shown]
+        title = ", ".join(PEOPLE[name] for name in shown)
+        known = {
+            name: metric
+            for name, metric in self.metrics.items()
+            if name in measures and {"stylised", "photographed"} <= {*metric.needs}
+        }
+        each = {name: m.each(gallery) for name, m in known.items() if hasattr(m, "each")}
+        captions = [
+            " / ".join(f"{value:.2g}" for value in numbers)
+            for numbers in zip(*(values.tolist() for values in each.values()), strict=True)
+        ][: len(rows[0])]
+        if each:
+            title += f"; below each its {' / '.join(each)}"
+        words = "  ".join(f"{name} {measures[name].value:.3g}" for name in known)
+        if known:
+            words = f"{measures[next(iter(known))].n} people:  {words}"
+        return contact_sheet.Band(title, rows, captions, words)
 
     @torch.no_grad()
     def check(self, side: int) -> None:

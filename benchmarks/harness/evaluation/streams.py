@@ -132,5 +132,11 @@ NEEDS: dict[str, Fact] = {
                            domain_has("landmark_pairs")),
     "translation_landmarks": Fact("the true landmarks of the held-out people are not known",
                                   domain_has("translation_landmarks")),
+    # Parameters of the people of the photos, and of those whom latents name.
+    "photographed": Fact("nobody knows how the held-out people truly look in this domain",
+                   shown("photographed")),
+    "named": Fact("the source's latents name nobody who could be drawn in this domain",
+                  lambda gallery: trained(gallery) and gallery.adapter.source.names_people
+                  and domain_has("photographed")(gallery)),
 }  # fmt: skip
 STREAMS = {name: need for name, need in NEEDS.items() if isinstance(need, Stream)}

@@ -1,8 +1,12 @@
-"""The one picture of a run: the shots on top, then source over adapted for the same latents."""
+"""The one picture of a run: the shots on top, then source over adapted for the same latents, then
+held-out people as photographs, in the style, and as they truly look in it.
+"""
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
@@ -33,22 +37,42 @@ def strip(images: np.ndarray, tile: int) -> Image.Image:
     return out
 
 
-def stack(bands: list[tuple[str, list[np.ndarray]]], tile: int) -> Image.Image:
-    """Titled bands, each of one or more strips, on white."""
-    strips = [[strip(row, tile) for row in rows] for _, rows in bands]
+class Band(NamedTuple):
+    """Strips of pictures [N, R, R, 3] below one another, and lines of text above and below them."""
+
+    title: str
+    rows: list[np.ndarray]
+    captions: Sequence[str] = ()  # below the columns
+    words: str = ""  # below all
+
+
+def stack(bands: Sequence[Band], tile: int) -> Image.Image:
+    """Bands of pictures on white."""
+    strips = [[strip(row, tile) for row in band.rows] for band in bands]
     width = max(row.width for rows in strips for row in rows) + 2 * MARGIN
-    height = MARGIN + sum(LABEL + len(rows) * (tile + GAP) + MARGIN for rows in strips)
+    lines = sum(bool(text) for title, _, *below in bands for text in (title, *below))
+    height = MARGIN + LABEL * lines + sum(len(rows) * (tile + GAP) + MARGIN for rows in strips)
     out = Image.new("RGB", (width, height), PAPER)
-    draw = ImageDraw.Draw(out)
+    draw, font = ImageDraw.Draw(out), ImageFont.load_default(13)
     y = MARGIN
     places: list[list[tuple[int, int]]] = []
-    for (title, pictures), rows in zip(bands, strips, strict=True):
-        draw.text((MARGIN, y), title, fill=INK, font=ImageFont.load_default(13))
-        tops = [y + LABEL + i * (tile + GAP) for i in range(len(rows))]
-        for top, row in zip(tops, rows, strict=True):
-            out.paste(row, (MARGIN, top))
-        places.append([(top, len(row)) for top, row in zip(tops, pictures, strict=True)])
-        y += LABEL + len(rows) * (tile + GAP) + MARGIN
+    for band, rows in zip(bands, strips, strict=True):
+        if band.title:
+            draw.text((MARGIN, y), band.title, fill=INK, font=font)
+            y += LABEL
+        places.append([])
+        for row, pictures in zip(rows, band.rows, strict=True):
+            out.paste(row, (MARGIN, y))
+            places[-1].append((y, len(pictures)))
+            y += tile + GAP
+        for i, caption in enumerate(band.captions):
+            middle = MARGIN + i * (tile + GAP) + tile // 2
+            draw.text((middle, y), caption, fill=INK, font=font, anchor="ma")
+        y += LABEL * bool(band.captions)
+        if band.words:
+            draw.text((MARGIN, y), band.words, fill=INK, font=font)
+            y += LABEL
+        y += MARGIN
     out.info[STRIPS] = json.dumps({"tile": tile, "bands": places})
     return out
 
@@ -84,21 +108,27 @@ def layout(sheet: Image.Image) -> tuple[int, list[list[tuple[int, int]]]]:
 
 
 def of_run(
-    shots: Shots, sources: Tensor | None, fakes: Tensor, title: str, columns: int, bands: int
+    shots: Shots,
+    sources: Tensor | None,
+    fakes: Tensor,
+    title: str,
+    columns: int,
+    bands: int,
+    people: Band | None = None,
 ) -> Image.Image:
     """The sheet of a run, all images [N, 3, R, R] in [-1, 1].
     At most ``columns`` shots stand in the first row. Below are at most ``bands`` pairs of rows, the
-    source's pictures, where there are any, over the fakes of the same latents.
+    source's pictures, where there are any, over the fakes of the same latents; then ``people``.
     """
     first = to_uint8(shots[:columns])
     tile = max(96, min(256, 128 * first.shape[1] // 64))  # twice their side, within reason
-    rows = [(f"{title}: {len(shots)} shots", [first])]
+    rows = [Band(f"{title}: {len(shots)} shots", [first])]
     words = "samples" if sources is None else "source, and adapted from the same latents"
     for start in range(0, min(bands * columns, len(fakes)), columns):
         part = slice(start, start + columns)
         pictures = [to_uint8(images[part]) for images in (sources, fakes) if images is not None]
-        rows.append(("" if start else words, pictures))
-    return stack(rows, tile)
+        rows.append(Band("" if start else words, pictures))
+    return stack([*rows, *([people] if people else [])], tile)
 
 
 def save(path: Path, picture: Image.Image) -> None:

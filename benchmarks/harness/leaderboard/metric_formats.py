@@ -42,6 +42,18 @@ ROWS = {  # KID is printed times 1000, as papers do
     "landmarks": ("landmarks px", 1, 2, "error of the face's geometry after the true map"),
     "translation": ("translation", 1, 3, "distance to the true picture of a person's photo"),
     "recognition": ("recognition", 1, 2, PEOPLE),
+    "artefacts": ("artefacts", 1, 2, "chroma that the true picture has nowhere near"),
+    "truth": ("truth", 1, 3, "distance to the true picture of the same person"),
+    "tone": ("tone ΔE", 1, 1, "error of the skin's mean colour"),
+    "tone_light": ("tone ΔE, light", 1, 1, "the same of the lightest third of the people"),
+    "tone_dark": ("tone ΔE, dark", 1, 1, "the same of the darkest third of the people"),
+    "glasses": (
+        "glasses kept",
+        1,
+        2,
+        "how often glasses are on or off as they should; 0.5 is chance",
+    ),
+    "gaze": ("gaze kept", 1, 2, "how often eyes look to the true side; 0.5 is chance"),
 }
 FORMATS = {name: MetricFormat(*row) for name, row in ROWS.items()}
 

@@ -29,6 +29,9 @@ LARGEST = 1e100  # what can still be averaged and squared
 
 VALUES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("precision", "recall", "coverage", "recognition"), (0, 1)),
+    **dict.fromkeys(("glasses", "gaze"), (0, 1)),
+    **dict.fromkeys(("truth", "artefacts", "tone", "tone_light", "tone_dark"), (0, LARGEST)),
+    **{f"{name}_of_fakes": (0, LARGEST) for name in ("truth", "artefacts", "tone")},
     **dict.fromkeys(
         ("density", "intra", "pairwise", "nearest_shot", "nearest_source"), (0, LARGEST)
     ),

@@ -69,7 +69,7 @@ def of_styles(run: RunId, adapter: Any, domain: Any, photos: Tensor, shots: Tens
     save_table(run.folder / "strip.png", title, shots[:1], photos, strengths)
     distances, pictures = destylised(adapter, domain)
     bands = [
-        (title, [contact_sheet.to_uint8(images[: exemplars.STYLES])])
+        contact_sheet.Band(title, [contact_sheet.to_uint8(images[: exemplars.STYLES])])
         for title, images in zip(BANDS, pictures, strict=False)  # the truth is not always known
     ]
     contact_sheet.save(run.folder / "destylised.png", contact_sheet.stack(bands, exemplars.TILE))

@@ -14,7 +14,7 @@ from torch import Tensor
 from benchmarks.harness.alignment.framing import Framing, photo
 from benchmarks.harness.data.files import File
 from benchmarks.harness.data.pictures import as_images
-from benchmarks.harness.io.contact_sheet import stack, to_uint8
+from benchmarks.harness.io.contact_sheet import Band, stack, to_uint8
 from benchmarks.harness.stylize.generator import StylisedGenerator
 from core.errors import UserError
 from core.networks.styles import Styles, StyleStrength, mixed
@@ -115,4 +115,4 @@ def table(title: str, heads: Tensor, photos: Tensor, results: Tensor, tile: int)
     """Heads [<= K, 3, R, R] above results [P, K, 3, R, R], which have their photos before them."""
     top = torch.cat([torch.ones_like(photos[:1]), heads])
     rows = [torch.cat([photo[None], row]) for photo, row in zip(photos, results, strict=True)]
-    return stack([(title, [to_uint8(row) for row in (top, *rows)])], tile)
+    return stack([Band(title, [to_uint8(row) for row in (top, *rows)])], tile)

@@ -136,6 +136,14 @@ class Domain(L.LightningDataModule):
         """Where the landmarks of `translations` are, in pixels [n, K, 2], or () if not known."""
         return ()
 
+    def photographed(self) -> np.ndarray:
+        """Parameters [n, P] of the people of `photos`, by which `drawn` draws them; or none."""
+        return np.empty((0, 0), np.float32)
+
+    def drawn(self, people: np.ndarray) -> Any:
+        """True pictures of people [n, P] in this domain, with their regions."""
+        raise UserError(f"Nobody knows how the {len(people)} people truly look in this domain.")
+
     def landmark_pairs(self) -> Pairs:
         """Exact landmarks (photo, target), in pixels [n, K, 2] each, of other people, or ()."""
         return ()

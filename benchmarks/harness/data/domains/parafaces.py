@@ -106,10 +106,17 @@ class ParaFacesDomain(Domain):
         return self._shown(self._rendered("photo", TEST).images)
 
     def translations(self) -> Pictures:
-        return self._shown(self._rendered(self.style, TEST).images)
+        return self._shown(self.drawn(self.photographed()).images)
 
     def translation_landmarks(self) -> Landmarks:
-        return self._rendered(self.style, TEST).landmarks
+        return self.drawn(self.photographed()).landmarks
+
+    def photographed(self) -> np.ndarray:
+        ids = np.arange(TEST, TEST + self.counts[TEST])
+        return parafaces.parameters(ids, np.zeros_like(ids))
+
+    def drawn(self, people: np.ndarray) -> parafaces.Rendering:
+        return self._cached(self.style, people, 1)
 
     def landmark_pairs(self) -> Pairs:
         ids = np.arange(PAIRS, PAIRS + self.counts[PAIRS])
@@ -120,7 +127,9 @@ class ParaFacesDomain(Domain):
     def _rendered(self, domain: str, first: int) -> parafaces.Rendering:
         return self._cached(domain, range(first, first + self.counts[first]), 1)
 
-    def _cached(self, domain: str, people: range, pictures_each: int) -> parafaces.Rendering:
+    def _cached(
+        self, domain: str, people: parafaces.Who, pictures_each: int
+    ) -> parafaces.Rendering:
         return parafaces.cached(
             domain,
             people=people,

@@ -22,5 +22,6 @@ __all__, __getattr__ = lazily(
         "perceptual_path_length": "PerceptualPathLength",
         "set_metrics": "Authenticity DensityCoverage FrechetDistance GaussianKernelDistance "
         "IdentitySimilarity IntraClusterDistance KernelDistance PrecisionRecall",
+        "truth": "Artefacts Kept SkinTone TrueColours TrueLikeness",
     },
 )
