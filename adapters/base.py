@@ -105,11 +105,14 @@ class Adapter(L.LightningModule):
             torch.manual_seed(self.seed + offset)
             return make(*args, **config)
 
+    def optimiser(self, index: int) -> Any:
+        optimisers: Any = self.optimizers()
+        return optimisers[index] if isinstance(optimisers, list) else optimisers
+
     @contextmanager
     def update(self, index: int) -> Iterator[None]:
         """An optimiser step: only its parameters get gradients, and it is taken at the end."""
-        optimisers: Any = self.optimizers()
-        optimiser = optimisers[index] if isinstance(optimisers, list) else optimisers
+        optimiser = self.optimiser(index)
         self.toggle_optimizer(optimiser)
         optimiser.zero_grad(set_to_none=True)
         yield

@@ -11,11 +11,10 @@ image branch share R1.
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from adapters.adversarial import Batch
 from adapters.base import Terms
@@ -164,7 +163,7 @@ class CDCReleased(CDC):
         torch 1.7 kept gradients as zeros from step to step, where later ones drop them.
         """
         yield from losses
-        optimiser = cast(list[Optimizer], self.optimizers())[index]
+        optimiser = self.optimiser(index)
         for p in (p for group in optimiser.param_groups for p in group["params"]):
             if p.grad is None and p in optimiser.state:
                 p.grad = torch.zeros_like(p)

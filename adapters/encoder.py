@@ -9,7 +9,7 @@ their standard deviation.
 
 import math
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from annotated_types import Ge, Lt
@@ -23,6 +23,7 @@ from core.inversion.refinement import EqualSteps, equal_steps
 from core.networks.encoders import Compact
 from core.networks.encoders.compact import w_std
 from core.networks.mixing_regularisation import mixed_ws
+from core.optim import pace
 from core.source import Source
 from core.types import GuideNetwork
 
@@ -79,9 +80,7 @@ class Encoder(Adapter):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         photos, _ = batch
-        optimiser: Any = self.optimizers()
-        for group in optimiser.param_groups:
-            group["lr"] = self.lr * self.rate()
+        pace(self.optimiser(G), self.rate())
         with self.autocast(), torch.no_grad():
             generated, ws = self.generate()
             images = torch.cat([photos, generated])

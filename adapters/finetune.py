@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from adapters.adversarial import AdversarialStep, Batch
-from adapters.base import Adapter, M
+from adapters.base import Adapter, D, G, M
 from core import weights
 from core.augment import Fixed, Off
 from core.bounds import Share, Weight
@@ -28,6 +28,7 @@ from core.losses.penalties import R1, NoPathLength, PathLength
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator
 from core.networks.mixing_regularisation import mixed_ws
+from core.optim import pace
 from core.source import Source
 
 Optimise = Callable[..., Optimizer]
@@ -45,6 +46,7 @@ class FineTune(Adapter, AdversarialStep):
         source: Source,
         *,
         lr: Weight,
+        decay_from: Share,  # of the training; from then on rates of G and D fall linearly to 0
         g_optimizer: Optimise,
         d_optimizer: Optimise,
         ema: Callable[[nn.Module], EMA],
@@ -62,7 +64,7 @@ class FineTune(Adapter, AdversarialStep):
         self.ema = ema(self.g)
         self.augment, self.r1, self.path_length = augment, r1, path_length
         self.g_optimizer, self.d_optimizer = g_optimizer, d_optimizer
-        self.lr, self.mixing_prob = lr, mixing_prob
+        self.lr, self.decay_from, self.mixing_prob = lr, decay_from, mixing_prob
 
     def initial_g(self) -> Generator:
         """Where the generator starts: the source's averaged weights."""
@@ -111,6 +113,9 @@ class FineTune(Adapter, AdversarialStep):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         reals, ids = batch
+        left = 1 - self.images_seen / self.images
+        for index in (G, D):
+            pace(self.optimiser(index), min(1.0, left / max(1 - self.decay_from, 1e-9)))
         self.terms = self.adversarial_step(Batch(reals, ids, self.images_seen // self.batch_size))
         self.images_seen += len(reals)
 

@@ -19,6 +19,12 @@ def fuse(optimiser: Optimizer) -> None:
             group["fused"] = True
 
 
+def pace(optimiser: Optimizer, factor: float) -> None:
+    """Let every group step by its first rate times a factor."""
+    for group in optimiser.param_groups:
+        group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
+
+
 class LazyAdam(Adam):
     """Adam corrected for one extra step in every ``every`` ones (arXiv:1912.04958, appendix B)."""
 

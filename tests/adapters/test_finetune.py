@@ -141,3 +141,20 @@ def test_the_released_cdc_steps_by_zeros_as_under_torch_1_7_if_asked(composed, c
         steps.append([int(state["step"]) for state in states if state])
     assert set(steps[0]) == {1}
     assert set(steps[1]) == ({2} if counted else {1})
+
+
+@pytest.mark.parametrize(("since", "factors"), [(1.0, [1, 1, 1, 1]), (0.5, [1, 1, 1, 0.5])])
+def test_rates_fall_to_nothing_over_the_last_part_of_a_training(composed, since, factors):
+    words = ["source=tiny", "method=finetune", f"method.decay_from={since}", "method.images=16"]
+    trainee = Trainee(composed(*words))
+    first = [optimiser.param_groups[0]["lr"] for optimiser in trainee.optimisers]
+    for factor in factors:
+        trainee.adapter.training_step((reals(), torch.arange(BATCH)), 0)
+        rates = [optimiser.param_groups[0]["lr"] for optimiser in trainee.optimisers]
+        assert rates == pytest.approx([rate * factor for rate in first])
+    again = Trainee(composed(*words))  # a resumed run
+    for mine, theirs in zip(again.optimisers, trainee.optimisers, strict=True):
+        mine.load_state_dict(theirs.state_dict())
+    again.adapter.start_at(12)
+    again.adapter.training_step((reals(), torch.arange(BATCH)), 0)
+    assert again.optimisers[0].param_groups[0]["lr"] == pytest.approx(first[0] * factors[-1])
