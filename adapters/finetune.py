@@ -46,7 +46,7 @@ class FineTune(Adapter, AdversarialStep):
         source: Source,
         *,
         lr: Weight,
-        decay_from: Share,  # of the training; from then on rates of G and D fall linearly to 0
+        lr_decay: Share,  # of the training, its last, over which rates fall linearly to 0
         g_optimizer: Optimise,
         d_optimizer: Optimise,
         ema: Callable[[nn.Module], EMA],
@@ -64,7 +64,7 @@ class FineTune(Adapter, AdversarialStep):
         self.ema = ema(self.g)
         self.augment, self.r1, self.path_length = augment, r1, path_length
         self.g_optimizer, self.d_optimizer = g_optimizer, d_optimizer
-        self.lr, self.decay_from, self.mixing_prob = lr, decay_from, mixing_prob
+        self.lr, self.lr_decay, self.mixing_prob = lr, lr_decay, mixing_prob
 
     def initial_g(self) -> Generator:
         """Where the generator starts: the source's averaged weights."""
@@ -115,7 +115,7 @@ class FineTune(Adapter, AdversarialStep):
         reals, ids = batch
         left = 1 - self.images_seen / self.images
         for index in (G, D):
-            pace(self.optimiser(index), min(1.0, left / max(1 - self.decay_from, 1e-9)))
+            pace(self.optimiser(index), min(1.0, left / max(self.lr_decay, 1e-9)))
         self.terms = self.adversarial_step(Batch(reals, ids, self.images_seen // self.batch_size))
         self.images_seen += len(reals)
 

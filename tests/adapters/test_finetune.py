@@ -143,9 +143,9 @@ def test_the_released_cdc_steps_by_zeros_as_under_torch_1_7_if_asked(composed, c
     assert set(steps[1]) == ({2} if counted else {1})
 
 
-@pytest.mark.parametrize(("since", "factors"), [(1.0, [1, 1, 1, 1]), (0.5, [1, 1, 1, 0.5])])
-def test_rates_fall_to_nothing_over_the_last_part_of_a_training(composed, since, factors):
-    words = ["source=tiny", "method=finetune", f"method.decay_from={since}", "method.images=16"]
+@pytest.mark.parametrize(("decay", "factors"), [(0.0, [1, 1, 1, 1]), (0.5, [1, 1, 1, 0.5])])
+def test_rates_fall_to_nothing_over_the_last_part_of_a_training(composed, decay, factors):
+    words = ["source=tiny", "method=finetune", f"method.lr_decay={decay}", "method.images=16"]
     trainee = Trainee(composed(*words))
     first = [optimiser.param_groups[0]["lr"] for optimiser in trainee.optimisers]
     for factor in factors:

@@ -15,7 +15,7 @@ from benchmarks.harness.alignment.framing import photo as read_photo
 from benchmarks.harness.config.cli import complain, printable
 from benchmarks.harness.data.inputs import Places, strip_of
 from benchmarks.harness.data.pictures import File, as_images
-from benchmarks.harness.io.contact_sheet import save, stack, to_uint8
+from benchmarks.harness.io.contact_sheet import Band, save, stack, to_uint8
 from benchmarks.harness.stylize import exemplars
 from benchmarks.harness.stylize.generator import StylisedGenerator
 from core.errors import UserError
@@ -137,7 +137,7 @@ def strip(parts: list[np.ndarray], name: str) -> Image.Image:
     """Photo, inversion and result side by side, uint8 [., ., 3] each, under the run's name."""
     tile = max(SHOWN, *(len(part) for part in parts[1:]))
     row = [np.asarray(resized(part, tile)) for part in parts]
-    return stack([(f"photo, its inversion, {name}", [np.stack(row)])], tile)
+    return stack([Band(f"photo, its inversion, {name}", [np.stack(row)])], tile)
 
 
 def announce(line: str) -> None:

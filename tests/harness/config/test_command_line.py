@@ -167,7 +167,7 @@ def test_an_option_of_no_group_leads_to_all_options(styleshift, tmp_path):
 def test_every_command_of_hydras_words_refuses_in_one_sentence(capsys, command, words):
     assert command.main([*words, "source=nosuch"]) == 2
     said = capsys.readouterr().err.strip()
-    assert said.startswith("styleshift: There is no source 'nosuch'; the choices are blank32")
+    assert said.startswith("styleshift: There is no source 'nosuch'; the choices are blank")
     assert "\n" not in said
 
 
