@@ -33,7 +33,8 @@ that the source's pictures show; --align none takes the central square as it is.
 
 The source's encoder inverts a photo at one look. --refine 17, with which runs are measured, shows a
 face that the source knows more exactly; of one that it does not know it makes styles that no face
-has, whose colours run wild. The shipped source parafaces64 knows only the rendered heads of
+has, whose colours run wild. --tune 60 leaves the styles and keeps both person and colours; it is
+usual for runs of photo64. The shipped source parafaces64 knows only the rendered heads of
 ParaFaces: a real person comes out as one of those heads at 64 px, and not as a likeness, for which
 it takes a source that was trained on photographs.
 
@@ -48,7 +49,7 @@ def main(words: list[str]) -> int:
     from benchmarks.harness.data.inputs import Places, listed
     from benchmarks.harness.io.locks import writable
     from benchmarks.harness.stylize.find_run import find_run
-    from benchmarks.harness.stylize.generator import load_generator, tuned
+    from benchmarks.harness.stylize.generator import load_generator, tuned, usually_tuned
     from benchmarks.harness.stylize.pipeline import announce
     from core.source import WHOLE
 
@@ -56,7 +57,10 @@ def main(words: list[str]) -> int:
     run = find_run(options.run, options.folder, whole=options.swap is not None)
     how = {"refine": options.refine, "swap": options.swap, "seed": options.seed}
     generator = load_generator(run, options.source, **how)
-    generator = tuned(generator, options.tune) if options.tune else generator
+    if options.tune:
+        generator = tuned(generator, options.tune)
+    elif options.tune is None and not options.refine and not options.matrix:
+        generator = usually_tuned(generator)
     if options.align != "none" and generator.source.box != WHOLE:
         frame = within(frame, generator.source.box)
     for sentence in generator.notes:
@@ -137,7 +141,8 @@ def parser() -> argparse.ArgumentParser:
     add("--align", default="auto", metavar="WAY", help=ALIGN)
     add("--landmarks", metavar="FILE", default="", help="JSON of landmarks, for --align landmarks")
     add("--refine", type=int, default=0, metavar="STEPS", help="improve the encoder's styles")
-    add("--tune", type=int, default=0, metavar="STEPS", help="train the source to show each photo")
+    tune = "train the source to show each photo (of photo64 default: 60, without --refine)"
+    add("--tune", type=int, metavar="STEPS", help=tune)
     add("--swap", type=int, metavar="PIXELS", help="the source's layers up to this resolution")
     known = "parafaces64"
     add("--source", default=known, help=f"of weights without a record (default: {known})")

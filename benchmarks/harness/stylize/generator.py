@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -132,22 +132,39 @@ class TunedGenerator(StylisedGenerator):
             return super().__call__(photo)
 
 
+def usually_tuned(generator: StylisedGenerator) -> StylisedGenerator:
+    """The same, tuned as is usual for photos of its source, if that is and can be done."""
+    steps = files.plain(TUNING)["usual"].get(generator.source.name, 0)
+    if not steps or not tunable(generator):
+        return generator
+    note = f"Each photo trains the source for {steps} steps first; --tune 0 does not."
+    return tuned(replace(generator, notes=(*generator.notes, note)), steps)
+
+
 def tuned(generator: StylisedGenerator, steps: int) -> StylisedGenerator:
     """The same whose source is tuned on every photo, if the run's generator is one like it."""
+    networks = tunable(generator)
+    if not networks:
+        raise UserError(
+            f"{generator.name} shows no generator of the source's architecture, to which the "
+            "difference that --tune finds could be added."
+        )
+    side = generator.resolution
+    node = files.plain(TUNING)["large" if looked_through.large(side) else "small"]
+    looked_through.suit_photographs(node, side)
+    own = {field.name: getattr(generator, field.name) for field in fields(generator)}
+    return TunedGenerator(**own, tuning=build(node | {"steps": steps}), shown=networks)
+
+
+def tunable(generator: StylisedGenerator) -> tuple[Generator, ...]:
+    """The source's generator and the run's, if that is one like it; one if they are the same."""
     ours, shown = generator.source.g, generator.adapter.eval_generator()
     shown = getattr(shown, "generator", shown)  # DualStyleGAN's, below its extrinsic path
     plain = isinstance(shown, Generator) and isinstance(shown.synthesis, Synthesis)
     held = plain and any(shown is module for module in generator.adapter.modules())
     if not held or shown.config != ours.config:
-        raise UserError(
-            f"{generator.name} shows no generator of the source's architecture, to which the "
-            "difference that --tune finds could be added."
-        )
-    node = files.plain(TUNING) | {"steps": steps}
-    looked_through.suit_photographs(node, ours.img_resolution)
-    own = {field.name: getattr(generator, field.name) for field in fields(generator)}
-    networks = tuple({id(g): g for g in (ours, shown)}.values())
-    return TunedGenerator(**own, tuning=build(node), shown=networks)
+        return ()
+    return tuple({id(g): g for g in (ours, shown)}.values())
 
 
 def load_generator(

@@ -2,6 +2,7 @@ import copy
 import json
 import struct
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 
 from benchmarks import stylize
 from benchmarks.harness.alignment import align
+from benchmarks.harness.config import files
 from benchmarks.harness.config.build import build
 from benchmarks.harness.config.compose import compose
 from benchmarks.harness.data.pictures import as_images
@@ -18,9 +20,17 @@ from benchmarks.harness.io.contact_sheet import to_uint8
 from benchmarks.harness.records import recipe
 from benchmarks.harness.records.record import SCHEMA, Cost, Record
 from benchmarks.harness.stylize.find_run import find_run
-from benchmarks.harness.stylize.generator import InvertOnce, load_generator, tuned
+from benchmarks.harness.stylize.generator import (
+    BareGenerator,
+    InvertOnce,
+    StylisedGenerator,
+    load_generator,
+    tuned,
+    usually_tuned,
+)
 from core import weights
 from core.errors import UserError
+from core.networks.generator import Generator
 from core.networks.layer_swap import by_features, by_weights, install
 from tests.helpers.records import PROVENANCE
 
@@ -468,6 +478,20 @@ def test_tuning_shows_each_photo_nearer_and_leaves_the_networks_as_they_were(
     assert not torch.allclose(alone[1], plain(photo)[1], atol=0.02)
 
 
+@pytest.mark.parametrize(
+    ("side", "numbers", "guide"),
+    [(64, (1e-3, 1.0, 10.0), "Guide"), (128, (3e-4, 1.0, 1.0), "PublishedGuide")],
+)
+def test_the_numbers_of_tuning_are_the_released_ones_above_64_px(side, numbers, guide):
+    channels = dict.fromkeys((4, 8, 16, 32, 64, 128)[: 5 + side // 128], 2)
+    g = Generator(z_dim=2, w_dim=2, img_resolution=side, channels=channels, mapping_layers=1)
+    source = SimpleNamespace(name="mine", g=g, resolution=side)
+    bare = BareGenerator(source, copy.deepcopy(g), "a.pt")
+    made = tuned(StylisedGenerator("a.pt", source, bare, bare.stylise, ()), 9).tuning
+    assert (made.lr, made.near, made.pixel) == numbers
+    assert (made.steps, type(made.perceptual).__name__) == (9, guide)
+
+
 def test_tuning_is_refused_where_no_generator_is_like_the_sources(tmp_path, results, refusal):
     picture(tmp_path / "a.png")
     said = refusal(results, tmp_path / "a.png", "--matrix", "--tune", 5)
@@ -478,3 +502,36 @@ def test_tuning_is_refused_where_no_generator_is_like_the_sources(tmp_path, resu
             other.adapter.eval_generator())  # fmt: skip
     with pytest.raises(UserError, match="shows no generator of the source's architecture"):
         tuned(other, 5)
+    other.source.name = "photo64"
+    assert usually_tuned(other) is other  # nobody asked for it
+
+
+def as_of(results, cfg, name):
+    """The run's record, with another name of its source."""
+    made = recorded(cfg)
+    made["config"]["source"]["name"] = name
+    Record.from_json(made).write(results / "out" / NAME / "record.json")
+
+
+def test_photos_of_people_are_tuned_unless_another_way_is_asked_for(
+    tmp_path, results, cfg, source, monkeypatch, capsys
+):
+    pixels = picture(tmp_path / "a.png")
+    steps = {"usual": {"photo64": 6}}  # of the yaml's sixty
+    monkeypatch.setattr(files, "plain", lambda path, own=files.plain: own(path) | steps)
+    plain = expected(source, results, pixels)[0]
+
+    def stylised(*words):
+        assert call(results, tmp_path / "a.png", "--to", tmp_path / "to", *words) == 0
+        return read(tmp_path / "to" / "a.png"), "Each photo trains" in capsys.readouterr().out
+
+    assert near(stylised()[0], plain)  # of parafaces64
+    as_of(results, cfg, "photo64")
+    usual, said = stylised()
+    assert said
+    assert not near(usual, plain)
+    assert near(usual, stylised("--tune", 6)[0])
+    for words in (("--tune", 0), ("--refine", 1)):
+        picked, said = stylised(*words)
+        assert not said
+        assert near(picked, plain)  # a single evaluation improves nothing
