@@ -25,6 +25,7 @@ from core.errors import UserError
 from core.paths import CONF, placed
 
 SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+PRECISION = re.compile(r"^\+*machine\.trainer\.precision=")  # the same word, in Lightning's place
 DISCRIMINATOR = "source.discriminator="
 FILE = "file"  # the choice of a source that is a file
 PLACE = re.compile(r"~|\S*\$\{|.*[/\\]|.*\.(safetensors|pt|pth|pkl|ckpt)$")
@@ -168,7 +169,7 @@ def located(place: str) -> str:
 
 def replacing(words: Sequence[str]) -> list[str]:
     """The words as Hydra takes those that make another object of an option, with options of it."""
-    words = [looked_through.translated(word) for word in words]
+    words = [looked_through.translated(PRECISION.sub("machine.precision=", w)) for w in words]
     objects = tuple(f"{key}{end}" for key in replaced(words) for end in (".", "={"))
     added = (*objects, DISCRIMINATOR)  # which yamls of sources with one do not name
     words = [f"++{word}" if word.startswith(added) else word for word in words]

@@ -56,10 +56,12 @@ def name(choices: Mapping[str, str], recipe: str, seed: int) -> str:
 
 
 def arithmetic(machine: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a machine changes numbers by intent, where it is not what is usual."""
+    """What of a machine changes numbers by intent, where it is not what is usual. What ``auto``
+    makes of the precision is where a run happens: the record says it, an id is a command's.
+    """
     own = {**machine, **machine.get("trainer", {})}
-    if "precision" in own:
-        own["precision"] = PRECISIONS.get(str(own["precision"]), own["precision"])
+    asked = machine.get("precision", own.pop("precision", "auto"))
+    own |= {} if asked == "auto" else {"precision": PRECISIONS.get(str(asked), asked)}
     return {key: value for key, value in own.items()
             if key not in (*WHERE, "trainer") and value != ARITHMETIC.get(key)}  # fmt: skip
 

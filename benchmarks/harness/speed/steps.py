@@ -31,7 +31,7 @@ METHODS: dict[str, list[str]] = {
 VARIANTS: dict[str, list[str]] = {
     "fp32": [],
     "tf32": ["machine.tf32=true"],
-    "bf16": ["machine.trainer.precision=bf16-mixed"],
+    "bf16": ["machine.precision=bf16-mixed"],
     "fp16": ["machine.fp16_resolutions=4"],  # of the highest, as published
 }
 

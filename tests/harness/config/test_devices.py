@@ -63,11 +63,11 @@ def test_cards_without_bfloat16_run_the_highest_resolutions_in_float16(on, devic
     assert on(device).cfg.machine.fp16_resolutions == halves
 
 
-def test_an_id_says_the_precision_and_not_the_device(on):
+def test_an_id_says_the_precision_that_was_asked_for_and_not_the_device(on):
     usual = on(PLAIN, "machine=cpu").place.recipe
     assert on(PLAIN).place.recipe == on(APPLE).place.recipe == usual
-    assert on(AMPERE).place.recipe != usual
-    assert on(AMPERE, "machine.precision=32-true").place.recipe == usual
+    assert on(AMPERE).place.recipe == on(AMPERE, "machine.precision=32-true").place.recipe == usual
+    assert on(PLAIN, "machine.precision=bf16-mixed").place.recipe != usual
     grid = CompositionGrid()
     assert grid(["method=cdc"]).place.recipe == on(AMPERE, "method=cdc").place.recipe
 
@@ -75,11 +75,12 @@ def test_an_id_says_the_precision_and_not_the_device(on):
 @pytest.mark.parametrize(
     ("flags", "precision"), [("avx2 avx512f", "32-true"), ("avx512f avx512_bf16", "bf16-mixed")]
 )
-def test_on_a_cpu_half_precision_is_taken_on_demand(on, monkeypatch, tmp_path, flags, precision):
+def test_a_cpu_trains_in_half_precision_where_it_can(on, monkeypatch, tmp_path, flags, precision):
     (tmp_path / "cpuinfo").write_text(f"flags: {flags}\n")
     monkeypatch.setattr(machine, "FLAGS", tmp_path / "cpuinfo")
-    assert on(PLAIN, "machine.precision=auto").cfg.machine.trainer.precision == precision
-    assert on(PLAIN).cfg.machine.trainer.precision == "32-true"
+    assert on(PLAIN).cfg.machine.trainer.precision == precision
+    for word in ("machine.precision=32-true", "machine.trainer.precision=32-true"):
+        assert on(PLAIN, word).cfg.machine.trainer.precision == "32-true"
 
 
 def test_the_first_line_says_where_and_why(on):
