@@ -7,7 +7,6 @@ import webbrowser
 from pathlib import Path
 
 from benchmarks.harness.config.cli import command
-from benchmarks.harness.report import readme_gallery
 from benchmarks.harness.report.page import render
 from core import output
 
@@ -18,14 +17,9 @@ def main(words: list[str]) -> int:
     parser.add_argument("--folder", type=Path, default=Path("results"), help="of the results")
     parser.add_argument("--to", type=Path, metavar="FILE", help="instead of report/index.html")
     parser.add_argument("--open", action="store_true", help="show it in the browser")
-    hidden, only = "leave out pictures made from real data", "write only the README's picture"
+    hidden = "leave out pictures made from real data"
     parser.add_argument("--public", action="store_true", help=hidden)
-    parser.add_argument("--gallery", type=Path, metavar="FILE", help=only)
     asked = parser.parse_args(words)
-    if asked.gallery:
-        readme_gallery.write(asked.gallery, asked.folder)
-        print(asked.gallery)
-        return 0
     path = asked.to or asked.folder / "report" / "index.html"
     page = render(asked.folder, local=not asked.public).encode()
     output.write(path, page)

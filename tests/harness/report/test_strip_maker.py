@@ -21,10 +21,8 @@ from benchmarks.harness.records.record import Record
 from benchmarks.harness.records.run_id import RECORD, WEIGHTS
 from benchmarks.harness.report import image_grid, strip_files
 from benchmarks.harness.report import strip_maker as strips
-from benchmarks.harness.training import seeds
-from core import weights
 from core.paths import ROOT
-from tests.helpers import pages
+from tests.helpers import runs
 
 SIDE = strip_files.SIDE
 
@@ -37,16 +35,6 @@ def scene_of(record):
     return strip_files.scene(Record.from_json(record))
 
 
-def left(results, record, networks):
-    """The folder of a run as it is left behind; its record is published."""
-    made = Record.from_json(record)
-    folder = results / "out" / made.name
-    for path in (folder / RECORD, results / "runs" / f"{folder.name}.json"):
-        made.write(path)
-    weights.write(folder / WEIGHTS, networks, {})
-    return folder
-
-
 @pytest.fixture
 def finished(composed, tmp_path):
     """Folder and record of a run as it is left behind, with weights that moved."""
@@ -54,19 +42,7 @@ def finished(composed, tmp_path):
     def make(method="finetune", data="parafaces_webtoon", source="tiny", **changed):
         small = ["data.reference=2", "data.photos=5", "data.pairs=2", f"machine.cache={tmp_path}"]
         cfg = composed(f"method={method}", f"data={data}", f"source={source}", *small)
-        given, domain = build(cfg.source), build(cfg.data)
-        seeds.everything(cfg.seed, deterministic=True)
-        adapter = build(cfg.method, given)
-        adapter.prepare(domain.shots)
-        with torch.no_grad():
-            for parameter in adapter.eval_generator().parameters():
-                parameter += 0.05 * torch.randn_like(parameter)
-        plain = recipe.unaddressed(recipe.spell_infinity(OmegaConf.to_container(cfg, resolve=True)))
-        record = pages.record(method, data, 0, 0.1, source=source, config=plain) | changed
-        record["provenance"] |= {
-            "weights_sha256": given.sha256, "shots_sha256": domain.shots_sha256,
-        }  # fmt: skip
-        return left(tmp_path, record, adapter.export()), record, adapter
+        return runs.finished(tmp_path, cfg, method, data, source, **changed)
 
     return make
 
@@ -135,7 +111,7 @@ def test_a_swapped_row_is_shown_with_its_layers_swapped(finished, tmp_path):
     row["overrides"] = ["swap.resolution=16"]
     swap = recorded.configuration(Record.from_json(row), "swap").swap
     networks = swaps.apply(build(swap), adapter)
-    left(tmp_path, row, networks)
+    runs.left(tmp_path, row, networks)
     tiles.main(["--folder", str(tmp_path)])
     shown, before = (pixels(tmp_path / "tiles" / f"{name(r)}.webp") for r in (row, whole))
     judged = config["eval"]
@@ -210,7 +186,7 @@ def test_a_run_whose_pictures_lie_elsewhere_now_is_left_out_in_one_sentence(
     gone = composed("data=metfaces", f"data.root={tmp_path / 'gone'}", "source=tiny")
     plain = recipe.spell_infinity(OmegaConf.to_container(gone.data, resolve=True))
     moved["config"]["data"] = recipe.unaddressed(plain)
-    folder = left(tmp_path, moved, adapter.export())
+    folder = runs.left(tmp_path, moved, adapter.export())
     assert tiles.main(["--folder", str(tmp_path)]) == 1
     said = capsys.readouterr().err
     assert f"{folder.name} is left out" in said
