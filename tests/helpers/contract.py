@@ -79,6 +79,7 @@ def configuration(folder, method, side=SIDE):
     if side > SIDE:
         words += [f"source.resolution={side}", f"+source.channels.{side}=8"]
     words += ["source=tiny", "eval=smoke", f"folder={folder}", f"machine.cache={folder}/cache"]
+    words += ["machine.precision=32-true"]  # in other processes too, whichever the processor
     cfg = compose(words).cfg
     for key, value in leaves(resolved(cfg)).items():
         if key.startswith("method.") and key.endswith(SHORTENED) and value:
