@@ -92,6 +92,10 @@ class AdversarialStep:
         """G's lazy path length, scalar; the batch is as small as the penalty asks for."""
         raise NotImplementedError
 
+    def observe(self, real_logits: Tensor) -> None:
+        """Learn from D's logits [N, 1] of a step's reals."""
+        self.augment.observe(real_logits)
+
     def g_losses(self, batch: Batch) -> Iterator[Terms]:
         """G's terms part by part."""
         for part in self.parts(self.draw(batch)):
@@ -116,6 +120,6 @@ class AdversarialStep:
             few = replace(batch.part(slice(self.path_length.batch(len(batch)))), share=1.0)
             drawn = self.parts(self.draw(few))
             self.minimise(G, ({"path_length": self.g_penalty(p) * p.share} for p in drawn))
-        self.augment.observe(torch.cat(logits))
+        self.observe(torch.cat(logits))
         self.ema.update(self.g, len(batch))  # of what the step has left, penalties and all
         return lost

@@ -1,4 +1,4 @@
-"""Reads the golden cases of groups A, B, D, E and F and compares arrays with them."""
+"""Reads the golden cases of groups A, B, D, E, F and M and compares arrays with them."""
 
 import functools
 import json
@@ -29,6 +29,8 @@ CARTOON, CDC, RSSA, JOJO = (
 CASES: dict[str, Any] = MANIFEST["cases"]
 for group in (CARTOON, CDC, RSSA, JOJO):
     CASES |= group["cases"]
+for path in sorted(FOLDER.glob("M_*.json")):  # of further few-shot methods
+    CASES |= json.loads(path.read_text())["cases"]
 ROSINALITY_32 = {4: 512, 8: 512, 16: 512, 32: 512}
 ROSINALITY_256 = {**ROSINALITY_32, 64: 512, 128: 256, 256: 128}
 GENERATOR_32 = {
