@@ -21,6 +21,7 @@ from core.networks import (  # noqa: F401
     encoders,
     exemplars,
     latent_compression,
+    miner,
     styles,
 )
 from core.networks.registry import NETWORKS
