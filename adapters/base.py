@@ -119,11 +119,16 @@ class Adapter(L.LightningModule):
         parameters = [p for group in optimiser.param_groups for p in group["params"]]
         gradients = [p.grad for p in parameters if p.grad is not None]
         distributed.all_reduce_mean_(gradients)  # before the norm, which all processes compare
+        self.screen(index)
+        gradients = [p.grad for p in parameters if p.grad is not None]
         # Left on the device, where asking would wait; a norm is finite only if all numbers are.
         name, norm = f"gradient of optimiser {index}", torch.nn.utils.get_total_norm(gradients)
         self.gradient_norms[name] = self.gradient_norms.get(name, 0) + norm
         optimiser.step()
         self.untoggle_optimizer(optimiser)
+
+    def screen(self, index: int) -> None:
+        """Take from an optimiser's gradients, those of all processes, what must not move."""
 
     def minimise(self, index: int, losses: Iterable[Terms]) -> Terms:
         """See :meth:`adapters.adversarial.AdversarialStep.minimise`."""
