@@ -7,7 +7,7 @@ averaged weights, so that frozen layers equal those of the source that pictures 
 """
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -26,6 +26,7 @@ from core.ema import EMA
 from core.freeze import all_but_highest, freeze, trainable
 from core.losses.penalties import R1, NoPathLength, PathLength
 from core.networks.discriminator import Discriminator
+from core.networks.folding import fold, folded
 from core.networks.generator import Generator
 from core.networks.mixing_regularisation import mixed_ws
 from core.optim import pace
@@ -126,7 +127,16 @@ class FineTune(Adapter, AdversarialStep):
         return self.ema.model
 
     def export(self) -> dict[str, nn.Module]:
-        return {"g_ema": self.eval_generator(), "g": self.g, "d": self.d}
+        return {
+            "g_ema": folded(self.eval_generator()),
+            "g": folded(self.g),
+            "d": folded(self.d),
+        }
+
+    def recall(self, networks: Mapping[str, nn.Module]) -> None:
+        for network in (self.eval_generator(), self.g, self.d):
+            fold(network)  # as what was exported is
+        super().recall(networks)
 
     def latents(self, z: Tensor) -> Tensor:
         return self.map_latents(cast(Generator, self.eval_generator()), z)

@@ -10,6 +10,7 @@ from benchmarks.harness.records.record import Record
 from benchmarks.harness.records.run_id import RECORD, WEIGHTS
 from core import weights
 from core.errors import UserError
+from core.networks.folding import fold
 from core.networks.generator import Generator, Synthesis
 from core.networks.layer_swap import Swap, install
 
@@ -39,6 +40,6 @@ def apply(swap: Swap, adapter: Any) -> dict[str, nn.Module]:
     generator = adapter.eval_generator()
     if not isinstance(generator, Generator):
         raise UserError(f"{type(adapter).__name__} has no generator whose layers can be swapped.")
-    install(swap(adapter.source.g, generator), generator)
+    install(swap(adapter.source.g, fold(generator)), generator)
     # Two networks whose features meet are not one network of its class.
     return {"g_ema": generator} if isinstance(generator.synthesis, Synthesis) else {}
