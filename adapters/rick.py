@@ -7,23 +7,21 @@ discriminator, on pictures with constant noise; what is removed is removed from 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
 import torch
-from annotated_types import Ge, Le
 from torch import Tensor, nn
 
 from adapters.base import G
 from adapters.finetune import FineTune
 from core import distributed
 from core import importance as measured
-from core.bounds import Count, Natural
+from core.bounds import Count, Natural, Percent
 from core.networks.discriminator import Discriminator
 from core.networks.generator import Generator
 from core.source import Source
 from core.types import Shots
 
-Percent = Annotated[float, Ge(0), Le(100)]
 Layer = tuple[Tensor, ...]  # its weight, and its bias where that belongs to the kernels
 
 

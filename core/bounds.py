@@ -17,6 +17,7 @@ Seed = Annotated[int, Ge(0), Le(LARGEST_SEED)]
 Weight = Annotated[float, Ge(0), Le(LARGEST)]
 Positive = Annotated[float, Gt(0), Le(LARGEST)]
 Share = Annotated[float, Ge(0), Le(1)]
+Percent = Annotated[float, Ge(0), Le(100)]
 Period = Annotated[float, Ge(1)]  # steps from one time to the next; infinity: never
 Betas = Annotated[Sequence[Annotated[float, Ge(0), Lt(1)]], Len(2, 2)]  # of Adam
 Box = Annotated[Sequence[Share], Len(4, 4)]  # left, top, right, bottom
