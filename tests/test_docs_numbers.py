@@ -102,7 +102,12 @@ def test_the_speeds_of_the_readme():
 
 
 @pytest.mark.parametrize(
-    ("source", "pattern"), [("parafaces64", "paired--*"), ("photo64", "scratch--utkface--*")]
+    ("source", "pattern"),
+    [
+        ("parafaces64", "paired--*--blank64--*"),
+        ("parafaces128", "paired--*--blank128--*"),
+        ("photo64", "scratch--utkface--*"),
+    ],
 )
 def test_the_tables_of_the_sources(source, pattern):
     (path,) = (RESULTS / "runs").glob(pattern)
