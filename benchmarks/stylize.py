@@ -169,7 +169,7 @@ def add_styles(group: argparse._ArgumentGroup) -> None:
         *("--preserve-colour", "--preserve-color"),
         dest="preserve",
         action=argparse.BooleanOptionalAction,
-        help="keep the photo's palette, as is done where no style is named",
+        help="keep the photo's whole palette, or nothing of it",
         **unless,
     )
     add(

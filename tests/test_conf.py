@@ -49,6 +49,15 @@ def test_papers_compare_with_the_whole_set_and_the_other_evaluations_as_before(c
     assert composed("data=aahq", "eval=faces").data.reference == 2000
 
 
+SINCE = {
+    "method.ema.half_life_kimg",
+    "method.unnamed_strength.preserve",
+    "method.images",
+    "data.images",
+}
+"""Numbers of methods that changed since the committed records were made (docs/tuning.md)."""
+
+
 def test_the_yamls_still_say_what_every_committed_run_was_made_with():
     """But for keys that are new since, and of a source, which stands in no table, how it is judged:
     what is asked since then is a gap in older records.
@@ -72,7 +81,7 @@ def test_the_yamls_still_say_what_every_committed_run_was_made_with():
                     continue
                 if key.endswith("seed") and (value, now[key]) == (record["seed"], 0):
                     continue  # composed once for all seeds
-                if now.get(key) != value:
+                if now.get(key) != value and f"{group}.{key}" not in SINCE:
                     differ.setdefault(f"{group}.{key}", path.stem)
     assert len(paths) > 200
     assert differ == {}
