@@ -87,7 +87,7 @@ def published(adapter, rate=0.002, gamma=0.5):
             mean = mean_length + 0.01 * (lengths.mean() - mean_length)
             mean_length = mean.detach()
             step(g_optimiser, 2 * 2 * (lengths - mean).square().mean() + 0 * fakes[0, 0, 0, 0])
-        keep = 0.5 ** (BATCH / 250)
+        keep = 0.5 ** (BATCH / 1000)  # a half-life of 1 kimg, as the yaml has
         with torch.no_grad():
             for mine, new in zip(average.parameters(), g.parameters(), strict=True):
                 mine.lerp_(new, 1 - keep)

@@ -238,7 +238,7 @@ def test_a_cache_file_that_was_cut_off_is_rendered_again(tmp_path, name):
 
 
 def test_a_full_disk_leaves_no_half_of_a_record_or_picture(tmp_path, nearly_full):
-    (path,) = (ROOT / "results" / "runs").glob("paired--*.json")
+    (path,) = (ROOT / "results" / "runs").glob("paired--*--blank64--*.json")
     record = Record.read(path).to_json()
     record["warnings"] = ["x" * FULL]
     with pytest.raises(UserError, match=r"The record cannot be written to .*File too large"):
