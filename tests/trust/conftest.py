@@ -38,6 +38,7 @@ def words(root, tmp_path):
 
     def line(*more):
         return [
+            "machine.precision=32-true",  # in other processes too, whichever the processor
             "source=tiny", "method=finetune", "method.images=24", "method.batch_size=4",
             "eval=smoke", "eval.samples=30", "data=folder", f"data.root={root}", "data.shots=5",
             f"folder={tmp_path / 'results'}", *more,
