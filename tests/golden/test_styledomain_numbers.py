@@ -4,8 +4,10 @@ import math
 
 import pytest
 import torch
+from torch.nn.utils import parametrize
 
 from adapters.affine import LowRankFactor, LowRankOffset
+from adapters.fsgan import SingularValues
 from core.networks.layers import SynthesisLayer
 from tests.golden import formula
 from tests.golden.cases import CASES, PRECISIONS, check
@@ -49,6 +51,18 @@ def test_an_offset_of_styles_is_one_of_the_style_layers_bias(double):
     made.check("plain")
     with torch.no_grad():
         made.layer.affine.bias += made.strength * 0.3 * made.drawn("in", [IN])
+    made.check("out")
+
+
+@PRECISIONS
+def test_singular_values_that_are_moved_are_multiplied_by_factors(double):
+    """FSGAN's factors, which reach every value that is not zero."""
+    made = Convolution("svd_s", double)
+    values = SingularValues(made.layer.weight)
+    singular = torch.linalg.svdvals(made.layer.weight.flatten(1))
+    with torch.no_grad():
+        values.factors += 0.3 * made.drawn("sing", [OUT]) / singular
+    parametrize.register_parametrization(made.layer, "weight", values)
     made.check("out")
 
 
