@@ -12,12 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
-from torch.optim import Optimizer
 
 from adapters.finetune import FineTune
-from core.bounds import Count, Weight
+from core.bounds import Count
 from core.errors import UserError
-from core.freeze import trainable
 from core.networks.generator import Generator
 from core.source import Source
 
@@ -89,17 +87,16 @@ class Affine(FineTune):
 
 
 class AffineLight(Affine):
-    """The same with style layers that are moved by products of low rank, at a rate of their own."""
+    """The same with style layers that are moved by products of low rank."""
 
     def __init__(
         self,
         source: Source,
         *,
         factors: Callable[[Tensor], LowRank],
-        g_lr: Weight,
         **affine: Any,
     ) -> None:
-        self.factors, self.g_lr = factors, g_lr
+        self.factors = factors
         super().__init__(source, **affine)
 
     def initial_g(self) -> Generator:
@@ -112,7 +109,3 @@ class AffineLight(Affine):
                 factors = self.factors(layer.get_parameter("weight"))
                 parametrize.register_parametrization(layer, "weight", factors)
         return g
-
-    def configure_optimizers(self) -> list[Optimizer]:
-        _, d = super().configure_optimizers()
-        return [self.g_optimizer(trainable(self.g), lr=self.g_lr), d]

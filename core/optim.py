@@ -26,13 +26,22 @@ def pace(optimiser: Optimizer, factor: float) -> None:
 
 
 class LazyAdam(Adam):
-    """Adam corrected for one extra step in every ``every`` ones (arXiv:1912.04958, appendix B)."""
+    """Adam corrected for one extra step in every ``every`` ones (arXiv:1912.04958, appendix B), at
+    ``times`` the rate that it is given.
+    """
 
     def __init__(
-        self, params: Params, lr: Weight, betas: Betas, every: Period, eps: Weight = 1e-8
+        self,
+        params: Params,
+        lr: Weight,
+        betas: Betas,
+        every: Period,
+        eps: Weight = 1e-8,
+        times: Weight = 1.0,
     ) -> None:
         rho = 1 - 1 / (every + 1)  # 1 where every is infinity: there is no penalty
-        super().__init__(params, lr=lr * rho, betas=(betas[0] ** rho, betas[1] ** rho), eps=eps)
+        decays = betas[0] ** rho, betas[1] ** rho
+        super().__init__(params, lr=lr * rho * times, betas=decays, eps=eps)
 
 
 class RowAdam(Optimizer):

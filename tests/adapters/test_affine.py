@@ -68,12 +68,13 @@ def test_an_offset_is_the_same_at_all_positions_of_a_kernel(made):
     torch.testing.assert_close(layer.weight[1, 2] - before[1, 2], torch.full((3, 3), 3.0))
 
 
-def test_the_factors_train_at_a_rate_of_their_own(made):
-    words = ("method.lr=0.004", "method.g_lr=0.03")
-    g, d = made("affine_light", *words).configure_optimizers()
-    usual = made("finetune", "method.lr=0.004").configure_optimizers()[1]
-    assert d.param_groups[0]["lr"] == usual.param_groups[0]["lr"]
-    assert g.param_groups[0]["lr"] == pytest.approx(0.03)
+@pytest.mark.parametrize(("method", "times"), [("s_delta", 25), ("affine_light", 10)])
+def test_few_numbers_train_at_a_multiple_of_the_discriminators_rate(made, method, times):
+    g, d = made(method, "method.lr=0.004").configure_optimizers()
+    usual = made("finetune", "method.lr=0.004").configure_optimizers()
+    rates = [one.param_groups[0]["lr"] for one in (g, d)]
+    wanted = [one.param_groups[0]["lr"] for one in usual]
+    assert rates == pytest.approx([times * wanted[0], wanted[1]])
 
 
 def test_a_block_that_is_not_there_is_refused(made):
