@@ -20,6 +20,7 @@ from core.networks import (  # noqa: F401
     dualstylegan,
     encoders,
     exemplars,
+    gains,
     latent_compression,
     miner,
     styles,

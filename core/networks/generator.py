@@ -110,15 +110,21 @@ class SynthesisBlock(nn.Module):
     in_half = False  # computes in float16, see `core.networks.half_precision`
 
     def __init__(
-        self, in_channels: int, out_channels: int, *, resolution: int, colours: int, **same: Any
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        resolution: int,
+        colours: int,
+        layer: type[SynthesisLayer],
+        **same: Any,
     ) -> None:
         super().__init__()
         if resolution == 4:
             self.const = nn.Parameter(torch.randn(out_channels, 4, 4))
         else:
-            up = SynthesisLayer(in_channels, out_channels, resolution=resolution, up=True, **same)
-            self.conv0 = up
-        self.conv1 = SynthesisLayer(out_channels, out_channels, resolution=resolution, **same)
+            self.conv0 = layer(in_channels, out_channels, resolution=resolution, up=True, **same)
+        self.conv1 = layer(out_channels, out_channels, resolution=resolution, **same)
         self.torgb = ToRGB(out_channels, colours, **same)
 
 
@@ -136,6 +142,7 @@ class Synthesis(nn.Module):
         img_channels: int,
         channels: dict[int, int],
         conv_clamp: float | None,
+        layer: type[SynthesisLayer],
     ) -> None:
         super().__init__()
         self.w_dim = w_dim
@@ -144,7 +151,7 @@ class Synthesis(nn.Module):
         same: dict[str, Any] = {"w_dim": w_dim, "conv_clamp": conv_clamp}
         for r in self.resolutions:
             widths = channels[max(r // 2, 4)], channels[r]
-            block = SynthesisBlock(*widths, resolution=r, colours=img_channels, **same)
+            block = SynthesisBlock(*widths, resolution=r, colours=img_channels, layer=layer, **same)
             setattr(self, f"b{r}", block)
         self.register_buffer("taps", setup_filter(TAPS), persistent=False)
 
@@ -229,6 +236,7 @@ class Generator(nn.Module):
     """Mapping and synthesis; ``Generator(**g.config)`` has the same architecture as g."""
 
     config: dict[str, Any]
+    layer = SynthesisLayer  # of its convolutions
 
     def __init__(
         self,
@@ -247,7 +255,7 @@ class Generator(nn.Module):
         table = checked_channels(img_resolution, channels)
         pictures = {"img_resolution": img_resolution, "img_channels": img_channels}
         shape: dict[str, Any] = {"w_dim": w_dim, **pictures, "channels": table}
-        self.synthesis = Synthesis(**shape, conv_clamp=conv_clamp)
+        self.synthesis = Synthesis(**shape, conv_clamp=conv_clamp, layer=self.layer)
         self.num_ws = self.synthesis.num_ws
         self.mapping = Mapping(z_dim=z_dim, w_dim=w_dim, num_ws=self.num_ws, layers=mapping_layers)
         layers = {"mapping_layers": mapping_layers, "conv_clamp": conv_clamp}

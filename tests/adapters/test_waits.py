@@ -11,7 +11,7 @@ from tests.helpers import contract
 from tests.helpers.fake_gpu import Waits, waits_of
 
 GUIDED = {"encoder", "encoder_zplus", "jojogan", "jojogan_colour", "dualstylegan",
-          "dualstylegan_released", "paired"}  # fmt: skip
+          "dualstylegan_released", "paired", "bsa", "agilegan"}  # fmt: skip
 """What looks through a guide, whose file fake tensors cannot hold; ``paired`` also asks for the
 numbers of its people, which are known on the CPU.
 """

@@ -24,11 +24,11 @@ def drawn(salt, name, shape, double):
 class Convolution:
     """The layer of a case, with its inputs and offsets."""
 
-    def __init__(self, kind, double) -> None:
+    def __init__(self, kind, double, kind_of_layer=SynthesisLayer) -> None:
         self.case = f"M.styledomain.{kind}"
         recipe, self.double = CASES[self.case]["recipe"], double
         self.salt, self.strength = recipe["salt"], recipe["strength"]
-        self.layer = SynthesisLayer(IN, OUT, w_dim=8, resolution=6)
+        self.layer = kind_of_layer(IN, OUT, w_dim=8, resolution=6)
         self.layer = self.layer.double() if double else self.layer
         self.x, self.w = self.drawn("x", [2, IN, 6, 6]), self.drawn("w", [2, 8])
         with torch.no_grad():
