@@ -6,7 +6,7 @@ from adapters.bsa import matching, pull
 from core.networks.gains import GainedLayer
 from tests.golden import formula
 from tests.golden.cases import CASES, PRECISIONS, check
-from tests.golden.test_styledomain_numbers import OUT, Convolution
+from tests.golden.modulated import OUT, Convolution
 
 CASE = "M.bsa_terms"
 SALT = CASES[CASE]["recipe"]["salt"]
@@ -35,7 +35,7 @@ def test_gains_are_pulled_to_one_and_shifts_to_zero(double):
 @PRECISIONS
 def test_a_gain_multiplies_a_channel_after_its_demodulation(double):
     made = Convolution("cout_mult", double, kind_of_layer=GainedLayer)
-    made.check("plain")
+    check(made.case, "plain", made.out(), double)
     with torch.no_grad():
         made.layer.gain += 0.3 * made.drawn("out", [OUT])
-    made.check("out")
+    check(made.case, "out", made.out(), double)

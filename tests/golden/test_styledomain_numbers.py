@@ -1,57 +1,22 @@
 """Parameterisations of modulated layers against the public code of StyleDomain (group M)."""
 
-import math
-
 import pytest
 import torch
 from torch.nn.utils import parametrize
 
 from adapters.affine import LowRankFactor, LowRankOffset
 from adapters.fsgan import SingularValues
-from core.networks.layers import SynthesisLayer
-from tests.golden import formula
 from tests.golden.cases import CASES, PRECISIONS, check
-
-SLOPE = 0.2  # of the leaky rectifier, whose gain is the root of two
-IN, OUT = 6, 5
-
-
-def drawn(salt, name, shape, double):
-    values = torch.tensor(formula.normal(salt, name, shape))
-    return values.double() if double else values
-
-
-class Convolution:
-    """The layer of a case, with its inputs and offsets."""
-
-    def __init__(self, kind, double, kind_of_layer=SynthesisLayer) -> None:
-        self.case = f"M.styledomain.{kind}"
-        recipe, self.double = CASES[self.case]["recipe"], double
-        self.salt, self.strength = recipe["salt"], recipe["strength"]
-        self.layer = kind_of_layer(IN, OUT, w_dim=8, resolution=6)
-        self.layer = self.layer.double() if double else self.layer
-        self.x, self.w = self.drawn("x", [2, IN, 6, 6]), self.drawn("w", [2, 8])
-        with torch.no_grad():
-            self.layer.weight.copy_(self.drawn("weight", [1, OUT, IN, 3, 3])[0])
-            self.layer.affine.weight.copy_(self.drawn("mod", [IN, 8]))
-            self.layer.affine.bias.copy_(1 + 0.1 * self.drawn("modb", [IN]))
-
-    def drawn(self, name, shape):
-        return drawn(self.salt, name, shape, self.double)
-
-    def check(self, key):
-        """Holds what the layer gives before its rectifier."""
-        out = self.layer(self.x, self.w, None) / math.sqrt(2)
-        check(self.case, key, torch.where(out < 0, out / SLOPE, out), self.double)
+from tests.golden.modulated import IN, OUT, Convolution, drawn
 
 
 @PRECISIONS
 def test_an_offset_of_styles_is_one_of_the_style_layers_bias(double):
     made = Convolution("s_delta", double)
-    made.check("plain")
+    check(made.case, "plain", made.out(), double)
     with torch.no_grad():
         made.layer.affine.bias += made.strength * 0.3 * made.drawn("in", [IN])
-    made.check("out")
+    check(made.case, "out", made.out(), double)
 
 
 @PRECISIONS
@@ -63,7 +28,7 @@ def test_singular_values_that_are_moved_are_multiplied_by_factors(double):
     with torch.no_grad():
         values.factors += 0.3 * made.drawn("sing", [OUT]) / singular
     parametrize.register_parametrization(made.layer, "weight", values)
-    made.check("out")
+    check(made.case, "out", made.out(), double)
 
 
 FACTORS = {"5.1": LowRankFactor, "1.3": LowRankOffset}
