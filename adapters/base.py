@@ -99,7 +99,8 @@ class Adapter(L.LightningModule):
     def fresh(self, offset: int, make: Callable[..., M], *args: Any, **config: Any) -> M:
         """A network with new weights, drawn from the run's seed whatever was drawn before.
         ``offset`` keeps those of one method apart: 0 is G or an encoder, 1 is D, 2 a network that
-        stays untrained, 3 are patch heads, 4 and 5 miners, 6 and 7 modulations.
+        stays untrained, 3 are patch heads, 4 and 5 miners, 6 and 7 modulations,
+        8 factors of low rank, 9 a last layer.
         """
         with torch.random.fork_rng():
             torch.manual_seed(self.seed + offset)
