@@ -127,7 +127,7 @@ def test_weights_of_others_and_what_is_no_file_are_said_where_ours_are_wanted(tm
             weights.read(path)
 
 
-NEEDS_NONE = {"encoder", "encoder_zplus"}
+NEEDS_NONE = {"encoder", "encoder_zplus", "bsa"}
 LOOKS_LATER = {"jojogan", "jojogan_colour", "jojogan_released"}  # not where a run is read back
 
 

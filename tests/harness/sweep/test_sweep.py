@@ -55,7 +55,7 @@ def test_files_of_a_grid_are_merged_as_hydra_merges_them(group, other):
 
 
 def test_a_glob_leaves_out_what_makes_no_table_and_says_why():
-    planned = plan([*TINY[:2], "method=glob([s*,p*])", "data=glob([_*,parafaces_p*,folder])"])
+    planned = plan([*TINY[:2], "method=glob([sc*,st*,p*])", "data=glob([_*,parafaces_p*,folder])"])
     assert {job.point["method"] for job in planned.jobs} == {"structure", "structure_released"}
     assert {job.words[-1] for job in planned.jobs} == {"data=parafaces_popart"}
     assert planned.left_out["method=scratch"].startswith("it makes a source")
